@@ -495,9 +495,9 @@ class AlpacaFeed(AggregatedFeed):
                 continue
             except StreamClosed:
                 return
-            told = [bar for bar in map(self._take, messages) if bar]
-            await self._learn_splits(names, told, axis=axis)
-            fresh = [bar for bar in told if self._is_fresh(bar, axis)]
+            sent = [bar for bar in map(self._take, messages) if bar]
+            await self._learn_splits(names, sent, axis=axis)
+            fresh = [bar for bar in sent if self._is_fresh(bar, axis)]
             for bar in fresh:
                 yield bar
             if fresh and len(self._streamed(names)) < len(names):

@@ -18,7 +18,7 @@ from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import Transaction
 from rbtlive.research import expanding
 from rbtlive.research.figures.axis_ticks import PERCENT
-from rbtlive.research.figures.figure_style import course, date_axis, extremes, one_of
+from rbtlive.research.figures.figure_style import date_axis, extremes, line_mode, one_of
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 
 # Read on light and dark pages alike, and distinguishable for those who do not see red
@@ -82,7 +82,7 @@ def _value_traces(go: Any, record: RunRecord) -> list[Any]:
     worth = np.array([float(value) for value in column(record.sessions, "portfolio_value")])
     places = extremes(worth)
     days, values = one_of(days, places), worth[places].tolist()
-    drawn = {"mode": course(days), "name": "Portfolio", "line": {"color": _EQUITY}}
+    drawn = {"mode": line_mode(days), "name": "Portfolio", "line": {"color": _EQUITY}}
     traces = [go.Scatter(x=days, y=values, **drawn)]
     benchmark = benchmark_returns(record.sessions)
     if benchmark is not None:

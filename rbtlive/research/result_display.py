@@ -14,7 +14,7 @@ from rbtlive.core.state.record import RunRecord
 from rbtlive.research import expanding
 from rbtlive.research.reports.writing import percent
 from rbtlive.research.result_frames import daily_returns
-from rbtlive.research.static_chart import Course, equity_curve_html
+from rbtlive.research.static_chart import EquityCurve, equity_curve_html
 from rbtlive.research.statistics.annual import row_word, rows_a_year
 
 _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:center"
@@ -37,9 +37,9 @@ def result_text(record: RunRecord) -> str:
 
 
 def result_html(record: RunRecord) -> str:
-    """Return a result as a small HTML table, with a picture of its course beside it."""
+    """Return a result as a small HTML table with its equity curve beside it."""
     table = table_html(record.strategy_name, _result_rows(record))
-    picture = equity_curve_html(_course(record))
+    picture = equity_curve_html(_equity_curve(record))
     return f'<div style="{_BESIDE}">{table}<div>{picture}</div></div>' if picture else table
 
 
@@ -59,9 +59,9 @@ def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
     return f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _course(record: RunRecord) -> Course:
+def _equity_curve(record: RunRecord) -> EquityCurve:
     sessions = record.sessions
-    return Course(
+    return EquityCurve(
         points=[(float(number), float(row.portfolio_value)) for number, row in enumerate(sessions)],
         first=str(sessions[0].label) if sessions else "",
         last=str(sessions[-1].label) if sessions else "",

@@ -1,5 +1,5 @@
-"""A small picture of a run's course: portfolio value, its drawdown, and fills, as one
-image that needs nothing else.
+"""A small picture of a run's equity curve: portfolio value, its drawdown, and fills, as
+one image that needs nothing else.
 
 The rule: the picture is an SVG in the address of an `<img>`. Front ends clean the HTML
 of notebooks that they do not trust: inline SVG is taken away then, and images stay. The
@@ -27,7 +27,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class EquityCurve:
     """What to draw.
 
     Attributes:
@@ -51,43 +51,43 @@ class Course:
     width: int = 480
 
 
-def equity_curve_html(course: Course) -> str:
-    """Return an `<img>` of the course, with its main figures as alternative text;
-    nothing if there is no course.
+def equity_curve_html(curve: EquityCurve) -> str:
+    """Return an `<img>` of the curve, with its main figures as alternative text;
+    nothing if there is no curve.
     """
-    points = course.points
+    points = curve.points
     if (
         len(points) < 2
         or points[0][0] == points[-1][0]
         or not all(math.isfinite(y) for _x, y in points)
     ):
         return ""
-    drawing = _Drawing(course)
+    drawing = _Drawing(curve)
     words = (
-        f"Portfolio value from {course.first} to {course.last}, between {drawing.low:,.0f} "
+        f"Portfolio value from {curve.first} to {curve.last}, between {drawing.low:,.0f} "
         f"and {drawing.high:,.0f}"
     )
     if drawing.deepest < 0:
         words += f", drawdown down to {drawing.deepest:.1%}"
     svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {2 * course.width} "
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {2 * curve.width} "
         f"{drawing.height}' "
         f"font-family='system-ui,sans-serif' font-size='22'>{''.join(drawing.parts())}</svg>"
     )
     return (
-        f'<img alt="{html.escape(words)}" width="{course.width}" height="{drawing.height // 2}" '
+        f'<img alt="{html.escape(words)}" width="{curve.width}" height="{drawing.height // 2}" '
         f'style="max-width:100%;height:auto" src="data:image/svg+xml,{_address(svg)}">'
     )
 
 
 class _Drawing:
-    def __init__(self, course: Course) -> None:
-        self.course, self.right = course, 2 * course.width - 8
-        values = [y for _x, y in course.points]
+    def __init__(self, curve: EquityCurve) -> None:
+        self.curve, self.right = curve, 2 * curve.width - 8
+        values = [y for _x, y in curve.points]
         self.low, self.high = min(values), max(values)
-        self.depths = [depth if math.isfinite(depth) else 0.0 for depth in course.depths]
+        self.depths = [depth if math.isfinite(depth) else 0.0 for depth in curve.depths]
         self.deepest = min(self.depths, default=0.0)
-        room = 44 if course.marks and self.deepest == 0 else 30  # marks may hang below the line
+        room = 44 if curve.marks and self.deepest == 0 else 30  # marks may hang below the line
         self.height = (_DEEP_BOTTOM if self.deepest < 0 else _BOTTOM) + room
         self.labels = [(f"{self.high:,.0f}", _TOP + 8), (f"{self.low:,.0f}", _BOTTOM)]
         if self.low == self.high:
@@ -97,7 +97,7 @@ class _Drawing:
         self.left = 16 + _LETTER * max(len(text) for text, _y in self.labels)
 
     def across(self, x: float) -> int:
-        first, last = self.course.points[0][0], self.course.points[-1][0]
+        first, last = self.curve.points[0][0], self.curve.points[-1][0]
         return round(self.left + (x - first) / (last - first) * (self.right - self.left))
 
     def down(self, y: float) -> int:
@@ -106,16 +106,16 @@ class _Drawing:
         return round(_BOTTOM - (y - self.low) / (self.high - self.low) * (_BOTTOM - _TOP))
 
     def parts(self) -> Iterator[str]:
-        course = self.course
-        if course.base is not None and self.low < course.base < self.high:
-            level = self.down(course.base)
+        curve = self.curve
+        if curve.base is not None and self.low < curve.base < self.high:
+            level = self.down(curve.base)
             yield (
                 f"<path d='M{self.left} {level}H{self.right}' stroke='{_SOFT}' "
                 "stroke-width='2' stroke-dasharray='2 8'/>"
             )
         if self.deepest < 0:
             yield self._drawdown()
-        line = " ".join(f"{self.across(x)},{self.down(y)}" for x, y in _thinned(course.points))
+        line = " ".join(f"{self.across(x)},{self.down(y)}" for x, y in _thinned(curve.points))
         yield (
             f"<polyline points='{line}' fill='none' stroke='{VALUE}' stroke-width='3' "
             "stroke-linejoin='round'/>"
@@ -126,16 +126,16 @@ class _Drawing:
                 f"<text x='{self.left - 12}' y='{y}' text-anchor='end' fill='{_TEXT}'>{text}</text>"
             )
         foot = self.height - 5
-        yield f"<text x='{self.left}' y='{foot}' fill='{_TEXT}'>{html.escape(course.first)}</text>"
+        yield f"<text x='{self.left}' y='{foot}' fill='{_TEXT}'>{html.escape(curve.first)}</text>"
         yield (
             f"<text x='{self.right}' y='{foot}' text-anchor='end' fill='{_TEXT}'>"
-            f"{html.escape(course.last)}</text>"
+            f"{html.escape(curve.last)}</text>"
         )
 
     def _drawdown(self) -> str:
         scale = (_DEEP_BOTTOM - _DEEP_TOP) / self.deepest
         known = [
-            (x, depth) for (x, _value), depth in zip(self.course.points, self.depths, strict=True)
+            (x, depth) for (x, _value), depth in zip(self.curve.points, self.depths, strict=True)
         ]
         edge = " ".join(
             f"{self.across(x)},{round(_DEEP_TOP + y * scale)}" for x, y in _thinned(known)
@@ -146,10 +146,10 @@ class _Drawing:
         )
 
     def _marks(self) -> Iterator[str]:
-        points = self.course.points
+        points = self.curve.points
         xs = [x for x, _y in points]
         drawn = {True: -_APART, False: -_APART}
-        for x, bought in self.course.marks:
+        for x, bought in self.curve.marks:
             place = self.across(x)
             if not xs[0] <= x <= xs[-1] or place - drawn[bought] < _APART:
                 continue

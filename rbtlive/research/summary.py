@@ -83,7 +83,7 @@ def summary_text(result: ResultTables) -> str:
 
 
 def summary_html(result: ResultTables) -> str:
-    """Return a result as tables with a picture of its course, and its hints below."""
+    """Return a result as tables with its equity curve, and its hints below."""
     tables = "".join(
         f"<div>{result_display.table_html(title, rows)}</div>"
         for title, rows in _sections(_values(result))

@@ -101,13 +101,13 @@ books = st.lists(st.tuples(amounts, prices), min_size=1, max_size=4)
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.lists(books, min_size=1, max_size=12))
 def test_sums_are_those_of_decimals_in_value_and_in_digits(drawn: list[Any]) -> None:
-    closings = [
+    closes = [
         closing(held_of(*[amount for amount, _ in book]), [price for _, price in book])
         for book in drawn
     ] * FEW
 
     with decimal.localcontext(ENGINE_CONTEXT):
-        for made, one in zip(totals_of(closings), closings, strict=True):
+        for made, one in zip(totals_of(closes), closes, strict=True):
             exactly = sum_exactly(one)
             assert made[2:] == exactly[2:]
             assert list(map(written, made[:2])) == list(map(written, exactly[:2]))
@@ -151,9 +151,9 @@ def test_what_does_not_fit_has_no_sum_in_whole_numbers_and_leaves_its_neighbours
 
 
 def test_more_closes_than_one_part_follow_on_from_each_other() -> None:
-    closings = [closing(held_of("10"), [100.0 + number]) for number in range(2 * MANY + 1)]
+    closes = [closing(held_of("10"), [100.0 + number]) for number in range(2 * MANY + 1)]
 
-    figures = compute_figures(closings, ending_value=ZERO, total_return=0.0)
+    figures = compute_figures(closes, ending_value=ZERO, total_return=0.0)
 
     assert figures["starting_value"][1:] == figures["ending_value"][:-1]
     assert figures["pnl"][1:] == [10] * (2 * MANY)
@@ -168,13 +168,13 @@ def test_a_portfolio_worth_nothing_has_infinite_leverage() -> None:
     assert (figures["gross_leverage"], figures["net_leverage"]) == ([float("inf")], [float("inf")])
 
 
-def test_figures_do_not_depend_on_the_decimal_context_of_whoever_reads() -> None:
-    closings = [closing(held_of("3"), [0.123456789])] * FEW
-    reported = compute_figures(closings, ending_value=ZERO, total_return=0.0)
+def test_figures_do_not_depend_on_the_decimal_context_of_the_reader() -> None:
+    closes = [closing(held_of("3"), [0.123456789])] * FEW
+    reported = compute_figures(closes, ending_value=ZERO, total_return=0.0)
 
     with decimal.localcontext() as context:
         context.prec = 3
-        assert compute_figures(closings, ending_value=ZERO, total_return=0.0) == reported
+        assert compute_figures(closes, ending_value=ZERO, total_return=0.0) == reported
 
 
 # -- rows ----------------------------------------------------------------------------

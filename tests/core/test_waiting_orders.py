@@ -118,7 +118,7 @@ def facts(look: str) -> dict[str, Any]:
         "mapping",
     ],
 )
-def test_whoever_looks_sees_the_orders_that_objects_would_have_been(
+def test_waiting_orders_look_as_objects_would_have_looked(
     look: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []

@@ -109,8 +109,8 @@ def _text(event):
     ("amount", "order_id", "said"),
     [
         (11, "1", "fills more than was ordered, 10 with 0 filled"),
-        (-3, "1", "does not go its way, 10"),
-        (0, "1", "does not go its way, 10"),
+        (-3, "1", "has not the sign of its order, 10"),
+        (0, "1", "has not the sign of its order, 10"),
         (3, "77", "is of order 77, which this run does not have"),
     ],
 )

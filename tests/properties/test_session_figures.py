@@ -10,22 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.core.serialization import capture
-from rbtlive.core.state import session_figures as closings
+from rbtlive.core.state import session_figures as figures
 from rbtlive.core.state.record import column, floats
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
 from tests.properties.programs import COMMISSION, SLIPPAGE, Play, Player, plays, portal
 
 CALLBACKS = ("initialize", "before_trading_start", "handle_data", "on_order_fill")
-FIGURES = (*closings.Figures._fields, "starting_cash", "ending_cash", "capital_used")
+FIGURES = (*figures.Figures._fields, "starting_cash", "ending_cash", "capital_used")
 QUIET = ("initialize", "handle_data", "on_order_fill")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _arrays_for_few_closes() -> Iterator[None]:
-    before, closings.FEW = closings.FEW, 1
+    before, figures.FEW = figures.FEW, 1
     yield
-    closings.FEW = before
+    figures.FEW = before
 
 
 def finished(

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from rbtlive.research import BacktestResult
-from rbtlive.research.static_chart import Course, equity_curve_html
+from rbtlive.research.static_chart import EquityCurve, equity_curve_html
 from tests.research.builders import run_of, run_with_trades
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -29,7 +29,9 @@ def places(node):
 
 
 def test_a_course_is_drawn_from_its_lowest_to_its_highest_value():
-    image = drawn(equity_curve_html(Course(points=LINE, first="2020-01-02", last="2020-01-06")))
+    image = drawn(
+        equity_curve_html(EquityCurve(points=LINE, first="2020-01-02", last="2020-01-06"))
+    )
 
     (line,) = image.findall(f"{SVG}polyline")
     (_, start), (_, high), (_, low) = places(line)
@@ -44,7 +46,9 @@ def test_a_course_is_drawn_from_its_lowest_to_its_highest_value():
 
 
 def test_the_drawdown_stands_below_and_is_named():
-    picture = equity_curve_html(Course(points=LINE, first="a", last="b", depths=[0.0, 0.0, -0.25]))
+    picture = equity_curve_html(
+        EquityCurve(points=LINE, first="a", last="b", depths=[0.0, 0.0, -0.25])
+    )
 
     image = drawn(picture)
     (area,) = image.findall(f"{SVG}polygon")
@@ -60,14 +64,14 @@ def test_the_drawdown_stands_below_and_is_named():
 def test_fills_are_marked_on_the_line_and_left_out_where_they_crowd():
     marks = [(0.5, True), (0.501, True), (0.501, False), (1.5, False), (9.0, True)]
 
-    image = drawn(equity_curve_html(Course(points=LINE, first="a", last="b", marks=marks)))
+    image = drawn(equity_curve_html(EquityCurve(points=LINE, first="a", last="b", marks=marks)))
 
     assert len(image.findall(f"{SVG}path")) == 3
 
 
 def test_a_line_at_the_capital_is_drawn_where_the_course_crosses_it():
     crossing, above = (
-        drawn(equity_curve_html(Course(points=LINE, first="a", last="b", base=base)))
+        drawn(equity_curve_html(EquityCurve(points=LINE, first="a", last="b", base=base)))
         for base in (100.0, 80.0)
     )
 
@@ -81,7 +85,7 @@ def test_a_long_course_keeps_its_extremes_and_stays_small():
     depths = [0.0] * len(points)
     depths[33_333] = -0.5
 
-    picture = equity_curve_html(Course(points=points, first="a", last="b", depths=depths))
+    picture = equity_curve_html(EquityCurve(points=points, first="a", last="b", depths=depths))
 
     image = drawn(picture)
     assert min(y for _x, y in places(image.find(f"{SVG}polyline"))) == 18
@@ -93,11 +97,13 @@ def test_a_long_course_keeps_its_extremes_and_stays_small():
     "points", [[], [(0.0, 1.0)], [(0.0, 1.0), (0.0, 2.0)], [(0.0, 1.0), (1.0, math.nan)]]
 )
 def test_what_is_no_course_is_not_drawn(points):
-    assert equity_curve_html(Course(points=points, first="a", last="b")) == ""
+    assert equity_curve_html(EquityCurve(points=points, first="a", last="b")) == ""
 
 
 def test_a_flat_course_is_drawn_in_the_middle():
-    image = drawn(equity_curve_html(Course(points=[(0.0, 5.0), (1.0, 5.0)], first="a", last="b")))
+    image = drawn(
+        equity_curve_html(EquityCurve(points=[(0.0, 5.0), (1.0, 5.0)], first="a", last="b"))
+    )
 
     assert {y for _x, y in places(image.find(f"{SVG}polyline"))} == {107}
 
@@ -105,7 +111,7 @@ def test_a_flat_course_is_drawn_in_the_middle():
 def test_texts_stay_texts_in_the_picture():
     hostile = "\"><script>alert('1')</script>&#%"
 
-    picture = equity_curve_html(Course(points=LINE, first=hostile, last="b"))
+    picture = equity_curve_html(EquityCurve(points=LINE, first=hostile, last="b"))
 
     assert "<script" not in picture
     assert drawn(picture).findall(f"{SVG}text")[2].text == hostile

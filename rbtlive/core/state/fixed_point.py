@@ -59,7 +59,7 @@ def sums_in_fixed_point(
     return [None if part is None else next(totals) for part, _ in fitting]
 
 
-class WholeSums(NamedTuple):
+class FixedPointSums(NamedTuple):
     """Sums over the positions of closes, in whole numbers.
 
     Attributes:
@@ -81,7 +81,7 @@ class WholeSums(NamedTuple):
     short_counts: NDArray[np.int64]
 
 
-def whole_sums(blocks: Sequence[tuple[Amounts, Floats]]) -> WholeSums | None:
+def fixed_point_sums(blocks: Sequence[tuple[Amounts, Floats]]) -> FixedPointSums | None:
     """Return the sums over the positions of the closes of all blocks, in order; None if
     something does not fit, as `sums_in_fixed_point` says.
 
@@ -169,7 +169,7 @@ def _sums(
     *,
     lengths: NDArray[np.int64],
     scales: NDArray[np.int64],
-) -> WholeSums:
+) -> FixedPointSums:
     starts = np.cumsum(lengths) - lengths
     decimals = _decimals_of(prices)
     price_scale = np.maximum.reduceat(decimals, starts)
@@ -182,7 +182,7 @@ def _sums(
         )
     values = whole * np.where(np.repeat(fits, lengths), scaled, 0.0).astype(np.int64)
     decimals += amount_decimals
-    return WholeSums(
+    return FixedPointSums(
         fits,
         price_scale + scales,
         *_side(values, decimals, values > 0, starts),
@@ -191,7 +191,7 @@ def _sums(
 
 
 # The same as Decimals; None where something would not fit.
-def _totals(sums: WholeSums) -> Iterator[PositionTotals | None]:
+def _totals(sums: FixedPointSums) -> Iterator[PositionTotals | None]:
     for fit, scale, longs, long_decimals, long_count, shorts, short_decimals, short_count in zip(
         *(column.tolist() for column in sums), strict=True
     ):

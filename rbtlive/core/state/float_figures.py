@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from rbtlive.core.state.fixed_point import whole_sums
+from rbtlive.core.state.fixed_point import fixed_point_sums
 from rbtlive.core.state.held import Amounts
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
@@ -81,7 +81,7 @@ def _sums(
     nothing = np.zeros(len(holding), dtype=np.int64)
     if not blocks:
         return _Sums(nothing, nothing, nothing, nothing, nothing)
-    sums = whole_sums(blocks)
+    sums = fixed_point_sums(blocks)
     if sums is None:
         return None
     found = (sums.longs, sums.shorts, sums.scales, sums.long_counts, sums.short_counts)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, Column
-from rbtlive.research.static_chart import Course, equity_curve_html
+from rbtlive.research.static_chart import EquityCurve, equity_curve_html
 
 ORDERS_SHOWN = 20
 POSITIONS_SHOWN = 20
@@ -158,7 +158,7 @@ def _course(state: State) -> str:
         return ""
     days = points[-1][0] - points[0][0] > _DAYS_ALONE_MS
     drawing = equity_curve_html(
-        Course(
+        EquityCurve(
             points=points,
             first=_moment(points[0][0], date_only=days),
             last=_moment(points[-1][0], date_only=days),

@@ -70,7 +70,7 @@ def date_axis(figure: Any, dates: Sequence[date]) -> None:
         )
 
 
-def course(dates: Sequence[date]) -> str:
+def line_mode(dates: Sequence[date]) -> str:
     """Return how a line over sessions is drawn: one session is a point."""
     return "lines" if len(dates) > 1 else "lines+markers"
 

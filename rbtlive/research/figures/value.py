@@ -18,9 +18,9 @@ from rbtlive.research.figures.figure_style import (
     LOSS,
     OTHER,
     TEXT,
-    course,
     date_axis,
     extremes,
+    line_mode,
     one_of,
     plotly,
     styled,
@@ -44,7 +44,7 @@ def underwater_figure(result: ResultTables) -> Any:
     line = go.Scatter(
         x=one_of(dates, places),
         y=depths[places],
-        mode=course(dates),
+        mode=line_mode(dates),
         fill="tozeroy",
         name="Drawdown",
         line={"color": LOSS, "width": 1},
@@ -259,7 +259,7 @@ def exposure_figure(result: ResultTables) -> Any:
             go.Scatter(
                 x=one_of(dates, places),
                 y=share[places],
-                mode=course(dates),
+                mode=line_mode(dates),
                 fill="tozeroy",
                 name=name,
                 line={"color": colour, "width": 1, "shape": "hv"},
@@ -269,7 +269,7 @@ def exposure_figure(result: ResultTables) -> Any:
     places = extremes(net)
     line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}
     if len(figure.data) != 1:  # of one side alone, it is that side
-        drawn = {"mode": course(dates), "name": "Net", "line": line}
+        drawn = {"mode": line_mode(dates), "name": "Net", "line": line}
         figure.add_trace(go.Scatter(x=one_of(dates, places), y=net[places], **drawn))
     figure.update_yaxes(tickformat=PERCENT, title_text="Of the portfolio's value")
     if not np.any(net):

@@ -36,7 +36,7 @@ class ClosingOut:
         clock: Tells time.
 
     Attributes:
-        going_on: How many closings are under way.
+        going_on: How many requests to close positions are under way.
     """
 
     def __init__(

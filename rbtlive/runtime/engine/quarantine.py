@@ -31,7 +31,9 @@ def objection(orders: OrderManager, fill: OrderFillEvent) -> str | None:
     if order.state is OrderState.DENIED:
         return f"{name}: {what} is of an order that was denied and never sent: it is not booked"
     if fill.amount * order.amount <= 0:
-        return f"{name}: {what} does not go its way, {plain_text(order.amount)}: it is not booked"
+        return (
+            f"{name}: {what} has not the sign of its order, {plain_text(order.amount)}: not booked"
+        )
     if abs(order.filled + fill.amount) > abs(order.amount):
         return (
             f"{name}: {what} fills more than was ordered, {plain_text(order.amount)} with "
