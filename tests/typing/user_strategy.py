@@ -13,6 +13,7 @@ import polars as pl
 
 import rbtlive as rbt
 from rbtlive.api import get_open_orders
+from rbtlive.core.shown.portfolio_views import PositionView
 from rbtlive.finance.execution import LimitOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import Figure
@@ -48,6 +49,7 @@ class Typed(rbt.TradingAlgorithm):
         assert_type(self.get_open_orders(), dict[Asset, list[rbt.Order]])
         assert_type(self.get_datetime("UTC"), datetime)
         assert_type(context.portfolio.positions[first].amount, Figure)
+        assert_type(context.portfolio.positions.get(first), PositionView | None)
         assert_type(context.portfolio.portfolio_value, Figure)
         self.record(held=len(context.portfolio.positions), last=prices[-1])
         context.open = get_open_orders()

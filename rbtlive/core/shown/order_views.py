@@ -19,6 +19,8 @@ from rbtlive.model.number import Figure, to_decimal
 from rbtlive.model.order_facts import OrderStatus
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rbtlive.core.shown.presenter import Presenter
 
 ORDER_FACTS = (
@@ -159,7 +161,7 @@ class OrderView:
         """Return the names of those facts."""
         return self.to_dict().keys()
 
-    def to_series(self, index: Any = None) -> Any:
+    def to_series(self, index: list[str] | pd.Index[Any] | None = None) -> pd.Series[Any]:
         """Return those facts as a pandas Series."""
         import pandas as pd
 

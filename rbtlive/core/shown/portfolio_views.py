@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rbtlive.core.shown.held_assets import HeldAssets
 from rbtlive.core.state.last_sales import LastSale, LastSales
@@ -20,6 +20,8 @@ from rbtlive.model.number import NAN, Figure
 
 if TYPE_CHECKING:
     from rbtlive.core.shown.presenter import Presenter
+
+T = TypeVar("T")
 
 INFINITE = float("inf")
 
@@ -173,7 +175,11 @@ class PositionsView(Mapping[Asset, PositionView]):
             self._empty[asset] = view
         return view
 
-    def get(self, asset: Any, default: Any = None) -> Any:
+    @overload
+    def get(self, asset: object, default: None = None) -> PositionView | None: ...
+    @overload
+    def get(self, asset: object, default: T) -> PositionView | T: ...
+    def get(self, asset: Any, default: T | None = None) -> PositionView | T | None:
         """Return the position in `asset`, or `default` if there is none: only `[...]`
         makes up an empty one.
         """
