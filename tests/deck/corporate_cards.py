@@ -71,7 +71,7 @@ async def symbol_change_while_away(world, folder):
 
 @card("the account is blocked, and freed again", "halts by name; resumed it trades on")
 async def blocked_and_freed(world, folder):
-    session = await attached(world, folder, Growing, breakers=rbt.Breakers(blind_after_s=0.2))
+    session = await attached(world, folder, Growing, breakers=rbt.Breakers(blind_after_s=60))
     await days(world, session, 1)
     await world.restrict(blocked=True)
     session.engine.link._account_s = -1e9
