@@ -242,7 +242,7 @@ class FixedBasisPointsSlippage(SlippageModel):
         )
         left = whole_lots(allowed - to_decimal(self.volume_for_bar), lot_size)
         shares = min(abs(float(order.open_amount)), float(left))
-        if shares == 0:
+        if shares <= 0:  # in amounts of billions a float is less exact than a lot
             raise LiquidityExceeded(f"the bar's volume of {order.asset.symbol} is used up")
         close = float(data.current(order.asset, "close"))
         direction = float(order.direction)

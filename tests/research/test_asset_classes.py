@@ -231,3 +231,21 @@ def test_no_slippage_fills_whatever_the_class():
     )
 
     assert result.transactions["amount"].to_list() == [Decimal(10**12)]
+
+
+def test_billions_of_a_coin_use_up_a_bar_to_its_last_lot():
+    prices = [8.9e-6 * (1 + n % 7 / 1000) for n in range(600)]
+    bars = minutes("SHIB/USDT", 1.0, volume=1e9, count=600).with_columns(
+        *(pl.Series(name, prices) for name in ("open", "high", "low", "close"))
+    )
+
+    def handle_data(context, data):
+        context.bars = getattr(context, "bars", 0) + 1
+        if context.bars % 5 == 1:
+            context.order_target_percent(context.symbol("SHIB/USDT"), 0.5 - context.bars % 3 / 4)
+
+    result = rbt.backtest(
+        {"__name__": "coins", "handle_data": handle_data}, bars, frequency="1m", progress=False
+    )
+
+    assert result.transactions.height > 100

@@ -16,6 +16,7 @@ import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.reading.beside import contract_columns, notes_of
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.fit import LOSS
@@ -118,6 +119,7 @@ class _Reader:
         self._ask_of_unnamed(table.frame, roles, there)
         moments = self._moments(table, roles, there)
         symbols = self._symbols(table, roles, moments)
+        self._ask_of_contracts(table, roles, moments, symbols)
         fields = self._fields(table, roles)
         if moments is None or symbols is None or fields is None or "close" not in fields:
             self.blocked = True
@@ -126,6 +128,8 @@ class _Reader:
         labels = table.labels or self._label_of_vendor(table)
         if len(roles.time) == 1:
             labels = labels or LABELS_OF.get(plain(roles.time[0]))
+        for sentence in notes_of(table.frame):
+            self.note(sentence)
         if roles.adjusted:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
         if "columns" not in self.needs.arguments:
@@ -149,6 +153,27 @@ class _Reader:
             if len(names) == 1:
                 item = f"{role}: only {listed} is there, beside an open that is not adjusted"
             self.needs.ask(item, columns=f'{{"{role}": "{names[0]}"}}')
+
+    # Futures of several months, options of several strikes.
+    def _ask_of_contracts(
+        self, table: Table, roles: Roles, moments: Moments | None, symbols: pl.Series | None
+    ) -> None:
+        columns = contract_columns(table.frame)
+        if not columns or moments is None or symbols is None:
+            return
+        if not pl.DataFrame({"us": moments.us, "symbol": symbols}).is_duplicated().any():
+            return
+        own = roles.symbol or "symbol"
+        parts = [*([] if roles.symbol is None else [roles.symbol]), *columns]
+        listed = ", ".join(f'"{name}"' for name in parts)
+        self.needs.ask(
+            f"the symbols: rows of one time and symbol are of several contracts, by "
+            f"{' and '.join(map(repr, columns))}; name the contracts, or filter one of them",
+            before=self._changing(
+                f'pl.concat_str({listed}, separator=" ").alias("{own}")',
+                f'source["{own}"] = source[[{listed}]].astype(str).agg(" ".join, axis=1)',
+            ),
+        )
 
     # Bars that lack a field although a column without a known name may hold it.
     def _ask_of_unnamed(self, frame: pl.DataFrame, roles: Roles, there: str) -> None:

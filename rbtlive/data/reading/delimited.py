@@ -26,6 +26,9 @@ _HEAD_BYTES: Final = 65_536
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _NO_VALUE: Final = [text for word in NOTHING if word for text in {word, word.upper()}] + ["NaN"]
 
+_COUNTRY_CODES: Final = ("cp932", "gb18030", "cp949", "big5", "cp1251", "cp1254", "cp1250")
+"""Of Japan, China, Korea, Taiwan, Russia, Turkey and Poland."""
+
 _EITHER_WAY: Final = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
 """Dates that polars would take for one of two ways."""
 
@@ -59,7 +62,7 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
         UnreadableFile: it holds no table.
     """
     head = _head(content)
-    wide = _two_byte_code(head)
+    wide = _two_byte_code(head) or _country_code(head)
     if wide is not None or (b"\r" in head and b"\n" not in head):
         raw = content if isinstance(content, bytes) else content.read_bytes()
         text = raw.decode(wide or "latin-1", errors="replace")
@@ -130,12 +133,33 @@ def _two_byte_code(head: bytes) -> str | None:
 
 
 def _decoded(head: bytes) -> tuple[str, Any]:
+    text = _in_code(head, "utf-8-sig")
+    return (head.decode("latin-1"), "utf8-lossy") if text is None else (text, "utf8")
+
+
+def _in_code(head: bytes, code: str) -> str | None:
     for cut in range(4):  # the head may end inside a character
         try:
-            return head[: len(head) - cut].decode("utf-8-sig"), "utf8"
+            return head[: len(head) - cut].decode(code)
         except UnicodeDecodeError:
             continue
-    return head.decode("latin-1"), "utf8-lossy"
+    return None
+
+
+# The code of a country in which a line names two columns or more; None for UTF-8.
+def _country_code(head: bytes) -> str | None:
+    if _in_code(head, "utf-8-sig") is not None:
+        return None
+    for code in _COUNTRY_CODES:
+        lines = (_in_code(head, code) or "").splitlines()[:20]
+        if any(_names_columns(line) for line in lines):
+            return code
+    return None
+
+
+def _names_columns(line: str) -> bool:
+    cells = re.split(r"[,;\t|]", line)
+    return sum(role_of(cell) is not None for cell in cells if not cell.isascii()) > 1
 
 
 def _layout(lines: list[str]) -> _Layout:
@@ -146,7 +170,7 @@ def _layout(lines: list[str]) -> _Layout:
     for number, row in enumerate(rows):
         if filled[number] < min(max(filled), 3) and _levels(rows[number:]) == 1:
             continue  # titles above sheets: "Security, AAPL US Equity, , ,"
-        if len(row) < min(widest, 2) or (number < 5 and row and row[0].startswith("#")):
+        if len(row) < min(widest, 2) or _is_comment(row, number):
             continue
         if len(row) < widest - 1 and number < 10 and not _is_data(row):
             continue
@@ -156,6 +180,12 @@ def _layout(lines: list[str]) -> _Layout:
         names = [name.strip().strip("<>").strip() for name in row]
         return _Layout(delimiter, number, names, levels)
     return _Layout(delimiter, 0, None)
+
+
+def _is_comment(row: list[str], number: int) -> bool:
+    if number >= 5 or not row or not row[0].startswith("#"):
+        return False
+    return sum(role_of(cell) is not None for cell in row) < 3  # LSEG's names begin "#RIC"
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -254,6 +284,9 @@ def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool
             place = frame.columns.index(name)
             frame = frame.with_columns(_as_written(content, options, place).alias(name))
     frame = frame.rename(dict(zip(frame.columns, _unique(names, frame.width), strict=False)))
+    while not names[-1] and frame.width == len(names) and not frame.to_series(-1).count():
+        names = names[:-1]
+        frame = frame.drop(frame.columns[-1])  # lines that end with a delimiter
     return _without_headers(frame)
 
 

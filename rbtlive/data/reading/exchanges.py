@@ -14,6 +14,7 @@ EXCHANGE_OF_SUFFIX: Final = {
     "SA": "BVMF", "ST": "XSTO", "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "VI": "XWBO",
     "BR": "XBRU",
     "LS": "XLIS", "WA": "XWAR", "TW": "XTAI", "SI": "XSES", "NZ": "XNZE", "MX": "XMEX",
+    "IS": "XIST",
 }  # fmt: skip
 """Yahoo's suffixes and the calendars of their exchanges."""
 

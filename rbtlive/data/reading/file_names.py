@@ -33,6 +33,8 @@ _NO_SYMBOLS: Final = frozenset(
         "stooq", "polygon", "tiingo", "alpaca", "databento", "nasdaq", "nyse", "amex", "arca",
         "bats", "cboe", "oanda", "fxcm", "tvc", "index", "cme", "nymex", "comex", "otc", "header",
         "empty", "json", "new", "old", "final", "raw", "clean", "merged", "combined", "backup",
+        "historische", "kurse", "daten", "historiques", "donnees", "historicos", "datos", "dati",
+        "storici", "macrotrends", "historical-data",
     )
 )  # fmt: skip
 

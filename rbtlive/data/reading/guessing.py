@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.reading.beside import contract_columns
 from rbtlive.data.reading.column_roles import Roles, plain, role_of
 from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.delimited import price_order
@@ -37,6 +38,8 @@ _NO_VOLUMES: Final = re.compile(
 
 def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
     """Return the prices that are not named: field to column, empty if none is found."""
+    if "close" in roles.fields and contract_columns(frame):
+        return {}  # a chain has bids, asks and greeks
     numbers = _unknown_and_prices(frame, roles)
     lacking = [name for name in PRICES if name not in roles.fields]
     if not lacking:
@@ -132,6 +135,7 @@ def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Se
     if any(SEPARATOR in name for name in frame.columns):
         return {}  # names in two parts say of whom a price is
     beside = {*roles.time, roles.symbol, roles.fields.get("volume"), *roles.adjusted}
+    beside |= set(contract_columns(frame))
     named = {column for field, column in roles.fields.items() if field != "volume"}
     found = {}
     for name in [one for one in frame.columns if one not in beside][:_MOST]:

@@ -38,6 +38,7 @@ _REWRITTEN: Final = (
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _FORMS: Final = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y",
+    "%d-%B-%Y",
     "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d%b%Y",
 )  # fmt: skip
 _SLASHED: Final = (("%m/%d/%Y", "%d/%m/%Y"), ("%m/%d/%y", "%d/%m/%y"), ("%m-%d-%Y", "%d-%m-%Y"))
@@ -211,6 +212,7 @@ def _of_distinct(text: pl.Series) -> Moments:
 
 def _dates(parts: pl.Series, text: pl.Series) -> pl.Series:
     clean = parts.str.replace_all(r"[,]|(?:([A-Za-z])\.)", "$1").str.replace_all(r"\s+", " ")
+    clean = clean.str.strip_chars()
     nulls = clean.null_count()
     for form in _FORMS:
         read = _in_form(clean, form)
