@@ -1,5 +1,5 @@
-"""zipline's modules as attributes of the package: `rbt.api.record(...)` needs no import
-of its own.
+"""What `import rbtlive` brings at first use: zipline's modules, the version, and the
+answer to names of other libraries. `rbt.api.record(...)` needs no import of its own.
 
 The rule: each is loaded at first use, because `pipeline` alone takes 0.2 s. Type
 checkers do not see this: a misspelt name of the package stays an error there.
@@ -9,22 +9,32 @@ from __future__ import annotations
 
 import importlib
 import sys
-from types import ModuleType
+from typing import Any
 
 LAZY = ("algorithm", "api", "assets", "pipeline", "protocol", "utils")
 _PACKAGE = sys.modules["rbtlive"]
 
 
-def _load(name: str) -> ModuleType:
+def _load(name: str) -> Any:
     if name in LAZY:
         return importlib.import_module(f"rbtlive.{name}")
-    raise AttributeError(  # Python suggests the nearest name of `obj`
-        f"module 'rbtlive' has no attribute {name!r}", name=name, obj=_PACKAGE
-    )
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("rbtlive")
+    message = f"module 'rbtlive' has no attribute {name!r}"
+    if not name.startswith("_"):
+        from rbtlive.foreign_names import PLACES
+
+        if name in PLACES:
+            raise AttributeError(
+                f"{message}: write {PLACES[name].replace('NAME', name)}", name=name
+            )
+    raise AttributeError(message, name=name, obj=_PACKAGE)  # Python suggests its nearest name
 
 
 def _names() -> list[str]:
-    return sorted({*vars(_PACKAGE), *LAZY})
+    return sorted({*vars(_PACKAGE), *LAZY, "__version__"})
 
 
 vars(_PACKAGE).update(__getattr__=_load, __dir__=_names)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import difflib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
 from rbtlive.core.state.record import PositionRow
 from rbtlive.core.strategy.context import Context
 from rbtlive.model.events import OperatorEvent
+from rbtlive.model.other_names import by_word, no_attribute
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.loops import running_loop
 from rbtlive.research.backtesting import result_of
@@ -30,16 +30,40 @@ from rbtlive.runtime.engine.engine import TradingEngine
 KEPT_LOGS = 1000
 READ_WITHIN_S = 10.0
 """How long a reader waits for a session on a thread of its own."""
-_ELSEWHERE: Final = {
-    **dict.fromkeys(("status", "is_running", "running"), "state"),
-    **dict.fromkeys(("equity", "value", "portfolio_value"), "portfolio.portfolio_value"),
-    **dict.fromkeys(("pnl", "profit"), "portfolio.pnl"),
-    **dict.fromkeys(("cash", "balance"), "portfolio.cash"),
-    **dict.fromkeys(("queue", "dispatcher", "order_manager"), "engine"),
-    **dict.fromkeys(("events", "latency", "errors"), "stats"),
-    **dict.fromkeys(("cancel_all", "close_all", "liquidate"), "flatten()"),
-    **dict.fromkeys(("log", "messages"), "logs"),
-}
+
+_CALL: Final = "await session.call(lambda context, data: ...)"
+_ELSEWHERE: Final = by_word(
+    {
+        "session.state": "status is_running running is_alive alive done",
+        "session.stats": "events latency errors counters uptime",
+        "session.logs": "log messages logger",
+        "session.portfolio.portfolio_value": "equity value portfolio_value nav balance_total",
+        "session.portfolio.pnl": "pnl profit",
+        "session.portfolio.cash": "cash balance",
+        "session.account.buying_power": "buying_power",
+        "session.engine": "queue dispatcher order_manager broker feed",
+        "session.result()": "history performance perf results",
+        "await session.wait()": "join run wait_until_done finished",
+        "await session.stop()": "stop_trading shutdown terminate exit end",
+        "await session.flatten()": "close_all liquidate close_positions close_all_positions "
+        "exit_all",
+        "await session.kill(flatten=True)": "emergency_stop panic kill_switch",
+        "session.cancel(order_id)": "cancel_order",
+        "session.cancel(order_id) for each that session.orders shows as open": "cancel_all "
+        "cancel_all_orders cancel_orders",
+        "session.pause()": "disable suspend halt",
+        "session.resume()": "enable unpause restart",
+        "session as the last expression of a cell, or session.widget()": "panel show display "
+        "dashboard ui gui",
+        f"{_CALL}, which may place orders": "buy sell order submit_order place_order "
+        "order_target_percent order_target order_value order_percent",
+        "session.context, whose attributes the strategy sets": "params parameters strategy config",
+        "rbt.attach(strategy, broker, name=...) with the new strategy": "swap reload update "
+        "replace",
+        "session.journal_path": "journal path file folder db",
+        "session.explain(...), session.parity()": "compare diff",
+    }
+)
 T = TypeVar("T")
 
 
@@ -84,7 +108,7 @@ class ObservedSession:
         """Say where what was asked for is: a result has the tables and figures."""
         if hasattr(type(self), name):  # its own error, which led here
             return object.__getattribute__(self, name)
-        raise AttributeError(_where_it_is(type(self).__name__, name, dir(type(self))))
+        raise _lacks(type(self).__name__, name, dir(type(self)))
 
     @property
     def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
@@ -224,13 +248,8 @@ class ObservedSession:
         return f"<LiveSession {self.name}>"
 
 
-def _where_it_is(owner: str, name: str, attributes: list[str]) -> str:
-    missing = f"{owner!r} object has no attribute {name!r}"
-    if name.startswith("_"):
-        return missing
-    if name in _ELSEWHERE:
-        return f"{missing}: see session.{_ELSEWHERE[name]}"
-    if hasattr(BacktestResult, name):
-        return f"{missing}: it is session.result().{name}"
-    near = difflib.get_close_matches(name, [a for a in attributes if not a.startswith("_")], n=1)
-    return f"{missing}: did you mean {near[0]!r}?" if near else missing
+def _lacks(owner: str, name: str, attributes: list[str]) -> AttributeError:
+    elsewhere = dict(_ELSEWHERE)
+    if name not in elsewhere and not name.startswith("_") and hasattr(BacktestResult, name):
+        elsewhere[name] = f"session.result().{name}"
+    return no_attribute(owner, name, elsewhere, attributes)

@@ -1,4 +1,4 @@
-"""Attributes by which other libraries' results are known, and where they are here.
+"""Words that other libraries have for results and sweeps, and what to write here.
 
 The rule: a result has one place for each figure; asked for another, it names that
 place.
@@ -6,44 +6,127 @@ place.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
+from rbtlive.model.other_names import by_word, no_attribute, what_to_write
 from rbtlive.research.ratios import RATIOS
 from rbtlive.research.statistics.table import FACTS, SECTIONS
 
 _METRICS: Final = (*RATIOS, "alpha", "beta", "final_value", "turnover", "sessions")
-_PLACES: Final = {
-    **dict.fromkeys(
-        ("equity", "equity_curve", "_equity_curve", "portfolio_value", "value", "prices"),
-        'result.performance["portfolio_value"]',
-    ),
-    **dict.fromkeys(("returns", "daily_returns"), 'result.performance["returns"]'),
-    **dict.fromkeys(("_trades", "closed_trades", "trade_list"), "result.trades"),
-    **dict.fromkeys(("perf", "results", "portfolio"), "result.performance"),
-    "positions": 'result.performance["positions"] or result.trades',
-    "statistics": "result.stats",
-    "plots": "result.plot(kind)",
-}
+_STATISTICS: Final = by_word(
+    {
+        "sharpe": "sharpe_ratio sr",
+        "sortino": "sortino_ratio",
+        "calmar": "calmar_ratio mar",
+        "omega": "omega_ratio",
+        "annual_return": "cagr annualized_return annualised_return apr return_ann",
+        "annual_volatility": "volatility vol annualized_volatility std stdev volatility_ann",
+        "total_return": "return total_returns net_return return_pct cumulative_return",
+        "max_drawdown": "max_dd mdd maxdd maximum_drawdown drawdown drawdown_pct",
+        "max_drawdown_days": "max_drawdown_duration drawdown_duration",
+        "value_at_risk": "var var_95",
+        "conditional_value_at_risk": "cvar expected_shortfall",
+        "win_rate": "winrate hit_rate win_ratio winning_rate",
+        "payoff": "payoff_ratio win_loss_ratio",
+        "trades": "n_trades num_trades trade_count total_trades number_of_trades",
+        "mean_trade": "avg_trade average_trade",
+        "kelly": "kelly_criterion",
+        "exposure": "exposure_time",
+        "buy_and_hold_return": "buy_and_hold buy_hold_return",
+        "commission": "commissions fees total_commission costs",
+        "final_value": "equity_final final_equity final_portfolio_value end_value",
+        "information_ratio": "ir",
+    }
+)
+_PLACES: Final = by_word(
+    {
+        'result.performance["portfolio_value"]': "equity equity_curve _equity_curve "
+        "portfolio_value value prices account_value nav",
+        'result.performance["returns"]': "returns daily_returns pct_returns",
+        'result.performance["pnl"]': "pnl profit profits daily_pnl net_profit",
+        'result.performance["benchmark_period_return"]': "benchmark benchmark_returns",
+        'result.performance["gross_leverage"]': "leverage",
+        "result.trades": "_trades closed_trades trade_list trades_df trade_log tradelog",
+        "result.performance": "perf results portfolio df frame to_frame to_polars",
+        "result.performance.to_pandas(), or result.to_zipline()": "to_pandas",
+        'result.performance.write_csv("run.csv")': "to_csv",
+        'result.report("run.html")': "tearsheet tear_sheet to_html html show_report "
+        "create_full_tear_sheet full_tear_sheet quantstats",
+        'result.plot(kind), or result.save_html("plot.html")': "plots show chart figure "
+        "plot_equity plot_results plot_drawdown savefig",
+        'result.plot("monthly")': "monthly_heatmap heatmap plot_monthly",
+        "result.monthly": "monthly_returns",
+        "result.yearly": "annual_returns yearly_returns",
+        "result.rolling()": "rolling_sharpe",
+        "result.stats": "statistics analyzers analysis",
+        "result.settings": "params parameters config start end capital_base initial_capital",
+        "rbt.monte_carlo(result)": "monte_carlo montecarlo bootstrap simulate",
+        "rbt.compare(result, other)": "compare",
+        "result.denied, and result.orders with their reason": "errors rejected rejections",
+        "session.logs of a live session; a backtest logs where your logging goes": "log logs",
+        "rbt.sweep(strategy, data, params={...})": "optimize optimise",
+        "rbt.attach(strategy, rbt.PaperBroker(), feed=...)": "attach live go_live",
+        "record(name=value) in the strategy, then result.performance": "recorded records "
+        "recorded_vars indicators",
+        'result.save("run.rbt"), and rbt.BacktestResult.load(path)': "pickle dump to_pickle export",
+    }
+)
+_SWEEP: Final = by_word(
+    {
+        "sweep.best.params": "best_params best_parameters",
+        "sweep.best.result()": "best_result best_stats best_run best_trial",
+        "sweep.best.metrics": "best_value best_score best_metrics",
+        "sweep.top(10)": "head topn best_n ranking nlargest",
+        "sweep.frame": "results df table to_frame data trials trials_dataframe stats summary "
+        "params metrics rows runs all to_polars sort sort_values filter columns",
+        "sweep.frame.to_pandas()": "to_pandas",
+        'sweep.frame.write_csv("sweep.csv")': "to_csv write_csv",
+        "sweep.heatmap(x, y)": "plot heatmaps show plot_heatmap plot_heatmaps contour plot_contour",
+        "sweep.parallel_coordinates()": "parallel plot_parallel_coordinate",
+        "sweep.sensitivity()": "importance param_importances importances",
+        "sweep.plateaus()": "robust stable plateau neighbours neighbors",
+        "sweep.odds()": "deflated_sharpe pbo overfitting probability_of_overfitting dsr",
+        "sweep.pareto()": "pareto_front best_trials",
+        "sweep.errors": "failed failures exceptions",
+        'rbt.sweep(..., store="runs.db"), which carries on a sweep too': "save store resume load",
+        "sweep.best.attach(broker, feed=...)": "attach live trade deploy",
+        "rbt.walk_forward(strategy, data, params={...})": "walk_forward walkforward",
+    }
+)
 
 
-def where_it_is(name: str, attributes: Iterable[str]) -> str:
-    """Return the message of an attribute that a result does not have.
+def result_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
+    """Return the error of a result that was asked for an attribute it does not have.
 
     Args:
         name: What was asked for.
         attributes: Names that a result has.
     """
-    missing = f"'BacktestResult' object has no attribute {name!r}"
-    if name in _PLACES:
-        return f"{missing}: see {_PLACES[name]}"
-    if name.startswith("_"):
-        return missing
-    if name in _METRICS:
-        return f'{missing}: it is result.metrics["{name}"]'
-    if name in FACTS or any(name in rows for rows in SECTIONS.values()):
-        return f'{missing}: it is a row of result.stats: .filter(statistic="{name}")'
-    public = [one for one in attributes if not one.startswith("_")]
-    near = difflib.get_close_matches(name, public, n=1)
-    return f"{missing}: did you mean {near[0]!r}?" if near else missing
+    known = _STATISTICS.get(name, name)
+    places = dict(_PLACES)
+    if known in _METRICS:
+        places[name] = f'result.metrics["{known}"]'
+    elif known in FACTS or any(known in rows for rows in SECTIONS.values()):
+        places[name] = f'result.stats.filter(statistic="{known}")'
+    return no_attribute("BacktestResult", name, places, attributes)
+
+
+def sweep_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
+    """Return the error of a sweep that was asked for an attribute it does not have."""
+    return no_attribute("SweepResult", name, _SWEEP, attributes)
+
+
+class Figures(dict[str, Any]):
+    """Figures by name; asked by the name of another library, they tell their own."""
+
+    def __missing__(self, name: object) -> Any:
+        own = str(name).lower().replace(" ", "_")
+        own = _STATISTICS.get(own, own)
+        step = f"write {own!r}" if own in self else what_to_write(own, {}, self)
+        if step is None and own in FACTS:
+            step = f'write result.stats.filter(statistic="{own}")'
+        raise KeyError(f"there is no metric {name!r}: {step or 'there is ' + ', '.join(self)}")
+
+    def __reduce__(self) -> tuple[type[Figures], tuple[dict[str, Any]]]:
+        return Figures, (dict(self),)

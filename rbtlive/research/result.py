@@ -20,7 +20,7 @@ from rbtlive.research.factor_sheet import FactorSheet
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
-from rbtlive.research.foreign_attributes import where_it_is
+from rbtlive.research.foreign_attributes import result_lacks
 from rbtlive.research.reports.page import report_page
 from rbtlive.research.result_tables import ResultTables
 from rbtlive.research.run_bars import kept_bars
@@ -166,7 +166,7 @@ class BacktestResult(ResultTables):
         """Say where what was asked for is, in the words of other libraries too."""
         if hasattr(type(self), name):  # its own error, which led here
             return object.__getattribute__(self, name)
-        raise AttributeError(where_it_is(name, dir(type(self))))
+        raise result_lacks(name, dir(type(self)))
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         """Travel to another process as what `save` writes: figures, no code, no

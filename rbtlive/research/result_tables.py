@@ -20,6 +20,7 @@ from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
 from rbtlive.model.given import is_one_of
 from rbtlive.research import result_frames
+from rbtlive.research.foreign_attributes import Figures
 from rbtlive.research.hints import Hint, hints_of
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
@@ -175,7 +176,7 @@ class ResultTables:
         """Figures for the whole run, fractions and counts; None where one does not
         exist.
         """
-        return metrics_of(self.record)
+        return Figures(metrics_of(self.record))
 
     @cached_property
     def stats(self) -> pl.DataFrame:

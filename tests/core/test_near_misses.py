@@ -43,6 +43,21 @@ class Elsewhere(rbt.TradingAlgorithm):
         """Do nothing."""
 
 
+class Schedules(rbt.TradingAlgorithm):
+    """What it schedules is defined by its subclass."""
+
+    def initialize(self, context):
+        context.seen = []
+        context.schedule_function(self.on_bar)
+
+
+class Scheduled(Schedules):
+    """Its function has another library's name, and is called."""
+
+    def on_bar(self, context, data):
+        context.seen.append(data.current_dt)
+
+
 class Plain:
     """No subclass."""
 
@@ -64,10 +79,17 @@ def module():
         (Misspelt(), r"initalize\(\) .* did you mean initialize\(context\)"),
         ({"handle_date": nothing}, r"handle_date\(\) .* did you mean handle_data\(context, data\)"),
         (module(), r"handel_data\(\) .* did you mean handle_data\(context, data\)"),
-        (Elsewhere, r"init and next are initialize\(context\) and handle_data\(context, data\)"),
+        (
+            Elsewhere,
+            r"init\(\) and next\(\) .* write initialize\(context\) and handle_data\(context",
+        ),
+        (
+            {"initialize": print, "handle_data": nothing, "notify_order": nothing},
+            r"notify_order\(\) .* write on_order_fill\(context, order, transaction\)",
+        ),
         (nothing, r'pass \{"handle_data": nothing\}'),
     ],
-    ids=["class", "instance", "dict", "module", "elsewhere", "function"],
+    ids=["class", "instance", "dict", "module", "elsewhere", "a fill", "function"],
 )
 def test_what_would_never_be_called_is_named(strategy, right):
     with pytest.raises(NoCallbacks, match=right):
@@ -76,6 +98,10 @@ def test_what_would_never_be_called_is_named(strategy, right):
 
 def test_a_helper_beside_the_callback_is_left_alone():
     assert rbt.backtest(Helps, daily_frame(5)).context.ready
+
+
+def test_a_function_that_a_base_calls_may_have_the_name_of_anothers_callback():
+    assert len(rbt.backtest(Scheduled, daily_frame(5)).context.seen) == 5
 
 
 @pytest.mark.parametrize("name", ["_handle_data", "my_handle_data", "handle_data2"])

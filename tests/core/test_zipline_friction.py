@@ -16,7 +16,8 @@ from rbtlive.api import (
     symbol,
     time_rules,
 )
-from rbtlive.core.actions.error_notes import ARGUMENTS, DATES, FRAMES, ITEMS, POSITION
+from rbtlive.core.actions import near_attributes
+from rbtlive.core.actions.error_notes import ARGUMENTS, DATES, FRAMES, POSITION
 
 BARS = rbt.load_sample("us-daily")
 SPAN = {"start": "2005-01-03", "end": "2005-01-14", "progress": False}
@@ -204,11 +205,11 @@ def test_a_hook_with_other_arguments_learns_too():
     ("look", "note"),
     [
         (lambda c, d: c.order_target_percnt(c.asset, 1), "did you mean 'order_target_percent'?"),
-        (lambda c, d: c.portfolio.equity, "did you mean 'portfolio_value'?"),
-        (lambda c, d: c.portfolio.positions[c.asset].quantity, "did you mean 'amount'?"),
-        (lambda c, d: c.get_order(c.order(c.asset, 1)).limit_price, "did you mean 'limit'?"),
-        (lambda c, d: d.price(c.asset), "did you mean 'current'?"),
-        (lambda c, d: d[c.asset].price, ITEMS),
+        (lambda c, d: c.portfolio.equity, "write context.portfolio.portfolio_value"),
+        (lambda c, d: c.portfolio.positions[c.asset].quantity, "write position.amount"),
+        (lambda c, d: c.get_order(c.order(c.asset, 1)).limit_price, "write order.limit"),
+        (lambda c, d: d.price(c.asset), 'write data.current(asset, "close")'),
+        (lambda c, d: d[c.asset].price, near_attributes._ITEMS["BarData"]),
         (lambda c, d: pd.Series(1, pd.to_datetime(["2001-01-01"]))[d.current_session], DATES),
     ],
 )

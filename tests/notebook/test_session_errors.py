@@ -298,10 +298,10 @@ class S(rbt.TradingAlgorithm):
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("trades", "it is session.result().trades"),
-        ("metrics", "it is session.result().metrics"),
-        ("status", "see session.state"),
-        ("pnl", "see session.portfolio.pnl"),
+        ("trades", "write session.result().trades"),
+        ("metrics", "write session.result().metrics"),
+        ("status", "write session.state"),
+        ("pnl", "write session.portfolio.pnl"),
         ("ordrs", "did you mean 'orders'?"),
     ],
 )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Final
 
-from rbtlive.core.actions.near_attributes import near_attribute
+from rbtlive.core.actions.near_attributes import near_attribute, near_use
 
 PANDAS_ONLY: Final = frozenset(
     (
@@ -41,10 +41,6 @@ ARGUMENTS: Final = (
 DATES: Final = (
     "data.current_session is a date and data.current_dt a datetime: look pandas objects up by "
     'pd.Timestamp(...), or pass frames="pandas"'
-)
-ITEMS: Final = (
-    'data[asset] is zipline before its version 1: write data.current(asset, "price") or '
-    'data.history(asset, "price", 20, "1d")'
 )
 
 
@@ -77,17 +73,17 @@ def _note(failure: BaseException, frames: str) -> str | None:
         return DATES
     if isinstance(failure, AttributeError):
         return near_attribute(failure)
-    if isinstance(failure, TypeError) and "'BarData' " in str(failure):
-        return ITEMS
     if frames == "pandas" and _by_position(failure):
         return POSITION
-    if isinstance(failure, TypeError) and re.search(
+    if not isinstance(failure, TypeError):
+        return None
+    if re.search(
         r"(initialize|handle_data|before_trading_start|analyze|on_\w+|<lambda>)\(\) "
         r"(takes|missing) .*positional argument",
         str(failure),
     ):
         return ARGUMENTS
-    return None
+    return near_use(failure)
 
 
 def _wants_pandas(failure: BaseException) -> bool:

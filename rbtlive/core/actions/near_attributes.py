@@ -1,4 +1,5 @@
-"""The right name of an attribute that an object of this package does not have.
+"""What to write in the place of a name that a strategy asked this package's objects for
+in vain.
 
 The rule: it is looked for once an error has ended a callback, never while a strategy
 asks by `hasattr` or `getattr`.
@@ -6,32 +7,155 @@ asks by `hasattr` or `getattr`.
 
 from __future__ import annotations
 
-import difflib
+import re
 from typing import Final
 
-_ELSEWHERE: Final = {
-    **dict.fromkeys(("equity", "value", "total_value", "net_worth"), "portfolio_value"),
-    **dict.fromkeys(("quantity", "qty", "size", "shares"), "amount"),
-    **dict.fromkeys(("avg_price", "average_price", "entry_price"), "cost_basis"),
-    **dict.fromkeys(("market_price", "current_price"), "last_sale_price"),
-    **dict.fromkeys(("buy", "sell", "market_order", "submit_order"), "order"),
-    **dict.fromkeys(("limit_price",), "limit"),
-    **dict.fromkeys(("stop_price",), "stop"),
-    **dict.fromkeys(("get_price", "price", "close", "latest", "get"), "current"),
-    **dict.fromkeys(("get_history", "bars", "prices"), "history"),
-    **dict.fromkeys(("now", "datetime", "time"), "current_dt"),
+from rbtlive.model.other_names import by_word, what_to_write
+
+_CURRENT: Final = 'data.current(asset, "close")'
+_HISTORY: Final = 'data.history(asset, "close", 20, "1d")'
+_POSITION: Final = "context.portfolio.positions[asset]"
+_VALUE: Final = "context.portfolio.portfolio_value"
+
+_STRATEGY: Final = by_word(
+    {
+        "self.order(asset, 10), or -10 to sell": "buy sell market_order submit_order "
+        "order_market market_buy market_sell create_order place_order",
+        "self.order(asset, 10, limit_price=99.5)": "limit_order order_limit buy_limit sell_limit",
+        "self.order(asset, -10, stop_price=95.0)": "stop_loss stop_order order_stop take_profit "
+        "trailing_stop bracket_order",
+        "self.order_target_percent(asset, 0.5)": "set_holdings set_target_percent target_percent "
+        "order_target_weight rebalance",
+        "self.order_target_percent(asset, 0)": "close close_position liquidate exit exit_position "
+        "close_all flatten",
+        "for order in self.get_open_orders(asset): self.cancel_order(order)": "cancel_all "
+        "cancel_all_orders cancel_orders",
+        _POSITION: "position positions get_position getposition get_positions",
+        "context.portfolio.cash": "cash get_cash getcash balance",
+        _VALUE: "equity value net_worth total_value portfolio_value getvalue get_value nav",
+        "context.portfolio.pnl": "pnl profit",
+        "context.account": "buying_power",
+        "context.datetime": "now time current_time current_dt date",
+        _CURRENT: "price close get_price last_price",
+        f"{_HISTORY}; data is an argument of the callback": "data datas bars prices "
+        "get_history get_bars history_bars",
+        'self.indicator("sma", polars expression) in initialize': "I sma SMA ema EMA rsi RSI "
+        "macd MACD atr ATR indicators add_indicator crossover",
+        "self.record(name=value)": "plot log_value",
+        "print(...) or logging.getLogger(__name__).info(...)": "log logger "
+        "info debug warning notify Debug Log",
+        "self.schedule_function(f, date_rules.month_start(), time_rules.market_open())": "schedule "
+        "run_daily run_weekly run_monthly schedule_daily on_schedule add_timer",
+        "the attribute itself: a parameter is an attribute of the class": "params p parameters "
+        "parameter config",
+        "nothing: a run starts where its history windows and pipelines fit": "is_warming_up "
+        "set_warm_up warmup",
+        "self.symbols(...) in initialize, or a pipeline": "universe add_equity add_symbol "
+        "update_universe set_universe",
+        "def on_order_fill(self, context, order, transaction)": "notify_order notify_trade",
+    }
+)
+_DATA: Final = by_word(
+    {
+        _CURRENT: "price close get latest last get_price current_price Close open high low volume "
+        "get_current last_price quote",
+        _HISTORY: "bars prices get_history get_bars df dataframe frame historical",
+        "data.current_dt": "now time datetime date index timestamp current_time",
+        "rbt.read(path), given to the run as data=": "fetch_csv read_csv",
+    }
+)
+_PORTFOLIO: Final = by_word(
+    {
+        _VALUE: "equity value total_value net_worth nav net_liquidation",
+        "context.account.buying_power": "buying_power",
+        _POSITION: "position get get_position holdings",
+        "context.portfolio.pnl": "profit unrealized_pnl realized_pnl total_pnl",
+        "result.drawdowns after the run": "drawdown max_drawdown",
+        "context.portfolio.current_portfolio_weights": "weights weight",
+        "context.account.leverage": "leverage",
+    }
+)
+_HELD: Final = by_word(
+    {
+        "position.amount": "quantity qty size shares position",
+        "position.cost_basis": "avg_price average_price entry_price avg_cost average_cost price",
+        "position.last_sale_price": "market_price current_price last_price",
+        "position.amount * position.last_sale_price": "market_value value exposure",
+        "position.amount * (position.last_sale_price - position.cost_basis)": "pnl profit "
+        "unrealized_pnl unrealised_pnl unrealized_pl pl",
+        "self.order_target(asset, 0)": "close",
+        "position.amount > 0": "is_long is_open",
+        "position.amount < 0": "is_short",
+    }
+)
+_ORDER: Final = by_word(
+    {
+        "order.amount": "quantity qty size shares",
+        "order.limit": "limit_price",
+        "order.stop": "stop_price",
+        "order.filled": "filled_qty filled_quantity executed",
+        "order.asset": "symbol instrument",
+        "self.cancel_order(order)": "cancel",
+        "order.created": "created_at submitted_at time",
+    }
+)
+_ACCOUNT: Final = by_word({_VALUE: "equity value balance", "context.portfolio.cash": "cash"})
+_ASSET: Final = by_word({"asset.asset_name": "name"})
+
+_OF: Final = {
+    "Context": _STRATEGY,
+    "TradingAlgorithm": _STRATEGY,
+    "BarData": _DATA,
+    "PortfolioView": _PORTFOLIO,
+    "PositionView": _HELD,
+    "OrderView": _ORDER,
+    "AccountView": _ACCOUNT,
+    "Asset": _ASSET,
 }
+_ITEMS: Final = {
+    "BarData": f"data[asset] is zipline before its version 1: write {_CURRENT} or {_HISTORY}",
+    "PortfolioView": f"write {_POSITION}",
+}
+_ARGUMENTS: Final = by_word(
+    {
+        "limit_price=99.5": "limit price lmt limitPrice",
+        "stop_price=95.0": "stop stop_loss sl stopPrice trigger_price",
+        "a second order once the first has filled, in on_order_fill": "take_profit tp "
+        "trailing_stop trail_percent bracket",
+        "amount, the second argument": "size qty quantity shares",
+        "target, the second argument": "percent weight pct",
+        "asset, the first argument": "symbol sid stock data",
+        "a negative amount to sell": "side",
+        "set_cancel_policy(cancel_policy.EODCancel()) for orders of the day": "tif time_in_force",
+    }
+)
+_UNEXPECTED: Final = re.compile(
+    r"OrderMethods\.(\w+)\(\) got an unexpected keyword argument '(\w+)'"
+)
 
 
 def near_attribute(failure: AttributeError) -> str | None:
-    """Return a note with the name that was meant; None where the object is not of this
-    package, or nothing is near.
+    """Return a note with what to write; None where the object is not of this package,
+    or nothing is near.
     """
     owner, name = getattr(failure, "obj", None), getattr(failure, "name", None)
     bases = type(owner).__mro__
     if not isinstance(name, str) or not any(b.__module__.startswith("rbtlive.") for b in bases):
         return None
-    names = [one for one in dir(owner) if not one.startswith("_")]
-    meant = _ELSEWHERE.get(name)
-    near = [meant] if meant in names else difflib.get_close_matches(name, names, n=1)
-    return f"{type(owner).__name__} has no {name!r}: did you mean {near[0]!r}?" if near else None
+    elsewhere = next((_OF[base.__name__] for base in bases if base.__name__ in _OF), {})
+    step = what_to_write(name, elsewhere, dir(owner))
+    return f"{type(owner).__name__} has no {name!r}: {step}" if step else None
+
+
+def near_use(failure: TypeError) -> str | None:
+    """Return a note with what to write in the place of `data[asset]`, or of an argument
+    that other libraries' orders have; None for another error.
+    """
+    text = str(failure)
+    for owner, step in _ITEMS.items():
+        if f"'{owner}' " in text:
+            return step
+    found = _UNEXPECTED.search(text)
+    if found and found[2] in _ARGUMENTS:
+        return f"{found[1]}() has no argument {found[2]!r}: write {_ARGUMENTS[found[2]]}"
+    return None

@@ -1,4 +1,4 @@
-"""Callbacks whose names are misspelt: nothing would ever call them.
+"""Callbacks whose names are misspelt or another library's: nothing would call them.
 
 The rule: only a function that could be the callback counts, and only where the callback
 itself is missing.
@@ -8,18 +8,32 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 from rbtlive.errors import NoCallbacks
+from rbtlive.model.other_names import by_word
 
 _LIKENESS: Final = 0.88
 _CALLED: Final = {
     "initialize": "(context)",
     "before_trading_start": "(context, data)",
     "handle_data": "(context, data)",
+    "on_order_fill": "(context, order, transaction)",
+    "analyze": "(context, perf)",
 }
+_SPELT: Final = ("initialize", "before_trading_start", "handle_data")
+_ELSEWHERE: Final = by_word(
+    {
+        "initialize": "init on_init on_start OnStart",
+        "handle_data": "next on_data OnData on_bar on_bars OnBar handle_bar handle_bars on_tick "
+        "on_candle on_trading_iteration generate_signals",
+        "on_order_fill": "notify_order notify_trade on_fill on_order_filled on_order_event "
+        "OnOrderEvent on_filled_order",
+        "analyze": "on_end_of_algorithm OnEndOfAlgorithm on_stop",
+    }
+)
 
 
 def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]]) -> None:
@@ -35,20 +49,51 @@ def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]
         NoCallbacks: a callback's name is misspelt.
     """
     missing = [name for name in _CALLED if name not in callbacks]
-    for name in _functions(strategy) if missing else ():
-        near = difflib.get_close_matches(name, missing, n=1, cutoff=_LIKENESS)
+    functions = _functions(strategy) if missing else []
+    for name in functions:
+        near = difflib.get_close_matches(
+            name, [one for one in missing if one in _SPELT], n=1, cutoff=_LIKENESS
+        )
         if near and near[0] not in name:
-            right = near[0] + _CALLED[near[0]]
             raise NoCallbacks(
-                f"{name}() of the strategy would never be called: did you mean {right}? Give it "
-                "another name if it is a helper"
+                f"{name}() of the strategy would never be called: did you mean "
+                f"{near[0]}{_CALLED[near[0]]}? {_HELPER}"
             )
+    foreign = {name: _ELSEWHERE[name] for name in functions if _ELSEWHERE.get(name) in missing}
+    used = _names_used(strategy) if foreign else set()
+    if wrong := [(name, here) for name, here in foreign.items() if name not in used]:
+        raise NoCallbacks(
+            f"{' and '.join(f'{name}()' for name, _ in wrong)} of the strategy would never be "
+            f"called: write {' and '.join(here + _CALLED[here] for _, here in wrong)}. {_HELPER}"
+        )
 
 
-def _functions(strategy: Any) -> Iterator[str]:
-    for name, value in _namespace(strategy).items():
-        if isinstance(name, str) and inspect.isfunction(value) and not name.startswith("_"):
-            yield name
+_HELPER: Final = "Give it another name if it is a helper"
+
+
+def _functions(strategy: Any) -> list[str]:
+    return [
+        name
+        for name, value in _namespace(strategy).items()
+        if isinstance(name, str) and inspect.isfunction(value) and not name.startswith("_")
+    ]
+
+
+# Every name that the strategy's functions mention, those of its bases included: what
+# they schedule or call is a helper.
+def _names_used(strategy: Any) -> set[str]:
+    spaces = [_namespace(strategy)]
+    if not isinstance(strategy, (Mapping, ModuleType)):
+        kind = strategy if isinstance(strategy, type) else type(strategy)
+        bases = [base for base in kind.__mro__ if not base.__module__.startswith("rbtlive.")]
+        spaces += [vars(base) for base in bases]
+    codes = [v.__code__ for space in spaces for v in space.values() if inspect.isfunction(v)]
+    used: set[str] = set()
+    while codes:
+        code = codes.pop()
+        used.update(code.co_names)
+        codes += [part for part in code.co_consts if isinstance(part, CodeType)]
+    return used
 
 
 def _namespace(strategy: Any) -> Mapping[Any, Any]:

@@ -230,11 +230,6 @@ def _way_out(strategy: Any) -> str:
     if inspect.isroutine(strategy):
         name = strategy.__name__ if strategy.__name__.isidentifier() else "function"
         return f'pass {{"handle_data": {name}}} to have it called at every bar'
-    if callable(getattr(strategy, "next", None)):
-        return (
-            "backtesting.py's and backtrader's init and next are initialize(context) and "
-            "handle_data(context, data) here"
-        )
     return "define handle_data(context, data) at least"
 
 

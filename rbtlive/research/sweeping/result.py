@@ -17,6 +17,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
+from rbtlive.research.foreign_attributes import Figures, sweep_lacks
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping import surface, sweep_display
 from rbtlive.research.sweeping.lean import run_lean
@@ -57,7 +58,7 @@ class SweepRow:
         self._sweep = sweep
         self.number = number
         self.params = row.params
-        self.metrics = dict(row.metrics)
+        self.metrics = Figures(row.metrics)
         self.seconds = row.seconds
         self.error = row.error
 
@@ -189,6 +190,12 @@ class SweepResult:
         return SweepRow(self, number % count, self._rows[number])
 
     __getitem__ = row
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where what was asked for is, in the words of other libraries too."""
+        if hasattr(type(self), name):  # its own error, which led here
+            return object.__getattribute__(self, name)
+        raise sweep_lacks(name, dir(type(self)))
 
     def __len__(self) -> int:
         return len(self._rows)

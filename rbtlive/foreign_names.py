@@ -1,0 +1,78 @@
+"""Names that other libraries' packages have at their top, and what to write here.
+
+The rule: it is read only once a name of the package was asked for in vain.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rbtlive.model.other_names import by_word
+
+_FUNCTIONS: Final = (
+    "order order_target order_target_percent order_value order_percent symbol symbols"
+)
+_CLASSES: Final = "Strategy Algorithm QCAlgorithm Algo TradingStrategy BaseStrategy"
+
+PLACES: Final = by_word(
+    {
+        "class MyStrategy(rbt.TradingAlgorithm)": _CLASSES,
+        "rbt.backtest(strategy, data)": "Backtest Backtester BackTest run_backtest Cerebro "
+        "cerebro simulate bt Engine BacktestEngine",
+        "rbt.sweep(strategy, data, params={...})": "optimize optimise optimizer grid_search "
+        "gridsearch GridSearch param_grid optimization hyperopt",
+        "rbt.walk_forward(strategy, data, params={...})": "walkforward WalkForward wfo",
+        "rbt.cross_validate(strategy, data, params={...})": "cpcv CPCV cross_validation",
+        "rbt.monte_carlo(result)": "montecarlo bootstrap MonteCarlo",
+        "rbt.read(path or frame)": "read_csv read_parquet load load_csv from_csv from_pandas "
+        "from_polars load_data read_data from_dataframe DataFrame CSVData PandasData Data "
+        "DataPortal Portal data_portal ingest bundles read_excel open",
+        'rbt.fetch("yfinance", ["SPY"], start="2015-01-02")': "download fetch_data YFData yfinance "
+        "get_data download_data YahooData get_bars fetch_bars",
+        'rbt.load_sample("us-daily")': "sample samples example_data sample_data load_example",
+        "rbt.attach(strategy, rbt.PaperBroker(), feed=...)": "paper live paper_trade live_trade "
+        "trade go_live start LiveEngine deploy",
+        "rbt.PaperBroker()": "Broker SimulatedBroker Paper PaperTrading paper_broker "
+        "SimBroker BackBroker",
+        "from rbtlive.brokers import AlpacaBroker": "Alpaca AlpacaBroker alpaca",
+        "from rbtlive.brokers import AlpacaFeed": "AlpacaFeed AlpacaData",
+        "a broker adapter: docs/custom-broker.md, docs/moving-from-ib-async.md": "IB IBKR ib "
+        "InteractiveBrokers IBBroker Binance ccxt CCXTBroker Tradier Schwab",
+        "from rbtlive.api import NAME, or the method of self or context": f"{_FUNCTIONS} record "
+        "schedule_function set_commission set_slippage set_benchmark date_rules time_rules "
+        "get_datetime get_open_orders cancel_order attach_pipeline pipeline_output "
+        "set_max_leverage set_long_only history",
+        "rbt.PerShare, rbt.PerTrade, rbt.PerDollar or rbt.NoCommission": "commission Commission "
+        "commissions fees CommissionModel",
+        "rbt.VolumeShareSlippage, rbt.FixedSlippage, rbt.FixedBasisPointsSlippage or "
+        "rbt.NoSlippage": "slippage Slippage SlippageModel",
+        'self.indicator("sma", pl.col("close").rolling_mean(20)) in initialize: '
+        "docs/cookbook/indicators.md": "indicators indicator SMA sma EMA ema RSI rsi MACD ATR "
+        "talib ta crossover cross crossunder",
+        "result.plot(kind)": "plot plots plotting chart",
+        'result.report("run.html")': "report tearsheet tear_sheet create_full_tear_sheet reports",
+        "result.stats, result.metrics": "stats sharpe metrics performance sharpe_ratio "
+        "max_drawdown cagr",
+        'rbt.backtest(..., benchmark="SPY")': "benchmark",
+        "session.parity()": "parity",
+        "session.replay(), or rbt.ReplayFeed(data)": "replay Replay",
+        "await session.stop(), for each of rbt.sessions()": "stop stop_all shutdown",
+        "session.kill() or session.flatten()": "kill kill_switch flatten flatten_all panic",
+        "session as the last expression of a cell, session.widget() or rbt.board()": "widget "
+        "panel dashboard Panel Dashboard monitor ui",
+        "rbt.bars_from_ticks(stream, interval)": "ticks tick_bars bars Ticks",
+        "rbt.__version__": "version VERSION",
+        "log_level= of rbt.run(...); in a notebook, logging": "set_log_level set_logging log "
+        "logger logging",
+        "the environment: RBTLIVE_HOME is the folder of the journals": "config settings set_home "
+        "home options",
+        "rbt.run_pipeline(pipe, start, end, data)": "screener screen",
+        "rbtlive.pipeline": "Pipeline CustomFactor factors Factor USEquityPricing",
+        "rbt.catalog()": "cache clear_cache store library Catalog",
+        "rbt.compare(a, b)": "diff",
+        "rbt.open_session(name)": "load_session recover resume restore",
+        'calendar="XNYS" of rbt.read(...) and rbt.backtest(...)': "get_calendar calendar "
+        "calendars TradingCalendar",
+        "rbt.signals(entries=..., exits=...)": "from_signals SignalStrategy vectorized Signal",
+    }
+)

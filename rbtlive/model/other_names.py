@@ -1,0 +1,45 @@
+"""What other libraries call the things that an object of this package has.
+
+The rule: who asks an object for a name it does not have reads what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+def by_word(words: Mapping[str, str]) -> dict[str, str]:
+    """Return what to write, by word.
+
+    Args:
+        words: What to write, and the words for it, with spaces between.
+    """
+    return {word: written for written, spoken in words.items() for word in spoken.split()}
+
+
+def what_to_write(name: str, elsewhere: Mapping[str, str], names: Iterable[str]) -> str | None:
+    """Return the end of a message about a name that is missing; None where nothing is
+    near.
+
+    Args:
+        name: What was asked for.
+        elsewhere: What to write, by word.
+        names: The names there are.
+    """
+    if name in elsewhere:
+        return f"write {elsewhere[name]}"
+    if name.startswith("_"):
+        return None
+    import difflib  # only an error needs it
+
+    near = difflib.get_close_matches(name, [n for n in names if not n.startswith("_")], n=1)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def no_attribute(
+    owner: str, name: str, elsewhere: Mapping[str, str], names: Iterable[str]
+) -> AttributeError:
+    """Return the error of an object that was asked for an attribute it lacks."""
+    message = f"{owner!r} object has no attribute {name!r}"
+    step = what_to_write(name, elsewhere, names)
+    return AttributeError(f"{message}: {step}" if step else message)

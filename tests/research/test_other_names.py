@@ -1,0 +1,165 @@
+"""Who asks for a name of another library reads what to write, and that exists."""
+
+import pickle
+import re
+
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive import foreign_names
+from rbtlive.core.actions import near_attributes
+from rbtlive.core.shown.order_views import OrderView
+from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView, PositionView
+from rbtlive.core.strategy.context import Context
+from rbtlive.data import foreign_attributes as of_portals
+from rbtlive.model.asset import Equity
+from rbtlive.notebook import observed_session
+from rbtlive.research import foreign_attributes as of_results
+from rbtlive.research.sweeping.result import SweepResult
+from tests.builders import daily_frame
+
+OWNERS = {
+    "rbt": rbt,
+    "result": rbt.BacktestResult,
+    "session": [*dir(rbt.LiveSession), "engine", "logs"],
+    "sweep": SweepResult,
+    "portal": rbt.PolarsDataPortal,
+    "report": rbt.read(daily_frame(5)).report(),
+    "self": rbt.TradingAlgorithm,
+    "context": Context,
+    "portfolio": PortfolioView,
+    "account": AccountView,
+    "position": PositionView,
+    "order": OrderView,
+    "asset": Equity,
+    "data": rbt.BarData,
+    "performance": pl.DataFrame,
+    "frame": pl.DataFrame,
+}
+TABLES = {
+    "package": foreign_names.PLACES,
+    "portal": of_portals._ELSEWHERE,
+    "result": of_results._PLACES,
+    "sweep": of_results._SWEEP,
+    "session": observed_session._ELSEWHERE,
+    "items": near_attributes._ITEMS,
+    "arguments": near_attributes._ARGUMENTS,
+    **near_attributes._OF,
+}
+OWN = {
+    "package": rbt,
+    "portal": rbt.PolarsDataPortal,
+    "result": rbt.BacktestResult,
+    "sweep": SweepResult,
+    "session": rbt.LiveSession,
+    "Context": Context,
+    "TradingAlgorithm": rbt.TradingAlgorithm,
+    "BarData": rbt.BarData,
+    "PortfolioView": PortfolioView,
+    "PositionView": PositionView,
+    "OrderView": OrderView,
+    "AccountView": AccountView,
+    "Asset": Equity,
+}
+
+
+class Holds(rbt.TradingAlgorithm):
+    """Buys once."""
+
+    def initialize(self, context):
+        context.asset = self.symbol("AAA")
+
+    def handle_data(self, context, data):
+        self.order_target(context.asset, 1)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return rbt.backtest(Holds, daily_frame(30))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_a_message_says_to_write_exists(table, result):
+    for written in TABLES[table].values():
+        code = re.sub(r'"[^"]*"', '""', written)
+        for owner, name in re.findall(r"\b([a-z]+)(?:\(\))?\.([a-z_]\w*)", code):
+            known = OWNERS.get(owner)
+            if owner == "context" and name in ("portfolio", "account"):
+                assert name in dir(rbt.TradingAlgorithm)
+            elif known is not None:
+                assert name in (known if isinstance(known, list) else dir(known)), (
+                    f"{written}: {owner} has no {name}"
+                )
+        for column in re.findall(r'performance\["(\w+)"\]', written):
+            assert column in result.performance.columns
+
+
+@pytest.mark.parametrize("table", OWN)
+def test_no_word_hides_a_name_that_is_there(table):
+    assert not set(TABLES[table]) & set(dir(OWN[table]))
+
+
+def test_every_statistic_is_told_by_its_words(result):
+    for word, statistic in of_results._STATISTICS.items():
+        with pytest.raises(AttributeError, match=statistic):
+            getattr(result, word)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("optimize", "write rbt.sweep("),
+        ("order_target_percent", "write from rbtlive.api import order_target_percent"),
+        ("AlpacaBroker", "write from rbtlive.brokers import AlpacaBroker"),
+        ("nothing_like_it", "has no attribute 'nothing_like_it'$"),
+    ],
+)
+def test_the_package_answers_names_of_other_libraries(name, step):
+    with pytest.raises(AttributeError, match=re.escape(step).replace(r"\$", "$")):
+        getattr(rbt, name)
+
+
+def test_the_package_knows_its_version():
+    assert re.match(r"\d+\.\d+", rbt.__version__)
+
+
+def test_metrics_answer_the_names_of_other_libraries(result):
+    assert result.metrics == dict(result.metrics)
+    assert pickle.loads(pickle.dumps(result.metrics)) == result.metrics
+    with pytest.raises(KeyError, match="write 'annual_return'"):
+        result.metrics["CAGR"]
+    with pytest.raises(KeyError, match="write 'sharpe'"):
+        result.metrics["Sharpe Ratio"]
+    with pytest.raises(KeyError, match=r"statistic=.win_rate"):
+        result.metrics["Win Rate"]
+    with pytest.raises(KeyError, match="there is total_return, "):
+        result.metrics["weather"]
+
+
+def test_a_portal_answers_the_names_of_frames():
+    portal = rbt.read(daily_frame(5))
+
+    with pytest.raises(AttributeError, match=r"write portal.to_frame\(\)"):
+        portal.head()
+    assert not hasattr(portal, "to_pandas")
+
+
+@pytest.mark.parametrize(
+    ("act", "note"),
+    [
+        (lambda c, d: c.order(c.asset, 1, limit=3), "write limit_price=99.5"),
+        (lambda c, d: c.order(c.asset, 1, size=3), "write amount, the second argument"),
+        (lambda c, d: c.portfolio["AAA"], "write context.portfolio.positions[asset]"),
+        (lambda c, d: c.liquidate(), "write self.order_target_percent(asset, 0)"),
+    ],
+)
+def test_a_strategys_error_names_what_to_write(act, note):
+    strategy = {
+        "initialize": lambda context: setattr(context, "asset", context.symbol("AAA")),
+        "handle_data": act,
+    }
+    with pytest.raises((TypeError, AttributeError)) as raised:
+        rbt.backtest(strategy, daily_frame(5))
+
+    assert any(one.endswith(note) for one in raised.value.__notes__)
