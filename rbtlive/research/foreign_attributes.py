@@ -6,6 +6,7 @@ place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -20,11 +21,17 @@ _STATISTICS: Final = by_word(
         "sortino": "sortino_ratio",
         "calmar": "calmar_ratio mar",
         "omega": "omega_ratio",
-        "annual_return": "cagr annualized_return annualised_return apr return_ann",
+        "annual_return": "cagr annualized_return annualised_return apr return_ann cagr_ann",
         "annual_volatility": "volatility vol annualized_volatility std stdev volatility_ann",
         "total_return": "return total_returns net_return return_pct cumulative_return",
         "max_drawdown": "max_dd mdd maxdd maximum_drawdown drawdown drawdown_pct",
+        "mean_drawdown": "avg_drawdown average_drawdown",
         "max_drawdown_days": "max_drawdown_duration drawdown_duration",
+        "mean_drawdown_days": "avg_drawdown_duration",
+        "max_days_held": "max_trade_duration",
+        "mean_days_held": "avg_trade_duration average_holding_period holding_period",
+        "mean_win": "avg_win average_win",
+        "mean_loss": "avg_loss average_loss",
         "value_at_risk": "var var_95",
         "conditional_value_at_risk": "cvar expected_shortfall",
         "win_rate": "winrate hit_rate win_ratio winning_rate",
@@ -96,6 +103,14 @@ _SWEEP: Final = by_word(
 )
 
 
+def own_statistic(word: str) -> str:
+    """Return the name that a statistic of another library has here, as in
+    "Max. Drawdown [%]"; a word that is none is only written in small letters.
+    """
+    plain = "_".join(re.findall("[a-z0-9]+", word.lower()))
+    return _STATISTICS.get(plain, plain)
+
+
 def result_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
     """Return the error of a result that was asked for an attribute it does not have.
 
@@ -121,8 +136,7 @@ class Figures(dict[str, Any]):
     """Figures by name; asked by the name of another library, they tell their own."""
 
     def __missing__(self, name: object) -> Any:
-        own = str(name).lower().replace(" ", "_")
-        own = _STATISTICS.get(own, own)
+        own = own_statistic(str(name))
         step = f"write {own!r}" if own in self else what_to_write(own, {}, self)
         if step is None and own in FACTS:
             step = f'write result.stats.filter(statistic="{own}")'

@@ -5,6 +5,7 @@ The rule: a number that does not exist is never the best.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -12,7 +13,9 @@ from typing import Any, Final
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.arrays import np
 from rbtlive.model.calls import takes
+from rbtlive.research.foreign_attributes import own_statistic
 from rbtlive.research.ratios import RATIOS
+from rbtlive.research.statistics.table import FACTS
 from rbtlive.research.sweeping.params import nearest
 
 METRICS: Final = (
@@ -68,16 +71,18 @@ class Objective:
     """One thing to maximise.
 
     Args:
-        what: A metric's name, with "-" before it to minimise; or a function of a
-            `RunView` that returns a number.
+        what: The name of a metric or of a statistic of `result.stats`, with "-" before
+            it to minimise; or a function of a `RunView` that returns a number.
 
     Attributes:
         name: The column of its values.
+        named: Whether it was given by name.
     """
 
     def __init__(self, what: Any, *, place: int = 0) -> None:
         self.function: Callable[[RunView], Any] | None = None
         self.sign = 1.0
+        self.named = isinstance(what, str)
         if callable(what):
             if isinstance(what, type) or not takes(what, {}):
                 raise InvalidSetting(
@@ -93,11 +98,7 @@ class Objective:
             self.name = what.removeprefix("-")
             self.sign = -1.0 if what.startswith("-") else 1.0
             if self.name not in METRICS:
-                raise InvalidSetting(
-                    f"maximize must be a metric of a run: was {what!r}; "
-                    f"{nearest(self.name, METRICS)}; anything else of a result is a function, e.g. "
-                    'lambda run: run.trades["net_profit"].mean()'
-                )
+                self.function = _statistic(self.name)
         else:
             raise InvalidSetting(
                 f"maximize must be a metric's name or a function of a run: was {what!r}; pass "
@@ -115,6 +116,22 @@ class Objective:
         """Return a value so that higher is better, and minus infinity if it is none."""
         known = number(value)
         return -math.inf if math.isnan(known) else self.sign * known
+
+
+def _statistic(name: str) -> Callable[[RunView], Any]:
+    if name in FACTS:
+        return functools.partial(_of_stats, name)
+    own = own_statistic(name)
+    step = f"write {own!r}" if own in METRICS or own in FACTS else nearest(name, METRICS)
+    raise InvalidSetting(
+        f"maximize must be a metric of a run: was {name!r}; {step}; anything else of a result is "
+        'a function, e.g. lambda run: run.trades["net_profit"].mean()'
+    )
+
+
+# A statistic that is no metric is computed from the run's whole result.
+def _of_stats(name: str, run: RunView) -> Any:
+    return run.stats.filter(statistic=name)["value"].item()
 
 
 def objectives_of(maximize: Any) -> tuple[Objective, ...]:

@@ -75,9 +75,10 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         method: "grid" runs every set, "random" draws `n` different ones, "optuna"
             searches with its TPE sampler, an optuna sampler searches its own way.
         n: How many runs. A grid of more than 10,000 runs starts only with it.
-        maximize: A metric's name ("-annual_volatility" minimises), a function of a run
-            that returns a number, or a list of them: then `SweepResult.pareto` has the
-            runs that no other beats in all of them.
+        maximize: The name of a metric, or of a statistic of `result.stats`
+            ("-annual_volatility" minimises), a function of a run that returns a number,
+            or a list of them: then `SweepResult.pareto` has the runs that no other
+            beats in all of them.
         where: Takes a set of parameters if it returns true, e.g.
             `lambda p: p["fast"] < p["slow"]`.
         workers: How many runs at once; 1 stays in this process. None starts processes
@@ -411,7 +412,7 @@ def sweep_facts(job: Job) -> dict[str, str]:
         "benchmark": repr(settings.benchmark),
         "frames": f"{settings.frames} {settings.zipline_quirks}",
         "maximize": ", ".join(
-            objective.name if objective.function is None else shown_text(objective.function)
+            objective.name if objective.named else shown_text(objective.function)
             for objective in job.objectives
         ),
         "begins": "where its windows fit" if job.free_start else "at start",

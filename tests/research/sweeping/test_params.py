@@ -169,8 +169,9 @@ def test_a_sampler_that_has_tried_everything_ends_the_search():
         ({"verify": -1}, "verify of sweep"),
         ({"workers": -1}, "leave it out, or pass .* for every processor"),
         ({"maximize": lambda run, params: 1.0}, "must take one argument, the run"),
-        ({"maximize": "Sharpe Ratio"}, "did you mean 'sharpe'"),
-        ({"maximize": "win_rate"}, "anything else of a result is a function"),
+        ({"maximize": "Sharpe Ratio"}, "write 'sharpe'"),
+        ({"maximize": "Max. Drawdown [%]"}, "write 'max_drawdown'"),
+        ({"maximize": "weather"}, "anything else of a result is a function"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(options, message):

@@ -55,6 +55,15 @@ def test_the_best_row_has_the_highest_metric_and_minus_turns_it_around():
     )
 
 
+def test_a_statistic_that_is_no_metric_is_an_objective_by_name():
+    found = sweep(maximize="profit_factor")
+
+    assert found.best.params == found.row(found.frame["profit_factor"].arg_max()).params
+    best = found.best.result().stats.filter(statistic="profit_factor")["value"].item()
+    assert found.value(found.best.number) == best
+    assert found.facts()["maximize"] == ["profit_factor"]
+
+
 def test_an_objective_may_be_a_function_of_metrics_params_and_the_whole_result():
     def per_fill(run):
         assert run["fills"] == run.metrics["fills"] == run.transactions.height
