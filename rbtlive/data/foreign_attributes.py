@@ -1,4 +1,4 @@
-"""Words by which frames and other libraries' data are known, and where they are here.
+"""Words that frames and other libraries have for data, and what to write here.
 
 The rule: a portal has one place for each thing; asked for another, it names that place.
 """
@@ -26,6 +26,40 @@ _ELSEWHERE: Final = by_word(
         'rbt.resample(portal, "1h")': "resample to_interval aggregate timeframe",
         "portal.calendar": "sessions trading_days tz timezone",
         "rbt.backtest(strategy, portal)": "backtest run",
+    }
+)
+
+
+READ_ARGUMENTS: Final = by_word(
+    {
+        'symbol="AAPL"': "ticker name instrument symbols tickers",
+        'interval="5m"': "freq frequency timeframe bar_size period resolution",
+        'tz="America/New_York"': "timezone time_zone zone",
+        'columns={"close": "PX_LAST"}': "names usecols rename column_map mapping header",
+        'columns={"timestamp": "Date"}, where the time is not found by itself': "index_col "
+        "parse_dates date_col datetime_col time_col dtformat date_format index",
+        "nothing: separators and decimal commas are found": "sep separator delimiter decimal "
+        "thousands skiprows encoding engine compression",
+        "rbt.PolarsDataPortal(bars, splits=..., dividends=...)": "splits dividends adjustments "
+        "actions",
+        'rbt.backtest(..., start="2020-01-02")': "start end start_date end_date",
+        'calendar="XNYS"': "exchange trading_calendar market",
+        'labels="start", for bars stamped with their start': "label closed",
+        'columns={"close": "Adj Close"}, for prices adjusted by the vendor': "adjusted adjust "
+        "auto_adjust",
+    }
+)
+FETCH_ARGUMENTS: Final = by_word(
+    {
+        'vendor, the first argument: "yfinance", "alpaca", "stooq" or "ccxt:binance"': "source "
+        "provider exchange",
+        "symbols, the second argument": "symbol ticker tickers instruments",
+        'start="2015-01-02"': "start_date since from_date period",
+        'end="2020-12-31"': "end_date until to_date",
+        'interval="5m"': "freq frequency timeframe bar_size resolution granularity",
+        "refresh=True, to ask the vendor again": "cache use_cache force overwrite",
+        "the environment variables APCA_API_KEY_ID and APCA_API_SECRET_KEY": "api_key key secret "
+        "token",
     }
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.foreign_attributes import READ_ARGUMENTS
 from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.reading.bar_reader import read_bars
@@ -13,10 +14,12 @@ from rbtlive.data.reading.timestamps import is_zone
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import Interval
+from rbtlive.model.other_names import teaches_names
 
 _CLASSES = ("equity", "etf", "crypto", "fx", "future", "option")
 
 
+@teaches_names(READ_ARGUMENTS)
 def read(
     source: Any,
     *,

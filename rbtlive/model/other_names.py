@@ -5,7 +5,13 @@ The rule: who asks an object for a name it does not have reads what to write ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def by_word(words: Mapping[str, str]) -> dict[str, str]:
@@ -43,3 +49,26 @@ def no_attribute(
     message = f"{owner!r} object has no attribute {name!r}"
     step = what_to_write(name, elsewhere, names)
     return AttributeError(f"{message}: {step}" if step else message)
+
+
+def teaches_names(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function refuse arguments it does not have by saying what to write.
+
+    Args:
+        elsewhere: What to write, by argument of another library.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        names = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in names:
+                    step = what_to_write(name, elsewhere, names) or f"it has {', '.join(names)}"
+                    raise TypeError(f"{function.__name__}() has no argument {name!r}: {step}")
+            return function(*args, **kwargs)
+
+        return called
+
+    return decorate

@@ -22,6 +22,7 @@ from rbtlive.finance.protocols import CommissionLike, SlippageLike
 from rbtlive.model.asset import Asset
 from rbtlive.model.given import DateLike, check_flag, is_one_of
 from rbtlive.model.interval import DAY
+from rbtlive.model.other_names import teaches_names
 from rbtlive.notebook.exit_code import HALTED, exit_with
 from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.loop_thread import LoopThread
@@ -33,7 +34,7 @@ from rbtlive.notebook.shutdown import stop_at_exit
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.launch import Launch, prepare
 from rbtlive.runtime.engine.swap import StartedSegment
-from rbtlive.runtime.foreign_arguments import teaches_names
+from rbtlive.runtime.foreign_arguments import RUN_ARGUMENTS
 from rbtlive.runtime.journal.state_folder import JournalPlace
 from rbtlive.runtime.machine import new_loop
 
@@ -43,7 +44,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_RUNNING.clear)  # they run in the parent
 
 
-@teaches_names
+@teaches_names(RUN_ARGUMENTS)
 def attach(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     broker: BrokerAdapter,

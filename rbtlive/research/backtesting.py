@@ -18,16 +18,17 @@ from rbtlive.finance.protocols import CommissionLike, SlippageLike
 from rbtlive.model.asset import Asset
 from rbtlive.model.given import DateLike
 from rbtlive.model.interval import DAY
+from rbtlive.model.other_names import teaches_names
 from rbtlive.research.parameters import parameter_facts
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
 from rbtlive.runtime.backtest import later_start, new_core, prepare_settings, run_core
-from rbtlive.runtime.foreign_arguments import teaches_names
+from rbtlive.runtime.foreign_arguments import RUN_ARGUMENTS
 from rbtlive.runtime.garbage_collection import forget_with
 from rbtlive.runtime.recorded.changes import plain_parameters
 
 
-@teaches_names
+@teaches_names(RUN_ARGUMENTS)
 def backtest(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,

@@ -1,22 +1,15 @@
-"""Arguments by the names that other libraries give them: refused with ours.
+"""Arguments of runs by the names that other libraries give them.
 
-The rule: a wrong name is a TypeError as in any call; the message says what to write.
+The rule: a wrong name is refused with what to write here.
 """
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
-from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
-from rbtlive.core.actions.user_code import from_own_line
+from rbtlive.model.other_names import by_word
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_ELSEWHERE: Final = {
+RUN_ARGUMENTS: Final = {
     "data_frequency": 'frequency="1m" for "minute", frequency="1d" for "daily"',
     "interval": 'frequency="5m"',
     "timeframe": 'frequency="5m"',
@@ -40,31 +33,25 @@ _ELSEWHERE: Final = {
     "symbol": 'data=rbt.read(source, symbol="AAPL")',
     "session_name": 'name="..."',
     "live": "rbt.attach(...), and paper=False at the broker",
+    **by_word(
+        {
+            "self.set_max_leverage(2) in initialize; cash may go below zero without it": "leverage "
+            "margin max_leverage",
+            "self.set_long_only() in initialize": "short allow_short long_only shorting",
+            "nothing: orders fill at the next bar, as in a session": "trade_on_close "
+            "fill_on_close cheat_on_close coc",
+            "self.cancel_order for each of self.get_open_orders(), or order_target_percent, which "
+            "counts what is held": "exclusive_orders",
+            "self.symbols(...) in initialize; the data has all its symbols": "symbols universe "
+            "tickers assets instruments",
+            "progress=True": "verbose show_progress progress_bar",
+            "self.record(...), and result.plot(kind) afterwards": "plot show_plot",
+            'result.report("run.html") afterwards': "report tearsheet output",
+            "rbt.sweep(strategy, data, params={...})": "optimize maximize param_grid",
+            "commission=rbt.PerDollar(0.001), slippage=rbt.FixedBasisPointsSlippage(5)": "costs "
+            "commission_model slippage_model transaction_costs spread",
+            "capital_base=100_000": "init_capital initial_capital starting_cash equity budget",
+            'rbt.fetch("yfinance", ["SPY"], start=...) for data=': "vendor source provider",
+        }
+    ),
 }
-
-
-def teaches_names(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function refuse arguments it does not have by saying what it has, and
-    raise what came through the user's own code from the user's line on.
-    """
-    names = list(inspect.signature(function).parameters)
-
-    @functools.wraps(function)
-    def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in names:
-                raise TypeError(_message(function.__name__, name, names))
-        return function(*args, **kwargs)
-
-    return from_own_line(called)
-
-
-def _message(function: str, name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
-    if name in _ELSEWHERE:
-        hint = f"write {_ELSEWHERE[name]}"
-    elif near:
-        hint = f"did you mean {near[0]!r}?"
-    else:
-        hint = f"it has {', '.join(names)}"
-    return f"{function}() has no argument {name!r}: {hint}"

@@ -13,10 +13,12 @@ from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView, PositionView
 from rbtlive.core.strategy.context import Context
 from rbtlive.data import foreign_attributes as of_portals
+from rbtlive.errors import UnreadableFile
 from rbtlive.model.asset import Equity
 from rbtlive.notebook import observed_session
 from rbtlive.research import foreign_attributes as of_results
 from rbtlive.research.sweeping.result import SweepResult
+from rbtlive.runtime import foreign_arguments
 from tests.builders import daily_frame
 
 OWNERS = {
@@ -45,6 +47,9 @@ TABLES = {
     "session": observed_session._ELSEWHERE,
     "items": near_attributes._ITEMS,
     "arguments": near_attributes._ARGUMENTS,
+    "runs": foreign_arguments.RUN_ARGUMENTS,
+    "reading": of_portals.READ_ARGUMENTS,
+    "fetching": of_portals.FETCH_ARGUMENTS,
     **near_attributes._OF,
 }
 OWN = {
@@ -163,3 +168,25 @@ def test_a_strategys_error_names_what_to_write(act, note):
         rbt.backtest(strategy, daily_frame(5))
 
     assert any(one.endswith(note) for one in raised.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("call", "step"),
+    [
+        (lambda: rbt.backtest(Holds, daily_frame(5), leverage=2), "self.set_max_leverage(2)"),
+        (lambda: rbt.backtest(Holds, daily_frame(5), capital_bas=2), "did you mean 'capital_base'"),
+        (lambda: rbt.read(daily_frame(5), freq="1d"), 'write interval="5m"'),
+        (lambda: rbt.read(daily_frame(5), weather=1), "it has source, symbol, interval"),
+        (lambda: rbt.fetch("yfinance", tickers=["SPY"]), "write symbols, the second argument"),
+    ],
+)
+def test_an_argument_of_another_library_is_refused_with_what_to_write(call, step):
+    with pytest.raises(TypeError, match=re.escape(step)):
+        call()
+
+
+def test_a_symbol_in_the_place_of_a_file_asks_for_a_vendors_bars():
+    with pytest.raises(UnreadableFile, match=re.escape("rbt.fetch(\"yfinance\", ['BRK-B']")):
+        rbt.read("BRK-B")
+    with pytest.raises(UnreadableFile, match="check the path"):
+        rbt.read("aapl.csv")

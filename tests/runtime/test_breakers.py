@@ -513,6 +513,11 @@ def test_a_limit_that_is_no_number_above_zero_is_refused(name, value):
         rbt.Breakers(**{name: value})
 
 
+def test_a_fall_in_percent_is_refused_as_it_would_never_trip():
+    with pytest.raises(errors.InvalidSetting, match=r"a fraction: was 20, .* write 0\.2 for 20 %"):
+        rbt.Breakers(max_drawdown=20)
+
+
 def test_an_action_that_does_not_exist_is_refused():
     with pytest.raises(
         errors.InvalidSetting, match="action of Breakers must be one of 'halt', 'reduce', 'flatten'"

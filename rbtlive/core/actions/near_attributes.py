@@ -37,7 +37,7 @@ _STRATEGY: Final = by_word(
         "context.account": "buying_power",
         "context.datetime": "now time current_time current_dt date",
         _CURRENT: "price close get_price last_price",
-        f"{_HISTORY}; data is an argument of the callback": "data datas bars prices "
+        f"{_HISTORY}; data is an argument of the callback": "data bars prices "
         "get_history get_bars history_bars",
         'self.indicator("sma", polars expression) in initialize': "I sma SMA ema EMA rsi RSI "
         "macd MACD atr ATR indicators add_indicator crossover",

@@ -128,6 +128,13 @@ def _kind_of_content(content: bytes) -> str:
     return next((ending for magic, ending in _MAGIC.items() if start.startswith(magic)), ".csv")
 
 
+# A ticker in the place of a file asks for a vendor's bars.
+def _instead(path: str) -> str:
+    if re.fullmatch(r"[A-Z][A-Z0-9.^=/-]{0,9}", path):
+        return f'bars of a symbol come from a vendor: rbt.fetch("yfinance", [{path!r}], start=...)'
+    return "check the path"
+
+
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
@@ -137,7 +144,9 @@ def _files(path: Path) -> list[Path]:
         found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         found = [file for file in found if file.is_file()]
     else:
-        raise UnreadableFile(f"bars must be a file that exists: was {str(path)!r}; check the path")
+        raise UnreadableFile(
+            f"bars must be a file that exists: was {str(path)!r}; {_instead(str(path))}"
+        )
     known = [
         file
         for file in found

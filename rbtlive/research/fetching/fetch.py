@@ -16,14 +16,17 @@ import polars as pl
 from rbtlive.data.calendars.calendar import as_label
 from rbtlive.data.catalog.shelved_bars import portal_of
 from rbtlive.data.catalog.store import Shelf, catalog_folder, day_of
+from rbtlive.data.foreign_attributes import FETCH_ARGUMENTS
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.given import DateLike
 from rbtlive.model.interval import WEEK, Interval
+from rbtlive.model.other_names import teaches_names
 from rbtlive.research.fetching.vendors import Ask, vendor_named
 from rbtlive.runtime.clock import Clock, SystemClock
 
 
+@teaches_names(FETCH_ARGUMENTS)
 def fetch(
     vendor: str,
     symbols: str | Iterable[str],

@@ -89,6 +89,11 @@ class Breakers:
                     f"{name} of Breakers must be a number above zero: was {value!r}; pass None for "
                     "no limit"
                 )
+        if self.max_drawdown is not None and self.max_drawdown > 1:
+            raise InvalidSetting(
+                f"max_drawdown of Breakers must be a fraction: was {self.max_drawdown}, which no "
+                f"value can fall by; write {self.max_drawdown / 100:g} for {self.max_drawdown:g} %"
+            )
 
     @property
     def checked_after_slices(self) -> bool:
