@@ -5,12 +5,11 @@ The rule: a portal has one place for each thing; asked for another, it names tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from rbtlive.model.other_names import by_word, no_attribute
+from rbtlive.model.other_names import by_word
 
-_ELSEWHERE: Final = by_word(
+PORTAL_WORDS: Final = by_word(
     {
         "portal.to_frame(), a polars frame": "df frame data bars head tail describe columns shape "
         "schema select filter get history close closes open high low volume prices ohlcv to_polars "
@@ -62,14 +61,3 @@ FETCH_ARGUMENTS: Final = by_word(
         "token",
     }
 )
-
-
-def portal_lacks(owner: str, name: str, names: Iterable[str]) -> AttributeError:
-    """Return the error of a portal that was asked for an attribute it does not have.
-
-    Args:
-        owner: The portal's class.
-        name: What was asked for.
-        names: The names there are.
-    """
-    return no_attribute(owner, name, _ELSEWHERE, names)

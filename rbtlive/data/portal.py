@@ -48,7 +48,7 @@ from rbtlive.data.checking.schema import (
     minute_frame,
     typed_bars,
 )
-from rbtlive.data.foreign_attributes import portal_lacks
+from rbtlive.data.foreign_attributes import PORTAL_WORDS
 from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.data.reading.intake import Intake
@@ -66,6 +66,7 @@ from rbtlive.model.asset import Equity
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.given import DateLike
 from rbtlive.model.interval import DAY, MINUTE, Interval
+from rbtlive.model.other_names import answering
 
 NO_END = date(9999, 12, 31)
 """The end of an asset that has none."""
@@ -502,11 +503,7 @@ class PolarsDataPortal:
             self._fingerprint = fingerprint(facts, self.daily, self.minutes)
         return self._fingerprint
 
-    def __getattr__(self, name: str) -> Any:
-        """Say where what was asked for is, in the words of other libraries too."""
-        if hasattr(type(self), name):  # its own error, which led here
-            return object.__getattribute__(self, name)
-        raise portal_lacks(type(self).__name__, name, dir(type(self)))
+    __getattr__ = answering(PORTAL_WORDS)
 
     def __repr__(self) -> str:
         minutes = "" if self.minutes is None else f", {self.minutes.height} {self._kind} bars"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,6 +49,21 @@ def no_attribute(
     message = f"{owner!r} object has no attribute {name!r}"
     step = what_to_write(name, elsewhere, names)
     return AttributeError(f"{message}: {step}" if step else message)
+
+
+def answering(elsewhere: Mapping[str, str]) -> Callable[[Any, str], Any]:
+    """Return the `__getattr__` of a class that says what to write.
+
+    Args:
+        elsewhere: What to write, by attribute of another library.
+    """
+
+    def answer(self: Any, name: str) -> Any:
+        if hasattr(type(self), name):  # its own error, which led here
+            return object.__getattribute__(self, name)
+        raise no_attribute(type(self).__name__, name, elsewhere, dir(type(self)))
+
+    return answer
 
 
 def teaches_names(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:

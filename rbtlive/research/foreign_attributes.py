@@ -79,7 +79,7 @@ _PLACES: Final = by_word(
         'result.save("run.rbt"), and rbt.BacktestResult.load(path)': "pickle dump to_pickle export",
     }
 )
-_SWEEP: Final = by_word(
+SWEEP_WORDS: Final = by_word(
     {
         "sweep.best.params": "best_params best_parameters",
         "sweep.best.result()": "best_result best_stats best_run best_trial",
@@ -125,11 +125,6 @@ def result_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
     elif known in FACTS or any(known in rows for rows in SECTIONS.values()):
         places[name] = f'result.stats.filter(statistic="{known}")'
     return no_attribute("BacktestResult", name, places, attributes)
-
-
-def sweep_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
-    """Return the error of a sweep that was asked for an attribute it does not have."""
-    return no_attribute("SweepResult", name, _SWEEP, attributes)
 
 
 class Figures(dict[str, Any]):

@@ -41,9 +41,9 @@ OWNERS = {
 }
 TABLES = {
     "package": foreign_names.PLACES,
-    "portal": of_portals._ELSEWHERE,
+    "portal": of_portals.PORTAL_WORDS,
     "result": of_results._PLACES,
-    "sweep": of_results._SWEEP,
+    "sweep": of_results.SWEEP_WORDS,
     "session": observed_session._ELSEWHERE,
     "items": near_attributes._ITEMS,
     "arguments": near_attributes._ARGUMENTS,

@@ -17,7 +17,8 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
-from rbtlive.research.foreign_attributes import Figures, sweep_lacks
+from rbtlive.model.other_names import answering
+from rbtlive.research.foreign_attributes import SWEEP_WORDS, Figures
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping import surface, sweep_display
 from rbtlive.research.sweeping.lean import run_lean
@@ -191,11 +192,7 @@ class SweepResult:
 
     __getitem__ = row
 
-    def __getattr__(self, name: str) -> Any:
-        """Say where what was asked for is, in the words of other libraries too."""
-        if hasattr(type(self), name):  # its own error, which led here
-            return object.__getattribute__(self, name)
-        raise sweep_lacks(name, dir(type(self)))
+    __getattr__ = answering(SWEEP_WORDS)
 
     def __len__(self) -> int:
         return len(self._rows)
