@@ -107,8 +107,8 @@ class Bar(Flooding):
         Raises:
             ValidationError: as for `Bar(**facts)`.
         """
-        values = plain_values(facts) if cls is Bar else None
-        return cls(**facts) if values is None else trusted_bar(values)  # type: ignore[return-value]
+        bar = plain_bar_of(facts) if cls is Bar else None
+        return bar or cls(**facts)  # type: ignore[return-value]
 
     @property
     def is_plain(self) -> bool:
@@ -149,9 +149,9 @@ _known: Final[dict[float, Decimal]] = {}
 _known_exact: Final = _known.get
 
 
-def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what `trusted_bar` makes a bar of floats of, or None where the model has
-    to look, or to say what is wrong.
+def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
+    """Return the bar of facts whose numbers are floats, or None where the model has to
+    look, or to say what is wrong.
     """
     try:
         symbol, timestamp, volume = facts["symbol"], facts["timestamp"], facts["volume"]
@@ -166,7 +166,7 @@ def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
             and symbol.isascii()
             and len(facts) == _REQUIRED_FIELDS
         ):
-            return {
+            values = {
                 "symbol": symbol,
                 "timestamp": timestamp if timestamp.tzinfo is UTC else aware_utc(timestamp),
                 "open": _known_exact(first) or _exact(first),
@@ -177,6 +177,11 @@ def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
                 "_floats": (first, high, low, last, volume),
                 "_plain": True,
             }
+            if BAR_DEFAULTS:
+                values |= BAR_DEFAULTS
+            bar: Bar = make(Bar)
+            set_values(bar, values)
+            return bar
     except (KeyError, TypeError, ValueError, OverflowError):
         pass
     return None

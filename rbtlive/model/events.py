@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_
 
 from pydantic import ConfigDict, Field
 
-from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_values, trusted_bar
+from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_bar_of
 from rbtlive.model.order_facts import OrderState
 from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
@@ -139,11 +139,12 @@ class MarketDataEvent(Event):
         Raises:
             ValidationError: as for `Bar(**facts)`.
         """
-        values = plain_values(facts)
-        if values is None:
-            bar = Bar(**facts)
-            return trusted_slice(bar.timestamp, {bar.symbol: bar})
-        return trusted_slice(values["timestamp"], {values["symbol"]: trusted_bar(values)})
+        bar = plain_bar_of(facts) or Bar(**facts)
+        values = bar.__dict__
+        event: MarketDataEvent = make(MarketDataEvent)  # as `trusted_slice` does, a call less
+        timestamp, bars = values["timestamp"], {values["symbol"]: bar}
+        set_values(event, {**_SLICE, "timestamp": timestamp, "bars": bars})
+        return event
 
 
 class OrderFillEvent(Event):

@@ -58,7 +58,28 @@ def test_the_next_slice_of_ordinary_bars_is_what_the_judge_gives(state):
         taken = OrdinarySlices(state).taken(given, us_of(LAST))
 
         assert [taken] == list(SliceJudge(state).admit(given, LAST))
-        assert taken.bars is not given.bars
+
+
+def test_slices_that_follow_each_other_are_taken_one_after_the_other_and_no_others(state):
+    ordinary = OrdinarySlices(state)
+    minutes = [LAST + number * MINUTE for number in range(5)]
+    given = [event(bar(stamp=stamp), stamp=stamp) for stamp in minutes]
+
+    taken = [ordinary.taken(given[number], us_of(minutes[number - 1])) for number in (1, 2, 3)]
+
+    assert taken == given[1:4]
+    assert ordinary.taken(given[2], us_of(minutes[3])) is None  # it came before
+    assert ordinary.taken(given[4], us_of(minutes[2])) is None  # the market is elsewhere
+    assert ordinary.taken(given[4], us_of(minutes[3])) == given[4]
+
+
+def test_a_slice_that_calls_itself_something_else_is_written_as_what_it_is(state):
+    given = event(bar())
+    given.__dict__["event_type"] = "OperatorEvent"
+
+    taken = OrdinarySlices(state).taken(given, us_of(LAST))
+
+    assert [taken] == list(SliceJudge(state).admit(event(bar()), LAST))
 
 
 @pytest.mark.parametrize(

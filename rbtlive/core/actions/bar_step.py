@@ -75,6 +75,39 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
             state.flush_changes()
 
 
+def take_bar(state: RunState, row: int) -> None:  # noqa: C901 - a call less at every bar
+    """Go to one row of the current session, and do what its bar brings: what
+    `take_bars` does, at two thirds of its cost for a single one.
+    """
+    market, orders, callbacks = state.market, state.orders, state.callbacks
+    fresh_orders = orders.waiting.amounts
+    if fresh_orders:
+        orders.waiting.is_rested = True
+    if not state.start_hook_done:
+        start_hook_if_due(state, int(market.table.row_us[row]))
+    market.advance(row)
+    if orders.book or fresh_orders:
+        match(state, orders.book)
+    if not state.paused:
+        handle_data = callbacks.handle_data
+        if handle_data is not None:
+            try:
+                result = handle_data(callbacks.context, state.data)
+                if result is not None:
+                    refuse_unrun(result, "handle_data")
+            except BaseException as failure:  # noqa: BLE001 - around a user's callback
+                survive(state, failure, "handle_data")
+            else:
+                if callbacks.failing:
+                    excuse(state, "handle_data")
+            if callbacks.waiting:
+                deliver(state)
+        if state.scheduled:
+            run_scheduled(state)
+    if fresh_orders or state.changed_orders:
+        state.flush_changes()
+
+
 def run_scheduled(state: RunState) -> None:
     """Call the scheduled functions that are due at the current bar."""
     market = state.market
@@ -101,7 +134,7 @@ def on_market_data(state: RunState, event: MarketDataEvent) -> None:
     if row < 0:
         _take_other_slice(state, event)
         return
-    take_bars(state, (row,))
+    take_bar(state, row)
     if state.market.now_us >= state.session_span[1]:
         finish_session(state)
 
@@ -126,6 +159,6 @@ def _take_other_slice(state: RunState, event: MarketDataEvent) -> None:
         if market.preload
         else market.append_slice(us, event.columns or event.bars, session=session)
     )
-    take_bars(state, (row,))
+    take_bar(state, row)
     if us >= state.session_span[1]:
         finish_session(state)

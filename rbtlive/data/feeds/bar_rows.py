@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import InvalidBar
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import OHLCV, Bar, plain_values, trusted_bar
+from rbtlive.model.bar import OHLCV, Bar, plain_bar_of
 from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import to_decimal
 
@@ -248,12 +248,11 @@ def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
     if not isinstance(item, dict):
         return item if item.is_plain or _is_ordinary(item) else None
     try:
-        values = plain_values(
+        return plain_bar_of(
             item if len(item) == len(REQUIRED) else {name: item[name] for name in REQUIRED}
         )
     except KeyError:
         return None
-    return None if values is None else trusted_bar(values)
 
 
 # Whether a bar of decimals needs no further look: numbers that are written in full, and

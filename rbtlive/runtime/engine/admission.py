@@ -47,6 +47,8 @@ LARGEST = Decimal(10) ** 15
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 _ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
 _MESSAGE_LIMIT = 2000
+_SLICE: Final = MarketDataEvent.__name__
+_SLICE_FACTS: Final = len(MarketDataEvent.model_fields)
 
 
 def judged(state: RunState, event: Event, *, source: str) -> Event:
@@ -144,28 +146,37 @@ class OrdinarySlices:
     """Knows at a glance a slice that the judge would leave as it is: a few bars of
     ordinary numbers, of assets that the run has, one interval after the last slice.
 
-    A judged slice costs 200 µs, one of these 3: a feed of one's own gives little else.
+    A judged slice costs 200 µs, one of these 1: a feed of one's own gives little else.
 
     Args:
         state: The run's.
         latest: Gives the END of the latest bar that can be right; None for sources of
             the past.
+
+    Attributes:
+        state: See above.
+        last_us: END of the last slice that was taken, µs UTC; -1 before the first.
     """
 
     def __init__(self, state: RunState, latest: Callable[[], datetime] | None = None) -> None:
         settings = state.settings
-        self._state = state
+        self.last_us = -1
+        self._due = _BEFORE_ALL  # END of the slice after that one, if it is known to follow
+        self.state = state
         self._latest = latest
         self._latest_known = _BEFORE_ALL
         self._axis = SlotAxis(state.calendar, frequency=settings.interval)
-        self._stretch = (0, 0)
+        self._step, self._step_us = settings.interval.duration, self._axis.step_us
+        self._begin_us = self._until_us = 0  # slices follow each other between these
         self._symbols: frozenset[str] = frozenset()
         self._end_us: int | None = None
         if settings.end is not None:
             calendar = state.calendar
             self._end_us = us_of(calendar.close(calendar.number(settings.end)))
 
-    def taken(self, event: MarketDataEvent, last_us: int | None) -> MarketDataEvent | None:
+    def taken(  # noqa: C901, PLR0912 - a call less at every slice
+        self, event: MarketDataEvent, last_us: int | None
+    ) -> MarketDataEvent | None:
         """Return the slice as it can be taken in; None leaves it to the judge.
 
         Args:
@@ -174,37 +185,43 @@ class OrdinarySlices:
                 first.
         """
         try:
-            return self._taken(event, last_us)
+            if type(event) is not MarketDataEvent or last_us is None:
+                return None
+            facts = event.__dict__
+            stamp, bars = facts["timestamp"], facts["bars"]
+            if type(stamp) is not datetime or stamp.tzinfo is not UTC or type(bars) is not dict:
+                return None
+            if stamp == self._due and last_us == self.last_us:
+                us = last_us + self._step_us
+            else:
+                us = us_of(stamp)
+                if not self._follows(us, last_us):
+                    return None
+            if self._latest is not None and stamp > self._latest_known and self._is_ahead(stamp):
+                return None
+            if not 0 < len(bars) < FEWEST:
+                return None
+            if len(self._symbols) != len(self.state.assets):
+                self._symbols = frozenset(asset.symbol for asset in self.state.assets)
+            symbols = self._symbols
+            for symbol, bar in bars.items():
+                if type(bar) is not Bar or symbol not in symbols:
+                    return None
+                values = bar.__dict__
+                if (
+                    not ("_plain" in values or plain_bar(bar) is not None)
+                    or values["symbol"] != symbol
+                    or (values["timestamp"] is not stamp and values["timestamp"] != stamp)
+                ):
+                    return None
+            if not (facts["event_type"] == _SLICE and len(facts) == _SLICE_FACTS):
+                event = trusted_slice(stamp, bars.copy())
         except Exception:  # noqa: BLE001 - a slice may be made of anything
             return None
-
-    def _taken(self, event: MarketDataEvent, last_us: int | None) -> MarketDataEvent | None:
-        if type(event) is not MarketDataEvent or last_us is None:
-            return None
-        stamp, bars = event.timestamp, event.bars
-        if (
-            type(stamp) is not datetime
-            or stamp.tzinfo is not UTC
-            or type(bars) is not dict
-            or not 0 < len(bars) < FEWEST
-            or not self._follows(us_of(stamp), last_us)
-            or (self._latest is not None and stamp > self._latest_known and self._is_ahead(stamp))
-        ):
-            return None
-        if len(self._symbols) != len(self._state.assets):
-            self._symbols = frozenset(asset.symbol for asset in self._state.assets)
-        symbols = self._symbols
-        for symbol, bar in bars.items():
-            if type(bar) is not Bar or symbol not in symbols:
-                return None
-            facts = bar.__dict__
-            if (
-                not ("_plain" in facts or plain_bar(bar) is not None)
-                or facts["symbol"] != symbol
-                or (facts["timestamp"] is not stamp and facts["timestamp"] != stamp)
-            ):
-                return None
-        return trusted_slice(stamp, bars.copy())
+        self.last_us = us
+        follows = us + self._step_us <= self._until_us
+        self._due = stamp + self._step if follows else _BEFORE_ALL
+        return event
 
     # The clock is read only where what it said last is not enough: time goes on.
     def _is_ahead(self, stamp: datetime) -> bool:
@@ -214,50 +231,46 @@ class OrdinarySlices:
 
     # Whether it is the next slice, in bars that follow each other without a break.
     def _follows(self, us: int, last_us: int) -> bool:
-        begin_us, end_us = self._stretch
-        if not begin_us < us <= end_us:
-            begin_us, end_us = self._stretch = self._axis.stretch(us)
-        step_us = self._axis.step_us
+        if not self._begin_us < us <= self._until_us:
+            self._begin_us, until_us = self._axis.stretch(us)
+            self._until_us = until_us if self._end_us is None else min(until_us, self._end_us)
         return (
-            us - last_us == step_us
-            and begin_us < last_us < us <= end_us
-            and (us - begin_us) % step_us == 0
-            and (self._end_us is None or us <= self._end_us)
+            us - last_us == self._step_us
+            and self._begin_us < last_us < us <= self._until_us
+            and (us - self._begin_us) % self._step_us == 0
         )
 
 
 class Intake:
     """Knows which slices in the queue are still to be judged.
 
+    Those of this package's feeds are in order and checked, no others are.
+
     Args:
         queue: Where they wait.
+        feed: The run's.
         present: Tells what time it is where the feed is; None for feeds of the past.
     """
 
-    def __init__(self, queue: EventQueue, present: Callable[[], datetime] | None) -> None:
+    def __init__(
+        self, queue: EventQueue, feed: DataFeed, present: Callable[[], datetime] | None
+    ) -> None:
         self._queue = queue
         self._present = present
-        self._foreign: deque[Event] = deque()
+        self._trusts_feed = type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]
+        self._foreign: deque[Event] = deque()  # those of others, where the feed is trusted
         self._last_stamp = _BEFORE_ALL
-        self._admitted_us = -1  # END of the last slice that was ordinary
         self._ordinary: OrdinarySlices | None = None
 
     def put(self, event: Event) -> None:
-        """Put an event from outside into the queue.
+        """Put an event into the queue that is not the feed's.
 
         Raises:
             QueueFull: it is a slice, and too many events wait.
         """
         self._queue.put(event)
-        if isinstance(event, MarketDataEvent):
+        if self._trusts_feed and isinstance(event, MarketDataEvent):
             self._foreign.append(event)
-
-    def put_of(self, feed: DataFeed) -> Callable[[Event], None]:
-        """Return how a feed's events go into the queue: those of this package's feeds
-        are in order and checked.
-        """
-        is_own = type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]
-        return self._queue.put if is_own else self.put
 
     def admitted(
         self, state: RunState, event: MarketDataEvent, last: datetime | None
@@ -269,22 +282,23 @@ class Intake:
             event: The slice.
             last: END of the last slice that was processed before this engine began.
         """
-        foreign = self._foreign
-        if foreign and foreign[0] is event:
-            foreign.popleft()
-        elif event.timestamp > self._last_stamp:  # of a feed of this package
-            self._last_stamp = event.timestamp
-            return (event,)
-        # Where the market stands at the last one that was admitted, that was the last.
-        now_us = state.market.now_us
-        last_us = now_us if now_us == self._admitted_us else state.market.last_slice_us
-        if self._ordinary is None:
+        if self._trusts_feed:
+            foreign = self._foreign
+            if foreign and foreign[0] is event:
+                foreign.popleft()
+            elif event.timestamp > self._last_stamp:
+                self._last_stamp = event.timestamp
+                return (event,)
+        ordinary = self._ordinary
+        if ordinary is None or ordinary.state is not state:
             latest = None if self._present is None else partial(self._latest, state)
-            self._ordinary = OrdinarySlices(state, latest)
-        taken = self._ordinary.taken(event, last_us)
+            ordinary = self._ordinary = OrdinarySlices(state, latest)
+        # Where the market stands at the last one that was ordinary, that was the last.
+        now_us = state.market.now_us
+        last_us = now_us if now_us == ordinary.last_us else state.market.last_slice_us
+        taken = ordinary.taken(event, last_us)
         if taken is not None:
             self._last_stamp = taken.timestamp
-            self._admitted_us = us_of(taken.timestamp)
             return (taken,)
         if last_us is not None:
             last = datetime_of(last_us)

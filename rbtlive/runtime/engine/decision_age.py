@@ -233,6 +233,8 @@ class AgeWatch:
 
     Attributes:
         judges: Whether anything is judged: a replay has no age.
+        known_to: END of the last slice of which is known that nothing changes before
+            it. Slices come in the order of their ENDs, so each up to there is known.
     """
 
     def __init__(self, run: LiveRun, limit: AgeLimit, settings: RunSettings) -> None:
@@ -241,7 +243,7 @@ class AgeWatch:
         self._age = DecisionAge(limit, settings, settings.sessions)
         self._lead_us = run.clock.now_us() - self._passed_us()
         self._now_us = 0
-        self._known_from = self._known_to = _NO_TIME
+        self.known_to = _NO_TIME
 
     def begin(self) -> None:
         """Read from the journal whether the feed has been live."""
@@ -261,14 +263,14 @@ class AgeWatch:
             self._now_us = us_of(present)
         else:
             self._now_us = min(run.clock.now_us(), self._lead_us + self._passed_us())
-        self._known_from = self._known_to = _NO_TIME
+        self.known_to = _NO_TIME
 
     def before(self, event: Event) -> DecisionAgeEvent | None:
         """Return what is to be processed before an event, None if nothing has
         changed.
         """
         is_slice = type(event) is MarketDataEvent
-        if is_slice and self._known_from <= event.timestamp <= self._known_to:
+        if is_slice and event.timestamp <= self.known_to:
             return None
         decided_us = us_of(event.timestamp) if is_slice else self._last_slice_us(event)
         if decided_us is None:
@@ -280,7 +282,7 @@ class AgeWatch:
             now = datetime_of(self._now_us)
             run.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
         if is_slice:
-            self._known_from, self._known_to = event.timestamp, datetime_of(verdict.until_us)
+            self.known_to = datetime_of(verdict.until_us)
         known, reason = run.core.state.late_reason, verdict.reason
         if known == reason or (known and reason and not is_slice):
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -168,11 +168,10 @@ class TradingEngine:
     def _connect_feed(self) -> None:
         self._loop_budget = LoopBudget(self.clock)
         present = self.timekeeper.present if self.feed.is_live else None
-        self._intake = Intake(self.queue, present)
+        self._intake = Intake(self.queue, self.feed, present)
         self._pump = FeedPump(
             self.feed,
             self.queue,
-            put=self._intake.put_of(self.feed),
             loop_budget=self._loop_budget,
             wake=self._wakeup.set,
         )
@@ -400,15 +399,23 @@ class TradingEngine:
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an
         # event and begins the next.
-        queue, now_ns, age = self.queue, self.clock.monotonic_ns, self._age
+        queue, now_ns, age, run = self.queue, self.clock.monotonic_ns, self._age, self.run_state
         keep, count, judges = self.meters.latencies_ns.append, 0, age.judges
+        admitted = self._intake.admitted
         began_ns = now_ns()
         if judges:
             age.look_at_the_clock()
         try:
             while queue.size and not self._given_up:
-                for event in self._admitted(queue.get()):
-                    if judges:
+                given = queue.get()
+                if isinstance(given, MarketDataEvent):
+                    events = admitted(run.core.state, given, run.last_slice)
+                else:
+                    events = (self._checked(given),)
+                for event in events:
+                    if judges and not (
+                        type(event) is MarketDataEvent and event.timestamp <= age.known_to
+                    ):
                         aged = age.before(event)
                         if aged is not None:
                             yield aged
@@ -421,11 +428,6 @@ class TradingEngine:
                     break
         finally:
             self.meters.events += count
-
-    def _admitted(self, event: Event) -> Iterable[Event]:
-        if isinstance(event, MarketDataEvent):
-            return self._intake.admitted(self.core.state, event, self.run_state.last_slice)
-        return (self._checked(event),)
 
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)

@@ -102,7 +102,8 @@ class EventProcessor:
             commands = run.core.process(event)
             if commands:
                 run.hand_over(commands)
-        if event.columns or event.bars:  # an empty one says nothing of the feed
+        facts = event.__dict__
+        if facts["bars"] if "bars" in facts else facts["_columns"]:  # an empty one says nothing
             self.last_bars = event
         if self._breakers.has_checks:
             run.enqueue_if(self._breakers.check(run.core))
