@@ -58,14 +58,14 @@ BUGS = (
     Bug(
         "an order may fill on the bar it was placed on",
         "core/actions/bar_step.py",
-        ("            state.flush_changes()\n\n\ndef run_scheduled"),
+        ("            state.flush_changes()\n\n\ndef take_bar("),
         (
             "            state.flush_changes()\n"
             "        if state.orders.open_by_asset():\n"
             "            match(state, state.orders.book)\n"
             "\n"
             "\n"
-            "def run_scheduled"
+            "def take_bar("
         ),
     ),
     Bug(

@@ -28,9 +28,10 @@ class Insistent(rbt.TradingAlgorithm):
 class Refusing(BookBroker):
     """Refuses orders, at once or a moment after it has accepted them."""
 
-    def __init__(self, *, later=False, kinds=1, accepts=()):
+    def __init__(self, *, later=False, kinds=1, accepts=(), reports=1):
         super().__init__()
         self.later, self.kinds, self.accepts, self.asked = later, kinds, accepts, 0
+        self.reports = reports
 
     async def submit_order(self, order, *, client_order_id):
         self.asked += 1
@@ -42,7 +43,7 @@ class Refusing(BookBroker):
             raise OrderRefused(reason)
         number = await super().submit_order(order, client_order_id=client_order_id)
         self._change(client_order_id, state=OrderState.REJECTED, reason=reason)
-        for status in (OrderState.PENDING, OrderState.REJECTED):
+        for status in (OrderState.PENDING, *[OrderState.REJECTED] * self.reports):
             self.tell(
                 OrderUpdateEvent(
                     timestamp=SystemClock().now(),
@@ -95,6 +96,13 @@ def test_a_refusal_is_heard_of_once_and_its_count_at_the_end(tmp_path, later):
     assert more[-1].startswith("warning: 8 orders refused by the broker so far, ")
     assert more[-1].endswith("8004.0 is left (AAA)")
     assert len(more) <= 3
+
+
+def test_a_refusal_that_is_reported_again_is_counted_once(tmp_path):
+    session = run(refused(tmp_path, Refusing(later=True, reports=3)))
+
+    assert session.engine.refusals.total == 8
+    assert reported_by(session)[-1].startswith("warning: 8 orders refused by the broker so far, ")
 
 
 def test_each_kind_of_refusal_is_heard_of(tmp_path):

@@ -123,10 +123,11 @@ class EventProcessor:
 
     def on_event(self, event: Event) -> None:
         """Process anything else."""
-        run = self._run
+        run, order = self._run, None
         if isinstance(event, SystemErrorEvent):
             self._meters.errors += 1
         elif isinstance(event, (OrderRejectEvent, OrderUpdateEvent, OrderFillEvent)):
+            order = self._refusals.open_order(event.order_id)
             run.enqueue_if(self._breakers.check_refusals(run.core, event))
         if isinstance(event, OrderFillEvent) and self._is_booked(event):
             return
@@ -134,8 +135,8 @@ class EventProcessor:
             self._process_timed(event)
         else:
             self.process(event)
-        if isinstance(event, (OrderRejectEvent, OrderUpdateEvent)):
-            self._refusals.note_ended(event.order_id)
+        if order is not None:
+            self._refusals.note_ended(order)
 
     def _is_booked(self, event: OrderFillEvent) -> bool:
         return event.execution_id in self._run.core.state.orders.executions

@@ -62,10 +62,18 @@ class RefusedOrders:
         self._denied_seen = len(state.orders.denied)
         self._sessions = len(state.record.sessions)
 
-    def note_ended(self, order_id: str) -> None:
-        """Take notice of an order that a venue may just have ended."""
+    def open_order(self, order_id: str) -> Order | None:
+        """Return an order if a venue can still end it: a stream and a query may both
+        report that it did.
+        """
         order = self._run.core.state.orders.get_order(order_id)
-        if order is not None and order.state in {OrderState.REJECTED, OrderState.EXPIRED}:
+        return order if order is not None and order.is_open else None
+
+    def note_ended(self, order: Order) -> None:
+        """Take notice of an order that was open and that a venue may just have
+        ended.
+        """
+        if order.state in {OrderState.REJECTED, OrderState.EXPIRED}:
             self._ended.append(order)
 
     def look(self) -> None:
