@@ -34,9 +34,11 @@ from rbtlive.runtime.journal.codec import (
     decode_event,
     encode_event,
     parse_datetime,
+    plain_slice,
 )
 
 NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
+OF_NOW = {"symbol": "AAA", "timestamp": NOW}
 moments = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 numbers = st.decimals(
     min_value=0, max_value=10**12, allow_nan=False, allow_infinity=False, places=8
@@ -279,3 +281,32 @@ def test_an_unknown_type_of_event_is_a_matter_of_version():
 def test_a_payload_that_describes_no_event_is_corrupt(kind, payload):
     with pytest.raises(JournalCorrupt, match=kind):
         decode_event(kind, timestamp=NOW, payload=payload)
+
+
+prices = st.one_of(
+    st.just(0.0),
+    st.integers(0, 10**7).map(lambda cents: cents / 100),
+    st.floats(1e-30, 1e30, allow_nan=False),
+)
+
+
+@given(prices, prices, prices, st.one_of(st.integers(0, 2**52), prices))
+def test_a_slice_of_one_bar_of_floats_has_the_text_of_its_decimals(first, second, last, volume):
+    low, high = sorted((first, second))
+    facts = {"symbol": 'A"b', "timestamp": NOW, "open": first, "high": high, "low": low}
+    event = MarketDataEvent.of({**facts, "close": last, "volume": volume})
+
+    text, (symbols, floats) = plain_slice(event)
+
+    assert text == encode_event(event)
+    assert (symbols, floats) == (('A"b',), (event.bars['A"b'].floats(),))
+
+
+def test_a_slice_that_says_more_than_one_bar_of_floats_is_not_written_at_a_glance():
+    bar = Bar.of(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0) | OF_NOW)
+    exact = bar.model_copy()
+
+    for bars in ({}, {"AAA": exact}, {"BBB": bar}, {"AAA": bar, "BBB": bar}):
+        assert plain_slice(MarketDataEvent(timestamp=NOW, bars=bars)) is None
+    later = NOW + timedelta(minutes=1)
+    assert plain_slice(MarketDataEvent(timestamp=later, bars={"AAA": bar})) is None

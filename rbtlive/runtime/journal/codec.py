@@ -8,7 +8,7 @@ escaped. Reading builds known classes only and runs no code.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -37,6 +37,7 @@ _numbers_of = itemgetter(*OHLCV)
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _MOST_KNOWN = 1 << 14
 _known: dict[str, tuple[Decimal, float]] = {}
+_known_texts: dict[float, str] = {}
 _NAMES_OF_A_BAR = {*OHLCV, "symbol", "timestamp"}
 _UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 _CONSTANTS = {None: "null", True: "true", False: "false"}
@@ -47,6 +48,11 @@ _dates: dict[int, str] = {}
 
 Cells = list[tuple[str, str, str, str, str, str, str]]
 """A slice as texts: symbol in quotes, symbol, close, high, low, open, volume."""
+
+SliceFloats = tuple[tuple[str, ...], Sequence[tuple[float, ...]]]
+"""Symbols, sorted; open, high, low, close and volume of each. They are what the slice's
+text says: floats, each with its shortest decimals.
+"""
 
 
 class SliceText(str):
@@ -225,6 +231,34 @@ def encode_event(event: Event) -> str:
     )
 
 
+def plain_slice(event: MarketDataEvent) -> tuple[str, SliceFloats] | None:
+    """Return what `encode_event` returns of a slice of one plain bar, at half the cost,
+    and what the text is made of; None for any other slice.
+    """
+    facts = event.__dict__
+    bars = facts["bars"]
+    if len(bars) != 1 or _HAS_MORE:
+        return None
+    ((symbol, bar),) = bars.items()
+    values = bar.__dict__
+    if not (
+        "_plain" in values
+        and values["timestamp"] is facts["timestamp"]
+        and values["symbol"] == symbol
+    ):
+        return None
+    floats = values["_floats"]
+    first, high, low, last, volume = floats
+    known = _known_texts.get
+    text = (
+        f'{{"bars":{{{_quoted(symbol)}:{{"close":"{known(last) or _learn_text(last)}",'
+        f'"high":"{known(high) or _learn_text(high)}","low":"{known(low) or _learn_text(low)}",'
+        f'"open":"{known(first) or _learn_text(first)}",'
+        f'"volume":"{known(volume) or _learn_text(volume)}"}}}}}}'
+    )
+    return text, ((symbol,), (floats,))
+
+
 def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
     """Return the event that `encode_event` wrote.
 
@@ -303,6 +337,9 @@ def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
 _SLICE_ADDED = {name: default for name, default in SLICE_DEFAULTS.items() if name not in _ENVELOPE}
 
 
+_HAS_MORE = bool(BAR_DEFAULTS or _SLICE_ADDED)
+
+
 def _added_text(model: BaseModel, added: dict[str, Any]) -> str:
     values = model.__dict__
     return "".join(
@@ -339,6 +376,15 @@ def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
     del bar["_floats"]
     # The model checks what is new, and says in its own words what is wrong.
     return Bar(**bar, **{name: values[name] for name in added})
+
+
+# The canonical text of each float is made once: `repr` takes five times as long as to
+# look it up.
+def _learn_text(value: float) -> str:
+    if len(_known_texts) >= _MOST_KNOWN:
+        _known_texts.clear()
+    text = _known_texts[value] = _number_texts([value])[0]
+    return text
 
 
 # Numbers come again and again: the decimal and the float of each text are made, and

@@ -27,6 +27,7 @@ from rbtlive.runtime.journal.codec import (
     columns_text,
     datetime_text,
     encode_event,
+    plain_slice,
 )
 from rbtlive.runtime.journal.custody import Custody
 from rbtlive.runtime.journal.forked_sqlite import OPEN
@@ -40,6 +41,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_WORDS = 4096
 _MOST_BUFFERED = 4096
 _INPUT = "input"  # RowKind.INPUT, as a plain string
+_SLICE = MarketDataEvent.__name__
 
 
 class Journal(RecordedRun):
@@ -116,14 +118,16 @@ class Journal(RecordedRun):
         """Write an event down and return its row's number."""
         if type(event) is not MarketDataEvent:
             return self._append(kind, event.event_type, event.timestamp, encode_event(event))
-        if "bars" in event.__dict__:
-            seq = self._append(kind, event.event_type, event.timestamp, encode_event(event))
-            self._unpacked.note_bars(seq, event)
-            return seq
-        columns = event.columns
-        assert columns is not None
-        self._unwritten[self._last_seq + 1] = columns
-        return self._append(kind, event.event_type, event.timestamp, "")
+        facts = event.__dict__
+        if "bars" not in facts:
+            self._unwritten[self._last_seq + 1] = facts["_columns"]
+            return self._append(kind, _SLICE, event.timestamp, "")
+        plain = plain_slice(event)
+        text = encode_event(event) if plain is None else plain[0]
+        seq = self._append(kind, _SLICE, event.timestamp, text)
+        if plain is not None:
+            self._unpacked.floats[seq] = plain[1]
+        return seq
 
     def append(self, kind: str, type_name: str, *, timestamp: datetime, payload: object) -> int:
         """Write a fact down and return its row's number.

@@ -23,6 +23,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.bar import OHLCV
 from rbtlive.runtime.journal.codec import (
     Cells,
+    SliceFloats,
     SliceText,
     canonical_json,
     datetime_text,
@@ -59,10 +60,6 @@ _BEGIN, _END = '{"bars":{', "}}"
 # Characters of a bar beside its symbol and numbers, its comma or brace included.
 _FIXED: Final = len(':{"close":"","high":"","low":"","open":"","volume":""},')
 _MOST_KNOWN: Final = 1 << 15
-SliceFloats = tuple[tuple[str, ...], Sequence[tuple[float, ...]]]
-"""Symbols, sorted; open, high, low, close and volume of each. They are what the slice's
-text says: floats, each with its shortest decimals.
-"""
 _NOTHING: Final[Mapping[int, SliceFloats]] = {}
 _SLICE: Final = "MarketDataEvent"
 # What stands between the quotes of slices that are written one after the other; a bar

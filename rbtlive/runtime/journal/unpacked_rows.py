@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from rbtlive.model.bar import BAR_DEFAULTS
-from rbtlive.model.events import SLICE_DEFAULTS, MarketDataEvent
+from rbtlive.model.events import SLICE_DEFAULTS
 from rbtlive.model.slice_columns import SliceColumns
-from rbtlive.runtime.journal.packing import SealedRow, SliceFloats
+from rbtlive.runtime.journal.codec import SliceFloats
+from rbtlive.runtime.journal.packing import SealedRow
 
 _HAS_MORE: Final = bool(BAR_DEFAULTS) or SLICE_DEFAULTS.keys() != {"priority", "event_type"}
 _MOST_ROWS: Final = 1 << 13
@@ -33,20 +34,6 @@ class UnpackedRows:
         self.floats: dict[int, SliceFloats] = {}
         self._rows: deque[SealedRow] = deque()
         self._characters = 0
-
-    def note_bars(self, seq: int, event: MarketDataEvent) -> None:
-        """Note what a slice of one bar is made of, if its text says that alone."""
-        facts = event.__dict__
-        bars = facts["bars"]
-        if len(bars) == 1 and not _HAS_MORE:
-            for symbol, bar in bars.items():
-                values = bar.__dict__
-                if (
-                    "_plain" in values
-                    and values["timestamp"] is facts["timestamp"]
-                    and values["symbol"] == symbol
-                ):
-                    self.floats[seq] = (symbol,), (values["_floats"],)
 
     def note_columns(self, seq: int, columns: SliceColumns) -> None:
         """Note what a slice of columns is made of, if it is not bars."""
