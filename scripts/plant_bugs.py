@@ -391,8 +391,8 @@ BUGS = (
     Bug(
         "history is not adjusted",
         "data/windows/adjustments.py",
-        "                factor = Factor(effective, asset, number, 1.0 / number, split=True)",
-        "                factor = Factor(effective, asset, 1.0, 1.0, split=True)",
+        "                factors.append(make_factor((session, asset, number, 1.0 / number, True)))",
+        "                factors.append(make_factor((session, asset, 1.0, 1.0, True)))",
     ),
     Bug(
         "prices are not carried over a gap",

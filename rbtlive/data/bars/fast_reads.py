@@ -71,6 +71,11 @@ class FastReads:
         self.field_frames: dict[tuple[str, ...], dict[Any, tuple[FrameCut, int]]] = {}
         self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was asked for since all was forgotten."""
+        return bool(self.numbers or self.windows or self.frames or self.field_frames)
+
     def column(self, index: int, field: str) -> Floats | None:
         """Return an asset's field, a float a row; None if it is no column that keeps
         its values.

@@ -164,10 +164,12 @@ class Market(Cursor):
         actions = portal.shared.actions(portal.splits, portal.dividends)
         self._splits, self._dividends = dict(actions.splits), actions.dividends
         self.known_splits = {(one.asset, one.session): one.ratio for one in portal.splits}
+        key = (self.frequency, self.round_history)
         self.adjustments = Adjustments(
             actions.coming,
             width=len(self.assets),
             closes_before=self.days.closes_before,
+            known=portal.shared.factors(key) if self.preload else None,
         )
 
     def _make_readers(self, maker: TableMaker) -> None:
@@ -300,7 +302,8 @@ class Market(Cursor):
     def _apply_actions(self, session: int) -> None:
         fresh = self.adjustments.advance(session)
         if fresh:
-            self.quick.forget_assets({factor.asset for factor in fresh})
+            if self.quick.is_used:
+                self.quick.forget_assets({factor.asset for factor in fresh})
             self._history.note(fresh)
             self.days.note(fresh)
 

@@ -17,6 +17,7 @@ from rbtlive.data.bars.column_cache import ColumnCache
 
 if TYPE_CHECKING:
     from rbtlive.data.checking.corporate import Dividend, Split
+    from rbtlive.data.windows.adjustments import Coming, Known
 
 KEPT_CELLS: Final = 8_000_000
 """So many bars (of 40 bytes) are kept for later runs, in the tables used last; those of
@@ -44,13 +45,12 @@ class Actions:
     Attributes:
         splits: Splits of each session.
         dividends: Dividends that go ex in each session.
-        coming: (session, whether it is a split, asset, ratio or amount) of all, the
-            latest first; in one session splits come before dividends.
+        coming: What takes effect in each session, the latest first.
     """
 
     splits: Mapping[int, Sequence[Split]]
     dividends: Mapping[int, Sequence[Dividend]]
-    coming: Sequence[tuple[int, int, int, float]]
+    coming: Sequence[Coming]
 
     @classmethod
     def of(cls, splits: Sequence[Split], dividends: Sequence[Dividend]) -> Actions:
@@ -61,11 +61,16 @@ class Actions:
             by_session.setdefault(split.session, []).append(split)
         for dividend in dividends:
             by_ex_session.setdefault(dividend.ex_session, []).append(dividend)
-        # In one session zipline applies dividends before splits.
-        coming = [(split.session, 1, split.asset, float(str(split.ratio))) for split in splits]
-        coming += [(paid.ex_session, 0, paid.asset, float(str(paid.amount))) for paid in dividends]
-        coming.sort(key=lambda action: action[:2], reverse=True)
-        return cls(by_session, by_ex_session, coming)
+        # In one session zipline applies dividends before splits; those of one kind the
+        # last one first.
+        coming: dict[int, list[tuple[int, int, float]]] = {}
+        for paid in reversed(dividends):
+            action = (0, paid.asset, float(str(paid.amount)))
+            coming.setdefault(paid.ex_session, []).append(action)
+        for split in reversed(splits):
+            action = (1, split.asset, float(str(split.ratio)))
+            coming.setdefault(split.session, []).append(action)
+        return cls(by_session, by_ex_session, sorted(coming.items(), reverse=True))
 
 
 @dataclass(slots=True)
@@ -77,6 +82,7 @@ class SharedBars:
     _panels: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     _large: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     _fields: dict[bool, Any] = field(default_factory=dict)
+    _factors: dict[Hashable, Known] = field(default_factory=dict)
 
     def listing(self, make: Callable[[], T]) -> T:
         """Return from when to when each asset is listed."""
@@ -89,6 +95,12 @@ class SharedBars:
         if self._actions is None:
             self._actions = Actions.of(splits, dividends)
         return self._actions
+
+    def factors(self, key: Hashable) -> Known:
+        """Return the factors of the actions by session; runs of that key, which have
+        the same closes, add what they come to.
+        """
+        return self._factors.setdefault(key, {})
 
     def fields(self, thousandths: bool, make: Callable[[], T]) -> T:
         """Return the daily bars field by field, in thousandths or not; the ones asked

@@ -7,7 +7,10 @@ before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from rbtlive.model.arrays import np
 
 NAN = float("nan")
 
@@ -30,63 +33,98 @@ class Factor(NamedTuple):
     split: bool
 
 
+# A third of what the class takes: there may be a hundred thousand.
+make_factor = cast(Callable[[tuple[Any, ...]], Factor], partial(tuple.__new__, Factor))
+
+
+Coming: TypeAlias = tuple[int, Sequence[tuple[int, int, float]]]
+"""A session, and (1 for a split, 0 for a dividend, asset, ratio or amount) of all that
+takes effect in it, in that order.
+"""
+
+Known: TypeAlias = dict[int, tuple[Sequence[Any], list[Factor]]]
+"""By session: what took effect, and its factors."""
+
+
 class Adjustments:
     """The factors that are in effect, and those still to come.
 
     Args:
-        upcoming: (session, 1 for a split, 0 for a dividend, asset, ratio or amount) of
-            all that are known, the latest first.
+        upcoming: All that are known, the latest session first.
         width: How many assets there are.
         closes_before: Returns the unadjusted closes of the session before that one by
             asset, NaN where there is none; None if no asset has one.
-
-    Attributes:
-        by_asset: Factors in effect, by asset index, in the order they took effect.
-        unpriced: (asset, ex session) of dividends that have no factor, for want of a
-            close before or because they exceed it.
+        known: Factors that runs over the same bars share; this one adds its own. None
+            where closes may be others.
     """
 
     def __init__(
         self,
-        upcoming: Iterable[tuple[int, int, int, float]],
+        upcoming: Iterable[Coming],
         *,
         width: int,
         closes_before: Callable[[int], Sequence[float] | None],
+        known: Known | None = None,
     ) -> None:
-        self.by_asset: list[list[Factor]] = [[] for _ in range(width)]
-        self.unpriced: list[tuple[int, int]] = []
+        self._by_asset: list[list[Factor]] = [[] for _ in range(width)]
+        self._unsorted: list[Factor] = []  # in effect, and not in `_by_asset` yet
         self._closes_before = closes_before
+        self._known = known
         self._pending = list(upcoming)
+
+    @property
+    def by_asset(self) -> list[list[Factor]]:
+        """Factors in effect, by asset index, in the order they took effect."""
+        if self._unsorted:
+            for factor in self._unsorted:
+                self._by_asset[factor.asset].append(factor)
+            self._unsorted.clear()
+        return self._by_asset
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
         """Take a split that was not known before."""
-        self._pending.append((session, 1, asset, ratio))
-        self._pending.sort(key=lambda action: action[:2], reverse=True)
+        place = next(
+            (n for n, (other, _) in enumerate(self._pending) if other <= session),
+            len(self._pending),
+        )
+        if self._pending[place : place + 1] and self._pending[place][0] == session:
+            _, actions = self._pending[place]
+            dividends = [action for action in actions if not action[0]]
+            splits = [action for action in actions if action[0]]
+            self._pending[place] = (session, [*dividends, (1, asset, ratio), *splits])
+        else:
+            self._pending.insert(place, (session, [(1, asset, ratio)]))
 
     def advance(self, session: int) -> list[Factor]:
         """Put into effect what takes effect up to the start of `session`; return what
         is new, in order.
         """
         fresh: list[Factor] = []
-        pending, of_session, closes = self._pending, None, None
+        pending, known = self._pending, self._known
         while pending and pending[-1][0] <= session:
-            effective, is_split, asset, number = pending.pop()
-            if is_split:
-                factor = Factor(effective, asset, number, 1.0 / number, split=True)
-            else:
-                if effective != of_session:
-                    of_session, closes = effective, self._closes_before(effective)
-                # Source: 1 - amount / close before, zipline-reloaded 3.2.1,
-                # data/windows/adjustments.py.
-                close = NAN if closes is None else float(closes[asset])
-                price = 1.0 - number / close if close else NAN
-                if not price > 0.0:
-                    self.unpriced.append((asset, effective))
-                    continue
-                factor = Factor(effective, asset, price, 1.0, split=False)
-            self.by_asset[asset].append(factor)
-            fresh.append(factor)
+            effective, actions = pending.pop()
+            found = None if known is None else known.get(effective)
+            if found is None or found[0] is not actions:  # a split was added to them
+                found = (actions, self._factors(effective, actions))
+                if known is not None:
+                    known.setdefault(effective, found)
+            fresh += found[1]
+        self._unsorted += fresh
         return fresh
+
+    # A dividend has none for want of a close before, or if it exceeds that. Source: 1 -
+    # amount / close before, zipline-reloaded 3.2.1, data/windows/adjustments.py.
+    def _factors(self, session: int, actions: Sequence[tuple[int, int, float]]) -> list[Factor]:
+        wanted = [action[1] for action in actions]
+        row = None if all(action[0] for action in actions) else self._closes_before(session)
+        closes = [NAN] * len(wanted) if row is None else np.take(row, wanted).tolist()
+        factors = []
+        for (is_split, asset, number), close in zip(actions, closes, strict=True):
+            if is_split:
+                factors.append(make_factor((session, asset, number, 1.0 / number, True)))
+            elif close and (price := 1.0 - number / close) > 0.0:
+                factors.append(make_factor((session, asset, price, 1.0, False)))
+        return factors
 
     def next_session(self) -> int | None:
         """Return the session in which the next split or dividend takes effect; None if

@@ -73,6 +73,7 @@ class History:
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._every_close: dict[int, bool] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
+        self._unread: list[list[Factor]] = []  # noted, and in none of the lists above yet
         self._factor_arrays = FactorArrays()
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
         # A set of assets that was asked for once has no copy of its columns yet: None.
@@ -85,25 +86,37 @@ class History:
     def note(self, factors: list[Factor]) -> None:
         """Take factors that have come into effect into account."""
         self.changes += 1
-        session, row = None, 0
-        for factor in factors:
-            if factor.session != session:
-                session = factor.session
-                row = self._first_row(session)
-            self._factors[factor.asset].append((row, factor))
-            self._log.append((row, factor))
-            self._clear_from[factor.asset] = row
-            if self._plain:
-                self._clean_from[factor.asset] = row
-            self._all_clear_from = max(self._all_clear_from, row)
+        self._unread.append(factors)
+        if not self.table.frozen:  # where a session begins is known now
+            self._read_factors()
+
+    # A run over thousands of assets may have a hundred thousand of them, and no window.
+    def _read_factors(self) -> None:
+        unread, self._unread = self._unread, []
+        for factors in unread:
+            session, row = None, 0
+            for factor in factors:
+                if factor.session != session:
+                    session = factor.session
+                    row = self._first_row(session)
+                    self._all_clear_from = max(self._all_clear_from, row)
+                self._factors[factor.asset].append((row, factor))
+                self._log.append((row, factor))
+                self._clear_from[factor.asset] = row
+                if self._plain:
+                    self._clean_from[factor.asset] = row
 
     @property
     def noted(self) -> list[Factor]:
         """All factors in effect, in the order in which they took effect."""
+        if self._unread:
+            self._read_factors()
         return [factor for _, factor in self._log]
 
     def factor_count(self, index: int) -> int:
         """Return how many factors of an asset are in effect."""
+        if self._unread:
+            self._read_factors()
         return len(self._factors[index])
 
     def bars(self, index: int, low: int, fields: Iterable[str] = tuple(BASE_FIELD)) -> pl.DataFrame:
@@ -125,6 +138,8 @@ class History:
         The session that looks is the latest one that factors were noted for. Missing
         values are NaN.
         """
+        if self._unread:
+            self._read_factors()
         table = self.table
         if not table.frozen:
             return to_series(table.symbols[index], self.values(index, field, low, high))
@@ -145,6 +160,8 @@ class History:
         """
         if not self._plain or (field == "price" and not self.has_every_close(index)):
             return None
+        if self._unread:
+            self._read_factors()
         return max(self._clean_from[index], self.first_row)
 
     def has_every_close(self, index: int) -> bool:
@@ -225,6 +242,8 @@ class History:
         seen_from: int | None = None,
         tail: float | None = None,
     ) -> Floats:
+        if self._unread:
+            self._read_factors()
         if low < self._clear_from[index]:
             values = values.copy()
             for row, factor in self._factors[index]:
@@ -298,6 +317,8 @@ class History:
         """Return a field of several assets over rows `low` to `high` - 1 as a read-only
         array, rows x assets.
         """
+        if self._unread:
+            self._read_factors()
         clear = low >= self._all_clear_from and self._decimals is None
         if clear and self.table.frozen and field != "price":
             return self._columns(indices, field, low, high)
@@ -356,6 +377,8 @@ class History:
         """Return `date` and one Float64 column an asset, named by symbol, over rows
         `low` to `high` - 1.
         """
+        if self._unread:
+            self._read_factors()
         if not self.table.frozen or field == "price":
             columns = [self.series(index, field, low, high) for index in indices]
             return pl.DataFrame([self.table.dates(low, high), *columns])
