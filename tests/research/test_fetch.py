@@ -7,6 +7,7 @@ The shapes are what yfinance 1.7 `Ticker.history`, ccxt 4.5 `fetch_ohlcv`, alpac
 import json
 import sys
 import threading
+from collections import Counter
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,8 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.data.bundles import load
+from rbtlive.data.catalog.store import Shelf, catalog_folder
 from rbtlive.errors import BadFrequency, EmptyData, FetchFailed, InvalidSetting, UnreadableFile
 from tests.data.shapes.plain import FIELDS, daily, round_the_clock, same_daily, same_minutes, titled
 
@@ -327,3 +330,48 @@ def test_alpacas_library_over_loopback(loopback, monkeypatch):
 
     assert loopback.asked[0][0] == "/v2/stocks/bars"
     assert loopback.asked[0][1]["timeframe"] == "1Day"
+
+
+def kept(symbol, bars, calendar, interval="1d"):
+    """Keep bars as if a vendor had given them."""
+    shelf = Shelf(catalog_folder(), "yfinance", interval, symbol)
+    stamp = {"at": datetime(2023, 5, 1, tzinfo=UTC).isoformat()}
+    shelf.add(bars, span=(date(2023, 1, 1), date(2023, 4, 30)), calendar=calendar, provenance=stamp)
+
+
+@pytest.mark.parametrize(
+    ("other", "calendar"), [("BTC-USD", "24/7"), ("VOD.L", "24/5")], ids=["a coin", "London"]
+)
+def test_days_of_several_calendars_are_one_portal(other, calendar):
+    theirs = daily((other,), calendar={"BTC-USD": "24/7"}.get(other, "XLON"))
+    kept("AAPL", ONE, "XNYS")
+    kept(other, theirs, {"BTC-USD": "24/7"}.get(other, "XLON"))
+
+    with pytest.warns(UserWarning, match=f"all days of {calendar}, on which a symbol"):
+        both = load("yfinance/1d")
+
+    assert both.calendar.name == calendar
+    same_daily(both, pl.concat([ONE, theirs]))
+    seen = Counter()
+
+    def handle_data(context, data):
+        for asset in context.universe:
+            seen[asset.symbol] += bool(data.can_trade(asset)) and not data.is_stale(asset)
+
+    def initialize(context):
+        context.universe = [context.symbol("AAPL"), context.symbol(other)]
+
+    rbt.backtest(
+        {"__name__": "both", "initialize": initialize, "handle_data": handle_data},
+        both,
+        progress=False,
+    )
+    assert seen == {"AAPL": ONE.height, other: theirs.height}
+
+
+def test_weeks_of_several_calendars_stay_apart():
+    kept("AAPL", rbt.resample(ONE, "1w").to_frame("1w"), "XNYS", "1w")
+    kept("BTC-USD", rbt.resample(ONE, "1w").to_frame("1w"), "24/7", "1w")
+
+    with pytest.raises(InvalidSetting, match="symbols of 1w bars must trade on one calendar"):
+        load("yfinance/1w")

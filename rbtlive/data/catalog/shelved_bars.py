@@ -1,11 +1,12 @@
 """A portal of what the catalog keeps.
 
-The rule: bars of one portal live by one calendar and one interval; what was fetched for
-others stays apart.
+The rule: bars of one portal live by one calendar and one interval. Days of several
+exchanges share one that has all of them; shorter bars and weeks stay apart.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import date
 
@@ -20,9 +21,11 @@ from rbtlive.model.interval import DAY, Interval
 def portal_of(shelves: Sequence[Shelf], first: date, last: date) -> PolarsDataPortal:
     """Return the bars of some symbols of one vendor and interval.
 
+    Days of several calendars are put on 24/5, or on 24/7 where some trade at weekends.
+
     Raises:
         EmptyData: there are none in the span of days, ends included.
-        InvalidSetting: they live by several calendars.
+        InvalidSetting: they are no days, and live by several calendars.
     """
     interval = Interval.parse(shelves[0].interval)
     frames = [frame for shelf in shelves if (frame := shelf.bars(first, last)) is not None]
@@ -33,20 +36,30 @@ def portal_of(shelves: Sequence[Shelf], first: date, last: date) -> PolarsDataPo
             f"from {first} "
             f"to {last}; check the symbols and the dates"
         )
+    bars = pl.concat(frames)
     calendars = sorted({shelf.record()["calendar"] for shelf in shelves} - {None})
+    calendar = calendars[0]
     if len(calendars) > 1:
-        raise InvalidSetting(
-            f"symbols must trade on one calendar: were {', '.join(calendars)}; fetch them apart"
+        if interval != DAY:
+            raise InvalidSetting(
+                f"symbols of {interval.text} bars must trade on one calendar: were "
+                f"{', '.join(calendars)}; fetch them apart, or their days together"
+            )
+        weekends = bool((bars.to_series(0).dt.weekday() > 5).any())
+        calendar = "24/7" if weekends or "24/7" in calendars else "24/5"
+        warnings.warn(
+            f"the symbols trade on {', '.join(calendars)}: the portal has all days of {calendar}, "
+            "on which a symbol whose exchange is closed has no bar",
+            stacklevel=3,
         )
     paid = [frame for shelf in shelves if (frame := shelf.actions("dividends")) is not None]
     dividends = pl.concat(paid).filter(pl.col("ex_date").is_between(first, last)) if paid else None
-    bars = pl.concat(frames)
     return PolarsDataPortal(
         None if interval.intraday else bars,
         minute_bars=bars if interval.intraday else None,
         dividends=dividends if dividends is not None and dividends.height else None,
         interval=interval,
-        calendar=calendars[0],
+        calendar=calendar,
     )
 
 
