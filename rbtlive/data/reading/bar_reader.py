@@ -132,7 +132,7 @@ class _Reader:
             self.note(sentence)
         if roles.adjusted:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
-        if "columns" not in self.needs.arguments:
+        if self.columns is None:
             self.needs.minutes = line_of_minutes(self.source, table.frame, roles)
             self.needs.floored = self._flooring(roles)
         self.parts.append(_Part(frame, moments, table, labels))

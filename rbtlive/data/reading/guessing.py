@@ -56,7 +56,9 @@ def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
             return {field: column for column, field in named.items() if column not in known}
     unknown = [name for name in names if name not in known]
     sided = [name for name in unknown if plain(name) in ("bid", "ask")]
-    only = sided if len(sided) == 2 else unknown if len(unknown) == 1 else []
+    nameless = [name for name in unknown if re.fullmatch(r"column_\d+", name)]
+    alone = len(unknown) == 1 or len(nameless) == 2  # a trade's price and size
+    only = sided if len(sided) == 2 else unknown if alone else []
     return {"close": only[0]} if "close" in lacking and only else {}
 
 

@@ -104,6 +104,8 @@ class _Placing:
                 "minutes; make minute bars of them first",
                 before=self.needs.minutes,
             )
+            if self.needs.minutes is not None:  # its bars are named
+                self.needs.arguments.pop("columns", None)
         elif found is None and length is not None:
             found = Interval.parse(length)
         elif found is None and (self.moments.days or _all_midnight(us)):

@@ -115,3 +115,17 @@ def test_minutes_that_are_a_second_late_are_rounded_by_the_line(kind, tmp_path):
 
     minutes = written(no, source).to_frame("1m")
     assert minutes["timestamp"].equals(MINUTES_OF_ONE["timestamp"])
+
+
+def test_ticks_of_quotes_are_made_minutes_by_one_line():
+    first = datetime(2024, 1, 9, 14, 30, tzinfo=UTC)
+    times = [first + timedelta(milliseconds=700 * n) for n in range(2_000)]
+    bid = [round(1.1 + n % 97 / 10_000, 4) for n in range(2_000)]
+    ticks = pl.DataFrame({"timestamp": times, "Bid": bid, "Ask": bid})
+
+    with pytest.raises(UnclearData, match=r"0\.7 s apart") as no:
+        rbt.read(ticks, symbol="EURUSD", labels="start")
+
+    minutes = written(no, ticks).to_frame("1m")
+    in_first = [price for time, price in zip(times, bid, strict=True) if time.minute == 30]
+    assert minutes.row(0)[2:6] == (in_first[0], max(in_first), min(in_first), in_first[-1])
