@@ -172,7 +172,7 @@ BAD = {
     "a frame": ("wrong_type", pd.DataFrame()),
     "a naive stamp": ("wrong_type", bar(datetime(2020, 1, 2, 21))),  # noqa: DTZ001
     "no time": ("wrong_type", bar(pd.NaT)),
-    "numpy's missing time": ("wrong_type", bar(np.datetime64("NaT"))),
+    "numpy's missing time": ("wrong_type", bar(np.datetime64("NaT", "D"))),
     "a number as time": ("wrong_type", bar(1577998800)),
     "bad text as time": ("wrong_type", bar("yesterday")),
     "the end of time": ("outside_session", bar(datetime.max.replace(tzinfo=UTC))),

@@ -47,7 +47,7 @@ def test_arguments_of_read_are_checked_first(given, words):
         {"params": 5},
         {"params": [("fast", 1)]},
         {"start": pd.NaT},
-        {"end": np.datetime64("NaT")},
+        {"end": np.datetime64("NaT", "D")},
         {"start": math.nan},
         {"capital_base": math.nan},
         {"warmup": 10**18},

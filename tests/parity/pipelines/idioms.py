@@ -181,7 +181,7 @@ def loaders(days, sids):
     sectors = texts[mixed % 6]
     grades = np.array(["", "AA", "AB", "B"], dtype=object)[(day // 30 + sid) % 4]
     reports = np.asarray(days, dtype="datetime64[ns]")[day // 20 * 20 + 0 * sid]
-    reports = np.where(mixed == 5, np.datetime64("NaT"), reports + np.timedelta64(5, "D"))
+    reports = np.where(mixed == 5, np.datetime64("NaT", "D"), reports + np.timedelta64(5, "D"))
     tables = {
         "pe": np.where(mixed == 3, np.nan, mixed * 1.5 + sid / 10.0),
         "sector": sectors,
