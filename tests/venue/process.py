@@ -102,7 +102,7 @@ class VenueProcess:
     def _ended(self):
         if self._process.stdout.closed:
             return ""
-        _out, err = self._process.communicate(timeout=10)
+        _out, err = self._process.communicate(timeout=60)
         return err
 
 
@@ -112,7 +112,7 @@ def shared_venue(*arguments):
     return VenueProcess(*arguments)
 
 
-def within(coroutine, seconds=15.0):
+def within(coroutine, seconds=60.0):
     """Run a coroutine to its end, which must come in time."""
 
     async def timed():
