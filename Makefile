@@ -7,10 +7,10 @@ TEST_ARGS ?=
 .DEFAULT_GOAL := help
 DOCS_ARGS ?= --serve
 
-.PHONY: help demo test quick docs lab ci clean
+.PHONY: help demo test quick coverage docs lab ci clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s%s\n", $$1, $$2}' Makefile
 
 demo: .venv/.ready-demo ## backtest a strategy, trade it on paper, compare the two
 	@.venv/bin/python examples/demo.py
@@ -24,6 +24,12 @@ quick: .venv/.ready-test ## check style and types and run the fast tests, in abo
 	@.venv/bin/python -m ruff check -q . && .venv/bin/python -m ruff format --check -q .
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m pytest -q -x -m "not kernel and not browser" tests/architecture tests/model tests/sim tests/finance tests/core
+
+coverage: .venv/.ready-test ## run the tests, all but the browser's, and show which files they leave unread
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@.venv/bin/python -m coverage run -m pytest -q -m "not browser" -n auto --dist loadfile $(TEST_ARGS)
+	@.venv/bin/python -m coverage combine -q
+	@.venv/bin/python -m coverage report $(if $(TEST_ARGS),--fail-under=0,)
 
 docs: .venv/.ready-docs ## build the documentation and serve it on this machine
 	@.venv/bin/python scripts/build_docs.py $(DOCS_ARGS)
