@@ -139,7 +139,7 @@ def _cash_below_zero(record: RunRecord) -> Iterator[Hint]:
         lowest = min(range(len(cash)), key=cash.__getitem__)
         label = column(record.sessions, "label")[lowest]
         yield Hint(
-            f"cash was below zero at {sum(one < 0 for one in cash)} closes, at least "
+            f"cash was below zero at {sum(one < 0 for one in cash)} closes, at the lowest "
             f"{min(cash):,.2f} on {label}: the run borrowed without interest",
             "order fractions that add up to less than 1, or sell before buying",
         )

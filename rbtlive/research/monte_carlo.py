@@ -16,6 +16,7 @@ from rbtlive.errors import SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import is_number, is_one_of, whole
 from rbtlive.research.odds.reality import block_length, stationary_places
+from rbtlive.research.reports.writing import money, percent
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.stress import check_amount, stressed_values
 
@@ -101,8 +102,9 @@ class MonteCarloResult:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f"<td>{value:,.4g}</td>" for value in row) + "</tr>"
-            for row in self.quantiles().iter_rows()
+            f"<tr><td>{quantile:.0%}</td><td>{money(final)}</td><td>{percent(earned)}</td>"
+            f"<td>{percent(fall)}</td></tr>"
+            for quantile, final, earned, fall in self.quantiles().iter_rows()
         )
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.quantiles().columns)
         return (

@@ -10,6 +10,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import ResultError, SettingsError
+from rbtlive.research.figures.axis_ticks import counted
 from rbtlive.research.figures.figure_style import extremes
 from rbtlive.research.figures.kinds import FIGURES
 from rbtlive.research.figures.price import merged
@@ -188,3 +189,36 @@ def test_an_indicator_that_is_none_is_refused(recorded, indicators, words):
 def test_indicators_belong_to_the_price(recorded):
     with pytest.raises(SettingsError, match="belong to plot"):
         recorded.plot("drawdown", indicators="average")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[-0.002], [0.0] * 30, [0.01, 0.01], [-0.031, 0.004, 0.02, 0.0], [1e-15, -1e-15], [0.3, 0.7]],
+)
+def test_bins_count_every_value_and_mix_no_gain_with_a_loss(values):
+    counts, edges = counted(np.array(values), most=80)
+
+    assert counts.sum() == len(values)
+    assert np.all(np.diff(edges) > 0)
+    assert edges[0] <= min(values)
+    assert edges[-1] >= max(values)
+    mixed = (edges[:-1] < -1e-12) & (edges[1:] > 1e-12)
+    if min(values) < 0 < max(values) and max(values) > 1e-9:
+        assert not mixed.any()
+    if len(set(values)) == 1:
+        assert counts.max() == len(values)
+        assert edges[-1] - edges[0] < 3 * max(abs(values[0]), 1e-3)
+
+
+def test_a_single_session_that_lost_is_drawn_as_a_loss_where_it_is():
+    counts, edges = counted(np.array([-0.002]), most=80)
+
+    place = int(np.argmax(counts))
+
+    assert edges[place] < -0.002 < edges[place + 1] < 0
+
+
+def test_the_volatility_of_a_rolling_figure_is_in_percent(result):
+    figure = result.plot("rolling")
+
+    assert [figure.layout[f"yaxis{n}"].tickformat for n in ("", "2")] == [None, "~%"]

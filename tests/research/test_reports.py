@@ -15,7 +15,7 @@ import rbtlive as rbt
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.pipeline.factors import Returns
 from rbtlive.research.reports.drawing import Line, lines, nice_ticks
-from rbtlive.research.reports.writing import DASH, by_unit, cell
+from rbtlive.research.reports.writing import DASH, by_unit, cell, short
 from rbtlive.research.result import BacktestResult
 from tests.builders import daily_frame, run
 from tests.research.builders import run_of
@@ -290,3 +290,12 @@ def test_parameters_left_at_their_defaults_are_compared_and_reported(tmp_path):
     page = usual.report(tmp_path / "usual.html").read_text("utf-8")
     assert ">parameter size</th><td>40</td>" in page
     assert compared._repr_html_().count("<polyline") == 4  # for wide and narrow pages
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234567.0, "1,234,567"), (52230.1, "52,230"), (0.13, "0.13"), (-0.033224, "-0.03322"),
+     (1.09312, "1.093"), (9999.96, "10,000"), (0.0, "0"), (3e-7, "3e-07"), (float("nan"), "none")],
+)  # fmt: skip
+def test_a_short_number_has_commas_and_no_exponent(value, text):
+    assert short(value) == text

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 import plotly.graph_objects as go
 import plotly.io as pio
+import polars as pl
 import pytest
 
 import rbtlive as rbt
@@ -64,3 +65,32 @@ def test_hostile_names_stay_text(result):
 
     assert "script" not in tags(svg)
     assert "<script" not in svg
+
+
+def test_shorts_and_longs_have_shapes_of_their_own_in_picture_and_legend():
+    closed = rbt.backtest(BothSides, daily_frame(80))
+
+    figure = closed.plot("trades")
+
+    shown = [trace for trace in figure.data if trace.showlegend is not False]
+    assert [(trace.name, trace.marker.symbol) for trace in shown] == [
+        ("Long", "circle"),
+        ("Short", "diamond"),
+    ]
+    assert len({trace.marker.color for trace in shown}) == 1
+    svg = still_picture(figure)
+    sides = closed.trades.filter(~pl.col("open"))["side"].value_counts()
+    assert tags(svg).count("circle") == dict(sides.iter_rows())["long"] + 1
+    assert svg.count("m0 -5.5l5 5.5") == dict(sides.iter_rows())["short"] + 1
+
+
+class BothSides(rbt.TradingAlgorithm):
+    """Goes from long to short and back every ten bars."""
+
+    def initialize(self, context):
+        context.bars = 0
+
+    def handle_data(self, context, data):
+        if context.bars % 10 == 0:
+            self.order_target(self.symbol("AAA"), 10 if context.bars % 20 else -10)
+        context.bars += 1

@@ -20,6 +20,7 @@ from rbtlive.research.explaining.money import (
     money_by_cause,
 )
 from rbtlive.research.figures.figure_style import GAIN, OTHER, plotly, styled
+from rbtlive.research.figures.shown import shown
 from rbtlive.research.reports.drawing import TWO_WIDTHS, Line, lines
 from rbtlive.research.reports.writing import money, table
 from rbtlive.research.result import BacktestResult
@@ -110,7 +111,8 @@ class Explanation:
         first = self.first_divergence
         if first is not None:
             figure.add_vline(x=first.time.date() if first.time else None, line={"dash": "dot"})
-        return styled(figure, f"{self.session.strategy_name}: session and backtest", height=420)
+        title = f"{self.session.strategy_name}: session and backtest"
+        return shown(styled(figure, title, height=420))
 
     def _rows(self) -> list[tuple[str, str, str]]:
         found = money_by_cause(self.parts)
@@ -141,6 +143,13 @@ class Explanation:
             "<style scoped>.rbt-why svg{max-width:760px}.rbt-why polyline{fill:none}"
             ".rbt-why .own{stroke:#2f86c9}.rbt-why .other{stroke:#8c8c8c}"
             ".rbt-why .grid{stroke:#8884}.rbt-why text{fill:#888;font-size:11px}"
+            ".rbt-why table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+            ".rbt-why :is(th,td){padding:.15em 1.2em .15em 0;text-align:right}"
+            ".rbt-why :is(th,td):first-child{text-align:left}"
+            ".rbt-why .legend span{margin-right:1.2em;color:#888;font-size:12px}"
+            ".rbt-why .key{display:inline-block;width:1.2em;height:3px;margin-right:.4em;"
+            "vertical-align:middle}.rbt-why .key.own{background:#2f86c9}"
+            ".rbt-why .key.other{background:#8c8c8c}"
             f"{TWO_WIDTHS}</style>"
         )
         body = f"<p>{html.escape(self.verdict())}</p>{table(head, self._rows())}{picture}"

@@ -1,9 +1,11 @@
-"""Round values for an axis, and how they are written."""
+"""Round values for an axis, how they are written, and the bins between them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+
+from rbtlive.model.arrays import NDArray, np
 
 PERCENT = "~%"
 """Percent with the digits that the steps need, as d3 and plotly call it."""
@@ -33,6 +35,37 @@ def tick_texts(values: Sequence[float], *, percent: bool = False) -> list[str]:
         (1.0, ""),
     )
     return [f"{_trimmed(value / unit)}{letter if value else ''}" for value in values]
+
+
+def signed(text: str) -> str:
+    """Return a number's text with the minus that plotly writes on its axes."""
+    return text.replace("-", "−")  # noqa: RUF001 - that is the point
+
+
+def counted(
+    values: NDArray[np.float64], *, most: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return how many values each bin has, and the edges of the bins.
+
+    Zero is an edge where both signs come, so that no bin has gains and losses. A single
+    value that comes always lies in the middle bin of eleven.
+
+    Args:
+        values: At least one, all finite.
+        most: About so many bins at most.
+    """
+    low, high = float(values.min()), float(values.max())
+    step = (high - low) / min(most, max(10, len(values) // 12))
+    if step <= 1e-12 * max(abs(low), abs(high), 1e-3):
+        step = max(abs(low) * 0.1, 1e-4)
+        places = np.arange(12, dtype=np.float64) - 5.5 + low / step
+    else:
+        first, last = math.floor(low / step), math.ceil(high / step + 1e-9)
+        places = np.arange(first, last + 1, dtype=np.float64)
+    edges: NDArray[np.float64] = step * places
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+    counts: NDArray[np.intp] = np.histogram(values, bins=edges)[0]
+    return counts, edges
 
 
 # Six significant digits of a round step are more than it has.

@@ -67,8 +67,14 @@ def trades_figure(result: ResultTables) -> Any:
                     "size": 8,
                     "opacity": 0.75,
                 },
+                legendgroup=side,
+                showlegend=False,
             )
         )
+        # The dots' colours are gains and losses: the legend shows the shapes.
+        shape = {"color": OTHER, "symbol": symbol, "size": 8}
+        legend = {"mode": "markers", "marker": shape, "name": name, "legendgroup": side}
+        figure.add_trace(go.Scatter(x=[None], y=[None], **legend))
     figure.add_hline(y=0, line={"color": OTHER, "width": 1})
     longest = longest_s / unit_s or 1.0
     figure.update_xaxes(

@@ -16,18 +16,35 @@ from typing import Any
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.figures.axis_ticks import PERCENT, nice_ticks, tick_texts
 from rbtlive.research.figures.figure_style import GRID, OTHER, TEXT
+from rbtlive.research.figures.still_sweeps import heatmap_parts, parallel_parts
 
 WIDTH = 900
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 20, 70, 40
 _DAY_S = 86_400.0
-_SYMBOLS = {"triangle-up": "-4.5 8h9z", "triangle-down": "-4.5 -8h9z"}
+_OF_SWEEPS = {"heatmap": heatmap_parts, "parcoords": parallel_parts}
+_SYMBOLS = {
+    "triangle-up": "-4.5 8h9z",
+    "triangle-down": "-4.5 -8h9z",
+    "diamond": "0 0m0 -5.5l5 5.5l-5 5.5l-5 -5.5z",
+}
 
 
 def still_picture(figure: Any) -> str:
     """Return a plotly figure as SVG that reads on light and on dark pages."""
     height = int(figure.layout.height or 450)
-    panels = {name: _panel(figure, name, height) for name in _used_axes(figure)}
     parts = [_text(14, 26, figure.layout.title.text or "", size=17, anchor="start")]
+    parts += _OF_SWEEPS.get(figure.data[0].type, _course)(figure, WIDTH, height)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'height="{height}" style="max-width:100%;height:auto" '
+        'font-family="system-ui,sans-serif" font-size="12">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _course(figure: Any, _width: int, height: int) -> list[str]:
+    panels = {name: _panel(figure, name, height) for name in _used_axes(figure)}
+    parts: list[str] = []
     parts += [part for panel in panels.values() for part in _frame(panel)]
     for trace in figure.data:
         parts += _trace(trace, panels[trace.yaxis or "y"])
@@ -35,12 +52,7 @@ def still_picture(figure: Any) -> str:
         parts += _shape(shape, panels)
     for note in figure.layout.annotations:
         parts += _note(note, panels, height)
-    parts += _legend(figure)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
-        f'height="{height}" font-family="system-ui,sans-serif" font-size="12">'
-        f"{''.join(parts)}</svg>"
-    )
+    return [*parts, *_legend(figure)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,14 +319,13 @@ def _markers(trace: Any, panel: _Panel) -> Iterator[str]:
         if not (math.isfinite(x) and math.isfinite(y)):
             continue
         colour = colours if isinstance(colours, str) or colours is None else colours[place]
-        at, up = panel.x(float(x)), panel.y(float(y))
-        drawn = f"M{at:.1f} {up:.1f}l{shape}" if shape else ""
-        yield (
-            f'<path d="{drawn}" fill="{colour or OTHER}"/>'
-            if shape
-            else f'<circle cx="{at:.1f}" cy="{up:.1f}" r="4" fill="{colour or OTHER}" '
-            'fill-opacity="0.75"/>'
-        )
+        yield _marker(panel.x(float(x)), panel.y(float(y)), colour or OTHER, shape)
+
+
+def _marker(x: float, y: float, colour: str, shape: str | None) -> str:
+    if shape is None:
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}" fill-opacity="0.75"/>'
+    return f'<path d="M{x:.1f} {y:.1f}l{shape}" fill="{colour}"/>'
 
 
 def _bars(trace: Any, panel: _Panel) -> Iterator[str]:
@@ -399,7 +410,11 @@ def _note(note: Any, panels: dict[str, _Panel], height: int) -> Iterator[str]:
         end = _place(str(note.ayref), note.ay, panels) if beyond else y + float(note.ay or 0)
         yield f'<path d="M{x:.1f} {y + 2:.1f}V{end - 2:.1f}" stroke="{TEXT}" fill="none"/>'
         y, shift = end, 10.0
-    yield _text(x, y + shift, note.text or "", size=11, anchor=anchor)
+    words = note.text or ""
+    if anchor == "middle":  # a label at an end stands within the picture
+        half = 3.2 * len(words)
+        x = min(max(x, half), WIDTH - half)
+    yield _text(x, y + shift, words, size=11, anchor=anchor)
 
 
 def _legend(figure: Any) -> Iterator[str]:
@@ -411,7 +426,11 @@ def _legend(figure: Any) -> Iterator[str]:
         words = html.unescape(trace.name)
         x -= 7.0 * len(words)
         yield _text(x, 52, words, anchor="start")
-        colour = trace.line.color if "lines" in (trace.mode or "") else trace.marker.color
+        lined = "lines" in (trace.mode or "")
+        colour = trace.line.color if lined else trace.marker.color
         colour = colour if isinstance(colour, str) else OTHER
-        yield f'<rect x="{x - 18:.0f}" y="46" width="13" height="4" fill="{colour}"/>'
+        if lined or trace.type != "scatter":
+            yield f'<rect x="{x - 18:.0f}" y="46" width="13" height="4" fill="{colour}"/>'
+        else:
+            yield _marker(x - 11, 48, colour, _SYMBOLS.get(trace.marker.symbol or ""))
         x -= 34.0

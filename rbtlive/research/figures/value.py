@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.state.record import column, floats
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research import expanding
-from rbtlive.research.figures.axis_ticks import PERCENT
+from rbtlive.research.figures.axis_ticks import PERCENT, counted, signed
 from rbtlive.research.figures.figure_style import (
     GAIN,
     LOSS,
@@ -96,10 +97,10 @@ def _apart(
     return shown
 
 
-# With as many more digits as show a small one.
+# With as many more digits as show a small one, and the minus that plotly's axes have.
 def _percent(value: float, digits: int = 1) -> str:
     size = math.floor(math.log10(abs(value))) if value else 0
-    return f"{value:.{max(digits, -3 - size)}%}" if size > -9 else "0%"
+    return signed(f"{value:.{max(digits, -3 - size)}%}") if size > -9 else "0%"
 
 
 def monthly_figure(result: ResultTables) -> Any:
@@ -120,7 +121,7 @@ def monthly_figure(result: ResultTables) -> Any:
         base=[place - 0.46 for _m, place, _v in cells],
         width=0.94,
         marker={"color": [shade(value, largest) for *_place, value in cells], "line_width": 0},
-        text=[f"{round(value * 100, 1) + 0.0:.1f}" for *_place, value in cells],
+        text=[signed(f"{round(value * 100, 1) + 0.0:.1f}") for *_place, value in cells],
         textposition="inside",
         insidetextanchor="middle",
         textfont={"color": "#16181c", "size": 11},
@@ -166,9 +167,11 @@ def distribution_figure(result: ResultTables) -> Any:
     go = plotly()
     returns = daily_returns(result.record.sessions)
     returns = returns[~np.isnan(returns)]
-    counts, edges = np.histogram(returns, bins=min(80, max(10, len(returns) // 12)))
+    counts, edges = counted(returns, most=80)
     middles = (edges[:-1] + edges[1:]) / 2
-    colours = [GAIN if middle >= 0 else LOSS for middle in middles]
+    colours = [
+        GAIN if begin >= 0 else LOSS if end <= 0 else OTHER for begin, end in pairwise(edges)
+    ]
     figure = go.Figure(
         [
             go.Bar(
@@ -229,7 +232,8 @@ def rolling_figure(result: ResultTables, window: int | None = None) -> Any:
             showlegend=False,
         )
         figure.add_trace(line, row=row, col=1)
-        figure.update_yaxes(title_text=name.capitalize(), row=row, col=1)
+        style = PERCENT if name == "volatility" else None
+        figure.update_yaxes(title_text=name.capitalize(), tickformat=style, row=row, col=1)
         figure.add_hline(y=0, line={"color": OTHER, "width": 1}, row=row, col=1)
     date_axis(figure, dates)
     title = f"Last {window} {row_word(settings)}s, rolling: {result.strategy_name}"

@@ -23,6 +23,7 @@ from rbtlive.research.odds.sharpe import (
     moments_of,
     probabilistic_sharpe,
 )
+from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import SESSIONS_A_YEAR
 
 _MEANINGS: Final = {
@@ -206,7 +207,7 @@ class Odds:
 
 
 def _shown(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}"
+    return "none" if value is None else short(value)
 
 
 def _benchmark(benchmark: Any, sessions: int) -> NDArray[np.float64] | None:

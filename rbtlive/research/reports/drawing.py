@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.figures.axis_ticks import nice_ticks, tick_texts
+from rbtlive.research.figures.axis_ticks import counted, nice_ticks, tick_texts
 from rbtlive.research.figures.figure_style import extremes
 
 LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 24
@@ -185,7 +185,7 @@ def histogram(values: NDArray[np.float64], *, words: str, height: int = 220) -> 
     known = values[np.isfinite(values)]
     if len(known) < 2 or not np.ptp(known):
         return ""
-    counts, edges = np.histogram(known, bins=min(60, max(10, len(known) // 12)))
+    counts, edges = counted(known, most=60)
     first, last = float(edges[0]), float(edges[-1])
 
     def drawing(width: int) -> str:
@@ -206,7 +206,7 @@ def _columns(frame: _Frame, counts: NDArray[np.intp], edges: NDArray[np.float64]
         if count:
             x, y = frame.x(place), frame.y(count)
             wide = frame.x(place + 1) - x - 1.5 * frame.width / _WIDE
-            style = "gain" if edges[place] + edges[place + 1] >= 0 else "lost"
+            style = "gain" if edges[place] >= 0 else "lost"
             tall = frame.height - BOTTOM - y
             yield (
                 f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" '

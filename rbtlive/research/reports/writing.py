@@ -30,6 +30,19 @@ def percent(value: float | None) -> str:
     return by_unit(value, "fraction")
 
 
+def short(value: float, digits: int = 4) -> str:
+    """Return a number with so many significant digits, and with commas in place of an
+    exponent where it is large.
+    """
+    if not math.isfinite(value):
+        return "none"
+    size = math.floor(math.log10(abs(value))) if value else 0
+    if size < -5:
+        return f"{value:.{digits}g}"
+    text = f"{value:,.{max(0, digits - 1 - size)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def money(value: float | Decimal | None) -> str:
     """Return money with two decimals and commas."""
     return DASH if value is None else f"{value:,.2f}"

@@ -19,6 +19,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
 from rbtlive.model.other_names import answering
 from rbtlive.research.foreign_attributes import SWEEP_WORDS, Figures
+from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping import surface, sweep_display
 from rbtlive.research.sweeping.lean import run_lean
@@ -385,4 +386,4 @@ class SweepResult:
 
 
 def _short(value: float) -> str:
-    return "none" if math.isnan(value) else f"{value:.4g}"
+    return short(value)

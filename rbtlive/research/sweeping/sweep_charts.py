@@ -1,62 +1,74 @@
-"""Charts of a sweep, made with plotly, which is imported only when one is asked for."""
+"""Figures of a sweep, made with plotly, which is imported when one is asked for."""
 
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-from rbtlive.errors import MissingExtra
 from rbtlive.model.arrays import np
+from rbtlive.research.figures.figure_style import GAIN, LOSS, OTHER, TEXT, plotly, styled
+from rbtlive.research.figures.shown import shown
+from rbtlive.research.figures.still_sweeps import MOST_NUMBERS, inks
+from rbtlive.research.reports.writing import short
 
 _COLOURS = "Viridis"  # read alike by those who do not see red and green
-
-
-def _graph_objects() -> Any:
-    try:
-        import plotly.graph_objects as go
-    except ImportError as error:
-        raise MissingExtra(
-            "charts of a sweep need plotly, which is not installed: pip install rbtlive[plot]"
-        ) from error
-    return go
 
 
 def heatmap(table: pl.DataFrame, *, x: str, y: str, metric: str) -> Any:
     """Return a heatmap of a pivot table: its first column is `y`, the others are
     `x`.
     """
-    go = _graph_objects()
+    go = plotly()
     rows = table.drop(table.columns[0])
     trace = go.Heatmap(
         z=rows.to_numpy(),
         x=rows.columns,
         y=[str(value) for value in table.to_series(0).to_list()],
         colorscale=_COLOURS,
-        colorbar={"title": html.escape(metric)},
+        colorbar={"title": html.escape(metric), "outlinewidth": 0},
+        xgap=1,
+        ygap=1,
         hovertemplate=(
-            f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>%{{z:.4g}}<extra></extra>"
+            f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>%{{z:,.4r}}<extra></extra>"
         ),
     )
     figure = go.Figure(trace)
     axis = {"type": "category"}
-    figure.update_layout(template="none", paper_bgcolor="rgba(0,0,0,0)", height=420)
-    figure.update_xaxes(title_text=html.escape(x), **axis)
-    figure.update_yaxes(title_text=html.escape(y), **axis)
-    return figure
+    figure.update_xaxes(title_text=html.escape(x), showgrid=False, **axis)
+    figure.update_yaxes(title_text=html.escape(y), showgrid=False, **axis)
+    if rows.height * rows.width <= MOST_NUMBERS:
+        _write_numbers(figure)
+    return shown(styled(figure, f"{metric} by {x} and {y}", height=420))
+
+
+# By hand, because plotly writes all numbers in the figure's grey.
+def _write_numbers(figure: Any) -> None:
+    trace = figure.data[0]
+    for y, (values, colours) in enumerate(zip(trace.z, inks(trace), strict=True)):
+        for x, (value, ink) in enumerate(zip(values, colours, strict=True)):
+            if math.isfinite(value):
+                font = {"color": ink, "size": 12}
+                figure.add_annotation(
+                    x=x, y=y, text=short(float(value), 3), showarrow=False, font=font
+                )
 
 
 def parallel(frame: pl.DataFrame, names: Sequence[str], metric: str) -> Any:
     """Return parallel coordinates: a line a run through its parameters to a metric."""
-    go = _graph_objects()
+    go = plotly()
     known = frame.filter(pl.col(metric).is_not_null())
     dimensions = [_dimension(known[name]) for name in (*names, metric)]
-    line = {"color": known[metric].to_numpy(), "colorscale": _COLOURS, "showscale": True}
-    figure = go.Figure(go.Parcoords(line=line, dimensions=dimensions))
-    figure.update_layout(template="none", paper_bgcolor="rgba(0,0,0,0)", height=420)
-    return figure
+    scale = [[0, LOSS], [0.5, OTHER], [1, GAIN]]  # thin lines that are seen on dark and light
+    line = {"color": known[metric].to_numpy(), "colorscale": scale, "showscale": True}
+    plain = {"color": TEXT, "shadow": "0 0 transparent"}  # else plotly draws white edges
+    ink = {"labelfont": plain, "tickfont": plain, "rangefont": plain}
+    figure = go.Figure(go.Parcoords(line=line, dimensions=dimensions, **ink))
+    styled(figure, f"{metric} by {', '.join(names)}", height=420)
+    return shown(figure.update_layout(margin_t=100))
 
 
 def _dimension(values: pl.Series) -> dict[str, Any]:

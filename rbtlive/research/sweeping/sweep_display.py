@@ -13,6 +13,7 @@ import polars as pl
 
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.errors import SweepError
+from rbtlive.research.reports.writing import short
 
 SHOWN = 10
 
@@ -91,7 +92,7 @@ def sweep_html(sweep: ShownSweep) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return f"<td>{value:.4g}</td>"
+        return f"<td>{short(value)}</td>"
     return f"<td>{html.escape('' if value is None else str(value))}</td>"
 
 

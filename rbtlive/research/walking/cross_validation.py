@@ -23,6 +23,7 @@ from rbtlive.model.arrays import np
 from rbtlive.model.given import whole
 from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
+from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import number
 from rbtlive.research.sweeping.options import refuse_unknown
@@ -118,7 +119,7 @@ class CrossValidation:
         median = self.quantiles().get(0.5, math.nan)
         return (
             f"CrossValidation({len(self)} splits, {self.paths.height} paths, "
-            f"median sharpe {median:.4g})"
+            f"median sharpe {short(median)})"
         )
 
     def _repr_html_(self) -> str:

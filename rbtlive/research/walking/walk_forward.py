@@ -21,6 +21,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SweepError
 from rbtlive.model.given import as_path, check_flag
 from rbtlive.research.backtesting import backtest
+from rbtlive.research.reports.writing import short
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.sweeping.objectives import RunView, number
 from rbtlive.research.sweeping.options import refuse_unknown
@@ -134,7 +135,7 @@ class WalkForwardResult:
         sharpe = number(self.result.metrics["sharpe"])
         return (
             f"WalkForwardResult({len(self)} folds, {self.result.performance.height} sessions out "
-            f"of sample, sharpe {sharpe:.4g}, efficiency {number(self.efficiency):.4g})"
+            f"of sample, sharpe {short(sharpe)}, efficiency {short(number(self.efficiency))})"
         )
 
     def _repr_html_(self) -> str:
@@ -151,7 +152,7 @@ def _itself(result: BacktestResult) -> BacktestResult:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return short(value) if isinstance(value, float) else str(value)
 
 
 @from_own_line

@@ -3,6 +3,7 @@
 import math
 import pickle
 import threading
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,8 @@ from rbtlive.errors import (
     SweepTooLarge,
     UnknownParameter,
 )
+from rbtlive.research.figures.still import WIDTH, still_picture
+from rbtlive.research.reports.writing import short
 from rbtlive.research.sweeping.objectives import METRICS
 from tests.builders import daily_frame
 from tests.research.sweeping.sweeps import START, Counts, Cross, FailsOnThree, portal, sweep
@@ -282,6 +285,29 @@ def test_the_surface_of_a_sweep_is_a_table_and_a_chart():
         found.heatmap("fsat", "slow")
     with pytest.raises(SettingsError, match="no metric 'shrpe': did you mean 'sharpe'"):
         found.pivot("fast", "slow", "shrpe")
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "parallel"])
+def test_a_figure_of_a_sweep_has_a_title_and_a_still_picture(kind):
+    found = sweep(maximize="total_return")
+    figure = found.heatmap("fast", "slow") if kind == "heatmap" else found.parallel_coordinates()
+
+    svg = still_picture(figure)
+
+    assert figure.layout.title.text.startswith("total_return by fast")
+    root = ET.fromstring(svg)
+    texts = [node for node in root.iter() if node.tag.endswith("text")]
+    names = {"fast", "slow", "total_return"}
+    assert names <= {node.text for node in texts}
+    assert all(0 <= float(node.get("x")) <= WIDTH for node in texts)
+    drawn = [node.tag.rpartition("}")[2] for node in root.iter()]
+    runs = len(found.frame.drop_nulls("total_return"))
+    if kind == "parallel":
+        assert drawn.count("polyline") == runs
+    else:
+        assert drawn.count("rect") == runs + 40  # and the steps of its scale
+        assert short(found.best.metrics["total_return"], 3) in {node.text for node in texts}
+    assert "nan" not in svg
 
 
 def test_sensitivity_is_the_share_of_variance_between_a_parameters_values():
