@@ -1,12 +1,15 @@
 """The panel and the report at the widths that phones, screens and halves of screens have."""
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import rbtlive as rbt
 import rbtlive.notebook.panel
+from rbtlive.notebook.panel.snapshot import PanelState
 from tests.builders import Churn, daily_frame
 
 pytestmark = pytest.mark.browser
@@ -17,7 +20,11 @@ PAGE = """<!doctype html><meta charset="utf-8"><style>body{margin:0}STYLE</style
 const source = SOURCE;
 const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
 const {initialize, render} = (await import(url)).default();
-const model = {get: () => null, set() {}, save_changes() {}, on() {}, off() {}, send() {}};
+const heard = {};
+const model = {
+  get: () => null, set() {}, save_changes() {}, on(name, take) { heard[name] = take; }, off() {}, send() {},
+};
+globalThis.hear = (whole) => heard["msg:custom"](whole);
 initialize({model});
 render({model, el: document.getElementById("here")});
 </script>"""
@@ -57,6 +64,52 @@ def test_no_tile_stands_alone_at_any_width_and_one_row_holds_all_at_1440(page):
         assert wide <= width
     assert {width: counts for width, counts in rows.items() if min(counts) < 2} == {}
     assert rows[1440] == rows[1920] == [7]
+
+
+COVERED = """() => [...document.querySelectorAll(".rbt-orders .rbt-scroll")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1).length"""
+TALL = """() => Math.max(...[...document.querySelectorAll(".rbt-orders tbody tr")]
+  .map((row) => row.getBoundingClientRect().height))"""
+
+
+async def denied(tmp_path):
+    """Return what the panel shows of a session whose orders are refused."""
+    session = rbt.attach(
+        Halted,
+        rbt.PaperBroker(),
+        feed=rbt.ReplayFeed(daily_frame(60)),
+        journal=tmp_path,
+        breakers=rbt.Breakers(max_drawdown=0.000001),
+        log_level="error",
+    )
+    await session.wait()
+    return PanelState(session).whole()
+
+
+class Halted(rbt.TradingAlgorithm):
+    """Buys and sells, and is halted by the first loss."""
+
+    def initialize(self, context):
+        context.bars = 0
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        self.order(self.symbol("AAA"), 100 if context.bars % 2 else -90, tag="again")
+
+
+def test_no_button_covers_the_reason_of_an_order(page, tmp_path):
+    with ThreadPoolExecutor(1) as thread:  # this one has playwright's loop
+        whole = thread.submit(asyncio.run, denied(tmp_path)).result()
+    assert any(order["reason"] for order in whole["orders"])
+    page.evaluate("(whole) => globalThis.hear(whole)", whole)
+    page.locator(".rbt-orders tbody tr").nth(5).wait_for()
+    faults = {}
+    for width in (w for w in WIDTHS if w > 700):  # narrower ones scroll
+        page.set_viewport_size({"width": width, "height": 900})
+
+        if page.evaluate(COVERED) or page.evaluate(TALL) > 60:
+            faults[width] = page.evaluate(COVERED), page.evaluate(TALL)
+    assert faults == {}
 
 
 # Names that leave their drawing, are too small to be read, or cover each other.

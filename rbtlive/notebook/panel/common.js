@@ -179,6 +179,7 @@ function table(caption, { keyed, tone, first, action }) {
       columns.forEach((column, i) => {
         const value = data[column.key];
         say(row.children[i], WRITE[column.kind](value, st));
+        if (column.kind === "reason") set(row.children[i], "title", value || "");
         if (column.kind === "gain") set(row.children[i], "data-tone", value > 0 ? "good" : value < 0 ? "bad" : "");
       });
       if (action) row.lastChild.firstChild.hidden = !action.offered(data, st);

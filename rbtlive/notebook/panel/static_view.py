@@ -23,7 +23,8 @@ _GOOD, _BAD, _SOFT = "#2f7fc4", "#c8620a", "rgba(128,128,128,.35)"
 _THIN = "\u202f"
 _STAY = "\u00a0"  # between words that stay on one line, also where styles are taken away
 _NOTHING = "–"  # noqa: RUF001 - a dash for nothing
-_BOX = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums;max-width:1100px"
+_TYPE = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums"
+_BOX = f"{_TYPE};max-width:1100px"
 _RULE = f"border:0;border-bottom:1px solid {_SOFT}"
 _DAYS_ALONE_MS = 3 * 86_400_000
 _ENDED_STATES = {"stopped", "failed"}
@@ -47,7 +48,7 @@ def static_html(state: State) -> str:
 def rows_html(title: str, columns: Sequence[Column], rows: Sequence[State]) -> str:
     """Return a table of rows as HTML, in the form of the still view."""
     table = _table(title, columns, rows, all_rows=len(rows))
-    return f'<div style="{_BOX}">{table or f"<b>{title}</b>: none"}</div>'
+    return f'<div style="{_TYPE}">{table or f"<b>{title}</b>: none"}</div>'
 
 
 def number(value: float | None, digits: int = 0, most: int | None = None) -> str:
@@ -264,7 +265,7 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[State], *, all_
 def _cells(row: State, columns: Sequence[Column], sides: Sequence[str]) -> str:
     return "".join(
         f'<td align="{side}" style="border:0;text-align:{side};padding:.1em .7em'
-        f'{"" if column.kind == "reason" else ";white-space:nowrap"}">'
+        f'{";min-width:14em" if column.kind == "reason" else ";white-space:nowrap"}">'
         f"{_cell(column, row[column.key])}</td>"
         for column, side in zip(columns, sides, strict=True)
     )
