@@ -151,7 +151,7 @@ def _drawdown_trace(go: Any, record: RunRecord) -> Any:
     return go.Scatter(
         x=one_of(column(record.sessions, "label"), places),
         y=depths[places].tolist(),
-        mode=course(column(record.sessions, "label")),
+        mode=line_mode(column(record.sessions, "label")),
         fill="tozeroy",
         name="Drawdown",
         line={"color": _LOSS, "width": 1},
