@@ -16,9 +16,11 @@ from typing import Any
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.notebook.panel.plain import cut
+from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 POSITIONS_SHOWN = 100
+FEW = 12
+"""So many positions are read one by one: columns would cost more than they spare."""
 
 Row = dict[str, Any]
 
@@ -56,6 +58,45 @@ class PositionRows:
             core: The run's.
             elsewhere: Says what others hold of a symbol on the account.
         """
+        few = len(core.state.portfolio.positions) <= FEW
+        rows = self._read_few(core) if few else self._read_many(core)
+        for row in rows:
+            row["elsewhere"] = cut(elsewhere(row["symbol"]))
+        before, self.rows = self.rows, {row["symbol"]: row for row in rows}
+        changed = [row for row in rows if before.get(row["symbol"]) != row]
+        return changed, [symbol for symbol in before if symbol not in self.rows]
+
+    def _read_few(self, core: TradingCore) -> list[Row]:
+        market = core.state.market
+        closes = market.closes() if market.now_us and market.values_are_closes else None
+        read = []
+        for asset, position in core.state.portfolio.positions.items():
+            amount, basis = float(position.amount), float(position.basis_cost)
+            price = math.nan if closes is None else float(closes[asset.index])
+            if math.isnan(price):
+                price = self._price(core, asset)
+            value = basis if math.isnan(price) else amount * price
+            read.append((asset.symbol, amount, basis, price, value))
+        values = [value for *_facts, value in read]
+        self.held = len(read)
+        self.value = math.fsum(values)
+        self.long_value = math.fsum(value for value in values if value > 0.0)
+        self.open_profit = math.fsum(value - basis for _s, _a, basis, _p, value in read)
+        total = float(core.state.portfolio.cash) + self.value
+        return [
+            {
+                "symbol": symbol,
+                "amount": plain(amount),
+                "cost": plain_price(basis / amount) if amount else None,
+                "price": plain_price(price),
+                "value": plain(value, 2),
+                "weight": plain(value / total, 4) if total else None,
+                "profit": plain(value - basis, 2),
+            }
+            for symbol, amount, basis, price, value in read
+        ]
+
+    def _read_many(self, core: TradingCore) -> list[Row]:
         self._read_amounts(core)
         prices = self._prices(core)
         values = self._amounts * prices
@@ -67,12 +108,7 @@ class PositionRows:
         self.long_value = float(values[values > 0.0].sum())
         self.open_profit = float((values - self._bases).sum())
         total = float(core.state.portfolio.cash) + self.value
-        rows = self._rows(_largest(values), prices, values, total)
-        for row in rows:
-            row["elsewhere"] = cut(elsewhere(row["symbol"]))
-        before, self.rows = self.rows, {row["symbol"]: row for row in rows}
-        changed = [row for row in rows if before.get(row["symbol"]) != row]
-        return changed, [symbol for symbol in before if symbol not in self.rows]
+        return self._rows(_largest(values), prices, values, total)
 
     # Exact numbers are turned into floats once, as long as they are the same objects.
     def _read_amounts(self, core: TradingCore) -> None:
@@ -102,12 +138,14 @@ class PositionRows:
         if market.now_us and market.values_are_closes:
             prices = np.array(market.closes(), dtype=np.float64)[self._indices]
         for place in np.flatnonzero(np.isnan(prices)).tolist():
-            price = market.price(int(self._indices[place])) if market.now_us else math.nan
-            known = price == price  # noqa: PLR0124 - not NaN
-            prices[place] = (
-                price if known else float(core.state.marks.of(self._assets[place]).price)
-            )
+            prices[place] = self._price(core, self._assets[place])
         return prices
+
+    @staticmethod
+    def _price(core: TradingCore, asset: Asset) -> float:
+        market = core.state.market
+        price = market.price(asset.index) if market.now_us else math.nan
+        return float(core.state.marks.of(asset).price) if math.isnan(price) else price
 
     # Rounded all at once: one by one it would be most of a tick.
     def _rows(

@@ -12,6 +12,7 @@ from collections import deque
 from rbtlive.errors import QueueEmpty, QueueFull, SettingsError
 from rbtlive.model.events import Event, MarketDataEvent, Priority
 
+_PRIORITIES = tuple(Priority)
 _MARKET_DATA = int(Priority.MARKET_DATA)
 
 
@@ -121,7 +122,7 @@ class EventQueue:
 
     def depth_by_priority(self) -> dict[Priority, int]:
         """Return how many events wait in each priority, empty ones included."""
-        return {priority: len(self._lanes[priority]) for priority in Priority}
+        return {priority: len(self._lanes[priority]) for priority in _PRIORITIES}
 
     def _learn(self, event: Event) -> int:
         lane = int(event.priority) if isinstance(event, Event) else -1
