@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rbtlive.core.serialization import capture
 from rbtlive.core.state.fixed_point import sums_in_fixed_point
 from rbtlive.core.state.held import Held
-from rbtlive.core.state.record import SessionRow, SessionRows, column
+from rbtlive.core.state.record import KEPT_FLOATS, SessionRow, SessionRows, column
 from rbtlive.core.state.session_figures import (
     FEW,
     MANY,
@@ -453,3 +453,16 @@ def _fill(order_id: str, name: str, amount: int, when: datetime) -> OrderFillEve
         price=10,
         commission=0,
     )
+
+
+def test_arrays_of_figures_are_kept_of_the_latest_runs_alone() -> None:
+    first = some_rows()
+    before = first.floats("portfolio_value")
+    others = [some_rows() for _ in range(KEPT_FLOATS + 3)]
+    for rows in others:
+        assert rows.floats("returns")
+
+    kept = [rows for rows in (first, *others) if rows._floats]
+    assert len(kept) == KEPT_FLOATS
+    assert kept[0] is not first
+    assert first.floats("portfolio_value") == before

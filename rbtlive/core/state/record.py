@@ -5,13 +5,15 @@ from.
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import starmap
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Final, cast, overload
+from weakref import ref
 
 from rbtlive.core.state.book_adjustments import Adjustment
 from rbtlive.core.state.float_figures import float_figures
@@ -166,6 +168,11 @@ _KEPT = {
 }
 
 
+KEPT_FLOATS: Final = 8
+"""Of so many runs the figures are kept as arrays, once somebody has asked for one."""
+_WITH_FLOATS: deque[ref[SessionRows]] = deque()
+
+
 class SessionRows(MutableSequence[SessionRow]):
     """The rows of a run's sessions, oldest first, made when one of them is read.
 
@@ -176,7 +183,16 @@ class SessionRows(MutableSequence[SessionRow]):
         rows: Rows of sessions that were over before.
     """
 
-    __slots__ = ("_benchmark", "_calendar", "_closes", "_count", "_figures", "_floats", "_rows")
+    __slots__ = (
+        "__weakref__",
+        "_benchmark",
+        "_calendar",
+        "_closes",
+        "_count",
+        "_figures",
+        "_floats",
+        "_rows",
+    )
 
     def __init__(self, calendar: TradingCalendar, rows: Iterable[SessionRow] = ()) -> None:
         self._calendar = calendar
@@ -219,8 +235,18 @@ class SessionRows(MutableSequence[SessionRow]):
         """
         if not self._rows and self._closes and self._floats is None and not self._figures:
             self._floats = float_figures(self._closes, ending_value=ZERO, total_return=0.0) or {}
+            self._note_floats()
         known = None if self._rows or not self._floats else self._floats.get(name)
         return _as_floats(self.column(name)) if known is None else known.tolist()
+
+    # Half of what a kept result would take: those of the latest stay, since several
+    # columns are read one after the other.
+    def _note_floats(self) -> None:
+        _WITH_FLOATS.append(ref(self))
+        while len(_WITH_FLOATS) > KEPT_FLOATS:
+            other = _WITH_FLOATS.popleft()()
+            if other is not None and other is not self:
+                other._floats = None  # noqa: SLF001 - of this very class
 
     def measure(self, returns: Sequence[float]) -> None:
         """Put the benchmark's returns, one a session, into the rows."""
@@ -266,7 +292,9 @@ class SessionRows(MutableSequence[SessionRow]):
         other = SessionRows(self._calendar, self._rows)
         other._closes, other._count = list(self._closes), self._count
         other._figures, other._benchmark = self._figures, self._benchmark
-        other._floats = self._floats
+        if self._floats is not None:
+            other._floats = self._floats
+            other._note_floats()
         return other
 
     def __reduce__(self) -> tuple[type, tuple[list[SessionRow]]]:

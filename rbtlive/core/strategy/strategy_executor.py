@@ -13,11 +13,13 @@ import difflib
 import hashlib
 import inspect
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from types import CodeType, ModuleType
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from rbtlive.core.rules.plain_functions import refuse_lazy
 from rbtlive.core.run_state import RunState
@@ -82,6 +84,24 @@ class StrategyExecutor:
         """Tie a class strategy's own api methods to a run."""
         if self._algorithm is not None:
             bind(self._algorithm, state)
+
+    def own_class_values(self) -> None:
+        """Give the run copies of the lists, dicts and sets that stand on the strategy's
+        class: what it puts into them is in no other run. What cannot be copied is
+        shared.
+        """
+        algorithm = self._algorithm
+        for owner in type(algorithm).__mro__ if algorithm is not None else ():
+            if owner in TradingAlgorithm.__mro__:
+                continue
+            for name, value in vars(owner).items():
+                if (
+                    isinstance(value, _CONTAINERS)
+                    and not name.startswith("__")
+                    and name not in vars(algorithm)
+                ):
+                    with suppress(Exception):
+                        setattr(algorithm, name, copy.deepcopy(value))
 
     def release(self) -> None:
         """Give the run's own class back: the run is over, and nothing is called any
@@ -213,6 +233,9 @@ class StrategyExecutor:
                 _check_parameter(name, known, where=f"initialize of {self.name!r}")
             self._initialize_kwargs = self.params
         return callbacks
+
+
+_CONTAINERS: Final = (list, dict, set, deque, bytearray)
 
 
 def check_params(params: Any) -> None:

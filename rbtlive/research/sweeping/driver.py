@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from time import perf_counter
 from typing import Any, Final
 
-from rbtlive.research.sweeping.job import pass_size, run_all
+from rbtlive.research.sweeping.job import pass_size, run_all, timed_out
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.pools import Pool
+from rbtlive.research.sweeping.time_limit import BLOCKED_S
 from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
@@ -23,6 +25,11 @@ AHEAD: Final = 3
 """Batches in flight for each worker."""
 
 Numbered = tuple[int, Params]
+
+_LOST: Final = (
+    "LostWorker: the worker process died each time it ran these parameters (killed, crashed, or "
+    "out of memory)"
+)
 
 
 def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
@@ -37,30 +44,29 @@ def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]
             yield from ((number, row) for (number, _), row in zip(part, rows, strict=True))
 
 
-def run_in(pool: Pool, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
+def run_in(
+    pool: Pool, tasks: Sequence[Numbered], timeout: float | None = None
+) -> Iterator[tuple[int, RunRow]]:
     """Yield the row of each task as it is done.
 
     Lost workers are replaced: what they had is run again, first as before, then one run
-    at a time.
+    at a time. Workers that are blocked beyond `timeout` seconds a run are lost.
     """
-    left = yield from _round(pool, tasks, size=None)
+    left = yield from _round(pool, tasks, size=None, timeout=timeout)
     workers = pool.workers
     if left:
         pool.restart(workers)
-        left = yield from _round(pool, left, size=1)
+        left = yield from _round(pool, left, size=1, timeout=timeout)
     for task in left:
         pool.restart(1)
-        lost = yield from _round(pool, [task], size=1)
+        begun = perf_counter()
+        lost = yield from _round(pool, [task], size=1, timeout=timeout)
         if lost:
             number, params = task
-            yield (
-                number,
-                RunRow(
-                    params,
-                    error="LostWorker: the worker process died each time it ran these "
-                    "parameters (killed, crashed, or out of memory)",
-                ),
-            )
+            error = _LOST
+            if timeout is not None and perf_counter() - begun > timeout:
+                error = timed_out(timeout)
+            yield number, RunRow(params, error=error)
     if left:
         pool.restart(workers)
 
@@ -68,7 +74,7 @@ def run_in(pool: Pool, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]
 # One pass over the tasks. What came back as lost is returned; with `size` None batches
 # grow until they take about `SOON_S`.
 def _round(
-    pool: Pool, tasks: Sequence[Numbered], *, size: int | None
+    pool: Pool, tasks: Sequence[Numbered], *, size: int | None, timeout: float | None
 ) -> Any:  # a generator of rows that returns what was lost
     waiting = deque(tasks)
     flying: dict[Any, list[Numbered]] = {}
@@ -82,7 +88,14 @@ def _round(
                 flying[future] = [waiting.popleft() for _ in batch]
             if not flying:
                 break
-            for future in pool.wait(list(flying)):
+            longest = max(map(len, flying.values()))
+            patience = None if timeout is None else timeout * longest + BLOCKED_S
+            done = pool.wait(list(flying), patience)
+            if not done:
+                pool.kill()
+                lost += [task for batch in flying.values() for task in batch]
+                break
+            for future in done:
                 batch = flying.pop(future)
                 try:
                     rows = pool.rows(future)

@@ -15,6 +15,7 @@ from rbtlive.research.signals.columnar_gear import batch_size, run_columns
 from rbtlive.research.sweeping.lean import run_lean
 from rbtlive.research.sweeping.objectives import RunView
 from rbtlive.research.sweeping.params import Params
+from rbtlive.research.sweeping.time_limit import RunTimedOut, time_limit
 from rbtlive.research.sweeping.travel import Parcel
 from rbtlive.research.sweeping.work import Job, RunRow
 
@@ -38,19 +39,31 @@ def run_one(job: Job, params: Params) -> RunRow:
     begun = perf_counter()
     row = RunRow(params)
     try:
-        run = run_lean(job.strategy, job.portal, job.settings, params, free_start=job.free_start)
-        row.metrics = run.metrics
-        view = RunView(run.metrics, params, run.result)
-        row.values = tuple(objective.value(view) for objective in job.objectives)
-        row.returns = _aligned(job, run.returns) if job.keep_returns else None
+        with time_limit(job.timeout):
+            run = run_lean(
+                job.strategy, job.portal, job.settings, params, free_start=job.free_start
+            )
+            metrics = run.metrics
+            view = RunView(metrics, params, run.result)
+            values = tuple(objective.value(view) for objective in job.objectives)
+            returns = _aligned(job, run.returns) if job.keep_returns else None
         run.release()
+        row.metrics, row.values, row.returns = metrics, values, returns
     except KeyboardInterrupt:
         raise
+    except RunTimedOut as failure:
+        assert job.timeout is not None
+        row.error, row.place = timed_out(job.timeout), place_of(failure)
     except BaseException as failure:  # noqa: BLE001 - a user's code; the row keeps it
         row.error = f"{type(failure).__name__}: {failure}"
         row.place = place_of(failure)
     row.seconds = perf_counter() - begun
     return row
+
+
+def timed_out(timeout: float) -> str:
+    """Return the error of a run that took too long."""
+    return f"RunTimedOut: the run took longer than timeout={timeout:g} s"
 
 
 # A run that began later than others was in cash before.

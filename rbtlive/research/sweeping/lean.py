@@ -83,6 +83,7 @@ def run_lean(
     settings = replace(settings, params=own(params))
     while True:
         core = new_core(strategy, portal, settings, preload=True)
+        core.strategy.own_class_values()
         try:
             run_core(core, progress=False)
         except HistoryWindowStartsBeforeData as early:

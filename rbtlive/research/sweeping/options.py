@@ -27,6 +27,7 @@ OWN_OPTIONS: Final = (
     "seed",
     "gear",
     "verify",
+    "timeout",
     "progress",
 )
 

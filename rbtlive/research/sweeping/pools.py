@@ -40,8 +40,13 @@ class Pool(ABC):
         """Start a batch; return its future."""
 
     @abstractmethod
-    def wait(self, futures: Sequence[Any]) -> list[Any]:
-        """Block until some of the futures are done, and return those."""
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:
+        """Block until some of the futures are done, and return those; none if a pool
+        that can kill its workers has waited for `timeout` seconds.
+        """
+
+    def kill(self) -> None:  # noqa: B027 - most pools' workers are another's
+        """End the workers, whatever they do; `restart` brings others."""
 
     def rows(self, future: Any) -> list[RunRow]:
         """Return the rows of a done future; raise one of `lost` if its worker is
@@ -94,11 +99,17 @@ class ProcessPool(Pool):
         """Start a batch; return its future."""
         return self._executor.submit(run_batch, self._parcel, list(batch))
 
-    def wait(self, futures: Sequence[Any]) -> list[Any]:
-        """Block until some of the futures are done, and return those."""
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:
+        """Block until some of the futures are done, or for `timeout` seconds, and
+        return those that are.
+        """
         from joblib.externals.loky import FIRST_COMPLETED, wait
 
-        return list(wait(futures, return_when=FIRST_COMPLETED).done)
+        return list(wait(futures, timeout=timeout, return_when=FIRST_COMPLETED).done)
+
+    def kill(self) -> None:
+        """End the worker processes."""
+        self._executor.shutdown(wait=False, kill_workers=True)
 
     def restart(self, workers: int) -> None:
         """Bring workers back after some were lost."""
@@ -108,7 +119,7 @@ class ProcessPool(Pool):
     def close(self, *, at_once: bool) -> None:
         """Let the workers go; the next sweep may take them over."""
         if at_once:
-            self._executor.shutdown(wait=False, kill_workers=True)
+            self.kill()
         self._folder.cleanup()
 
 
@@ -133,7 +144,7 @@ class ExecutorPool(Pool):
         """Start a batch; return its future."""
         return self._executor.submit(run_batch, self._parcel, list(batch))
 
-    def wait(self, futures: Sequence[Any]) -> list[Any]:
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
         """Block until some of the futures are done, and return those."""
         from concurrent.futures import FIRST_COMPLETED, wait
 
@@ -190,7 +201,7 @@ class DaskPool(Pool):
         """Start a batch; return its future."""
         return self._client.submit(run_batch, self._sent, list(batch), pure=False)
 
-    def wait(self, futures: Sequence[Any]) -> list[Any]:
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
         """Block until some of the futures are done, and return those."""
         distributed = _import("distributed", extra="dask")
         with suppress(*self.lost):  # `rows` says whose
@@ -236,7 +247,7 @@ class RayPool(Pool):
         """Start a batch; return its future."""
         return self._function.remote(self._sent, list(batch))
 
-    def wait(self, futures: Sequence[Any]) -> list[Any]:
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
         """Block until some of the futures are done, and return those."""
         done, _ = self._ray.wait(list(futures), num_returns=1)
         return list(done)

@@ -20,7 +20,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
-from rbtlive.model.given import is_one_of, whole
+from rbtlive.model.given import is_number, is_one_of, whole
 from rbtlive.research.signals.columnar_gear import check_limits
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
@@ -59,6 +59,7 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     seed: int | None = None,
     gear: Literal["columns", "events"] | None = None,
     verify: int = 3,
+    timeout: float | None = None,
     progress: bool | None = None,
     **backtest_options: Any,
 ) -> SweepResult:
@@ -93,6 +94,10 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
             in one pass (the default for it), or "events" on the event engine.
         verify: So many of the best runs of the columnar gear are run again on the event
             engine and compared at every close.
+        timeout: How many seconds a run may take; one that takes longer is a row with
+            the error `RunTimedOut`. Python code is ended where it is; a worker process
+            that waits elsewhere (a sleep, a lock) is killed a minute later. The
+            columnar gear computes many runs in one pass, without a limit.
         progress: Show a progress bar with rate and remaining time; None shows one where
             a person is looking.
         **backtest_options: What `backtest` takes: start, end, capital_base, frequency,
@@ -117,6 +122,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     if workers is not None:
         hint = f"; leave it out, or pass {cpus()} for every processor of this machine"
         workers = whole(workers, "workers of sweep()", least=1, hint=hint)
+    if timeout is not None and not (is_number(timeout) and 0 < timeout < math.inf):
+        raise InvalidSetting(f"timeout of sweep() must be seconds above zero: was {timeout!r}")
     space = Space(params, where)
     portal = PolarsDataPortal.coerce(
         data,
@@ -136,6 +143,7 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
             objectives=objectives_of(maximize),
             free_start=all(backtest_options.get(name) is None for name in ("start", "warmup")),
             columnar=_is_columnar(gear, strategy, settings),
+            timeout=timeout,
         ),
         space=space,
         options=backtest_options,
@@ -331,14 +339,14 @@ class Plan:
 
     def _run(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
         if self._pool is not None:
-            yield from run_in(self._pool, tasks)
+            yield from run_in(self._pool, tasks, self.job.timeout)
             return
         elsewhere = self.backend != "processes" or (self.workers or 1) > 1
         if not tasks:
             return
         if elsewhere:
             self._pool = make_pool(self.job, self.backend, self.workers)
-            yield from run_in(self._pool, tasks)
+            yield from run_in(self._pool, tasks, self.job.timeout)
         elif self.workers == 1 or self.job.columnar:
             yield from run_here(self.job, tasks)
         else:
@@ -353,7 +361,7 @@ class Plan:
                 pool = self._willing_pool()
                 if pool is not None:
                     self._pool = pool
-                    yield from run_in(pool, tasks[place:])
+                    yield from run_in(pool, tasks[place:], self.job.timeout)
                     return
                 spent = -math.inf  # stay here
             for number, row in run_here(self.job, [task]):

@@ -78,6 +78,7 @@ class Job:
         keep_returns: Whether rows keep the daily returns.
         free_start: Whether a run begins where its windows fit, if that is later.
         columnar: Whether many runs are computed in one pass.
+        timeout: How many seconds a run may take; None is any time.
     """
 
     strategy: Any
@@ -87,6 +88,7 @@ class Job:
     keep_returns: bool = True
     free_start: bool = False
     columnar: bool = False
+    timeout: float | None = None
 
     def sessions(self) -> int:
         """Return how many sessions a run has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import rbtlive as rbt
@@ -51,6 +52,45 @@ class DiesOnce(Cross):
         if self.fast == 3 and self.slow == 6 and (self.always or not Path(self.note).exists()):
             Path(self.note).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Loops(Cross):
+    """Never ends, whatever is raised in it, until it is raised again."""
+
+    def handle_data(self, context, data):
+        try:
+            while True:
+                pass
+        except BaseException:  # noqa: BLE001 - as a user's own code may
+            while True:
+                pass
+
+
+class Sleeps(Cross):
+    """Waits where no exception reaches it."""
+
+    def handle_data(self, context, data):
+        time.sleep(3600)
+
+
+class Remembers(Cross):
+    """Keeps what it has seen on its class."""
+
+    seen, by_kind, names, _own = [], {"bars": []}, {"a"}, []
+
+    def handle_data(self, context, data):
+        self.seen.append(1)
+        self.by_kind["bars"].append(1)
+        self.names.add(len(self.seen))
+        self._own.append(1)
+        self.record(
+            seen=len(self.seen),
+            bars=len(self.by_kind["bars"]),
+            names=len(self.names),
+            own=len(self._own),
+        )
+        if len(self.seen) > 100 or self.by_kind is Remembers.by_kind:
+            raise RuntimeError("another run's")
 
 
 def portal(sessions: int = 40) -> rbt.PolarsDataPortal:

@@ -10,8 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rbtlive.errors import NotPicklable
-from tests.research.sweeping.sweeps import SETS, Cross, DiesOnce, FailsOnThree, sweep
+from rbtlive.errors import InvalidSetting, NotPicklable
+from rbtlive.research.sweeping import driver
+from tests.research.sweeping.sweeps import (
+    SETS,
+    Cross,
+    DiesOnce,
+    FailsOnThree,
+    Loops,
+    Remembers,
+    Sleeps,
+    sweep,
+)
 
 
 def same(left, right):
@@ -38,6 +48,48 @@ def test_parameters_that_kill_every_worker_are_a_row_and_the_others_are_done(tmp
 
     assert found.errors.select("fast", "slow").rows() == [(3, 6)]
     assert found.errors["error"][0].startswith("LostWorker: the worker process died")
+
+
+def test_a_run_that_loops_for_ever_is_a_row_with_its_error():
+    found = sweep(Loops, {"fast": [3], "slow": [6]}, timeout=0.2)
+
+    (error,) = found.errors["error"].to_list()
+    assert error.startswith("RunTimedOut: the run took longer than timeout=0.2 s (line ")
+    assert "of handle_data: " in error
+
+
+def test_time_enough_changes_nothing_and_nothing_is_raised_later():
+    assert same(sweep(FailsOnThree, timeout=3600), sweep(FailsOnThree))
+    limits = [one for one in threading.enumerate() if one.name == "rbtlive-time-limit"]
+    for one in limits:
+        one.join(30)
+    assert not any(one.is_alive() for one in limits)
+
+
+def test_workers_that_wait_for_ever_are_killed_and_replaced(monkeypatch):
+    monkeypatch.setattr(driver, "BLOCKED_S", 0.5)
+
+    found = sweep(Sleeps, {"fast": [3], "slow": [6]}, workers=2, timeout=0.2)
+
+    assert found.errors["error"].to_list() == [
+        "RunTimedOut: the run took longer than timeout=0.2 s"
+    ]
+    assert same(sweep(workers=2), sweep())
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), "1 min", True])
+def test_a_timeout_is_seconds_above_zero(timeout):
+    with pytest.raises(InvalidSetting, match=r"timeout of sweep\(\) must be seconds above zero"):
+        sweep(timeout=timeout)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_run_puts_into_lists_on_its_class_is_in_no_other_run(workers):
+    found = sweep(Remembers, workers=workers)
+
+    assert found.errors.height == 0
+    assert (Remembers.seen, Remembers.by_kind, Remembers.names) == ([], {"bars": []}, {"a"})
+    assert Remembers._own == []
 
 
 def test_what_cannot_travel_is_named():

@@ -1,0 +1,76 @@
+"""Ends a run that takes longer than it may.
+
+The rule: an exception is raised in the run's own thread, where it is, and in nothing
+that comes after; no signal handler is touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+AGAIN_S: Final = 1.0
+"""The exception is raised again after so long."""
+BLOCKED_S: Final = 60.0
+"""Worker processes that have done nothing for so long beyond their time are killed: a
+run waits in code that no exception reaches.
+"""
+
+
+class RunTimedOut(BaseException):
+    """Raised inside a run that takes too long; no `except Exception` of its keeps it
+    going.
+    """
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise `RunTimedOut` in this thread once the block has run for so long.
+
+    Code that is not Python's (a sleep, a wait for a lock) is ended when it returns.
+    """
+    if seconds is None:
+        yield
+        return
+    guard = _Guard(threading.get_ident(), seconds)
+    guard.start()
+    try:
+        yield
+    finally:
+        guard.disarm()
+
+
+class _Guard(threading.Thread):
+    def __init__(self, thread: int, seconds: float) -> None:
+        super().__init__(name="rbtlive-time-limit", daemon=True)
+        self._guarded = ctypes.c_ulong(thread)
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    # Again and again: a bare `except` may have caught it.
+    def run(self) -> None:
+        wait_s = self._seconds
+        while not self._over.wait(wait_s):
+            with self._lock:
+                if not self._over.is_set():
+                    self._raise(ctypes.py_object(RunTimedOut))
+            wait_s = AGAIN_S
+
+    # What was raised and has not arrived yet is taken back; what arrives here is
+    # dropped.
+    def disarm(self) -> None:
+        while True:
+            try:
+                with self._lock:
+                    self._over.set()
+                    self._raise(None)
+            except RunTimedOut:
+                continue
+            return
+
+    def _raise(self, exception: Any) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._guarded, exception)
