@@ -467,7 +467,8 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
             columns='{"close": "..."}',
         )
     for table in tables:
-        for long, roles in long_tables(table, columns):
+        one = symbol if isinstance(symbol, str) else None
+        for long, roles in long_tables(table, columns, symbol=one):
             if long.frame.height:
                 reader.take(long, roles)
             elif long.symbol is not None:

@@ -31,7 +31,7 @@ _UNIT: Final = re.compile(
 """What a number is counted in, behind its name: "High ($)", "Volume (shares)"."""
 
 _LETTERS: Final = str.maketrans(
-    "äöüéèêçáíóúàñąęłńśżźãõôûîïëøåşğıìùòâčřžý", "aoueeecaiouanaelnszzaoouiieoasgiiuoacrzy"
+    "äöüéèêçáíóúàñąęłńśżźãõôûîïëøåşğıìùòâčřžýěőű", "aoueeecaiouanaelnszzaoouiieoasgiiuoacrzyeou"
 )
 
 

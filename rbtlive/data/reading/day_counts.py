@@ -1,4 +1,4 @@
-"""Dates as numbers of days: Excel's, R's, Python's, MATLAB's, Julian ones.
+"""Dates as numbers of days: Excel's, R's, Stata's, Python's, MATLAB's, Julian ones.
 
 The rule: a count is taken for the kind whose dates lie in the past and, in a market
 with weekends, on none; what two kinds explain is asked for.
@@ -19,6 +19,7 @@ from rbtlive.model.interval import DAY_US, MINUTE_US
 KINDS: Final = (
     ("Excel's day numbers", 25_569.0),
     ("days since 1970", 0.0),
+    ("days since 1960", 3_653.0),
     ("modified Julian days", 40_587.0),
     ("Julian days", 2_440_587.5),
     ("Python's day ordinals", 719_163.0),
@@ -26,8 +27,8 @@ KINDS: Final = (
 )
 """Each kind, and its number of 1970-01-01.
 
-Sources: Excel's DATEVALUE, R's Date, `datetime.date.toordinal`, MATLAB's datenum, the
-IAU's (modified) Julian date.
+Sources: Excel's DATEVALUE, R's Date, Stata's and SAS's dates, `date.toordinal`,
+MATLAB's datenum, the IAU's (modified) Julian date.
 """
 _FIRST: Final = -25_567
 """1900-01-01."""
@@ -35,6 +36,8 @@ _LAST: Final = (LAST_LABEL.toordinal() - 719_163) - 3 * 365
 """Bars are of the past: calendars reach some years further."""
 _LEAST: Final = 5_000
 """Less are row numbers."""
+_CLOSE: Final = 4_000
+"""Kinds whose dates lie no further apart are asked for."""
 _ENOUGH: Final = 5
 _NEAR_US: Final = 440_000
 """Five decimals of a day tell a minute that well."""
@@ -95,7 +98,7 @@ def kind_of_days(numbers: pl.Series) -> Kind | None:
             working.append(kind)
     kinds = working or kinds
     latest = min(zero for _name, zero in kinds)
-    left = [(name, zero) for name, zero in kinds if zero < latest + 1_000]
+    left = [(name, zero) for name, zero in kinds if zero < latest + _CLOSE]
     if len(left) > 1:
         raise UnclearDays(left, low)
     return left[0]

@@ -198,7 +198,8 @@ def _delimiter(lines: list[str]) -> str:
         usual = max(set(counts), key=counts.count, default=0)
         if usual > most and counts.count(usual) * 2 >= len(counts):
             best, most = delimiter, usual
-    return best
+    spaced = {len(line.split(" ")) for line in sample}
+    return " " if most < 2 and len(spaced) == 1 and spaced.pop() >= 5 else best
 
 
 def _is_data(row: list[str]) -> bool:

@@ -64,6 +64,12 @@ def usual_step(us: Micros, codes: NDArray[np.int32]) -> int:
     return int(values[counts.argmax()])
 
 
+def goes_round_the_clock(us: Micros, step_us: int) -> bool:
+    """Say whether bars are there at all hours of a day, of more than one."""
+    of_day = len(np.unique(us % DAY_US)) * step_us
+    return of_day >= 0.9 * DAY_US and int(us.max() - us.min()) > DAY_US
+
+
 def interval_of_step(step_us: int) -> Interval | None:
     """Return the interval of bars that are usually so far apart; None if there is none
     like it.

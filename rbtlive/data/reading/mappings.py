@@ -33,7 +33,7 @@ _AROUND: Final = frozenset(
     (
         "error", "errors", "meta", "metadata", "pagination", "links", "warnings", "messages",
         "status", "request", "params", "info", "events", "last", "paging", "debug", "schema",
-        "query", "retextinfo",
+        "query", "retextinfo", "security",
     )
 )  # fmt: skip
 """Keys beside the bars that are not bars, as `plain` writes them."""
@@ -43,7 +43,7 @@ _ENVELOPES: Final = frozenset(
         "bars", "results", "result", "data", "candles", "prices", "values", "quotes", "ohlc",
         "list", "historical", "historicalstocklist", "history", "day", "series", "datasetdata",
         "dataset", "datatable", "response", "payload", "body", "ohlcv", "candlesticks", "klines",
-        "items", "rows", "records", "content", "body", "chart",
+        "stockprices", "items", "rows", "records", "content", "body", "chart",
     )
 )  # fmt: skip
 """Keys that hold bars and are no symbols."""

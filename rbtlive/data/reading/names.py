@@ -17,7 +17,8 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "tradingdate", "tradingday", "day", "asof", "asofdate", "caldt", "datadate", "dt", "datum",
         "zeit", "datumzeit", "fecha", "fechahora", "data", "dato", "tarih", "closetime", "endtime",
         "end", "time", "t", "index", "observationdate", "month", "week", "effectivedate",
-        "snappedattime", "dtyyyymmdd", "timeleft", "quotedate", "quotedatetime", "日期",
+        "snappedattime", "dtyyyymmdd", "timeleft", "beginsat",
+        "startedat", "quotedate", "quotedatetime", "日期",
         "时间", "交易日期", "日付", "日付け", "날짜", "日時", "дата",
     ),
     "symbol": (
@@ -30,7 +31,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "open": (
         "open", "o", "openprice", "open1", "priceopen", "pxopen", "opening", "openingprice", "opn",
-        "op",
+        "op", "oppning", "apning", "abning", "otevreni", "nyito", "openingskoers",
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openusd", "mktopen", "firstprice", "otwarcie", "openprc",
         "acilis", "ценаоткр", "开盘", "开盘价", "開盤價", "始値", "시가", "откр",
@@ -39,14 +40,15 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
         "hochstkurs", "tageshoch", "maximo", "maxima", "massimo", "plushaut", "highbid", "bidhigh",
         "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价", "最高價",
-        "高値", "고가", "haut", "hoog", "yuksek", "ценамакс", "maximum", "高", "макс",
+        "高値", "고가", "haut", "hoog", "hogst", "hoy", "hoogste", "yuksek", "ценамакс", "maximum",
+        "高", "макс",
     ),
     "low": (
         "low", "l", "lo", "low1", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst",
         "tiefstkurs",
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "min", "lowusd", "minprice",
-        "najnizszy", "bidlo", "bas", "laag", "dusuk", "ценамин", "minimum", "低", "最低", "最低价",
-        "最低價", "安値", "저가", "мин",
+        "najnizszy", "bidlo", "bas", "laag", "lagst", "lav", "laagste", "dusuk",
+        "ценамин", "minimum", "低", "最低", "最低价", "最低價", "安値", "저가", "мин",
     ),
     "close": (
         "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
@@ -56,7 +58,8 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "settlementprice", "pxsettle", "trdprc1", "priceusd", "price", "prc", "kurs", "adjclose",
         "adjustedclose", "closeadj", "adjcloseprice", "adjustedcloseprice", "value", "zamkniecie",
         "ostatnio",
-        "chiusura", "slot", "laatste", "fechamento", "simdi", "ценазакр", "закр", "senast",
+        "chiusura", "slot", "laatste", "koers", "slotkoers", "slutkurs", "stangning", "siste",
+        "fecho", "zaver", "zaro", "fechamento", "simdi", "ценазакр", "закр", "senast",
         "收盘", "收盘价", "收盤價", "終値", "종가", "цена",
     ),
     "volume": (
@@ -65,8 +68,8 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "basevolume", "volumefrom", "stuck", "stuecke", "stucke", "stuckzahl", "numberofshares",
         "noofshares", "volumen", "umsatz", "volumebase",
         "basevol", "acvoluns", "acvol1", "tickvol", "tickvolume", "qty", "amount", "volumebtc",
-        "volumeeth", "wolumen", "wol", "realvolume", "hac", "成交量", "成交股數", "交易量",
-        "出来高", "거래량", "объем", "объём",
+        "volumeeth", "volym", "volum", "objem", "forgalom", "wolumen", "wol",
+        "realvolume", "hac", "成交量", "成交股數", "交易量", "出来高", "거래량", "объем", "объём",
     ),
 }  # fmt: skip
 """Role to the names of its columns, without case, spaces and signs."""
@@ -86,6 +89,8 @@ LABELS_OF: Final[dict[str, Literal["start", "end"]]] = {
             "begintime",
             "starttime",
             "begin",
+            "beginsat",
+            "startedat",
             "start",
             "gmttime",
         ),

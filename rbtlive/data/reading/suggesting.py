@@ -158,6 +158,9 @@ def likely_cause(
     if zone is not None:
         marked = " that was marked as UTC" if aware else ""
         return f"the times look like {zone} time{marked}", {"tz": f'"{zone}"'}
+    if fit.goes_round_the_clock(utc, grid.interval.us):
+        name = "24/7" if trades_at_weekends((utc - 1) // DAY_US) or total < 150 else "24/5"
+        return "the times go round the clock", {"calendar": f'"{name}"'}
     if length is not None and fit.counts_from_full_hours(utc, grid):
         cause = (
             "the bars look counted from full hours, here they are counted from the open; with "

@@ -212,7 +212,7 @@ def _of_distinct(text: pl.Series) -> Moments:
 
 def _dates(parts: pl.Series, text: pl.Series) -> pl.Series:
     clean = parts.str.replace_all(r"[,]|(?:([A-Za-z])\.)", "$1").str.replace_all(r"\s+", " ")
-    clean = clean.str.strip_chars()
+    clean = clean.str.strip_chars(" .")
     nulls = clean.null_count()
     for form in _FORMS:
         read = _in_form(clean, form)

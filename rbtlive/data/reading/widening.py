@@ -22,21 +22,35 @@ _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 _BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 
 
-def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[Table, Roles]]:
+def long_tables(
+    table: Table, columns: Mapping[str, str] | None, *, symbol: str | None = None
+) -> list[tuple[Table, Roles]]:
     """Return the table as long ones with their roles: itself, or one a symbol of a wide
     one.
+
+    Args:
+        table: The table.
+        columns: What the user says of its columns.
+        symbol: The only one that is wanted, if the user says so.
     """
     table = _unmelted(_with_whole_dates(_turned(table)))
     roles = roles_of(table, columns)
     letters = _are_letters_of_symbols(table.frame.columns, roles)
     if "close" in roles.fields and not letters and not _of_many(table.frame.columns, roles):
         return [(table, roles)]
-    by_symbol = _by_symbol(table.frame)
+    by_symbol = _by_symbol(table.frame, roles)
     if by_symbol is not None:
         return _taken_apart(table, by_symbol)
     closes = _symbols_as_columns(table.frame, roles)
     if closes is not None:
         time, names = closes
+        if symbol is not None and len(names) > 1:
+            names = [name for name in names if name == symbol]
+        elif len(names) == 1 and table.symbol is not None and not names[0].isupper():
+            roles.fields["close"] = names[0]  # "Koers" of AAPL.csv
+            names = []
+        if not names:
+            return [(table, roles)]
         return _taken_apart(table, (time, {name: {"close": name} for name in names}))
     return [(table, roles)]
 
@@ -130,8 +144,9 @@ def _taken_apart(
 
 
 # Columns whose names are a field and a symbol, in either order.
-def _by_symbol(frame: pl.DataFrame) -> tuple[str, dict[str, dict[str, str]]] | None:
+def _by_symbol(frame: pl.DataFrame, roles: Roles) -> tuple[str, dict[str, dict[str, str]]] | None:
     times = [name for name in frame.columns if role_of(name.strip("|")) == "time"]
+    times = times or list(roles.time)
     if not times:
         return None
     rest = [name for name in frame.columns if name not in times and plain(name) not in _BESIDE]

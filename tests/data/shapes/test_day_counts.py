@@ -19,6 +19,7 @@ DAYS = ONE["date"].to_list()
 COUNTS = {
     "Excel": lambda day: (day - date(1899, 12, 30)).days,
     "R": lambda day: (day - date(1970, 1, 1)).days,
+    "Stata, SAS": lambda day: (day - date(1960, 1, 1)).days,
     "Python": date.toordinal,
     "MATLAB": lambda day: day.toordinal() + 366,
     "MATLAB, as floats": lambda day: day.toordinal() + 366.0,

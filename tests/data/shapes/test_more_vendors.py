@@ -2,13 +2,13 @@
 countries; contracts, dividends and currencies beside the bars.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import UnclearData
+from rbtlive.errors import RowsLost, UnclearData
 from tests.data.shapes.plain import daily, minutes, same_daily, same_minutes
 from tests.data.shapes.test_day_counts import written
 
@@ -74,6 +74,11 @@ def test_vendors_of_many_countries(text):
         ("cp949", ("날짜", "시가", "고가", "저가", "종가", "거래량")),
         ("gb18030", ("日期", "开盘", "最高", "最低", "收盘", "成交量")),
         ("big5", ("日期", "開盤價", "最高價", "最低價", "收盤價", "成交股數")),
+        ("cp1250", ("Datum", "Otevření", "Max", "Min", "Závěr", "Objem")),
+        ("cp1252", ("Datum", "Öppning", "Högst", "Lägst", "Stängning", "Volym")),
+        ("utf-8", ("Dato", "Åpning", "Høy", "Lav", "Siste", "Volum")),
+        ("utf-8", ("Dátum", "Nyitó", "Max", "Min", "Záró", "Forgalom")),
+        ("utf-8", ("Data", "Abertura", "Máximo", "Mínimo", "Fecho", "Volume")),
         ("cp1251", ("Дата", "Откр.", "Макс.", "Мин.", "Цена", "Объем")),
     ],
 )
@@ -165,3 +170,48 @@ def test_dividends_splits_and_currencies_that_are_left_aside_are_said():
     assert "prices in EUR, USD are not converted" in notes[1]
     assert "aside" not in notes[2]
     assert "converted" not in notes[2]
+
+
+@pytest.mark.parametrize("separator", [",", " "])
+def test_rows_without_names_or_with_an_index_without_one(tmp_path, separator):
+    path = tmp_path / "AAPL.txt"
+    path.write_text(ONE.drop("symbol").write_csv(include_header=False, separator=separator))
+    of_r = ONE.select(
+        DAY.alias(""), *prices("AAPL.Open", "AAPL.High", "AAPL.Low", "AAPL.Close"),
+        VOLUME.alias("AAPL.Volume"), pl.col("close").alias("AAPL.Adjusted"),
+    )  # fmt: skip
+
+    same_daily(rbt.read(path), ONE)
+    same_daily(rbt.read(of_r.write_csv(separator=",")), ONE)
+
+
+def test_one_column_of_a_file_of_a_symbol_is_its_close(tmp_path):
+    path = tmp_path / "AAPL.csv"
+    path.write_text(ONE.select(DAY.alias("Datum"), pl.col("close").alias("Preis")).write_csv())
+
+    portal = rbt.read(path)
+
+    assert [asset.symbol for asset in portal.assets] == ["AAPL"]
+    assert portal.to_frame()["close"].equals(ONE["close"])
+
+
+def test_of_a_wide_table_the_symbol_is_taken_and_unknown_names_are_asked_for():
+    closes = ONE.select("date", pl.col("close").alias("AAPL"), (pl.col("close") + 1).alias("IBM"))
+    unknown = ONE.select("date", *prices("uno", "dos", "tres", "quatro"))
+
+    assert rbt.read(closes, symbol="AAPL").to_frame()["close"].equals(ONE["close"])
+    with pytest.raises(UnclearData, match="no column is named like a close") as no:
+        rbt.read(unknown, symbol="AAPL")
+    assert written(no, unknown).to_frame()["close"].equals(ONE["close"])
+
+
+def test_hours_round_the_clock_are_no_sessions_hours():
+    first = datetime(2024, 1, 1, 1, tzinfo=UTC)
+    rows = [
+        {"timestamp": first + timedelta(hours=n), "s": "HYPE", "close": 20.0} for n in range(60)
+    ]
+
+    with pytest.raises(RowsLost, match="the times go round the clock") as no:
+        rbt.read(rows)
+
+    assert no.value.line == 'rbt.read(source, calendar="24/7")'
