@@ -169,20 +169,30 @@ def _between(values: Values, counts: Values, shares: Any) -> Values:
     below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
     places = shares / 100.0 * (counts[:, None] - 1)
     lower = np.floor(places).astype(np.int64)
-    upper = np.minimum(lower + 1, counts[:, None] - 1)
-    wanted = np.hstack([lower, upper])
     edges = np.flatnonzero(np.diff(counts)) + 1
     for first, last in itertools.pairwise([0, *edges.tolist(), len(counts)]):
         if last > first and counts[first]:
-            # Missing values are sorted last.
-            ordered = np.partition(values[first:last], wanted[first], axis=1)
-            below[first:last] = ordered[:, lower[first]]
-            above[first:last] = ordered[:, upper[first]]
+            below[first:last], above[first:last] = _neighbours(
+                values[first:last], int(counts[first]), lower[first]
+            )
     share = places - lower
     with np.errstate(invalid="ignore"):
         step = above - below
         result: Values = np.where(share < 0.5, below + step * share, above - step * (1.0 - share))
         return result
+
+
+# The values at some places of each sorted row, and the next ones: the smallest of those
+# behind.
+def _neighbours(values: Values, count: int, places: Any) -> tuple[Values, Values]:
+    ordered = np.partition(values, places, axis=1)
+    below = ordered[:, places]
+    above = below.copy()
+    for number, place in enumerate(places.tolist()):
+        if place + 1 < count:
+            end = min([other + 1 for other in places.tolist() if other > place], default=None)
+            np.fmin.reduce(ordered[:, place + 1 : end], axis=1, out=above[:, number])
+    return below, above
 
 
 def group_codes(values: Values, missing: Any) -> tuple[Values, int]:

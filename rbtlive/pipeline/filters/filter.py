@@ -155,7 +155,7 @@ class PercentileFilter(SingleInputMixin, Filter):
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
-        values = np.where(mask, inputs[0].astype(np.float64), np.nan)
+        values = np.where(mask, inputs[0].astype(np.float64, copy=False), np.nan)
         edges = rows.percentiles(values, (self.low, self.high))
         return (edges[:, :1] <= values) & (values <= edges[:, 1:])
 
