@@ -237,7 +237,7 @@ def test_a_source_that_is_back_and_has_nothing_to_tell_of_the_time_between_holds
 
     async def scenario():
         reading = asyncio.create_task(outage.read(6))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await until(lambda: len(outage.seen) == 2)
         for seconds in (9, 11, 25):
             outage.feed.close_through(CLOSES[3] + timedelta(seconds=seconds))
@@ -259,7 +259,7 @@ def test_a_source_that_promises_to_say_when_it_has_caught_up_is_waited_for_until
 
     async def scenario():
         reading = asyncio.create_task(outage.read(6))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await until(lambda: len(outage.seen) == 2)
             outage.feed.close_through(CLOSES[2] + timedelta(hours=5))
             for _turn in range(20):

@@ -59,5 +59,5 @@ class Host:
     def close(self) -> None:
         """End the process."""
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
         self._process.stdout.close()

@@ -140,7 +140,7 @@ def test_what_a_feed_raises_ends_the_session_loudly(tmp_path, kind, shape):
             Churn, rbt.PaperBroker(), feed=feed, data=daily_frame(), journal=tmp_path
         )
         with pytest.raises((errors.RbtliveError, UnprintableError)):
-            await asyncio.wait_for(session.wait(), 10)
+            await asyncio.wait_for(session.wait(), 60)
         return session
 
     session = run(waited())
@@ -166,7 +166,7 @@ def test_a_task_that_other_code_cancels_ends_the_session_loudly(tmp_path):
             if task.get_name().startswith("rbtlive feed of"):
                 task.cancel()
         with pytest.raises(errors.EngineStopped, match="cancelled by other code"):
-            await asyncio.wait_for(session.wait(), 10)
+            await asyncio.wait_for(session.wait(), 60)
         return session
 
     assert run(cancelled()).state == "failed"

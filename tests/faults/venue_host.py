@@ -272,7 +272,7 @@ POINTS = {
 def _control(url):
     request = urllib.request.Request(url + "/control/state", headers={"X-Control-Token": TOKEN})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
     except OSError as failure:
         raise BrokerError(f"the venue does not answer: {failure}") from failure

@@ -69,7 +69,7 @@ def script(folder, source=SCRIPT, *, stuck="pass"):
 
 
 def ended(process):
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 
 

@@ -159,7 +159,7 @@ def test_a_script_waits_for_reports_and_completes_only_what_people_use(tmp_path)
     session = attached(tmp_path, feed=rbt.ReplayFeed(daily_frame(), speed=3600))
 
     report = session.kill()
-    halted = report.result(timeout=30)
+    halted = report.result(timeout=60)
 
     assert repr(report) == repr(halted)
     assert {"kill", "parity", "portfolio", "result", "state", "wait"} <= set(dir(session))

@@ -26,7 +26,7 @@ def test_a_plain_thread_gets_a_report_it_can_wait_for(tmp_path, act, orders):
         def from_a_thread():
             awaited = getattr(session, act)()
             feed_loop.call_soon_threadsafe(feed.allow, 3)
-            return awaited.result(timeout=10)
+            return awaited.result(timeout=60)
 
         feed_loop = asyncio.get_running_loop()
         report = await asyncio.to_thread(from_a_thread)
@@ -94,7 +94,7 @@ def test_a_failure_is_raised_in_the_thread_that_waits_for_a_report(tmp_path):
             awaited = session.flatten()
             loop.call_soon_threadsafe(feed.allow, 1)
             with pytest.raises(ZeroDivisionError, match="bar 4"):
-                awaited.result(timeout=10)
+                awaited.result(timeout=60)
 
         await asyncio.to_thread(from_a_thread)
 

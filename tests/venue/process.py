@@ -55,7 +55,7 @@ class VenueProcess:
             headers={"Content-Type": "application/json"} | shown | (headers or {}),
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refusal:
             with refusal:

@@ -16,7 +16,7 @@ GOOD = {"symbol": "IBM", "qty": "1", "side": "buy", "type": "market", "time_in_f
 
 def raw(venue, request):
     """Send bytes as they are, and return the status line."""
-    with socket.create_connection(("127.0.0.1", venue.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", venue.port), timeout=60) as connection:
         connection.sendall(request)
         return connection.recv(200).split(b"\r\n")[0].decode()
 
@@ -105,7 +105,7 @@ def test_a_body_that_is_no_order_is_refused_and_changes_nothing(venue, body):
 
 
 def test_an_oversized_body_is_refused(venue):
-    connection = http.client.HTTPConnection("127.0.0.1", venue.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", venue.port, timeout=60)
     connection.request("POST", "/v2/orders", body=b" " * 1_000_000, headers=KEYS)
     answer = connection.getresponse()
     connection.close()
