@@ -227,6 +227,40 @@ def test_what_people_do(strategy, act, money, since):
     assert first(explained) == since
 
 
+@pytest.mark.parametrize(
+    ("options", "change", "money"),
+    [
+        # bought at 99 by the backtest, whose bar 3 reached the limit, worth 111 at the end
+        ({"limit_price": 99.5}, {("AAA", 3): 99}, -120),
+        # bought at 106 by the backtest alone, whose bar 3 reached the stop
+        ({"stop_price": 130.0}, {("AAA", 3): 131}, 200),
+    ],
+)
+def test_an_order_that_revised_prices_alone_would_have_filled_is_the_datas(options, change, money):
+    resting = plan({0: [("AAA", 10, options)]})
+
+    explained = session_of(resting, bars()).explain(bars(change=change))
+
+    assert causes(explained) == {"data revised": money}
+    assert first(explained) == (0, *REVISED)
+
+
+def test_a_decision_that_a_pause_made_later_is_the_halts():
+    async def pause(session, feed):
+        session.pause()
+        feed.allow(1)
+        await seen(session, 5)
+        session.resume()
+
+    explained = session_of(plan({6: [("AAA", 10)]}), bars(), act=pause).explain()
+
+    # callbacks were skipped for a bar: 10 bought at 108 in place of 107
+    assert set(causes(explained)) == {"halt", "after earlier differences"}
+    assert explained.total == -10
+    assert first(explained) == (6, "AAA", "halt")
+    assert "paused before" in explained.differences["detail"][0]
+
+
 def test_an_order_that_a_person_asked_for():
     async def sell(session, _feed):
         await session.call(lambda algorithm, data: algorithm.order(algorithm.symbol("BBB"), -7))

@@ -53,8 +53,10 @@ class BothBars:
             words = f"filled at {ours.last_fill}, in the backtest at {theirs.last_fill}"
             yield self._change(theirs, seen, later) or "latency", late, words
 
-    def cause_of_volume(self, ours: Executed, theirs: Executed) -> str | None:
-        """Return the data's cause if bars on which either traded have other volumes."""
+    def cause_of_less(self, ours: Executed, theirs: Executed) -> str | None:
+        """Return the data's cause if bars until either traded have other volumes; also
+        other prices for an order with a limit or a stop, which one run may not reach.
+        """
         ends = [one.last_fill for one in (ours, theirs) if one.last_fill is not None]
         if self._seen is None or self._later is None or not ends:
             return None
@@ -64,7 +66,14 @@ class BothBars:
         )
         if not np.array_equal(mine.us, other.us):
             return "data missing"
-        return None if np.array_equal(mine.volume, other.volume) else "data revised"
+        order = ours.order or theirs.order
+        resting = order is not None and (order.limit is not None or order.stop is not None)
+        names = OHLCV if resting else ("volume",)
+        same = all(
+            np.array_equal(getattr(mine, name), getattr(other, name), equal_nan=True)
+            for name in names
+        )
+        return None if same else "data revised"
 
     def cause_of_last_price(self, symbol: str, when: datetime) -> str:
         """Return why positions at the end have other prices."""

@@ -132,6 +132,8 @@ def _of_decision(one: Executed, words: str, known: Circumstances, earlier: Earli
         return "after earlier differences", f"{words}; first came: {cause}, {since:%Y-%m-%d %H:%M}"
     if known.booked is not None and known.booked <= when:
         return "after earlier differences", f"{words}; cash or shares were booked before"
+    if any(first <= when for first, _last in known.halted):
+        return "halt", f"{words}; trading was halted or paused before, and callbacks may be missing"
     return "unexplained decision", words
 
 

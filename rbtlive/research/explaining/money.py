@@ -101,7 +101,7 @@ class _Found:
         if ours.filled != theirs.filled:
             cause, words = of_less(ours, theirs, self._known, self._earlier)
             if cause == "partial fill":
-                cause = self._bars.cause_of_volume(ours, theirs) or cause
+                cause = self._bars.cause_of_less(ours, theirs) or cause
             self._add(one, cause, traded, words, shares=True)
         for cause, value, words in self._bars.parts(ours, theirs):
             self._add(one, cause, value, words)
