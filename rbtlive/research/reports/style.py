@@ -70,7 +70,8 @@ print-color-adjust:exact}main{max-width:none;padding:0}section{break-inside:avoi
 section:has(table.small),section:has(.columns),section:has(h3){break-inside:auto}tr{break-inside:avoid}
 thead{display:table-header-group}.columns{grid-template-columns:1fr}
 table.small{font-size:7.5px}table.small th,table.small td{padding:1px 3px}
-.tiles b{font-size:15px}h2,h3{break-after:avoid}}
+.tiles b{font-size:15px}h2,h3{break-after:avoid}
+thead th,.columns table.facts td:nth-child(3),table.mono td,.tiles span,.legend{font-size:inherit}}
 """
     + TWO_WIDTHS
 )
