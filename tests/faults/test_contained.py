@@ -156,6 +156,27 @@ async def _bars(frame, kind):
         yield {"timestamp" if name == "date" else name: value for name, value in row.items()}
 
 
+def test_a_session_whose_own_task_is_cancelled_stops_with_a_word(tmp_path):
+    async def cancelled():
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path
+        )
+        await processed(session, 3)
+        for task in asyncio.all_tasks():
+            if task.get_name().startswith("rbtlive session "):
+                task.cancel()
+        await until(lambda: session.state == "stopped")
+        return session
+
+    session = run(cancelled())
+
+    assert sum("the session's task was cancelled" in line for line in session.logs) == 1
+
+    carried_on = run(whole(Churn, tmp_path, feed=rbt.ReplayFeed(daily_frame())))
+
+    assert carried_on.parity().identical
+
+
 def test_a_task_that_other_code_cancels_ends_the_session_loudly(tmp_path):
     async def cancelled():
         session = rbt.attach(

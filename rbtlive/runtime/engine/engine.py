@@ -54,6 +54,10 @@ from rbtlive.runtime.journal.recorder import moment_of
 from rbtlive.runtime.log import message_sink
 
 FORKED = "this session belongs to the parent process: a forked child cannot use it"
+CANCELLED = (
+    "the session's task was cancelled, by other code or because its loop is closed: the session "
+    "is stopped, and an attach carries it on"
+)
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 REPORTED_LAG_S = 1.0
@@ -274,6 +278,8 @@ class TradingEngine:
         except GivenUp:
             self._stopping = True
         except asyncio.CancelledError:
+            if not (self._stopping or self._given_up):
+                self.run_state.on_message("warning", CANCELLED)
             self._stopping = True  # the loop's owner ends it: what was done is kept
             raise
         except BaseException as failure:
