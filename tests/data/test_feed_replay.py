@@ -10,7 +10,13 @@ import pytest
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.feeds.as_feed import FeedPlan, ReplayFeed, as_feed
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BadFrequency, FeedError, MissingColumn, SettingsError
+from rbtlive.errors import (
+    BadFrequency,
+    FeedError,
+    InvalidSetting,
+    MissingColumn,
+    SettingsError,
+)
 
 XNYS = get_calendar("XNYS")
 
@@ -187,6 +193,15 @@ def test_unsubscribing_from_a_feed_that_gives_all_leaves_the_others():
 def test_a_speed_that_is_no_positive_number_is_refused(speed):
     with pytest.raises(SettingsError, match="speed must be a positive number"):
         ReplayFeed(BARS, speed)
+
+
+def test_a_recording_of_starts_is_said_to_be_one_where_it_is_read():
+    feed = ReplayFeed(pl.DataFrame())
+
+    feed.take_labels("end")
+
+    with pytest.raises(InvalidSetting, match=r'rbt\.read\(data, labels="start"\)'):
+        feed.take_labels("start")
 
 
 def test_a_replay_is_not_live_and_any_feed_is_taken_as_it_is():

@@ -199,6 +199,36 @@ def test_a_bad_bar_is_left_out_named_and_counted_and_stops_nothing(name):
     assert len(error.message) <= 500
 
 
+class Unreadable(dict):
+    """A row whose values cannot be had."""
+
+    def __getitem__(self, name):
+        raise RuntimeError(f"no {name} here")
+
+
+class Once(dict):
+    """A row that is empty once a value was read."""
+
+    def __getitem__(self, name):
+        value = super().__getitem__(name)
+        self.clear()
+        return value
+
+
+@pytest.mark.parametrize("kind", [Unreadable, Once])
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_row_that_fails_when_it_is_read_is_left_out_and_named(kind, listed):
+    builder = SliceBuilder(DAILY)
+    row = kind(bar(close("2020-01-03")))
+
+    events = fed(builder, bar(close("2020-01-02")), [row] if listed else row)
+    events += builder.finish()
+
+    (error,) = [event for event in events if isinstance(event, SystemErrorEvent)]
+    assert "it cannot be read: " in error.message
+    assert builder.slices == 1
+
+
 def test_late_and_double_bars_are_left_out_by_name():
     builder = SliceBuilder(DAILY)
 

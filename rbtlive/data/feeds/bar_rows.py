@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -19,7 +20,7 @@ from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import InvalidBar
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV, Bar, plain_bar_of
-from rbtlive.model.foreign_text import as_utf8
+from rbtlive.model.foreign_text import as_utf8, text_of
 from rbtlive.model.number import to_decimal
 
 REQUIRED: Final = ("symbol", "timestamp", *OHLCV)
@@ -108,12 +109,18 @@ def facts_of(item: object, known: Mapping[str, str] | None) -> dict[str, Any]:
         RefusedBar: it is no bar, or of another symbol.
     """
     if isinstance(item, Bar):
-        values: dict[str, Any] = dict(item)
+        values: dict[str, Any] | None = dict(item)
     else:
-        row = _mapping_of(item)
-        if row is None:
+        try:
+            row = _mapping_of(item)
+            values = None if row is None else _required_of(row, known)
+        except RefusedBar:
+            raise
+        except Exception as error:  # a row of somebody else's class may fail in any way
+            what = f"{type(error).__name__}: {text_of(error):.80}"
+            raise RefusedBar("wrong_type", f"it cannot be read: {what}") from error
+        if values is None:
             raise RefusedBar("wrong_type", _not_a_row(item))
-        values = _required_of(row, known)
     symbol = values["symbol"]
     if not isinstance(symbol, str) or not symbol or not _is_encodable(symbol):
         raise RefusedBar("wrong_type", f"symbol must be a string: was {shown(symbol)}")
@@ -326,8 +333,9 @@ def described(item: object) -> str:
     """Return what a message calls a row."""
     if isinstance(item, Bar):
         return f"bar of {shown(item.symbol)} at {item.timestamp.isoformat()}"
-    if isinstance(item, Mapping) and "symbol" in item:
-        return f"bar of {shown(item['symbol'])} at {shown(item.get('timestamp'))}"
+    if isinstance(item, Mapping):
+        with suppress(Exception):  # one of somebody else's class may fail when it is read
+            return f"bar of {shown(item['symbol'])} at {shown(item.get('timestamp'))}"
     return shown(item)
 
 

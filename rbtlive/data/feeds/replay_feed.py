@@ -17,9 +17,9 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan, Sleep
-from rbtlive.data.feeds.slot_axis import SlotAxis
+from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BadFrequency, SettingsError
+from rbtlive.errors import BadFrequency, InvalidSetting, SettingsError
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV, Bar, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
@@ -98,6 +98,18 @@ class ReplayFeed(DataFeed):
     def configure(self, plan: FeedPlan) -> None:
         """Take what the session wants; comes before iteration."""
         self._plan = plan
+
+    def take_labels(self, labels: Labels) -> None:
+        """Take the recording's stamps for the bars' ends: they were read so.
+
+        Raises:
+            InvalidSetting: they are said to be starts.
+        """
+        if labels != "end":
+            raise InvalidSetting(
+                'labels="start" is said where a recording is read: pass '
+                'ReplayFeed(rbt.read(data, labels="start")), and leave it out here'
+            )
 
     def slices(self, after: datetime | None = None) -> Iterator[MarketDataEvent]:
         """Yield the slices of the plan in order, those without bars too.
