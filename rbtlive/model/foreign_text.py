@@ -6,6 +6,7 @@ The rule: what cannot be shown says so in its place; asking for a text never rai
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -25,3 +26,20 @@ def text_of(value: object, write: Callable[[Any], str] = str) -> str:
 def as_utf8(text: str) -> str:
     """Return a text as UTF-8 can hold it: half a character becomes its escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def notes_of(failure: object) -> list[str]:
+    """Return the notes of an exception that are texts: others may have written
+    anything there.
+    """
+    try:
+        notes = getattr(failure, "__notes__", None)
+    except Exception:  # noqa: BLE001 - a class of somebody else's decides what it gives
+        return []
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+
+
+def add_note(failure: BaseException, note: str) -> None:
+    """Add a note to an exception, if it takes one."""
+    with suppress(Exception):
+        failure.add_note(note)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.foreign_text import notes_of
 from rbtlive.runtime.clock import SystemClock
 
 LOGGER: Final = "rbtlive"
@@ -170,9 +171,10 @@ def traced(error: BaseException) -> str:
     lead = ""
     while link is not None:
         _cut(link)
-        notes = list(getattr(link, "__notes__", None) or ())
+        notes = notes_of(link)
         lead = lead or next((note for note in notes if note.startswith(WHERE)), "")
-        link.__notes__ = [note for note in notes if note != lead] or None
+        if lead in notes:
+            link.__notes__ = [note for note in link.__notes__ if note != lead] or None
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     text = "".join(report.format()).rstrip()
     if len(text) > _MOST_TRACE:

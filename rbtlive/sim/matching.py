@@ -298,7 +298,7 @@ def _as_cost(cost: Any, model: object) -> Decimal:
 
 
 def _is_ours(model: object) -> bool:
-    return type(model).__module__.startswith(_OURS)
+    return str(type(model).__module__).startswith(_OURS)
 
 
 _OURS = "rbtlive.finance."

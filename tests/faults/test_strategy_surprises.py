@@ -19,7 +19,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive import errors
-from tests.builders import Gated, daily_frame, processed, run, same, whole
+from tests.builders import Churn, Gated, daily_frame, processed, run, same, whole
 
 BARS = 12
 
@@ -214,6 +214,42 @@ def test_a_callback_that_calls_itself_for_ever_is_one_failure_named_with_its_lin
     assert "RecursionError" in text
     assert "in recursing, line" in text
     assert len(text) < 2_000
+
+
+class Odd(Exception):  # noqa: N818 - it is odd, and it is an exception
+    """An exception that somebody else made strangely."""
+
+
+class Closed(Odd):
+    """One that takes no notes."""
+
+    def add_note(self, note):
+        raise RuntimeError(note)
+
+
+def odd_failures():
+    homeless = type("Homeless", (Odd,), {"__module__": None})
+    for error, notes in ((Odd("a"), [object(), 3]), (Odd("b"), 5), (homeless("c"), None)):
+        if notes is not None:
+            error.__notes__ = notes
+        yield error
+    yield Closed("d")
+
+
+@pytest.mark.parametrize("number", range(4), ids=["notes", "number", "homeless", "closed"])
+def test_an_exception_that_is_made_strangely_is_one_failure_as_any_other(tmp_path, number):
+    class Failing(Churn):
+        def handle_data(self, context, data):
+            super().handle_data(context, data)
+            if context.bars == 3:
+                raise list(odd_failures())[number]
+
+    session = run(whole(Failing, tmp_path, feed=rbt.ReplayFeed(daily_frame(8))))
+
+    (line,) = [line for line in session.logs if "a callback failed" in line]
+    assert "handle_data" in line
+    assert session.state == "stopped"
+    assert session.parity().identical
 
 
 def test_a_long_text_of_an_exception_is_shortened_in_the_log(tmp_path):

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Final
 
 from rbtlive.core.actions.near_attributes import near_attribute, near_use
+from rbtlive.model.foreign_text import add_note, notes_of
 
 PANDAS_ONLY: Final = frozenset(
     (
@@ -51,9 +52,12 @@ def note_step(failure: BaseException, *, frames: str) -> None:
         failure: What a callback raised.
         frames: What the strategy is shown, "polars" or "pandas".
     """
-    note = _note(failure, frames)
-    if note is not None and note not in getattr(failure, "__notes__", ()):
-        failure.add_note(note)
+    try:
+        note = _note(failure, frames)
+    except Exception:  # noqa: BLE001 - a hint is not worth a run, and an exception may be anything
+        return
+    if note is not None and note not in notes_of(failure):
+        add_note(failure, note)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Final, ParamSpec, TypeVar
 
 from rbtlive.core.run_state import RunState
+from rbtlive.model.foreign_text import add_note, notes_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,9 +28,9 @@ _NOTE: Final = "at the bar "
 
 def note_where(state: RunState, failure: BaseException) -> None:
     """Add the bar's time and the user's line to an exception, once."""
-    known: list[str] = getattr(failure, "__notes__", [])
-    if not any(note.startswith(_NOTE) for note in known):
-        failure.add_note(f"{_NOTE}{state.now:%Y-%m-%d %H:%M:%S} UTC, in {user_line(failure)}")
+    if not any(note.startswith(_NOTE) for note in notes_of(failure)):
+        where = f"{state.now:%Y-%m-%d %H:%M:%S} UTC, in {user_line(failure)}"
+        add_note(failure, f"{_NOTE}{where}")
 
 
 def user_line(failure: BaseException) -> str:

@@ -257,7 +257,8 @@ class Intake:
     ) -> None:
         self._queue = queue
         self._present = present
-        self._trusts_feed = type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]
+        home = str(type(feed).__module__).partition(".")[0]
+        self._trusts_feed = home == __name__.partition(".")[0]
         self._foreign: deque[Event] = deque()  # those of others, where the feed is trusted
         self._last_stamp = _BEFORE_ALL
         self._ordinary: OrdinarySlices | None = None
