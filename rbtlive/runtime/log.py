@@ -174,7 +174,7 @@ def traced(error: BaseException) -> str:
         notes = notes_of(link)
         lead = lead or next((note for note in notes if note.startswith(WHERE)), "")
         if lead in notes:
-            link.__notes__ = [note for note in link.__notes__ if note != lead] or None
+            link.__notes__ = [note for note in link.__notes__ or () if note != lead] or None
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     text = "".join(report.format()).rstrip()
     if len(text) > _MOST_TRACE:

@@ -109,18 +109,19 @@ def facts_of(item: object, known: Mapping[str, str] | None) -> dict[str, Any]:
         RefusedBar: it is no bar, or of another symbol.
     """
     if isinstance(item, Bar):
-        values: dict[str, Any] | None = dict(item)
+        values: dict[str, Any] = dict(item)
     else:
         try:
             row = _mapping_of(item)
-            values = None if row is None else _required_of(row, known)
+            found = None if row is None else _required_of(row, known)
         except RefusedBar:
             raise
         except Exception as error:  # a row of somebody else's class may fail in any way
             what = f"{type(error).__name__}: {text_of(error):.80}"
             raise RefusedBar("wrong_type", f"it cannot be read: {what}") from error
-        if values is None:
+        if found is None:
             raise RefusedBar("wrong_type", _not_a_row(item))
+        values = found
     symbol = values["symbol"]
     if not isinstance(symbol, str) or not symbol or not _is_encodable(symbol):
         raise RefusedBar("wrong_type", f"symbol must be a string: was {shown(symbol)}")
