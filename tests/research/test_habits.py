@@ -46,13 +46,13 @@ RESULT = rbt.backtest(Buys, BARS)
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("equity_curve", r'see result.performance\["portfolio_value"\]'),
-        ("_equity_curve", r'see result.performance\["portfolio_value"\]'),
-        ("returns", r'see result.performance\["returns"\]'),
-        ("_trades", "see result.trades"),
-        ("sharpe", r'it is result.metrics\["sharpe"\]'),
-        ("final_value", r'it is result.metrics\["final_value"\]'),
-        ("sqn", r'it is a row of result.stats: .filter\(statistic="sqn"\)'),
+        ("equity_curve", r'write result.performance\["portfolio_value"\]'),
+        ("_equity_curve", r'write result.performance\["portfolio_value"\]'),
+        ("returns", r'write result.performance\["returns"\]'),
+        ("_trades", "write result.trades"),
+        ("sharpe", r'write result.metrics\["sharpe"\]'),
+        ("final_value", r'write result.metrics\["final_value"\]'),
+        ("sqn", r'write result.stats.filter\(statistic="sqn"\)'),
         ("trade", "did you mean 'trades'"),
     ],
 )
