@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
 from rbtlive.lib.adjustment import Float64Add, Float64Multiply
-from rbtlive.pipeline import Pipeline, ranks, rolling, rows
+from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
     EWMA,
@@ -38,7 +38,7 @@ from rbtlive.pipeline.factors import (
 )
 from rbtlive.pipeline.filters import AllPresent
 from rbtlive.pipeline.loaders.base import as_loaded
-from rbtlive.pipeline.mixins import CustomTermMixin
+from rbtlive.pipeline.mixins import CustomTermMixin, computes_many_days
 from tests.pipeline.test_engine import portal
 
 START, END = "2016-01-11", "2016-04-15"  # splits, dividends, gaps, listings and ends
@@ -119,6 +119,12 @@ def test_many_days_at_once_are_what_each_day_gives(masked: bool, monkeypatch: py
 def test_no_formula_depends_on_where_a_chunk_begins():
     """All factors, cut into chunks of five days, give the same digits."""
     assert_frame_equal(table(None, chunks=5), table(None), check_exact=True)
+
+
+@pytest.mark.parametrize("kind", [factors.Latest, factors.Returns, factors.RSI, factors.VWAP])
+def test_a_formula_for_many_days_is_used(kind: Any):
+    """Also of `Latest`, whose compute is that of all kinds of latest values."""
+    assert computes_many_days(kind)
 
 
 def test_an_overridden_compute_is_what_counts():

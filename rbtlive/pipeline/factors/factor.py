@@ -401,6 +401,8 @@ class RecarrayField(SingleInputMixin, Factor):
 class Latest(LatestMixin, CustomFactor):
     """The last known number of a column."""
 
+    compute = LatestMixin.compute  # of the class that knows how to do many days at once
+
     def _whole(self, windows: Any, mask: Any) -> Any:
         from rbtlive.pipeline.whole import latest
 
