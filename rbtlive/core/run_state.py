@@ -22,16 +22,18 @@ from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
 from rbtlive.core.shown.presenter import Presenter, get_presenter
 from rbtlive.core.state.attached_pipelines import AttachedPipelines
 from rbtlive.core.state.callback_state import CallbackState
+from rbtlive.core.state.column_portfolio import ColumnPortfolio
 from rbtlive.core.state.dividends import Dividends
 from rbtlive.core.state.marks import Marks
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_manager import OrderManager
-from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.record import RunRecord, SessionRow, SessionRows
+from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.session_books import SessionBooks
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.state.symbol_changes import SymbolChanges
 from rbtlive.core.state.venue_port import RemoteVenue, Venue
+from rbtlive.core.state.whole_fills import WholeFills
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
@@ -85,6 +87,7 @@ class RunState:
         outbox: Orders to submit and cancels to send when the event is done.
         changed_orders: Orders placed or cancelled since the last bar, latest last.
         unbooked_commissions: What this step's fills cost, charged after all of them.
+        unbooked_charges: The same of fills that were booked in columns.
         balanced_version: The portfolio's version when its books last balanced.
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
@@ -121,7 +124,7 @@ class RunState:
     symbol_changes: SymbolChanges = field(default_factory=SymbolChanges)
 
     orders: OrderManager = field(default_factory=OrderManager)
-    portfolio: Portfolio = field(init=False)
+    portfolio: ColumnPortfolio = field(init=False)
     marks: Marks = field(init=False)
     dividends: Dividends = field(init=False)
     record: RunRecord = field(init=False)
@@ -159,6 +162,7 @@ class RunState:
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
     unbooked_commissions: list[tuple[Asset, Any]] = field(default_factory=list)
+    unbooked_charges: list[WholeFills] = field(default_factory=list)
     balanced_version: int = -1
 
     auto_close_us: list[int] = field(init=False)
@@ -181,12 +185,14 @@ class RunState:
         self.assets = tuple(presenter.present_asset(asset) for asset in market.assets)
         self.asset_ids = {id(asset) for asset in self.assets}
         self.marks = Marks(market)
-        self.portfolio = Portfolio(settings.capital_base, self.marks)
+        self.portfolio = ColumnPortfolio(settings.capital_base, self.marks)
         self.dividends = Dividends(lose_off_session=self.quirks.lose_dividend_off_session)
         rows = SessionRows(self.calendar)
         self.record = RunRecord(strategy_name, settings, self.assets, rows)
-        if market.preload:  # a backtest, which nothing reaches from elsewhere
-            self.orders.keep_in_columns(self.record.transactions)
+        transactions = self.record.transactions
+        # A backtest's orders are reached by nobody else.
+        if market.preload and isinstance(transactions, RowLog):
+            self.orders.keep_in_columns(transactions)
         self.books = SessionBooks(self.record, rows, settings.capital_base)
         self.venue = self._venue_in_memory() if simulated else RemoteVenue()
         self.data = BarData(
@@ -264,7 +270,8 @@ class RunState:
         """
         self.orders.waiting.flush()
         if self.changed_orders:
-            self.orders.touch_all(self.changed_orders)
+            for order in self.changed_orders.values():
+                self.orders.touch(order)
             self.changed_orders.clear()
 
     def order_news(self) -> tuple[Collection[Any], ...]:
@@ -302,6 +309,7 @@ class RunState:
         is free as soon as nobody holds its result. It can still be read.
         """
         self.marks.catch_up()
+        self.portfolio.release()
         self.callbacks.release()
         self.scheduled.clear()
         self.data.release(self.restrictions.is_restricted)

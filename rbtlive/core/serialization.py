@@ -20,8 +20,9 @@ from rbtlive.core.state import symbol_changes
 from rbtlive.core.state.book_adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.state.last_sales import LastSale
 from rbtlive.core.state.order import Order
-from rbtlive.core.state.portfolio import Position
+from rbtlive.core.state.position import Position
 from rbtlive.core.state.record import PositionRow, SessionRow
+from rbtlive.core.state.touched_orders import objects_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN, plain_text
 from rbtlive.model.order_facts import OrderState, Transaction
@@ -229,7 +230,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "last_id": orders.last_id,
         "open_ids": [order.id for order in orders.get_active_orders()],
         "open_orders": [order_facts(order) for order in changed],
-        "touched": [order_facts(o) for o in orders.touched.values() if o is not None],
+        "touched": [order_facts(order) for order in objects_of(orders.touched)],
         # Cancelled at a daily session's end, and to be reported with the next one.
         "news": [order_facts(order) for order in state.changed_orders.values()],
         "executions": sorted(orders.executions) if not state.venue.cancels_at_once else [],

@@ -12,9 +12,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from rbtlive.finance import many_orders
+from rbtlive.finance.many_orders import Floats
 from rbtlive.finance.slippage import SlippageModel
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
+from rbtlive.model.money_units import floats_of, units_of
 from rbtlive.model.number import ZERO, money_of_float, money_of_price, to_decimal, to_money
 from rbtlive.model.trusted import Template
 from rbtlive.sim.resting import RestingBounds
@@ -109,18 +113,47 @@ class SimVenue:
             # at.
             self._may_skip = getattr(type(slippage), "simulate", None) is SlippageModel.simulate
             self._price_of_all = _own_way(slippage, "price_of_all")
+            self._prices_of_all = many_orders.PRICES.get(type(slippage))
         if commission is not None:
             self.commission = commission
             self._shows_fills = not _is_ours(commission)
             self._cost_of_first = _own_way(commission, "cost_of_first")
+            self._costs_of_first = many_orders.COSTS.get(type(commission))
 
     @property
     def fills_whole(self) -> bool:
         """Whether both models have a short way for whole fills."""
         return self._price_of_all is not None and self._cost_of_first is not None
 
+    def fills_in_columns(
+        self, sizes: Sequence[int], closes: Floats, volumes: Floats
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]] | None:
+        """Return price a share and commission of each of some new market orders, in
+        units of money, and whether the bar has room for all of it; None if they do not
+        fit in columns.
+
+        Args:
+            sizes: Signed whole shares of each.
+            closes: Close of each one's bar.
+            volumes: Its volume.
+        """
+        if self._prices_of_all is None or self._costs_of_first is None:
+            return None
+        shares = np.array(sizes, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            asked = self._prices_of_all(self.slippage, shares, closes, volumes)
+            fits = (closes > 0.0) & (volumes > 0.0) & (asked > 0.0) & (asked < _FAR)
+            prices = units_of(np.where(fits, asked, 0.0))
+            exact = None if prices is None else floats_of(prices)
+            costs = (
+                None
+                if exact is None
+                else units_of(self._costs_of_first(self.commission, shares, exact))
+            )
+        return None if prices is None or costs is None else (prices, costs, fits)
+
     def whole_fills(
-        self, asked: Iterable[tuple[Asset, Decimal]], data: Any
+        self, asked: Iterable[tuple[Asset, int]], data: Any
     ) -> list[tuple[Decimal, Decimal] | None]:
         """Return price a share and commission of each of some new market orders, or
         None where the bar has no room for all of it.
@@ -139,7 +172,7 @@ class SimVenue:
         ]
 
     def whole_fill(
-        self, amount: Decimal, close: float, volume: float
+        self, amount: int, close: float, volume: float
     ) -> tuple[Decimal, Decimal] | None:
         """Return the same of one order for so many shares on a bar."""
         if not (close > 0.0 and volume > 0.0):

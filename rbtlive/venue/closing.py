@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from rbtlive.core.state.portfolio import Position
+from rbtlive.core.state.position import Position
 from rbtlive.venue import shapes
 from rbtlive.venue.guards import VENUE
 from rbtlive.venue.order_requests import MAX_DECIMALS, OrderRequest, Refused, wire_number

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rbtlive.core.state.portfolio import Position
+from rbtlive.core.state.position import Position
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text, to_money

@@ -145,13 +145,13 @@ def test_a_second_look_at_every_event_is_noticed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_copy_of_every_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = OrderManager.let_wait
+    quick = OrderManager.let_one_wait
 
     def slow(orders: OrderManager, *facts: Any, **more: Any) -> str:
         copy.deepcopy(more)
         return quick(orders, *facts, **more)
 
-    monkeypatch.setattr(OrderManager, "let_wait", slow)
+    monkeypatch.setattr(OrderManager, "let_one_wait", slow)
 
     assert calls_per_order(Crossover) > AN_ORDER
 

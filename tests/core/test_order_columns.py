@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import rbtlive as rbt
 from rbtlive.core.actions import sizing
-from rbtlive.core.state import row_log
+from rbtlive.core.state import column_portfolio, row_log, whole_fills
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.order import Order, every_field
 from rbtlive.core.state.order_manager import OrderManager
@@ -151,13 +151,19 @@ def test_short_ways_and_columns_leave_what_long_ways_and_objects_leave(
 
     monkeypatch.setattr(row_log, "BLOCK", 16)
     short = facts(run())
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_fills, "COLUMNS_FROM", 2)
+        patch.setattr(column_portfolio, "FEW_HELD", 100)
+        in_columns = facts(run())
     monkeypatch.setattr(matching, "_own_way", lambda *_: None)
+    monkeypatch.setattr(sizing, "quick_target", lambda *_: None)
     monkeypatch.setattr(sizing, "quick_targets", lambda _state, targets: [None for _ in targets])
     monkeypatch.setattr(OrderManager, "keep_in_columns", lambda *_: None)
     long = facts(run())
 
     assert len(short["transactions"]) > 100
     assert short == long
+    assert in_columns == long
 
 
 def kept_by_trades(*last_days: int) -> list[tuple[int, int]]:

@@ -92,6 +92,21 @@ def check_orderable(state: RunState, asset: Any, method: str) -> Asset | None:
     return known
 
 
+def all_orderable(state: RunState, assets: Any) -> bool:
+    """Say whether `assets` is a dict of the run's own objects, all of which may be
+    ordered now.
+    """
+    if (
+        type(assets) is not dict
+        or state.initializing
+        or not state.asset_ids.issuperset(map(id, assets))
+    ):
+        return False
+    session, listing = state.market.session, state.market.listing
+    last, closing = listing.last, listing.auto_close
+    return all(session <= last[a.index] and session <= closing[a.index] for a in assets)
+
+
 def plain_date(label: date) -> date:
     """Return a label as a plain date."""
     return label.date() if isinstance(label, datetime) else label

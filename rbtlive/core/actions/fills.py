@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from itertools import count
 
 from rbtlive.core.actions.callbacks import deliver
+from rbtlive.core.actions.waiting_fills import fill_waiting
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
-from rbtlive.core.state.portfolio import WholeFill
 from rbtlive.core.state.venue_port import RemoteVenue
-from rbtlive.core.state.waiting_orders import Asked
 from rbtlive.errors import InvariantBroken
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
@@ -38,7 +36,7 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     ):
         _match(state, open_orders)
     if orders.waiting.amounts:
-        _fill_waiting(state)
+        fill_waiting(state, _match)
     orders.prune()
     settle(state)
     if state.callbacks.waiting:
@@ -89,68 +87,6 @@ def let_orders_wait(state: RunState) -> None:
         orders.waiting.begin(orders.archive, state.changed_orders, state.outbox)
 
 
-# Fills the orders that are no objects, in turn: what a bar has room for is booked
-# together, any other becomes an object and goes the long way.
-def _fill_waiting(state: RunState) -> None:
-    orders, venue = state.orders, state.venue
-    assert isinstance(venue, SimVenue)
-    if len(orders.waiting.amounts) == 1 and _fill_only(state, venue):
-        return
-    asked = orders.waiting.take()
-    whole: list[WholeFill] = []
-    first = asked.first
-    costs = venue.whole_fills(asked.amounts, state.data.floats)
-    for number, (asset, amount), fill in zip(count(first), asked.amounts, costs, strict=False):
-        if fill is not None:
-            whole.append((asset, amount, *fill))
-            continue
-        _book_whole(state, whole, asked, first)
-        whole, first = [], number + 1
-        order = orders.waiting.made(asked, number, asset, amount)
-        _match(state, {asset: [order]})
-    _book_whole(state, whole, asked, first)
-
-
-# Fills the only order that waits, if its bar has room for all of it: less is to be done
-# for one than for a list of one.
-def _fill_only(state: RunState, venue: SimVenue) -> bool:
-    orders, now, log = state.orders, state.now, state.record.transactions
-    [(asset, amount)] = orders.waiting.amounts.items()
-    [(close, volume)] = state.data.floats.traded((asset,))
-    fill = venue.whole_fill(amount, close, volume)
-    if fill is None:
-        return False
-    price, cost = fill
-    state.portfolio.book_whole_fill(asset, amount, price=price, dt=now)
-    if cost > ZERO:
-        state.unbooked_commissions.append((asset, cost))
-    order_id = orders.waiting.note_only(len(log))
-    log.append(_row(Transaction, (now, asset, amount, price, cost, order_id, order_id + "-1")))
-    orders.version += 1
-    return True
-
-
-# Books executions that fill orders of numbers in a row; the same as the long way does.
-def _book_whole(state: RunState, fills: list[WholeFill], asked: Asked, first: int) -> None:
-    if not fills:
-        return
-    now, orders, log = state.now, state.orders, state.record.transactions
-    ids = [str(number) for number in range(first, first + len(fills))]
-    state.portfolio.book_whole_fills(fills, now)
-    state.unbooked_commissions += [(fill[0], fill[3]) for fill in fills if fill[3] > ZERO]
-    orders.waiting.note_filled(asked, first, ids, len(log))
-    log.extend(
-        [
-            _row(Transaction, (now, *fill, order_id, order_id + "-1"))
-            for fill, order_id in zip(fills, ids, strict=True)
-        ]
-    )
-    orders.version += len(ids)
-
-
-_row = tuple.__new__  # a row of hundreds: the class's own way calls a function of Python
-
-
 # Books executions that fill their orders whole; the same as the long way does.
 def _whole_fills(state: RunState, now: datetime) -> Callable[[Order, Decimal, Decimal], None]:
     transact, fill_whole = state.portfolio.book_transaction, state.orders.fill_whole
@@ -194,6 +130,9 @@ def settle(state: RunState) -> None:
         InvariantBroken: they do not.
     """
     portfolio = state.portfolio
+    for fills in state.unbooked_charges:
+        portfolio.book_charges(fills)
+    state.unbooked_charges.clear()
     if state.unbooked_commissions:
         portfolio.book_commissions(state.unbooked_commissions)
         state.unbooked_commissions.clear()

@@ -14,7 +14,7 @@ from typing import assert_never
 from rbtlive.core.actions.cancelling import cancel_everything, cancel_order
 from rbtlive.core.actions.order_entry import enter
 from rbtlive.core.run_state import RunState
-from rbtlive.core.state.portfolio import Position
+from rbtlive.core.state.position import Position
 from rbtlive.model.events import CircuitBreakerEvent, OperatorEvent
 from rbtlive.model.number import ZERO
 

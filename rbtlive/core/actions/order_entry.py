@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import resolve
@@ -78,32 +78,59 @@ def place_order(
 
 
 def place_all(
-    state: RunState, assets: Sequence[Asset], amounts: Sequence[Decimal], *, tag: str | None
+    state: RunState, assets: Sequence[Asset], amounts: Sequence[int | Decimal], *, tag: str | None
 ) -> list[str | None]:
     """Check and place market orders, in turn; return the id of each, or None for zero
     shares.
     """
     if tag is not None:
         tag = _checked_tag(tag)
-    is_plain, is_whole = state.plain_assets, _ONE.same_quantum
+    sizes = _whole_sizes(state, assets, amounts)
+    if sizes is None:
+        terms: Terms = (None, None, None, tag)
+        return [
+            place_order(state, asset, amount, terms)
+            for asset, amount in zip(assets, amounts, strict=True)
+        ]
+    for asset, size, amount in zip(assets, sizes, amounts, strict=True):
+        if amount and not size:
+            state.record.notes.note_rounded(asset.symbol)
+    asked = {asset: size for asset, size in zip(assets, sizes, strict=True) if size}
+    ids = state.orders.let_wait(asked, dt=state.now, tag=tag) if asked else []
+    if len(ids) == len(sizes):
+        return cast(list[str | None], ids)
+    following = iter(ids)
+    return [next(following) if size else None for size in sizes]
+
+
+# What `place_order` makes of each amount, if all are plain orders that may wait.
+def _whole_sizes(
+    state: RunState, assets: Sequence[Asset], amounts: Sequence[int | Decimal]
+) -> list[int] | None:
+    orders, is_plain = state.orders, state.plain_assets
     if (
-        not state.trading_controls
-        and _may_wait(state)
-        and not state.orders.book
-        and not state.orders.waiting.amounts
-        and all(map(is_whole, amounts))
-        and all(is_plain[asset.index] for asset in assets)
-        and max(amounts, default=_ONE) < _MOST
-        and min(amounts, default=_ONE) > _FEWEST
+        state.trading_controls
+        or not _may_wait(state)
+        or state.quirks.round_in_binary
+        or not all(is_plain[asset.index] for asset in assets)
+        or not (orders.book.keys().isdisjoint(assets) if orders.book else True)
+        or not (
+            orders.waiting.amounts.keys().isdisjoint(assets) if orders.waiting.amounts else True
+        )
     ):
-        asked = {asset: amount for asset, amount in zip(assets, amounts, strict=True) if amount}
-        ids = iter(state.orders.let_wait(asked, dt=state.now, tag=tag) if asked else ())
-        return [next(ids) if amount else None for amount in amounts]
-    terms: Terms = (None, None, None, tag)
-    return [
-        place_order(state, asset, amount, terms)
-        for asset, amount in zip(assets, amounts, strict=True)
-    ]
+        return None
+    sizes: list[int] = []
+    for asset, amount in zip(assets, amounts, strict=True):
+        if type(amount) is int:
+            sizes.append(amount)
+            continue
+        shares = sizing.whole_lots(amount, asset.lot_size, binary=False)
+        if shares != amount:
+            shares = _whole_position(state, asset, amount, shares)
+        if not _ONE.same_quantum(shares):
+            return None
+        sizes.append(int(shares))
+    return sizes if max(sizes, default=0) < _MOST and min(sizes, default=0) > _FEWEST else None
 
 
 # Whether plain market orders need be no objects until the next bar.
@@ -177,19 +204,13 @@ def enter(
     tag: str | None = None,
 ) -> str:
     """Put an order in the book and ask for its submission, unless trading is halted."""
-    orders = state.orders
     if (
-        orders.waiting.takes
-        and limit is stop is None
-        and not state.changed_orders
-        and state.trading_state == "running"
-        and state.plain_assets[asset.index]
-        and not (orders.book and asset in orders.book)
-        and asset not in orders.waiting.amounts
+        limit is stop is None
         and _FEWEST < shares < _MOST
         and _ONE.same_quantum(shares)
+        and _is_alone(state, asset)
     ):
-        return orders.let_wait({asset: shares}, dt=state.now, tag=tag)[0]
+        return state.orders.let_one_wait(asset, int(shares), dt=state.now, tag=tag)
     order = state.orders.submit_order(asset, shares, dt=state.now, limit=limit, stop=stop)
     if tag is not None:
         order.tag = tag
@@ -204,6 +225,27 @@ def enter(
     state.changed_orders[order.id] = order
     state.outbox.append(order)
     return order.id
+
+
+def enter_plain(state: RunState, asset: Asset, shares: int) -> str:
+    """Do the same with fewer than 1E9 whole shares at market."""
+    if _is_alone(state, asset):
+        return state.orders.let_one_wait(asset, shares, dt=state.now)
+    return enter(state, asset, Decimal(shares))
+
+
+# Whether a plain market order need be no object until the next bar.
+def _is_alone(state: RunState, asset: Asset) -> bool:
+    orders = state.orders
+    waiting = orders.waiting
+    return (
+        waiting.takes
+        and not state.changed_orders
+        and state.trading_state == "running"
+        and state.plain_assets[asset.index]
+        and not (orders.book and asset in orders.book)
+        and asset not in waiting.amounts
+    )
 
 
 def _denial(state: RunState, order: Order) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rbtlive.core.run_state import RunState
 from rbtlive.errors import (
@@ -17,9 +17,12 @@ from rbtlive.errors import (
     CannotOrderDelistedAsset,
     UnsupportedOrderParameters,
 )
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_decimal
+
+Sizes: TypeAlias = list[int | None]
+"""Whole shares, None where they are not known."""
 
 NEAR = Decimal("0.0001")
 _ONE = Decimal(1)
@@ -68,53 +71,120 @@ def shares_for_percent(state: RunState, asset: Asset, percent: Any) -> Decimal:
     )
 
 
-def quick_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> list[Decimal | None]:
+def quick_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Sizes:
     """Return, for each asset, what is missing to hold its fraction of the portfolio's
     value, in whole shares; None where that has to be computed exactly.
+    """
+    if len(targets) > _SEVERAL:
+        sizes = _quick_targets_in_arrays(state, targets)
+        if sizes is not None:
+            return sizes
+    return [quick_target(state, asset, target) for asset, target in targets]
+
+
+def quick_target(state: RunState, asset: Asset, target: Any) -> int | None:
+    """Return the same for one asset.
 
     Floats decide where they are certain: their error is below a hundred-thousandth of a
     share, and what they give is further than that from where shares are rounded.
     """
     quirks, market, orders = state.quirks, state.market, state.orders
-    if quirks.round_in_binary or quirks.round_history:
-        return [None for _ in targets]
-    book, waiting, is_plain = orders.book, orders.waiting.amounts, state.plain_assets
-    positions, listed = state.portfolio.positions, market.listing.first
-    session, price_of = market.session, market.price
-    closes = market.closes() if len(targets) > _SEVERAL and not market.looks_back else None
+    kind, place = type(target), asset.index
+    if (
+        not (kind is float or kind is int)
+        or not state.plain_assets[place]
+        or quirks.round_in_binary
+        or quirks.round_history
+        or market.session < market.listing.first[place]
+        or (orders.book and asset in orders.book)
+        or asset in orders.waiting.amounts
+    ):
+        return None
     if state.marks.marked_us != market.now_us:
         state.marks.mark()
-    value, sizes = state.portfolio.float_value(), []
-    for asset, target in targets:
-        kind, place, size = type(target), asset.index, None
-        if (
-            (kind is float or kind is int)
-            and is_plain[place]
-            and not (book and asset in book)
-            and not (waiting and asset in waiting)
-            and session >= listed[place]
-        ):
-            price = price_of(place) if closes is None else closes[place]
-            if not price > _CHEAP:  # NaN for one: what was known before counts
-                price = price_of(place)
-            if price > _CHEAP:
-                position = positions.get(asset)
-                if not target:
-                    size = ZERO if position is None else _all_of(position.amount)
-                    sizes.append(size)
-                    continue
-                worth = value * target / price
-                missing = worth if position is None else worth - float(position.amount)
-                shares = int(missing) if -_CERTAIN < worth < _CERTAIN else 0
-                if shares and _UNSURE < abs(missing - shares) < _SURE:
-                    size = Decimal(shares)
-        sizes.append(size)
+    price = market.price(place)
+    if not price > _CHEAP:
+        return None
+    portfolio = state.portfolio
+    columns = portfolio.whole_shares()
+    if columns is not None:
+        held: Decimal | int = columns.get(place, 0)
+    else:
+        position = portfolio.positions.get(asset)
+        held = 0 if position is None else position.amount
+    if not target:
+        return _all_of(held)
+    worth = portfolio.float_value() * target / price
+    if not -_CERTAIN < worth < _CERTAIN:
+        return None
+    missing = worth - float(held)
+    shares = int(missing)
+    return shares if shares and _UNSURE < abs(missing - shares) < _SURE else None
+
+
+# The same in arrays; None where an asset or a target is not as most are.
+def _quick_targets_in_arrays(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Sizes | None:
+    quirks, market, orders = state.quirks, state.market, state.orders
+    assets, fractions = zip(*targets, strict=True)
+    places = [asset.index for asset in assets]
+    if (
+        market.looks_back
+        or market.view < 0
+        or quirks.round_in_binary
+        or quirks.round_history
+        or not set(map(type, fractions)) <= _FLOATS
+        or not all(map(state.plain_assets.__getitem__, places))
+        or max(map(market.listing.first.__getitem__, places)) > market.session
+    ):
+        return None
+    if state.marks.marked_us != market.now_us:
+        state.marks.mark()
+    value = state.portfolio.float_value()
+    wanted = np.array(fractions, dtype=np.float64)
+    prices = np.asarray(market.closes()).take(places)
+    for place in np.flatnonzero(~(prices > _CHEAP)).tolist():  # what was known before counts
+        prices[place] = market.price(places[place])
+    held = _held_in_order(state, assets, places)
+    if held is None:
+        return None
+    with np.errstate(all="ignore"):
+        worth = value * wanted / prices
+        missing = worth - held
+        shares = np.trunc(missing)
+        off = np.abs(missing - shares)
+        sure = (prices > _CHEAP) & (np.abs(worth) < _CERTAIN) & (shares != 0.0)
+        sure &= (off > _UNSURE) & (off < _SURE)
+    none = (wanted == 0.0) & (prices > _CHEAP)
+    shares[none], sure[none] = -held[none], True
+    shares[~sure] = 0.0
+    sizes: Sizes = shares.astype(np.int64).tolist()
+    for place in np.flatnonzero(~sure).tolist():
+        sizes[place] = None
+    book, waiting = orders.book, orders.waiting.amounts
+    if book or waiting:
+        for place, asset in enumerate(assets):
+            if asset in waiting or asset in book:
+                sizes[place] = None
     return sizes
 
 
+# Whole shares held of each asset; None if one is held in parts.
+def _held_in_order(
+    state: RunState, assets: Sequence[Asset], places: Sequence[int]
+) -> NDArray[np.float64] | None:
+    columns, positions = state.portfolio.whole_shares(), state.portfolio.positions
+    if columns is not None:
+        return np.array([columns.get(place, 0) for place in places], dtype=np.float64)
+    if not positions:
+        return np.zeros(len(assets))
+    found = map(positions.get, assets)
+    held = [ZERO if position is None else position.amount for position in found]
+    return np.array(held, dtype=np.float64) if all(map(_ONE.same_quantum, held)) else None
+
+
 # What closes a position of whole shares; one of other amounts is left to the exact way.
-def _all_of(amount: Decimal) -> Decimal | None:
-    return -amount if _ONE.same_quantum(amount) else None
+def _all_of(amount: Decimal | int) -> int | None:
+    return -int(amount) if type(amount) is int or _ONE.same_quantum(amount) else None
 
 
 _CERTAIN = 1e9
@@ -122,6 +192,7 @@ _UNSURE = 0.0002
 _SURE = 1.0 - _UNSURE
 _CHEAP = 0.0001
 _SEVERAL = 8
+_FLOATS = frozenset({float, int})
 
 
 def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
@@ -135,9 +206,12 @@ def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
     return missing
 
 
-def shares_to_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> list[Decimal]:
+def shares_to_targets(
+    state: RunState, targets: Sequence[tuple[Asset, Any]]
+) -> Sequence[int | Decimal]:
     """Return, for each asset, what is missing to hold its fraction of the portfolio's
-    value; the portfolio is marked and valued once.
+    value, an int where it is known in whole shares; the portfolio is marked and valued
+    once.
 
     Raises:
         UnsupportedOrderParameters: two targets are of one asset.
@@ -151,7 +225,7 @@ def shares_to_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> 
         )
     sizes = quick_targets(state, targets)
     if None not in sizes:
-        return cast(list[Decimal], sizes)
+        return cast(list[int | Decimal], sizes)
     state.marks.mark()
     value = state.portfolio.portfolio_value
     return [

@@ -6,9 +6,12 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rbtlive.model.arrays import np
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rbtlive.data.bars.bar_reads import Floats
     from rbtlive.data.bars.market import Market
     from rbtlive.model.asset import Asset
 
@@ -63,6 +66,16 @@ class FloatBarData:
             return [(closes[asset][0][seen], volumes[asset][0][seen]) for asset in assets]
         except (KeyError, IndexError):
             return [(self.current(a, "close"), self.current(a, "volume")) for a in assets]
+
+    def traded_in_row(self, places: Sequence[int]) -> tuple[Floats, Floats] | None:
+        """Return closes and volumes of assets by index; None if what is seen is no row
+        of the market.
+        """
+        market = self._market
+        if not market.seen == market.view >= 0:
+            return None
+        closes, volumes = np.asarray(market.closes()), np.asarray(market.volumes())
+        return closes.take(places), volumes.take(places)
 
     def history(self, assets: Any, fields: Any, bar_count: int, frequency: str) -> Any:
         """Return a window, as the data itself does."""

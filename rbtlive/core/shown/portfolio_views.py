@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rbtlive.core.shown.held_assets import HeldAssets
 from rbtlive.core.state.last_sales import LastSale, LastSales
-from rbtlive.core.state.portfolio import Portfolio, Position
+from rbtlive.core.state.portfolio import Portfolio
+from rbtlive.core.state.position import Position
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.asset import Asset, Equity, own_asset
 from rbtlive.model.number import NAN, Figure

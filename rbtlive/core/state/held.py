@@ -9,9 +9,10 @@ from __future__ import annotations
 from array import array
 from decimal import Decimal
 from operator import is_not
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rbtlive.core.state.row_log import Texts
+from rbtlive.core.state.whole_fills import CostsAfter
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 
@@ -31,7 +32,8 @@ class Held:
     Args:
         assets: Of each position.
         amounts: Signed shares of each.
-        costs: Signed money behind the cost basis of each.
+        costs: Signed money behind the cost basis of each. Where it follows from a log,
+            the list of assets and the amounts, integers, are kept as they are.
         before: What was held at the moment before, and its costs; None at first.
 
     Attributes:
@@ -43,14 +45,16 @@ class Held:
     def __init__(
         self,
         assets: list[Asset],
-        amounts: list[Decimal],
-        costs: list[Decimal],
+        amounts: Any,
+        costs: list[Decimal] | CostsAfter,
         before: tuple[Held, list[Decimal]] | None = None,
     ) -> None:
         self._rows: list[tuple[str, int, Decimal, Decimal]] | None = None
         self._assets = assets
         self.amounts: Amounts = amounts
-        self._costs: list[Decimal] | Texts = costs
+        self._costs: list[Decimal] | Texts | CostsAfter = costs
+        if isinstance(costs, CostsAfter):
+            return
         changed = len(costs)
         if before is not None and before[0]._assets == assets:  # noqa: SLF001 - of this class
             self._assets = before[0]._assets  # noqa: SLF001
@@ -67,7 +71,7 @@ class Held:
         """Return symbol, sid, signed amount and cost basis of each position."""
         if self._rows is not None:
             return self._rows
-        costs = self._costs.values() if isinstance(self._costs, Texts) else self._costs
+        costs = self._costs if isinstance(self._costs, list) else self._costs.values()
         amounts = map(Decimal, self.amounts) if isinstance(self.amounts, array) else self.amounts
         rows = [
             (

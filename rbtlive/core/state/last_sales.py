@@ -5,13 +5,15 @@ The rule: a price stays until a newer one is known, and goes with its position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rbtlive.core.state.whole_fills import WholeFills
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.model.asset import Asset
+from rbtlive.model.money_units import money_of_units
 from rbtlive.model.number import NAN
 
 if TYPE_CHECKING:
@@ -113,6 +115,20 @@ class LastSales:
         if self._is_behind:
             self.catch_up()
         self._note_fills(fills, dt, us_of(dt))
+
+    def note_columns(self, fills: WholeFills, gone: Sequence[Asset], dt: datetime) -> None:
+        """Take the prices of fills, one an asset.
+
+        Args:
+            fills: The fills.
+            gone: Whose positions they closed.
+            dt: When, UTC.
+        """
+        over = set(gone)
+        prices = zip(fills.assets, fills.prices.tolist(), strict=True)
+        self.note_fills({a: money_of_units(price) for a, price in prices if a not in over}, dt)
+        for asset in gone:
+            self.drop(asset)
 
     def _note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime, us: int) -> None:
         by_asset = self.by_asset

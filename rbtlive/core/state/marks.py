@@ -12,9 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rbtlive.core.state.last_sales import LastSales
+from rbtlive.core.state.last_sales import LastSale, LastSales
+from rbtlive.core.state.whole_fills import WholeFills
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
+from rbtlive.model.money_units import money_of_units
 from rbtlive.model.number import NAN, to_decimal
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Marks(LastSales):
         "_columns_holding",
         "_decimals",
         "_lags",
+        "_late",
         "_market",
         "_places",
         "_places_version",
@@ -65,6 +68,8 @@ class Marks(LastSales):
         # Prices that nobody has read yet: given, or where None the closes of a row.
         self._unread: Floats | None = None
         self._unread_us = self._unread_row = 0
+        # Fills after these prices, oldest first.
+        self._late: list[tuple[WholeFills, datetime]] = []
 
     def price_of(self, asset: Asset) -> Decimal | None:
         """Return the last known price, or None."""
@@ -90,7 +95,7 @@ class Marks(LastSales):
             self.marked_us = us
             if not self._is_behind or self._unread is not None or self._unread_us != us:
                 self._unread, self._unread_row, self._unread_us = None, row, us
-                self._is_behind = True
+                self._late, self._is_behind = [], True
                 self.version += 1
         elif not self.mark_row_unseen():
             self.mark_now()
@@ -102,7 +107,7 @@ class Marks(LastSales):
             values = self._values(self.by_asset)
             if self._is_behind and None in values:
                 self.catch_up()  # where no price is known now, the unread one stays
-            self._is_behind, self._unread = False, None
+            self._is_behind, self._unread, self._late = False, None, []
             self.set_prices(values, self._market.now_us)
 
     def mark_unseen(self) -> Floats | None:
@@ -118,7 +123,7 @@ class Marks(LastSales):
             self.mark_now()
             return None
         self.marked_us = self._unread_us = self._market.now_us
-        self._unread, self._is_behind = prices, True
+        self._unread, self._is_behind, self._late = prices, True, []
         self.version += 1
         return prices
 
@@ -138,6 +143,7 @@ class Marks(LastSales):
             return False
         self.marked_us = self._unread_us = market.now_us
         self._unread, self._unread_row, self._is_behind = None, row, True
+        self._late = []
         self.version += 1
         return True
 
@@ -159,6 +165,15 @@ class Marks(LastSales):
         """Make exact what nobody has read yet."""
         if not self._is_behind:
             return
+        late, self._late = self._late, []
+        self._take_unread()
+        for fills, dt in late:
+            for asset, units in zip(fills.assets, fills.prices.tolist(), strict=True):
+                sale = self.by_asset.get(asset)
+                if sale is not None:
+                    sale.price, sale.when = money_of_units(units), dt
+
+    def _take_unread(self) -> None:
         if self._unread is None and len(self.by_asset) <= FEW and not self._market.table.base:
             few = [None if price is NAN else price for price in self.prices()]
             self._is_behind = False
@@ -173,7 +188,7 @@ class Marks(LastSales):
 
     def unread_prices(self) -> Floats | None:
         """Return the price of each position if they wait to be read, else None."""
-        if not self._is_behind:
+        if not self._is_behind or self._late:
             return None
         if self._unread is not None:
             return self._unread
@@ -184,7 +199,7 @@ class Marks(LastSales):
         """Return a position's price if it is a close that waits to be read, else None;
         it goes on waiting.
         """
-        if not self._is_behind or self._unread is not None:
+        if not self._is_behind or self._unread is not None or self._late:
             return None
         column = self._column_of(index)
         return None if column is None else column[self._unread_row]
@@ -205,6 +220,8 @@ class Marks(LastSales):
         are not made exact.
         """
         now_us = self._market.now_us
+        if self._late:
+            self.catch_up()
         if self._is_behind and self._unread_us < now_us:
             prices = self.unread_prices()
             assert prices is not None
@@ -219,13 +236,37 @@ class Marks(LastSales):
             self.catch_up()
         self._note_fills(fills, dt, now_us)
 
+    def note_columns(self, fills: WholeFills, gone: Sequence[Asset], dt: datetime) -> None:
+        """Take the prices of fills, one an asset; they are made exact when somebody
+        looks before the next mark.
+        """
+        if not self._is_behind or self._unread_us >= self._market.now_us:
+            super().note_columns(fills, gone, dt)
+            return
+        by_asset = self.by_asset
+        came = [asset for asset in fills.assets if asset not in by_asset]
+        if came or gone:
+            if self._unread is not None:
+                over = set(gone)
+                stays = [asset not in over for asset in by_asset]
+                unknown = np.full(len(came), np.nan)
+                self._unread = np.concatenate([self._unread[stays], unknown])
+            for asset in came:
+                by_asset[asset] = LastSale()
+            for asset in gone:
+                del by_asset[asset]
+            self.holding_version += 1
+        self._late.append((fills, dt))
+        self.version += 1
+
     def prices(self) -> list[Decimal]:
         """Return the price of each position.
 
         A few that wait to be read are read one by one, at a tenth of what numpy takes
         to begin, and go on waiting: most who ask want sums.
         """
-        if not self._is_behind or self._unread is not None or len(self.by_asset) > FEW:
+        is_row = self._is_behind and self._unread is None and not self._late
+        if not is_row or len(self.by_asset) > FEW:
             return super().prices()
         table = self._market.table
         if table.base:  # its first rows may be gone

@@ -16,6 +16,7 @@ from typing import Any, overload
 
 from rbtlive.core.state.order import Order, every_field
 from rbtlive.core.state.row_log import RowLog
+from rbtlive.core.state.touched_orders import TouchedOrders
 from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import OrderState, Transaction
 
@@ -23,6 +24,7 @@ _CREATED, _PENDING, _FILLED = OrderState.CREATED, OrderState.PENDING, OrderState
 # What a picture is of: the order as it was placed, in one of two states; as it is now,
 # for good; or one that is kept whole.
 _AS_CREATED, _AS_PENDING, _ENDED, _WHOLE = range(4)
+_ORDER_ID = Transaction._fields.index("order_id")
 _KEPT_OPEN = 64
 """So many ended orders are kept as objects: a strategy that looks at one does so
 again.
@@ -51,7 +53,7 @@ class OrderArchive:
         "transactions",
     )
 
-    def __init__(self, transactions: Sequence[Transaction]) -> None:
+    def __init__(self, transactions: RowLog[Transaction]) -> None:
         self.transactions = transactions
         self.live: dict[str, Order] = {}
         self._whole: RowLog[Order] = RowLog(every_field, Order)
@@ -78,29 +80,29 @@ class OrderArchive:
             if not order.restated:
                 self._before_splits[int(order.id)] = order.__copy__()
 
-    def close_session(
-        self, touched: Mapping[str, Order | None], first_transaction: int
-    ) -> Sequence[Order]:
+    def close_session(self, touched: TouchedOrders, first_transaction: int) -> Sequence[Order]:
         """Return pictures of the orders that changed in a session, as they are; those
         that have ended are objects no longer.
 
         Args:
-            touched: The orders by id, the latest change last; None if one is no object:
-                it waits, or was filled whole.
+            touched: The orders; one that is no object waits, or was filled whole.
             first_transaction: Index of the session's first.
         """
         if not touched:
             return ()
         places: dict[str | None, int] = {}
         if any(order is not None and order.state is _FILLED for order in touched.values()):
-            fills = self.transactions[first_transaction:]
-            places = {t.order_id: n for n, t in enumerate(fills, first_transaction)}
-        keys, where = array("q"), self._where
+            ids = self.transactions.column(_ORDER_ID, first_transaction)
+            places = {order_id: n for n, order_id in enumerate(ids, first_transaction)}
+        keys = array("q")
         for order_id, order in touched.items():
+            if isinstance(order_id, range):
+                first = 4 * order_id[0] + self._kind(order_id[0])
+                keys.extend(range(first, first + 4 * len(order_id), 4))
+                continue
             number = int(order_id)
             if order is None:
-                is_filled = number < len(where) and where[number]
-                keys.append(4 * number + (_ENDED if is_filled else _AS_CREATED))
+                keys.append(4 * number + self._kind(number))
                 continue
             state = order.state
             is_plain = order.limit is None and order.stop is None and not order.restated
@@ -134,6 +136,11 @@ class OrderArchive:
         where.extend(range(1 + place, 1 + place + count))
         if tags:
             self._tags.update((n, tags[n]) for n in range(first, first + count) if n in tags)
+
+    # What the picture of an order that is no object is of.
+    def _kind(self, number: int) -> int:
+        where = self._where
+        return _ENDED if number < len(where) and where[number] else _AS_CREATED
 
     # Whether an order is known by the transaction at that place, and by nothing else.
     def _follows_from(self, order: Order, place: int | None) -> bool:

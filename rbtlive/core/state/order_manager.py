@@ -13,6 +13,8 @@ from decimal import Decimal
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_archive import OrderArchive, RunOrders
+from rbtlive.core.state.row_log import RowLog
+from rbtlive.core.state.touched_orders import TouchedOrders, objects_of
 from rbtlive.core.state.waiting_orders import WaitingOrders
 from rbtlive.errors import UnknownOrder
 from rbtlive.model.asset import Asset
@@ -48,7 +50,7 @@ class OrderManager:
         # Orders that changed in the current session, the latest change last; emptied by
         # the core. None are those that wait, and those filled without ever being
         # objects.
-        self.touched: dict[str, Order | None] = {}
+        self.touched = TouchedOrders()
         self.waiting = WaitingOrders(self._orders, self.book, self.touched)
 
     def __len__(self) -> int:
@@ -61,7 +63,7 @@ class OrderManager:
             return iter(self._orders.values())
         return self.archive.orders(self._orders)
 
-    def keep_in_columns(self, transactions: Sequence[Transaction]) -> None:
+    def keep_in_columns(self, transactions: RowLog[Transaction]) -> None:
         """Keep orders that have ended in columns from now on.
 
         Args:
@@ -109,7 +111,7 @@ class OrderManager:
         return order
 
     def let_wait(
-        self, asked: Mapping[Asset, Decimal], *, dt: datetime, tag: str | None = None
+        self, asked: Mapping[Asset, int], *, dt: datetime, tag: str | None = None
     ) -> list[str]:
         """Create market orders that are no objects until somebody looks; return their
         ids.
@@ -132,6 +134,23 @@ class OrderManager:
         if tag is not None:
             waiting.tags.update(dict.fromkeys(numbers, tag))
         return list(map(str, numbers))
+
+    def let_one_wait(
+        self, asset: Asset, shares: int, *, dt: datetime, tag: str | None = None
+    ) -> str:
+        """Do the same with one order."""
+        waiting, number = self.waiting, self.last_id + 1
+        if not waiting.amounts:
+            waiting.begin_bar(number, dt)
+            if dt is not self._stamp and self.archive is not None:
+                self.archive.note_time(number, dt)
+                self._stamp = dt
+        waiting.amounts[asset] = shares
+        self.version += 1
+        self.last_id = number
+        if tag is not None:
+            waiting.tags[number] = tag
+        return str(number)
 
     def adopt(self, order: Order) -> None:
         """Put an order that was created elsewhere in the book."""
@@ -229,8 +248,7 @@ class OrderManager:
         del self.book[order.asset]
         self.version += 1
         order_id, touched = order.id, self.touched
-        if order_id in touched:
-            del touched[order_id]
+        touched.forget(order_id)
         touched[order_id] = order
 
     def apply_update(self, event: OrderUpdateEvent) -> bool:
@@ -285,7 +303,7 @@ class OrderManager:
             stamp = order.dt
             self.move(order, OrderState.FILLED, dt)
             order.dt = stamp  # nothing traded: the time of the last change stays, as in zipline
-            self.touched.pop(order.id, None)
+            self.touched.forget(order.id)
         if not orders:
             self.book.pop(asset, None)
         return emptied
@@ -381,7 +399,7 @@ class OrderManager:
         """
         if self.archive is None:
             pictures: Sequence[Order] = tuple(
-                [order.snapshot() for order in self.touched.values() if order is not None]
+                [order.snapshot() for order in objects_of(self.touched)]
             )
         else:
             pictures = self.archive.close_session(self.touched, first_transaction)
@@ -390,14 +408,8 @@ class OrderManager:
 
     def touch(self, order: Order) -> None:
         """Note that `order` changed in this session, the latest last."""
-        self.touched.pop(order.id, None)
+        self.touched.forget(order.id)
         self.touched[order.id] = order
-
-    def touch_all(self, orders: Mapping[str, Order]) -> None:
-        """Note the same of several, by id, in their order."""
-        for order_id, order in orders.items():
-            self.touched.pop(order_id, None)
-            self.touched[order_id] = order
 
     def _known(self, order_id: str) -> Order:
         order = self.get_order(order_id)

@@ -10,7 +10,6 @@ with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -18,8 +17,10 @@ from typing import NamedTuple, TypeAlias
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.last_sales import LastSales
 from rbtlive.core.state.order import split_amount
+from rbtlive.core.state.position import Position, PositionColumns
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
+from rbtlive.model.money_units import money_of_units
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 
 WholeFill: TypeAlias = tuple[Asset, Decimal, Decimal, Decimal]
@@ -27,30 +28,6 @@ WholeFill: TypeAlias = tuple[Asset, Decimal, Decimal, Decimal]
 
 _normalize = ENGINE_CONTEXT.normalize
 _MANY = 16
-
-
-@dataclass(slots=True, eq=False)
-class Position:
-    """What is held of one asset.
-
-    Attributes:
-        asset: The asset.
-        amount: Signed shares.
-        fill_cost: Signed money paid for the shares still held, without commission.
-        basis_cost: Signed money behind `cost_basis`, commissions included.
-    """
-
-    asset: Asset
-    amount: Decimal = ZERO
-    fill_cost: Decimal = ZERO
-    basis_cost: Decimal = ZERO
-
-    @property
-    def cost_basis(self) -> Decimal:
-        """Average price a share was acquired at, commissions spread over the shares; 0
-        when flat.
-        """
-        return self.basis_cost / self.amount if self.amount else ZERO
 
 
 class PositionTotals(NamedTuple):
@@ -121,6 +98,8 @@ class Portfolio:
         self._float_value = (-1, -1, 0.0)  # versions of the books and marks it is of
         self._held: Held | None = None
         self._held_before: tuple[Held, list[Decimal]] | None = None
+        # Where the numbers of positions are kept instead, if they are.
+        self._columns: PositionColumns | None = None
 
     # -- reading ----------------------------------------------------------------------
 
@@ -133,21 +112,29 @@ class Portfolio:
 
     def amount_of(self, asset: Asset) -> Decimal:
         """Return the signed shares held of `asset`."""
+        if self._columns is not None:
+            return Decimal(self._columns.shares.get(asset.index, 0))
         position = self.positions.get(asset)
         return ZERO if position is None else position.amount
+
+    # In the order of the positions.
+    def _amounts(self) -> Iterable[Decimal]:
+        if self._columns is not None:
+            return map(Decimal, self._columns.shares.values())
+        return (position.amount for position in self.positions.values())
 
     def held(self) -> Held:
         """Return what is held; made anew only when a position has changed."""
         if self._held is None:
             positions = self.positions.values()
-            costs = [position.basis_cost for position in positions]
+            bases = [position.basis_cost for position in positions]
             self._held = Held(
                 list(self.positions),
                 [position.amount for position in positions],
-                costs,
+                bases,
                 self._held_before,
             )
-            self._held_before = self._held, costs
+            self._held_before = self._held, bases
         return self._held
 
     def totals(self) -> PositionTotals:
@@ -159,9 +146,12 @@ class Portfolio:
 
     # What each position is worth.
     def _values(self) -> list[Decimal]:
+        prices = self.marks.prices()
+        if self._columns is not None:
+            return [amount * price for amount, price in zip(self._amounts(), prices, strict=True)]
         return [
             position.amount * price
-            for position, price in zip(self.positions.values(), self.marks.prices(), strict=True)
+            for position, price in zip(self.positions.values(), prices, strict=True)
         ]
 
     @property
@@ -178,10 +168,14 @@ class Portfolio:
         """Return cash plus positions."""
         marks = self.marks
         if self._net_marks != marks.version or self._net_books != self.version:
-            prices, net, place = marks.prices(), ZERO, 0
-            for position in self.positions.values():
-                net += position.amount * prices[place]
-                place += 1  # noqa: SIM113 - `enumerate` and `zip` take longer than a position
+            net, place = ZERO, 0
+            if self._columns is not None:
+                net = sum(self._values(), ZERO)
+            else:
+                prices = marks.prices()
+                for position in self.positions.values():
+                    net += position.amount * prices[place]
+                    place += 1  # `enumerate` and `zip` take longer than a position
             self._net, self._net_books, self._net_marks = net, self.version, marks.version
         return self.cash + self._net
 
@@ -198,7 +192,7 @@ class Portfolio:
         prices = self.marks.unread_prices() if len(self.positions) > _MANY else None
         if prices is None:
             return float(self.portfolio_value)
-        amounts = np.array([float(p.amount) for p in self.positions.values()], dtype=np.float64)
+        amounts = np.fromiter(map(float, self._amounts()), np.float64, len(self.positions))
         values = amounts * prices
         total = float(values.sum())
         # Where longs and shorts nearly cancel out, digits are lost.
@@ -238,23 +232,26 @@ class Portfolio:
         cash + positions at fill cost + commissions paid - realised - deposits.
         """
         at_cost = ZERO
-        for position in self.positions.values():
-            at_cost += position.fill_cost
+        if self._columns is not None:
+            at_cost = money_of_units(sum(self._columns.costs.values()))
+        else:
+            for position in self.positions.values():
+                at_cost += position.fill_cost
         return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
 
     # -- what happened ----------------------------------------------------------------
 
     def book_transaction(
         self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime
-    ) -> Position:
+    ) -> None:
         """Book `amount` signed shares of `asset` at `price`; commissions are booked
         apart.
         """
-        return self._book(asset, amount, price=price, cash_flow=to_money(-price * amount), dt=dt)
+        self._book(asset, amount, price=price, cash_flow=to_money(-price * amount), dt=dt)
 
     def _book(
         self, asset: Asset, amount: Decimal, *, price: Decimal, cash_flow: Decimal, dt: datetime
-    ) -> Position:
+    ) -> None:
         positions = self.positions
         position = positions.get(asset)
         if position is None:
@@ -276,7 +273,6 @@ class Portfolio:
         else:
             del positions[asset]
             self.marks.drop(asset)
-        return position
 
     def book_whole_fill(
         self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime

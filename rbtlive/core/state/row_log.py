@@ -7,6 +7,7 @@ written too.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from decimal import Decimal
 from itertools import chain, islice, repeat, starmap
@@ -99,7 +100,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         rows: Rows to begin with.
     """
 
-    __slots__ = ("_blocks", "_make", "_opened", "_recent", "_take")
+    __slots__ = ("_blocks", "_make", "_opened", "_recent", "_starts", "_take")
 
     def __init__(
         self,
@@ -108,7 +109,8 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         rows: Iterable[Row] = (),
     ) -> None:
         self._take, self._make = take, make
-        self._blocks: list[list[Any]] = []  # columns of `BLOCK` rows each
+        self._blocks: list[Sequence[Any]] = []  # columns each
+        self._starts = [0]  # place of the first row of each block, and behind the last
         self._recent = list(rows)
         self._opened: tuple[int, list[Row]] = (-1, [])  # the block that was read last
 
@@ -124,19 +126,37 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         if len(self._recent) >= BLOCK:
             self.pack()
 
+    def extend_packed(self, columns: Sequence[Any], count: int) -> None:
+        """Add rows that are columns already: what `pack` returns is one, or anything
+        with `values`.
+        """
+        if self._recent:
+            self._pack(self._recent)
+            self._recent = []
+        self._add(columns, count)
+
     def pack(self) -> None:
         """Pack the rows that wait, as far as they fill blocks."""
         recent = self._recent
         full = len(recent) // BLOCK * BLOCK
         for first in range(0, full, BLOCK):
-            fields = map(self._take, recent[first : first + BLOCK])
-            self._blocks.append([pack(column) for column in zip(*fields, strict=True)])
+            self._pack(recent[first : first + BLOCK])
         del recent[:full]
 
-    def column(self, place: int) -> list[Any]:
-        """Return one field of every row."""
-        packed = chain.from_iterable(block[place].values() for block in self._blocks)
-        return [*packed, *(self._take(row)[place] for row in self._recent)]
+    def _pack(self, rows: list[Row]) -> None:
+        fields = zip(*map(self._take, rows), strict=True)
+        self._add([pack(column) for column in fields], len(rows))
+
+    def _add(self, columns: Sequence[Any], count: int) -> None:
+        self._blocks.append(columns)
+        self._starts.append(self._starts[-1] + count)
+
+    def column(self, place: int, first: int = 0) -> list[Any]:
+        """Return one field of every row from `first` on."""
+        number = self._block_at(first)
+        packed = chain.from_iterable(block[place].values() for block in self._blocks[number:])
+        values = [*packed, *(self._take(row)[place] for row in self._recent)]
+        return values[first - self._starts[number] :]
 
     def floats(self, place: int) -> list[float]:
         """Return one field of every row, numbers, as the floats next to them."""
@@ -148,14 +168,15 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         return [*map(float, chain.from_iterable(parts)), *map(float, recent)]
 
     def __len__(self) -> int:
-        return len(self._blocks) * BLOCK + len(self._recent)
+        return self._starts[-1] + len(self._recent)
 
     def __iter__(self) -> Iterator[Row]:
-        number = 0
-        while number < len(self):
-            rows = self._rows_of(number // BLOCK)[number % BLOCK :]
+        place = 0
+        while place < len(self):
+            number = self._block_at(place)
+            rows = self._rows_of(number)[place - self._starts[number] :]
             yield from rows
-            number += len(rows)
+            place += len(rows)
 
     @overload
     def __getitem__(self, place: int) -> Row: ...
@@ -166,14 +187,18 @@ class RowLog(MutableSequence[Row], Generic[Row]):
             first, past, step = place.indices(len(self))
             if step != 1:
                 return list(self)[place]
-            numbers = range(first // BLOCK, -(-past // BLOCK)) if past > first else ()
+            if past <= first:
+                return []
+            numbers = range(self._block_at(first), self._block_at(past - 1) + 1)
             rows = [row for number in numbers for row in self._rows_of(number)]
-            return rows[first % BLOCK :][: max(0, past - first)]
+            skipped = first - self._starts[numbers[0]]
+            return rows[skipped : skipped + past - first]
         if place < 0:
             place += len(self)
         if not 0 <= place < len(self):
             raise IndexError(f"row {place} of {len(self)}")
-        return self._rows_of(place // BLOCK)[place % BLOCK]
+        number = self._block_at(place)
+        return self._rows_of(number)[place - self._starts[number]]
 
     @overload
     def __setitem__(self, place: int, row: Row) -> None: ...
@@ -191,7 +216,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
 
     def __copy__(self) -> RowLog[Row]:
         other = RowLog(self._take, self._make, self._recent)
-        other._blocks = list(self._blocks)
+        other._blocks, other._starts = list(self._blocks), list(self._starts)
         return other
 
     def __reduce__(self) -> tuple[type, tuple[list[Row]]]:
@@ -205,6 +230,9 @@ class RowLog(MutableSequence[Row], Generic[Row]):
     def __repr__(self) -> str:
         return repr(list(self))
 
+    def _block_at(self, place: int) -> int:
+        return bisect_right(self._starts, place) - 1
+
     # The rows of a block; behind the last those that wait.
     def _rows_of(self, number: int) -> list[Row]:
         if number == len(self._blocks):
@@ -217,5 +245,5 @@ class RowLog(MutableSequence[Row], Generic[Row]):
     # All rows as a list that may be changed.
     def _unpacked(self) -> list[Row]:
         self._recent = list(self)
-        self._blocks, self._opened = [], (-1, [])
+        self._blocks, self._starts, self._opened = [], [0], (-1, [])
         return self._recent

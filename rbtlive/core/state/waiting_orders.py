@@ -7,12 +7,12 @@ have been from the start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from rbtlive.core.state.order import Order
+from rbtlive.core.state.touched_orders import TouchedOrders
 from rbtlive.model.order_facts import OrderState
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
     first: int
     created: datetime
-    amounts: list[tuple[Asset, Decimal]]
+    amounts: list[tuple[Asset, int]]
     tags: dict[int, str]
 
 
@@ -50,7 +50,7 @@ class WaitingOrders:
             that was filled without ever being an object, is None there.
 
     Attributes:
-        amounts: Signed shares by asset, always the same object.
+        amounts: Signed whole shares by asset, always the same object.
         tags: Tags by number, of those that have one.
         takes: Whether orders may wait so now.
         created: When they were placed, UTC.
@@ -79,14 +79,14 @@ class WaitingOrders:
         self,
         live: dict[str, Order],
         book: dict[Asset, list[Order]],
-        touched: dict[str, Order | None],
+        touched: TouchedOrders,
     ) -> None:
         self._live, self._book, self._touched = live, book, touched
         self._archive: OrderArchive
         self._changed: dict[str, Order] = {}
         self._outbox: list[Order | CancelOrder] = []
         self.first = 0
-        self.amounts: dict[Asset, Decimal] = {}
+        self.amounts: dict[Asset, int] = {}
         self.tags: dict[int, str] = {}
         self.takes = self.is_rested = self.is_flushed = False
         self.created: datetime | None = None
@@ -124,8 +124,7 @@ class WaitingOrders:
             if len(self.amounts) == 1:
                 self._touched[str(self.first)] = None
             else:
-                numbers = range(self.first, self.first + len(self.amounts))
-                self._touched.update(dict.fromkeys(map(str, numbers)))
+                self._touched.note_range(range(self.first, self.first + len(self.amounts)))
 
     def note_only(self, place: int) -> str:
         """Let the only order that waits be filled whole; return its id.
@@ -139,24 +138,20 @@ class WaitingOrders:
         self._archive.note_filled(number, 1, place, self.tags)
         if self.tags:
             self.tags.clear()
-        self._touched.pop(order_id, None)
+        self._touched.forget(order_id)
         self._touched[order_id] = None
         return order_id
 
-    def note_filled(self, asked: Asked, first: int, order_ids: Sequence[str], place: int) -> None:
+    def note_filled(self, asked: Asked, numbers: range, place: int) -> None:
         """Note orders that waited, and were filled whole.
 
         Args:
             asked: The orders that waited.
-            first: Number of the first; the others follow it.
-            order_ids: Of each.
+            numbers: Of those that were filled.
             place: Place of the first one's transaction; the others' follow it.
         """
-        self._archive.note_filled(first, len(order_ids), place, asked.tags)
-        if self._touched:
-            for order_id in order_ids:
-                self._touched.pop(order_id, None)
-        self._touched.update(dict.fromkeys(order_ids))
+        self._archive.note_filled(numbers[0], len(numbers), place, asked.tags)
+        self._touched.note_range(numbers)
 
     def holds(self, order_id: str) -> bool:
         """Say whether an order waits."""
@@ -199,17 +194,18 @@ class WaitingOrders:
         asked: Asked,
         number: int,
         asset: Asset,
-        amount: Decimal,
+        shares: int,
         *,
         state: OrderState = _PENDING,
     ) -> Order:
         """Return one of those that waited as an order in the book."""
-        created, order_id = asked.created, str(number)
+        created, order_id, amount = asked.created, str(number), Decimal(shares)
         order = Order(
             order_id, asset, amount, created, created, state=state, tag=asked.tags.get(number)
         )
         self._live[order_id] = order
         self._book.setdefault(asset, []).append(order)
+        self._touched.name_each()
         if order_id in self._touched:
             self._touched[order_id] = order
         return order

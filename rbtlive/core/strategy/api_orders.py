@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, SupportsFloat, overload
 
 from rbtlive.core.actions import sizing
-from rbtlive.core.actions.asset_lookup import check_orderable, resolve
+from rbtlive.core.actions.asset_lookup import all_orderable, check_orderable, resolve
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import (
-    enter,
+    enter_plain,
     place_all,
     place_batch,
     place_order,
@@ -167,20 +167,21 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None
-        [amount] = sizing.quick_targets(state, ((known, target),))
-        if amount is None:
+        size = sizing.quick_target(state, known, target)
+        if size is None:
             amount = sizing.shares_to_target(
                 state, known, sizing.shares_for_percent(state, known, target)
             )
-        elif (
+            return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+        if (
             limit_price is None
             and stop_price is None
             and style is None
             and tag is None
             and not state.trading_controls
         ):
-            return enter(state, known, amount) if amount else None
-        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+            return enter_plain(state, known, size) if size else None
+        return place_order(state, known, size, (limit_price, stop_price, style, tag))
 
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None
@@ -204,6 +205,11 @@ class OrderMethods(Bound):
                 f"targets must map assets to fractions: was {type(targets).__name__} in "
                 "order_target_percents()"
             )
+        if all_orderable(state, targets):
+            wanted = list(targets.items())
+            sizes = sizing.shares_to_targets(state, wanted)
+            assets = list(targets)
+            return dict(zip(assets, place_all(state, assets, sizes, tag=tag), strict=True))
         owned = [
             (asset, check_orderable(state, asset, "order_target_percents"), target)
             for asset, target in targets.items()

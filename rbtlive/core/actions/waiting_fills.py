@@ -1,0 +1,132 @@
+"""Fills of the market orders that are no objects: alone, in rows, or in columns.
+
+The rule: what they leave is what booking each as an object would have left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import count
+from typing import TypeAlias
+
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state import whole_fills
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.portfolio import WholeFill
+from rbtlive.core.state.row_log import RowLog
+from rbtlive.core.state.waiting_orders import Asked
+from rbtlive.core.state.whole_fills import WholeFills
+from rbtlive.model.arrays import np
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ZERO
+from rbtlive.model.order_facts import Transaction
+from rbtlive.sim.matching import SimVenue
+
+Match: TypeAlias = Callable[[RunState, dict[Asset, list[Order]]], None]
+
+
+def fill_waiting(state: RunState, match: Match) -> None:
+    """Fill the orders that are no objects, in turn: what a bar has room for is booked
+    together, any other becomes an object and goes the long way.
+
+    Args:
+        state: The run.
+        match: The long way, for the orders of one asset.
+    """
+    orders, venue = state.orders, state.venue
+    assert isinstance(venue, SimVenue)
+    if len(orders.waiting.amounts) == 1 and _fill_only(state, venue):
+        return
+    asked = orders.waiting.take()
+    many = len(asked.amounts) >= whole_fills.COLUMNS_FROM
+    if many and _fill_in_columns(state, venue, asked, match):
+        return
+    whole: list[WholeFill] = []
+    first = asked.first
+    costs = venue.whole_fills(asked.amounts, state.data.floats)
+    for number, (asset, shares), fill in zip(count(first), asked.amounts, costs, strict=False):
+        if fill is not None:
+            whole.append((asset, Decimal(shares), *fill))
+            continue
+        _book_whole(state, whole, asked, first)
+        whole, first = [], number + 1
+        order = orders.waiting.made(asked, number, asset, shares)
+        match(state, {asset: [order]})
+    _book_whole(state, whole, asked, first)
+
+
+# Does the same with prices, costs and books in columns; False if they do not fit there.
+def _fill_in_columns(state: RunState, venue: SimVenue, asked: Asked, match: Match) -> bool:
+    assets, sizes = [list(column) for column in zip(*asked.amounts, strict=True)]
+    traded = state.data.floats.traded_in_row([asset.index for asset in assets])
+    found = None if traded is None else venue.fills_in_columns(sizes, *traded)
+    if found is None:
+        return False
+    prices, costs, fits = found
+    fills, begun = WholeFills(assets, np.array(sizes, dtype=np.int64), prices, costs), 0
+    for place in [*np.flatnonzero(~fits).tolist(), len(sizes)]:
+        if place > begun:
+            _book_columns(state, asked, fills.cut(begun, place), begun)
+        if place < len(sizes):
+            asset = assets[place]
+            order = state.orders.waiting.made(asked, asked.first + place, asset, sizes[place])
+            match(state, {asset: [order]})
+        begun = place + 1
+    return True
+
+
+# Books executions that fill orders of numbers in a row, the first of which is the one
+# at `place`; the same as the long way does.
+def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) -> None:
+    count, first, now = len(fills.assets), asked.first + place, state.now
+    if count < whole_fills.COLUMNS_FROM or not state.portfolio.takes_columns(count):
+        _book_whole(state, list(fills.rows()), asked, first)
+        return
+    orders, log, numbers = state.orders, state.record.transactions, range(first, first + count)
+    assert isinstance(log, RowLog)
+    state.portfolio.book_columns(fills, now)
+    state.unbooked_charges.append(fills)
+    orders.waiting.note_filled(asked, numbers, len(log))
+    log.extend_packed(fills.columns(now, numbers), count)
+    orders.version += count
+
+
+# Fills the only order that waits, if its bar has room for all of it: less is to be done
+# for one than for a list of one.
+def _fill_only(state: RunState, venue: SimVenue) -> bool:
+    orders, now, log = state.orders, state.now, state.record.transactions
+    [(asset, shares)] = orders.waiting.amounts.items()
+    [(close, volume)] = state.data.floats.traded((asset,))
+    fill = venue.whole_fill(shares, close, volume)
+    if fill is None:
+        return False
+    (price, cost), amount = fill, Decimal(shares)
+    state.portfolio.book_whole_fill(asset, amount, price=price, dt=now)
+    if cost > ZERO:
+        state.unbooked_commissions.append((asset, cost))
+    order_id = orders.waiting.note_only(len(log))
+    log.append(_row(Transaction, (now, asset, amount, price, cost, order_id, order_id + "-1")))
+    orders.version += 1
+    return True
+
+
+# Books executions that fill orders of numbers in a row; the same as the long way does.
+def _book_whole(state: RunState, fills: list[WholeFill], asked: Asked, first: int) -> None:
+    if not fills:
+        return
+    now, orders, log = state.now, state.orders, state.record.transactions
+    ids = [str(number) for number in range(first, first + len(fills))]
+    state.portfolio.book_whole_fills(fills, now)
+    state.unbooked_commissions += [(fill[0], fill[3]) for fill in fills if fill[3] > ZERO]
+    orders.waiting.note_filled(asked, range(first, first + len(fills)), len(log))
+    log.extend(
+        [
+            _row(Transaction, (now, *fill, order_id, order_id + "-1"))
+            for fill, order_id in zip(fills, ids, strict=True)
+        ]
+    )
+    orders.version += len(ids)
+
+
+_row = tuple.__new__  # a row of hundreds: the class's own way calls a function of Python

@@ -1,0 +1,173 @@
+"""The ledger of a run in memory: many fills of one bar are booked in columns.
+
+The rule: it leaves what the ledger leaves that books one fill after the other.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.core.state.held import Held
+from rbtlive.core.state.last_sales import LastSales
+from rbtlive.core.state.portfolio import Portfolio, WholeFill
+from rbtlive.core.state.position import Position, PositionColumns
+from rbtlive.core.state.whole_fills import Charges, CostsAfter, WholeFills
+from rbtlive.model.asset import Asset
+from rbtlive.model.money_units import money_of_units, sum_of_units, units_of_money
+
+FEW_HELD = 2
+"""Columns are begun where at most so many positions are held for each of many fills."""
+
+
+class ColumnPortfolio(Portfolio):
+    """Cash and positions of one run, as `Portfolio` has them; from the first bar with
+    many fills on the numbers of positions are kept in columns.
+    """
+
+    def __init__(self, capital_base: Decimal, marks: LastSales | None = None) -> None:
+        super().__init__(capital_base, marks)
+        self._assets: list[Asset] | None = None  # of the positions; None if one came or went
+
+    def whole_shares(self) -> Mapping[int, int] | None:
+        """Return the signed whole shares of each position by index of the asset, where
+        they are kept so; read, do not change.
+        """
+        return None if self._columns is None else self._columns.shares
+
+    def held(self) -> Held:
+        """Return what is held; made anew only when a position has changed."""
+        if self._columns is None:
+            return super().held()
+        if self._held is None:
+            if self._assets is None:
+                self._assets = list(self.positions)
+            costs = CostsAfter(self._columns.log, self._assets)
+            amounts = array("q", self._columns.shares.values())
+            self._held = Held(self._assets, amounts, costs)
+            self._held_before = None
+        return self._held
+
+    def _book(
+        self, asset: Asset, amount: Decimal, *, price: Decimal, cash_flow: Decimal, dt: datetime
+    ) -> None:
+        if self._columns is not None:
+            if self._columns.takes(amount):
+                self._book_in_columns(asset, amount, price=price, cash_flow=cash_flow, dt=dt)
+                return
+            self._end_columns()
+        super()._book(asset, amount, price=price, cash_flow=cash_flow, dt=dt)
+
+    def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
+        """Book executions of whole shares, as `Portfolio` does."""
+        if self._columns is None:
+            super().book_whole_fills(fills, dt)
+            return
+        for asset, amount, price, _ in fills:
+            self.book_whole_fill(asset, amount, price=price, dt=dt)
+
+    def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
+        """Charge several, in turn."""
+        if self._columns is not None:
+            known = [(asset, cost) for asset, cost in costs if cost]
+            self._columns.charge(known)
+            for _, cost in known:
+                self.commissions_paid += cost
+                self._move_cash(-cost)
+        else:
+            super().book_commissions(costs)
+
+    def apply_split(self, asset: Asset, ratio: Decimal) -> None:
+        """Restate a position for a split, as `Portfolio` does."""
+        if asset in self.positions:
+            self._end_columns()
+        super().apply_split(asset, ratio)
+
+    def _book_in_columns(
+        self, asset: Asset, amount: Decimal, *, price: Decimal, cash_flow: Decimal, dt: datetime
+    ) -> None:
+        columns, paid = self._columns, units_of_money(-cash_flow)
+        assert columns is not None
+        assert paid is not None
+        realized = columns.book_one((asset.index, int(amount), price), paid)
+        self.realized += money_of_units(realized)
+        self._note_traded((asset,))
+        self.cash += cash_flow
+        self.cash_flow += cash_flow
+        self._totals = self._held = None
+        self.version += 1
+        if asset in self.positions:
+            self.marks.note_fill(asset, price, dt)
+        else:
+            self.marks.drop(asset)
+
+    # Lets positions come and go as their shares in the columns do; returns the assets
+    # that went.
+    def _note_traded(self, assets: Iterable[Asset]) -> list[Asset]:
+        positions, columns, gone = self.positions, self._columns, []
+        assert columns is not None
+        shares = columns.shares
+        for asset in assets:
+            if not shares[asset.index]:
+                gone.append(asset)
+            elif asset not in positions:
+                positions[asset] = position = Position(asset)
+                position.keep_in(columns)
+                self._assets = None
+        for asset in gone:
+            columns.drop(asset.index)
+            positions.pop(asset, Position(asset)).keep_in(None)
+            self._assets = None
+        return gone
+
+    def takes_columns(self, count: int) -> bool:
+        """Say whether so many fills are to be booked in columns."""
+        if self._columns is None and count * FEW_HELD >= len(self.positions):
+            self._columns, self._assets = PositionColumns.of(self.positions), None
+        return self._columns is not None
+
+    def book_columns(self, fills: WholeFills, dt: datetime) -> None:
+        """Book executions, where they are to be booked in columns. Their commissions
+        are booked apart.
+
+        Args:
+            fills: Of less than 1E9 shares each.
+            dt: When, UTC.
+        """
+        assert self._columns is not None
+        paid, realized = self._columns.book(fills)
+        self.realized += money_of_units(realized)
+        gone = self._note_traded(fills.assets)
+        self.marks.note_columns(fills, gone, dt)
+        total = sum_of_units(paid)
+        self.cash -= total
+        self.cash_flow -= total
+        self._totals = self._held = None
+        self.version += len(paid)
+
+    def _end_columns(self) -> None:
+        columns, self._columns = self._columns, None
+        if columns is not None:
+            columns.give_back(self.positions)
+
+    def release(self) -> None:
+        """Hold nothing in circles: nothing changes from now on."""
+        if self._columns is not None:
+            self._columns.close()
+
+    def book_charges(self, fills: WholeFills) -> None:
+        """Charge what fills cost that were booked in columns."""
+        charged = [cost for cost in fills.costs.tolist() if cost > 0]
+        if not charged:
+            return
+        assert self._columns is not None
+        self._columns.log.note(Charges(fills))
+        self._columns.forget_read()
+        total = sum_of_units(charged)
+        self.commissions_paid += total
+        self.cash -= total
+        self.cash_flow -= total
+        self._totals = self._held = None
+        self.version += len(charged)

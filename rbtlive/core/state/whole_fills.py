@@ -1,0 +1,247 @@
+"""Fills of one bar that filled orders whole, in columns, and the money behind positions
+that follows from them when somebody reads it.
+
+The rule: what is read is what booking each fill at once would have left, in value and
+in how it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.asset import Asset
+from rbtlive.model.money_units import money_of_units
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO
+
+_add, _multiply, _divide = ENGINE_CONTEXT.add, ENGINE_CONTEXT.multiply, ENGINE_CONTEXT.divide
+COLUMNS_FROM = 16
+"""So many orders of one bar are filled in columns."""
+_KEPT_EACH: Final = 64
+"""One in so many moments is kept once it was read: who goes back begins there."""
+
+
+class WholeFills(NamedTuple):
+    """Executions in turn, one an asset.
+
+    Attributes:
+        assets: What was traded.
+        sizes: Signed whole shares.
+        prices: Price a share, in units of money.
+        costs: Commission, in units of money.
+    """
+
+    assets: list[Asset]
+    sizes: NDArray[np.int64]
+    prices: NDArray[np.int64]
+    costs: NDArray[np.int64]
+
+    def cut(self, first: int, past: int) -> WholeFills:
+        """Return some of them."""
+        part = slice(first, past)
+        return WholeFills(self.assets[part], self.sizes[part], self.prices[part], self.costs[part])
+
+    def rows(self) -> Iterator[tuple[Asset, Decimal, Decimal, Decimal]]:
+        """Return asset, signed shares, price a share and commission of each."""
+        prices, costs = Money(self.prices).values(), Money(self.costs).values()
+        return zip(self.assets, Shares(self.sizes).values(), prices, costs, strict=True)
+
+    def columns(self, dt: datetime, numbers: range) -> tuple[Any, ...]:
+        """Return the fields of their transactions.
+
+        Args:
+            dt: When they happened, UTC.
+            numbers: Of their orders.
+        """
+        return (
+            Same(dt, len(numbers)),
+            Listed(self.assets),
+            Shares(self.sizes),
+            Money(self.prices),
+            Money(self.costs),
+            Numbered(numbers),
+            Numbered(numbers, "-1"),
+        )
+
+
+class Charges(NamedTuple):
+    """The commissions of fills, which are booked after all fills of a step."""
+
+    fills: WholeFills
+
+
+OneFill: TypeAlias = tuple[int, int, Decimal]
+"""Index of the asset, signed whole shares, price a share."""
+OneCharge: TypeAlias = tuple[int, Decimal]
+"""Index of the asset, commission."""
+Booked: TypeAlias = WholeFills | Charges | OneFill | OneCharge
+
+
+class CostLog:
+    """The money behind cost bases, by index of the asset, after anything booked.
+
+    Args:
+        shares: Signed whole shares of each position at first.
+        costs: Signed money behind its cost basis at first.
+    """
+
+    __slots__ = ("_booked", "_costs", "_kept", "_place", "_shares")
+
+    def __init__(self, shares: Mapping[int, int], costs: Mapping[int, Decimal]) -> None:
+        self._booked: list[Booked] = []
+        self._place = 0
+        self._shares, self._costs = dict(shares), dict(costs)
+        self._kept = {0: (dict(shares), dict(costs))}
+
+    def __len__(self) -> int:
+        return len(self._booked)
+
+    def note(self, booked: Booked) -> None:
+        """Add what was booked last."""
+        self._booked.append(booked)
+
+    def costs_after(self, count: int) -> Mapping[int, Decimal]:
+        """Return the money behind each position after so much was booked; the next call
+        changes it.
+        """
+        if count < self._place:
+            self._place = max(place for place in self._kept if place <= count)
+            shares, costs = self._kept[self._place]
+            self._shares, self._costs = dict(shares), dict(costs)
+        while self._place < count:
+            self._take(self._booked[self._place])
+            self._place += 1
+            if not self._place % _KEPT_EACH and self._place not in self._kept:
+                self._kept[self._place] = dict(self._shares), dict(self._costs)
+        return self._costs
+
+    def _take(self, booked: Booked) -> None:
+        costs = self._costs
+        if isinstance(booked, WholeFills):
+            prices = map(money_of_units, booked.prices.tolist())
+            for asset, size, price in zip(
+                booked.assets, booked.sizes.tolist(), prices, strict=True
+            ):
+                self._fill(asset.index, size, price)
+        elif isinstance(booked, Charges):
+            fills = booked.fills
+            for asset, cost in zip(fills.assets, fills.costs.tolist(), strict=True):
+                if cost > 0 and asset.index in costs:
+                    costs[asset.index] = _add(costs[asset.index], money_of_units(cost))
+        elif len(booked) == 3:
+            self._fill(*booked)
+        elif booked[0] in costs:
+            costs[booked[0]] = _add(costs[booked[0]], booked[1])
+
+    def _fill(self, place: int, size: int, price: Decimal) -> None:
+        shares, costs = self._shares, self._costs
+        before = shares.get(place, 0)
+        after = before + size
+        if not after:
+            del shares[place], costs[place]
+            return
+        shares[place] = after
+        if not before or (before > 0) is (size > 0):
+            costs[place] = _add(costs.get(place, ZERO), _multiply(Decimal(size), price))
+        elif (before > 0) is (after > 0):
+            grown = _multiply(costs[place], Decimal(after))
+            costs[place] = _divide(grown, Decimal(before))
+        else:
+            costs[place] = _multiply(Decimal(after), price)
+
+
+class CostsAfter:
+    """The money behind positions now.
+
+    Args:
+        log: Knows it, now and later.
+        assets: Of each position.
+    """
+
+    __slots__ = ("_assets", "_count", "_log")
+
+    def __init__(self, log: CostLog, assets: Sequence[Asset]) -> None:
+        self._log, self._count, self._assets = log, len(log), assets
+
+    def values(self) -> list[Decimal]:
+        """Return that of each position."""
+        costs = self._log.costs_after(self._count)
+        return [costs[asset.index] for asset in self._assets]
+
+
+class Same:
+    """A column of one value.
+
+    Args:
+        value: The value.
+        count: How often it stands there.
+    """
+
+    __slots__ = ("_count", "_value")
+
+    def __init__(self, value: Any, count: int) -> None:
+        self._value, self._count = value, count
+
+    def values(self) -> list[Any]:
+        """Return the values."""
+        return [self._value] * self._count
+
+
+class Listed:
+    """A column of objects, as they are."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._values = values
+
+    def values(self) -> Sequence[Any]:
+        """Return the values."""
+        return self._values
+
+
+class Shares:
+    """A column of whole shares."""
+
+    __slots__ = ("_sizes",)
+
+    def __init__(self, sizes: NDArray[np.int64]) -> None:
+        self._sizes = sizes
+
+    def values(self) -> list[Decimal]:
+        """Return them as decimals."""
+        return list(map(Decimal, self._sizes.tolist()))
+
+
+class Money:
+    """A column of money, kept in units."""
+
+    __slots__ = ("_units",)
+
+    def __init__(self, units: NDArray[np.int64]) -> None:
+        self._units = units
+
+    def values(self) -> list[Decimal]:
+        """Return it as decimals."""
+        return list(map(money_of_units, self._units.tolist()))
+
+
+class Numbered:
+    """A column of numbers in a row as texts, with the same text behind each.
+
+    Args:
+        numbers: The numbers.
+        end: What stands behind them.
+    """
+
+    __slots__ = ("_end", "_numbers")
+
+    def __init__(self, numbers: range, end: str = "") -> None:
+        self._numbers, self._end = numbers, end
+
+    def values(self) -> list[str]:
+        """Return the texts."""
+        return [f"{number}{self._end}" for number in self._numbers]
