@@ -11,7 +11,6 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from rbtlive.brokers.alpaca_actions import ask_corporate_actions
-from rbtlive.brokers.alpaca_bars import read_time
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import (
@@ -22,7 +21,7 @@ from rbtlive.brokers.alpaca_messages import (
     read_positions,
 )
 from rbtlive.brokers.alpaca_rules import PairTerms, is_crypto, refuse_unsellable
-from rbtlive.brokers.alpaca_values import Untranslatable, as_object
+from rbtlive.brokers.alpaca_values import Untranslatable, as_object, read_moment
 from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerHolding, CorporateActions
 from rbtlive.errors import BrokerError
 from rbtlive.model.commands import SubmitOrder
@@ -79,7 +78,7 @@ class AlpacaAccount:
         if not names:
             return CorporateActions()
         clock = as_object(await self._http.get("/v2/clock"), "the clock")
-        today = read_time(clock.get("timestamp")).date()
+        today = read_moment(clock, "timestamp").date()
         return await ask_corporate_actions(
             self._feed.ask_data, names, start=today - DAYS_BACK, end=today + DAYS_AHEAD
         )

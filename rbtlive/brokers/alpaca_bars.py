@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, zone_of
-from rbtlive.brokers.alpaca_values import Untranslatable
+from rbtlive.brokers.alpaca_values import Untranslatable, as_moment
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.errors import InvalidSetting
@@ -49,7 +49,7 @@ def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: str) -> BarF
     Raises:
         Untranslatable: it tells no time.
     """
-    began = read_time(body.get("t"))
+    began = as_moment(body.get("t"), "t")
     stamp: datetime | date = (
         began + _MINUTE if frequency == "1m" else _label_of(began, zone_of(symbol))
     )
@@ -86,23 +86,7 @@ def read_trade(body: Mapping[str, Any]) -> Trade:
         or size < 0
     ):
         raise Untranslatable("a trade must have a symbol, a price and a size")
-    return Trade(symbol, price, size, read_time(body.get("t")))
-
-
-def read_time(value: object) -> datetime:
-    """Return a moment of the wire, UTC.
-
-    Raises:
-        Untranslatable: it is none.
-    """
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is not None:
-                return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-    raise Untranslatable("a time must be RFC 3339 text")
+    return Trade(symbol, price, size, as_moment(body.get("t"), "t"))
 
 
 async def archived_bars(

@@ -28,7 +28,6 @@ from rbtlive.brokers.alpaca_bars import (
     latest_slot_us,
     moment_of,
     read_bar,
-    read_time,
     read_trade,
 )
 from rbtlive.brokers.alpaca_http import (
@@ -43,7 +42,7 @@ from rbtlive.brokers.alpaca_http import (
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, place_of
 from rbtlive.brokers.alpaca_splits import LearnedSplits
-from rbtlive.brokers.alpaca_values import Untranslatable
+from rbtlive.brokers.alpaca_values import Untranslatable, as_object, read_moment
 from rbtlive.brokers.alpaca_words import (
     StreamClosed,
     expect,
@@ -246,9 +245,9 @@ class AlpacaFeed(AggregatedFeed):
         # clock decides.
         if self._clock_http is None:
             return
-        with contextlib.suppress(BrokerError, KeyError, TypeError):
-            body = await self._clock_http.get("/v2/clock")
-            reported = read_time(body["timestamp"])
+        with contextlib.suppress(BrokerError):
+            clock = as_object(await self._clock_http.get("/v2/clock"), "the clock")
+            reported = read_moment(clock, "timestamp")
             runs = abs(reported - self._clock_http.now()) <= _OWN_TIME
             self._present = reported, asyncio.get_running_loop().time() if runs else None
 

@@ -147,6 +147,15 @@ def read_moment(body: Mapping[str, Any], *names: str) -> datetime:
         Untranslatable: it is none.
     """
     value = next((body[name] for name in names if body.get(name) is not None), None)
+    return as_moment(value, names[0])
+
+
+def as_moment(value: object, name: str) -> datetime:
+    """Return a time of the wire, UTC.
+
+    Raises:
+        Untranslatable: it is none.
+    """
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -154,7 +163,7 @@ def read_moment(body: Mapping[str, Any], *names: str) -> datetime:
                 return moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise Untranslatable(f"{names[0]} must be an RFC 3339 time: was {shown(value)}")
+    raise Untranslatable(f"{name} must be an RFC 3339 time: was {shown(value)}")
 
 
 def shown(value: object) -> str:

@@ -104,6 +104,16 @@ class Selecting(rbt.TradingAlgorithm):
             self.order(self.symbol(context.tables[0][0]), 1)
 
 
+async def watched(made: Any, feed: Any) -> Any:
+    """Wait until a session has taken its feed, which may go on."""
+    if feed.goes_on:
+        await until(lambda: feed.is_read)
+        await made.stop()
+    else:
+        await made.wait()
+    return made
+
+
 def session(feed: Any, folder: Any, frequency: str = "1h", data: Any = None, **params: Any) -> Any:
     """Run a session over a feed to its end."""
 
@@ -120,12 +130,7 @@ def session(feed: Any, folder: Any, frequency: str = "1h", data: Any = None, **p
             late_orders="send",
         )
         feed.queue = made.engine.queue
-        if feed.goes_on:
-            await until(lambda: feed.is_read)
-            await made.stop()
-        else:
-            await made.wait()
-        return made
+        return await watched(made, feed)
 
     return run(watch())
 
@@ -315,12 +320,7 @@ def averaged(feed: Any, folder: Any, strategy: Any = Averaging) -> Any:
             journal=folder, name="averaging", late_orders="send", on_divergence="positions",
         )  # fmt: skip
         feed.queue, feed.engine = made.engine.queue, made.engine
-        if feed.goes_on:
-            await until(lambda: feed.is_read)
-            await made.stop()
-        else:
-            await made.wait()
-        return made
+        return await watched(made, feed)
 
     return run(watch())
 

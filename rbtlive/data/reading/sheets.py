@@ -38,14 +38,7 @@ def with_index_of_sheet(source: Any) -> Any:
         name, first, rest = first.iloc[0], first.iloc[1:], rest.iloc[1:]
     try:
         moments_of(pandas_column(first.reset_index(drop=True)))
-    except (
-        UnreadableTimes,
-        DayOrMonth,
-        UnclearDays,
-        TypeError,
-        ValueError,
-        pl.exceptions.PolarsError,
-    ):
+    except _UNTIMELY:
         return source
     import pandas as pd
 
