@@ -394,18 +394,6 @@ class BarRevisedEvent(Event):
     bar: Bar
 
 
-class PastDaysEvent(Event):
-    """A source gave daily bars of sessions that were over before an asset joined a run:
-    windows and tables have them from now on, and what was decided stands.
-
-    Attributes:
-        bars: One a session and asset; the timestamp is the session's close.
-    """
-
-    default_priority = Priority.SYSTEM_ERROR
-    bars: tuple[Bar, ...]
-
-
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
@@ -425,7 +413,6 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SymbolChangeEvent,
         OrderReplacedEvent,
         BarRevisedEvent,
-        PastDaysEvent,
     )
 }
 """Every event class by its `event_type`."""

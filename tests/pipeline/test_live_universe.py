@@ -14,11 +14,10 @@ import rbtlive as rbt
 from rbtlive.brokers import AlpacaFeed
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.feeds.as_feed import FeedPlan
-from rbtlive.errors import BrokerError, DataError, FeedDisconnected
+from rbtlive.errors import FeedDisconnected
 from rbtlive.model.events import Event
-from rbtlive.pipeline import CustomFactor, CustomFilter, Pipeline
+from rbtlive.pipeline import CustomFilter, Pipeline
 from rbtlive.pipeline.data import USEquityPricing
-from rbtlive.pipeline.factors import SimpleMovingAverage
 from tests.brokers.alpaca_session import QUICK
 from tests.brokers.conftest import _daily_process, _minute_process, minute_venue, venue
 from tests.builders import run
@@ -31,10 +30,10 @@ CALENDAR = get_calendar("XNYS")
 FIRST = CALENDAR.number(date(2024, 1, 2))
 
 
-def minutes(sessions: int = 5, each: int = 4, before: int = 0) -> rbt.PolarsDataPortal:
+def minutes(sessions: int = 5, each: int = 4) -> rbt.PolarsDataPortal:
     """Return the last minutes of some sessions; prices change places day by day."""
     rows = []
-    for day in range(-before, sessions):
+    for day in range(sessions):
         end = CALENDAR.close(FIRST + day)
         for number, symbol in enumerate(SYMBOLS):
             price = 10.0 + (number + day) % 4
@@ -104,16 +103,6 @@ class Selecting(rbt.TradingAlgorithm):
             self.order(self.symbol(context.tables[0][0]), 1)
 
 
-async def watched(made: Any, feed: Any) -> Any:
-    """Wait until a session has taken its feed, which may go on."""
-    if feed.goes_on:
-        await until(lambda: feed.is_read)
-        await made.stop()
-    else:
-        await made.wait()
-    return made
-
-
 def session(feed: Any, folder: Any, frequency: str = "1h", data: Any = None, **params: Any) -> Any:
     """Run a session over a feed to its end."""
 
@@ -130,7 +119,12 @@ def session(feed: Any, folder: Any, frequency: str = "1h", data: Any = None, **p
             late_orders="send",
         )
         feed.queue = made.engine.queue
-        return await watched(made, feed)
+        if feed.goes_on:
+            await until(lambda: feed.is_read)
+            await made.stop()
+        else:
+            await made.wait()
+        return made
 
     return run(watch())
 
@@ -253,171 +247,6 @@ def test_what_joins_later_is_named_with_the_days_that_it_lacks(tmp_path, known):
         assert "BBB (2024-01-03)" in said[0]
         assert "CCC (2024-01-03 to 2024-01-04)" in said[1]
         assert "AAA (2024-01-04 to 2024-01-05)" in said[2]
-
-
-class Remembering(LiveReplay):
-    """A source with history: days that are over can be asked for."""
-
-    fails: Exception | None = None
-
-    def __init__(self, data: Any, **options: Any) -> None:
-        super().__init__(data, **options)
-        self.asked: list[Any] = []
-        self.engine: Any = None
-
-    async def past_days(self, symbols: Any, first: date, last: date) -> Any:
-        self.asked.append((list(symbols), first, last))
-        await asyncio.sleep(0)
-        if self.fails is not None:
-            raise self.fails
-        return minutes()
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        async for event in super().__aiter__():
-            yield event
-            await until(lambda: self.engine is None or not _fetching(self.engine))
-            await until(lambda: not (self.queue and self.queue.size))
-
-
-def _fetching(engine: Any) -> bool:
-    return any("joining" in task.get_name() for task in engine.tasks.running)
-
-
-class Averaging(rbt.TradingAlgorithm):
-    """Rotates, and keeps what it sees of three days."""
-
-    def initialize(self, context):
-        mean = SimpleMovingAverage(inputs=[USEquityPricing.close], window_length=3)
-        known = CountOfBars()
-        self.attach_pipeline(Pipeline({"mean": mean, "known": known}), "means")
-        self.attach_pipeline(Pipeline(screen=Turn()), "turn", subscribe=True)
-        context.days, context.closes = {}, {}
-
-    def before_trading_start(self, context, data):
-        day = self.get_datetime().date().isoformat()
-        table = self.pipeline_output("means")
-        context.days[day] = {
-            row["symbol"]: (repr(row["mean"]), row["known"]) for row in table.to_dicts()
-        }
-
-    def handle_data(self, context, data):
-        day = self.get_datetime().date().isoformat()
-        context.closes[day] = repr(data.history(self.symbol("BBB"), "close", 3, "1d").to_list())
-
-
-class CountOfBars(CustomFactor):
-    inputs = (USEquityPricing.close,)
-    window_length = 2
-
-    def compute(self, today, assets, out, close):
-        out[:] = (~np.isnan(close)).sum(axis=0)
-
-
-def averaged(feed: Any, folder: Any, strategy: Any = Averaging) -> Any:
-    async def watch() -> Any:
-        made = rbt.attach(
-            strategy, rbt.PaperBroker(), feed=feed, data=minutes(1, before=3), frequency="1h",
-            journal=folder, name="averaging", late_orders="send", on_divergence="positions",
-        )  # fmt: skip
-        feed.queue, feed.engine = made.engine.queue, made.engine
-        return await watched(made, feed)
-
-    return run(watch())
-
-
-def test_what_joins_has_its_days_from_the_feed_from_then_on(tmp_path):
-    """The table of the day on which it joins is as it was; the next one has them all."""
-    feed, without = Remembering(minutes()), LiveReplay(minutes())
-    ended, other = averaged(feed, tmp_path / "a"), averaged(without, tmp_path / "b")
-
-    days, lacking = ended.context.days, other.context.days
-
-    assert feed.asked == [
-        (["BBB"], date(2024, 1, 3), date(2024, 1, 3)),
-        (["CCC"], date(2024, 1, 3), date(2024, 1, 4)),
-        (["AAA"], date(2024, 1, 4), date(2024, 1, 5)),
-    ]
-    assert days["2024-01-05"]["CCC"] == lacking["2024-01-05"]["CCC"]  # it joins on that day
-    assert lacking["2024-01-08"]["CCC"][1] == 1
-    assert days["2024-01-08"]["CCC"][1] == 2
-    closes = minutes().daily.filter(pl.col("asset") == 2)["close"].to_list()
-    assert float(days["2024-01-08"]["CCC"][0]) == pytest.approx(sum(closes[1:4]) / 3)
-    closes = minutes().daily.filter(pl.col("asset") == 1)["close"].to_list()
-    assert ended.context.closes["2024-01-05"].startswith(repr(closes[1:3])[:-1])  # of BBB
-    said = [line for line in map(str, ended.logs) if "join what the feed gives" in line]
-    assert "were fetched: BBB (2024-01-03)" in said[0]
-    assert ended.parity().identical
-    assert ended.parity().tables_compared == 8
-
-
-def test_a_run_that_is_taken_up_again_has_the_days_that_were_fetched(tmp_path):
-    """They are in the journal: nobody asks for them again, and tables stay as shown."""
-    whole = averaged(Remembering(minutes()), tmp_path / "whole")
-    first, second = Remembering(minutes(4), goes_on=True), Remembering(minutes())
-
-    averaged(first, tmp_path / "parts")
-    ended = averaged(second, tmp_path / "parts")
-
-    assert [symbols for symbols, *_ in first.asked] == [["BBB"], ["CCC"]]
-    assert [symbols for symbols, *_ in second.asked] == [["AAA"]]
-    assert ended.context.days == whole.context.days
-    assert ended.context.closes == whole.context.closes
-    assert ended.parity().identical
-
-
-def test_days_that_no_answer_came_for_are_asked_for_after_the_restart(tmp_path):
-    """A run that dies between the question and its answer asks again."""
-    feed = Remembering(minutes(4), goes_on=True)
-    feed.past_days = lambda *_args: asyncio.Event().wait()
-    feed.__class__ = Forgetful
-    averaged(feed, tmp_path)
-    second = Remembering(minutes())
-
-    ended = averaged(second, tmp_path)
-
-    assert [symbols for symbols, *_ in second.asked] == [["BBB", "CCC"], ["AAA"]]
-    assert ended.context.days["2024-01-08"]["CCC"][1] == 2
-    assert ended.parity().identical
-
-
-class Forgetful(Remembering):
-    """Its history never answers, and no slice waits for it."""
-
-    __aiter__ = LiveReplay.__aiter__
-
-
-def edited() -> Any:
-    """Return other code of the same name, so that the run goes on in a new segment."""
-
-    def handle_data(self, context, data):
-        Averaging.handle_data(self, context, data)
-        context.edited = True
-
-    return type("Averaging", (Averaging,), {"handle_data": handle_data})
-
-
-def test_edited_code_goes_on_with_the_days_that_were_fetched(tmp_path):
-    whole = averaged(Remembering(minutes()), tmp_path / "whole")
-    averaged(Remembering(minutes(4), goes_on=True), tmp_path / "parts")
-
-    ended = averaged(Remembering(minutes()), tmp_path / "parts", edited())
-
-    assert ended.context.edited
-    assert ended.context.days["2024-01-08"] == whole.context.days["2024-01-08"]
-    assert ended.parity().identical
-
-
-@pytest.mark.parametrize("error", [BrokerError("no answer"), DataError("there are none")])
-def test_a_history_that_cannot_be_had_is_said_and_the_run_goes_on(tmp_path, error):
-    feed = Remembering(minutes())
-    feed.fails = error
-
-    ended = averaged(feed, tmp_path)
-
-    said = [line for line in map(str, ended.logs) if "join what the feed gives" in line]
-    assert str(error) in said[0]
-    assert "BBB (2024-01-03)" in said[0]
-    assert ended.context.days["2024-01-08"]["CCC"][1] == 1
 
 
 class Dear(rbt.TradingAlgorithm):

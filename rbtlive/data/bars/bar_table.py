@@ -269,31 +269,6 @@ class BarTable(BarReads):
             kept = in_thousandths(column, field) if self.thousandths else column
             self._matrices[field][row, places] = kept
 
-    def fill_gaps(self, row: int, bars: Mapping[int, Sequence[float]]) -> None:
-        """Put bars into a row where an asset has none.
-
-        Args:
-            row: The row.
-            bars: Open, high, low, close and volume by asset index.
-        """
-        gaps = {i: bar for i, bar in bars.items() if np.isnan(self._matrices["close"][row, i])}
-        values = {field: self._matrices[field][row].copy() for field in OHLCV}
-        for index, bar in gaps.items():
-            for field, number in zip(OHLCV, bar, strict=True):
-                one = np.array([number])
-                values[field][index] = (in_thousandths(one, field) if self.thousandths else one)[0]
-        if gaps:
-            self.set_row(row, values)
-
-    def loosen(self) -> None:
-        """Let rows be changed, and keep nothing that was made of them: a copy that
-        nobody else reads.
-        """
-        self.frozen, self.complete, self.computed = False, None, None
-        self.has_close, self._series, self._dates = {}, {}, None
-        self._matrices = {field: matrix.copy() for field, matrix in self._matrices.items()}
-        self._note_cells()
-
     # Everything is checked before anything changes.
     def _grow(self, session: int, us: int) -> int:
         if session != self._ends_of:

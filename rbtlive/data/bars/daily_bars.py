@@ -8,7 +8,6 @@ made of its intraday bars.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
@@ -50,8 +49,6 @@ class DailyBars:
         self._history_of = history_of
         self._history = None if main.table.interval.intraday else main
         self._portal_sessions: set[int] = set()  # those with daily bars, once laid out
-        # Bars that came after their sessions, by session and then by asset.
-        self._late: dict[int, dict[int, Sequence[float]]] = {}
 
     # Few intraday runs ask for days: they are laid out when the first one does.
     @property
@@ -86,31 +83,6 @@ class DailyBars:
                 table.fill(self._maker.listing.keep(bars))
             else:
                 table.set_row(row, session_bar(self._main.table, session))
-            if session in self._late:
-                table.fill_gaps(row, self._late[session])
-
-    def take_late(self, index: int, session: int, bar: Sequence[float]) -> None:
-        """Take the bar of an asset of a session that is over, if there is none; what
-        was made of windows before is made anew.
-
-        Args:
-            index: Index of the asset.
-            session: Number of the session.
-            bar: Open, high, low, close and volume.
-        """
-        table = self.table
-        self._late.setdefault(session, {})[index] = bar
-        if table.first_session <= session <= table.last_session:
-            if table.frozen:  # other runs read it
-                table = copy(table)
-                table.loosen()
-            table.fill_gaps(session - table.first_session, self._late[session])
-        self._history = self._history_of(table)
-        self._history.note(self._main.noted)
-
-    def has_late(self, index: int, first: int, last: int) -> bool:
-        """Say whether a bar of an asset came after one of some sessions was over."""
-        return any(index in self._late.get(one, ()) for one in range(first, last + 1))
 
     def closes_before(self, session: int) -> Sequence[float] | None:
         """Return the unadjusted closes of the session before, by asset; None if there

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.feeds.slot_axis import Labels
@@ -148,25 +148,6 @@ class DataFeed(ABC):
         """Return what was counted: slices, bars, quarantined, reconnects and the
         like.
         """
-
-    async def past_days(
-        self, symbols: Sequence[str], first: date, last: date
-    ) -> PolarsDataPortal | None:
-        """Return daily bars of sessions that are over, for assets that join a run: from
-        `fetch_bars`, if the feed has that; None if it has no history.
-
-        Args:
-            symbols: Whose bars.
-            first: Label of the first session.
-            last: Label of the last one.
-
-        Raises:
-            BrokerError: the source cannot be asked.
-            DataError: it has none of these.
-        """
-        fetch: Callable[..., Awaitable[PolarsDataPortal]] | None
-        fetch = getattr(self, "fetch_bars", None)
-        return None if fetch is None else await fetch(symbols, first, last)
 
     @property
     def reached(self) -> datetime | None:

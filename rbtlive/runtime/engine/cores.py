@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rbtlive.core.state.settings import RunSettings
     from rbtlive.core.trading_core import TradingCore
     from rbtlive.data.portal import PolarsDataPortal
-    from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
 
 
@@ -32,7 +31,6 @@ class CoreMaker:
         strategy: What `backtest` takes.
         portal: The run's.
         settings: The run's, as they were asked for.
-        tasks: What runs beside the run.
 
     Attributes:
         universe: Subscribes the feed to what the run's pipelines select.
@@ -44,10 +42,9 @@ class CoreMaker:
         strategy: Any,
         portal: PolarsDataPortal,
         settings: RunSettings,
-        tasks: BackgroundTasks,
     ) -> None:
         self._thread: int | None = None
-        self.universe = LiveUniverse(run, tasks)
+        self.universe = LiveUniverse(run)
         self._run = run
         self._strategy = strategy
         self._portal = portal

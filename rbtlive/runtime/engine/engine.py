@@ -150,7 +150,7 @@ class TradingEngine:
         self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
         self.feed_side = FeedSide(self.run_state, self.timekeeper, expected)
         self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
-        self._cores = cores = CoreMaker(self.run_state, strategy, portal, settings, self.tasks)
+        self._cores = cores = CoreMaker(self.run_state, strategy, portal, settings)
         self.processor = EventProcessor(
             self.run_state, cores, self.account_side, self.breakers, self.refusals, self.meters
         )

@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rbtlive.core.actions.universe import wanted
-from rbtlive.runtime.engine.joining import Joining
 
 if TYPE_CHECKING:
-    from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
 
 _NAMED: Final = 10  # so many symbols are named in a message
@@ -24,12 +22,10 @@ class LiveUniverse:
 
     Args:
         run: The run.
-        tasks: What runs beside the run.
     """
 
-    def __init__(self, run: LiveRun, tasks: BackgroundTasks) -> None:
+    def __init__(self, run: LiveRun) -> None:
         self._run = run
-        self._joining = Joining(run, tasks)
         self._left_out: frozenset[str] = frozenset()
         self._outside: dict[str, int] = {}  # since which session, by symbol
 
@@ -71,32 +67,45 @@ class LiveUniverse:
         feed = self._run.feed
         asked = list(dict.fromkeys([*sorted(feed.kept), *symbols]))
         taken = asked[: feed.most_symbols]
-        self._joining.want(self._days_outside(taken))
+        lacking = self._days_outside(taken)
         if self._run.recorder.replaying:
             return
         self._say_what_is_left_out(asked, len(taken))
+        self._say_what_is_missing(lacking)
         if taken:
             feed.follow(taken)
-        self._joining.fetch()
 
-    # Of what joins, the run's sessions of which there are no whole bars. What the
-    # portal has is there, subscribed to or not.
-    def _days_outside(self, taken: Sequence[str]) -> dict[str, tuple[int, int]]:
+    # Of what joins, in words: the run's sessions of which there are no whole bars. What
+    # the portal has is there, subscribed to or not.
+    def _days_outside(self, taken: Sequence[str]) -> dict[str, str]:
         state = self._run.core.state
         market, session = state.market, state.market.session
         begin = max(market.first_session, market.portal.last_session + 1)
-        missing: dict[str, tuple[int, int]] = {}
+        missing: dict[str, str] = {}
         inside = set(taken)
         for asset in state.assets:
             since = self._outside.get(asset.symbol)
             if asset.symbol not in inside:
                 self._outside.setdefault(asset.symbol, session)
             elif since is not None and max(since, begin) < session:
-                missing[asset.symbol] = max(since, begin), session - 1
+                first, last = (state.calendar.label(n) for n in (max(since, begin), session - 1))
+                missing[asset.symbol] = f"{first}" if first == last else f"{first} to {last}"
                 del self._outside[asset.symbol]
             else:
                 self._outside.pop(asset.symbol, None)
         return missing
+
+    def _say_what_is_missing(self, days: dict[str, str]) -> None:
+        if not days:
+            return
+        named = ", ".join(f"{symbol} ({span})" for symbol, span in list(days.items())[:_NAMED])
+        self._run.on_message(
+            "warning",
+            "these symbols join what the feed gives, and windows and tables have no whole bars of "
+            f"the days they were outside: {named}"
+            f"{', …' if len(days) > _NAMED else ''}; to let them in, attach again with fresh "
+            "history, data=await feed.fetch_bars(...): the run goes on",
+        )
 
     # Once for the same symbols.
     def _say_what_is_left_out(self, asked: list[str], count: int) -> None:

@@ -21,7 +21,6 @@ from rbtlive.model.events import (
     OrderRejectEvent,
     OrderReplacedEvent,
     OrderUpdateEvent,
-    PastDaysEvent,
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
@@ -40,7 +39,6 @@ CORE_EVENTS = (
     OperatorCallEvent,
     OrderReplacedEvent,
     *OPENING_EVENTS,
-    PastDaysEvent,
     OrderFillEvent,
     OrderUpdateEvent,
     OrderRejectEvent,
