@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
+from rbtlive.brokers.alpaca_bars import SYMBOLS_AT_ONCE
 from rbtlive.brokers.alpaca_values import (
     Untranslatable,
     as_object,
@@ -88,14 +89,24 @@ async def ask_corporate_actions(
     Raises:
         BrokerError: there was no answer, or it is none that can be understood.
     """
-    query = {
-        "symbols": ",".join(sorted(symbols)),
-        "types": ",".join(types),
-        "start": start.isoformat(),
-        "end": end.isoformat(),
-        "limit": str(_MOST_ACTIONS),
-    }
-    found = CorporateActions()
+    found, names = CorporateActions(), sorted(symbols)
+    for first in range(0, len(names), SYMBOLS_AT_ONCE):
+        query = {
+            "symbols": ",".join(names[first : first + SYMBOLS_AT_ONCE]),
+            "types": ",".join(types),
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "limit": str(_MOST_ACTIONS),
+        }
+        await _ask_pages(ask, query, found)
+    return found
+
+
+async def _ask_pages(
+    ask: Callable[[str, dict[str, str]], Awaitable[Any]],
+    query: dict[str, str],
+    found: CorporateActions,
+) -> None:
     for _page in range(_MOST_PAGES):
         body = as_object(await ask(_PATH, query), "corporate actions")
         page = read_corporate_actions(body)
@@ -105,7 +116,6 @@ async def ask_corporate_actions(
         if not body.get("next_page_token"):
             break
         query["page_token"] = str(body["next_page_token"])
-    return found
 
 
 def read_corporate_actions(body: object) -> CorporateActions:

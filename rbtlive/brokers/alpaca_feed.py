@@ -419,7 +419,7 @@ class AlpacaFeed(AggregatedFeed):
             query["feed"] = self._data_feed
         body = await self._http.get(self._place.latest, query=query)
         over_us = latest_slot_us(body, axis=axis, is_settled=self._is_settled)
-        if self._longer is not None:  # a bar is given whole, or not at all
+        if self._longer is not None and over_us:  # a bar is given whole, or not at all
             over_us = self._longer.begin_of(over_us)
         self._start_us = over_us
         return over_us
@@ -429,7 +429,7 @@ class AlpacaFeed(AggregatedFeed):
         # start of a run.
         if self._reach_us is None:
             self._reach_us = await self._begin(names, axis)
-            if self._longer is None:
+            if self._longer is None or not self._reach_us:  # or no bar is over yet
                 return []
         # From a little earlier on, for the last slice may hold only some
         # symbols only.

@@ -26,6 +26,7 @@ class LearnedSplits:
         self._ask = ask
         self._splits: dict[str, list[tuple[int, float]]] = {}
         self._through: date | None = None
+        self._asked: set[str] = set()
 
     async def through(
         self,
@@ -49,11 +50,14 @@ class LearnedSplits:
         """
         stamps = (bar["timestamp"] for bar in bars)
         labels = [stamp for stamp in stamps if not isinstance(stamp, datetime)]
-        if not labels or (self._through is not None and max(labels) <= self._through):
+        names = set(symbols)
+        if not labels or (
+            self._through is not None and max(labels) <= self._through and names <= self._asked
+        ):
             return self._splits
         found = await ask_corporate_actions(
             self._ask,
-            symbols,
+            names,
             start=min(labels) - MONTH.duration,
             end=max(labels),
             types=SPLITS,
@@ -63,5 +67,5 @@ class LearnedSplits:
             symbol = later.get(split.symbol, split.symbol)
             first_us = calendar.closes_us.item(calendar.at_or_after(split.ex_date))
             self._splits.setdefault(symbol, []).append((first_us, float(split.ratio)))
-        self._through = max(labels)
+        self._through, self._asked = max(labels), names
         return self._splits

@@ -391,6 +391,22 @@ def bar(minute, **facts):
     return {"T": "b", "S": "AAA", "t": began, "o": 1, "h": 2, "l": 0.5, "c": 1.5, "v": 10} | facts
 
 
+def test_hours_begin_with_the_stream_where_no_bar_is_over_yet():
+    """Nothing is asked of an archive that has nothing: this one does not answer."""
+
+    async def watch():
+        async with talking(json.dumps([bar(number) for number in range(1, 62)])) as url:
+            feed = AlpacaFeed(key="a", secret="b", url_override=url)
+            async with reading(feed, frequency="1h", symbols=("AAA",)) as (slices, troubles):
+                await until(lambda: slices)
+                return slices, troubles
+
+    slices, troubles = within(watch())
+
+    assert [one.volume for one in slices[0].bars.values()] == [600]
+    assert troubles == []
+
+
 def test_bad_bars_are_named_and_the_rest_goes_on():
     frames = [
         "no json", json.dumps({"T": "b"}), json.dumps([1, None, "x"]), "[" * 5000,
