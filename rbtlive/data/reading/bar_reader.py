@@ -16,6 +16,7 @@ import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.reading.bar_fields import completed, fields_of
 from rbtlive.data.reading.beside import contract_columns, notes_of
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.day_counts import UnclearDays
@@ -30,9 +31,9 @@ from rbtlive.data.reading.guessing import (
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.names import LABELS_OF, STARTING_VENDORS, UTC_NAMES
 from rbtlive.data.reading.needs import Needs
-from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.once import forget, taken
 from rbtlive.data.reading.placing import Asked, Placed, place
+from rbtlive.data.reading.sequences import flat
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
 from rbtlive.data.reading.unpacking import tables_of
@@ -46,10 +47,6 @@ from rbtlive.errors import (
     UnknownSymbol,
     WrongColumnType,
 )
-from rbtlive.model.bar import OHLCV
-
-UNLIMITED_VOLUME: Final = 1e12
-"""What a bar's volume is taken for where the source has none: no order is cut by it."""
 
 _FOREIGN: Final = (
     ArithmeticError,
@@ -64,14 +61,6 @@ _FOREIGN: Final = (
 )
 
 _UNNAMED: Final = "?"
-
-_NO_VOLUME: Final = -1.0
-"""What Interactive Brokers sends for bars that have no volume. Source: its API's
-historical bars of MIDPOINT, BID and ASK.
-"""
-
-_FIXED_POINT: Final = 1e-9
-"""Databento's prices are integers of this. Source: databento.com, "Conventions"."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +109,11 @@ class _Reader:
         moments = self._moments(table, roles, there)
         symbols = self._symbols(table, roles, moments)
         self._ask_of_contracts(table, roles, moments, symbols)
-        fields = self._fields(table, roles)
+        fields = fields_of(table, roles, source=self.source, needs=self.needs, note=self.note)
         if moments is None or symbols is None or fields is None or "close" not in fields:
             self.blocked = True
             return
-        frame = pl.DataFrame([symbols.alias("symbol"), *self._complete(fields)])
+        frame = pl.DataFrame([symbols.alias("symbol"), *completed(fields, self.note)])
         labels = table.labels or self._label_of_vendor(table)
         if len(roles.time) == 1:
             labels = labels or LABELS_OF.get(plain(roles.time[0]))
@@ -133,7 +122,7 @@ class _Reader:
         if roles.adjusted:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
         if self.columns is None:
-            self.needs.minutes = line_of_minutes(self.source, table.frame, roles)
+            self.needs.minutes = line_of_minutes(self.source, table, roles, moments)
             self.needs.floored = self._flooring(roles)
         self.parts.append(_Part(frame, moments, table, labels))
 
@@ -299,58 +288,6 @@ class _Reader:
         self.needs.ask(item, symbol='"AAPL"')
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
 
-    def _fields(self, table: Table, roles: Roles) -> dict[str, pl.Series] | None:
-        raw = {name: table.frame[column] for name, column in roles.fields.items()}
-        try:
-            read = number_series(raw, decimal_comma=table.decimal_comma)
-        except UnclearDecimals:
-            self.needs.ask(
-                'the numbers: in texts such as "1,234" or "1.234" the sign may be decimal or of '
-                "thousands",
-                before=f'source = pd.read_csv({str(self.source)!r}, sep=None, decimal=",")'
-                if isinstance(self.source, (str, Path))
-                else 'source = source.replace({",": ""}, regex=True)',
-            )
-            return None
-        for name, column in read.items():
-            _refuse_what_is_no_number(raw[name], table)
-            _refuse_text(raw[name], column, table)
-        fixed = {"rtype", "publisher_id"} <= set(map(plain, table.frame.columns)) | set(
-            table.frame.columns
-        )
-        if fixed and "open" in read and read["open"].dtype.is_integer():
-            for name in read:
-                if name != "volume":
-                    read[name] = (read[name].cast(pl.Float64) * _FIXED_POINT).round(9)
-            self.note("prices are Databento's fixed-point integers of 1e-9")
-        return {
-            name: column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
-            for name, column in read.items()
-        }
-
-    def _complete(self, fields: dict[str, pl.Series]) -> list[pl.Series]:
-        close = fields["close"]
-        lacking = [name for name in ("open", "high", "low") if name not in fields]
-        if lacking:
-            self.note(f"no {', '.join(lacking)} in the source: taken from the other prices")
-        opens = fields.get("open", close)
-        high = fields.get("high")
-        low = fields.get("low")
-        both = pl.DataFrame({"a": opens, "b": close})
-        if high is None:
-            high = both.select(pl.max_horizontal("a", "b")).to_series()
-        if low is None:
-            low = both.select(pl.min_horizontal("a", "b")).to_series()
-        volume = fields.get("volume")
-        if volume is None or (len(volume) and (volume.is_null() | (volume == _NO_VOLUME)).all()):
-            self.note(
-                f"no volume in the source: taken as {UNLIMITED_VOLUME:.0e} a bar, so that none "
-                "limits an order"
-            )
-            volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
-        done = dict(zip(OHLCV, (opens, high, low, close, volume), strict=True))
-        return [series.alias(name) for name, series in done.items()]
-
 
 # The argument with which pandas reads times whose form this package does not know.
 def _form_for_pandas(column: pl.Series) -> str:
@@ -384,34 +321,6 @@ def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
     if missing := [name for name in chosen if name not in there]:
         raise UnknownSymbol(unknown_symbol_message(missing[0], there, where="the source"))
     return names.set(~names.is_in(chosen), None)
-
-
-def _refuse_what_is_no_number(column: pl.Series, table: Table) -> None:
-    dtype = column.dtype
-    if dtype.is_numeric() or dtype in (pl.String, pl.Null) or column.null_count() == len(column):
-        return
-    if dtype in (pl.Categorical, pl.Enum):
-        return
-    raise WrongColumnType(
-        f"column {column.name!r} of {table.where} must hold numbers: was {dtype}; convert it first"
-    )
-
-
-def _refuse_text(raw: pl.Series, read: pl.Series, table: Table) -> None:
-    if raw.dtype != pl.String or read.null_count() == raw.null_count():
-        return
-    bad = (
-        read.is_null()
-        & raw.is_not_null()
-        & ~raw.str.strip_chars().str.to_lowercase().is_in(NOTHING)
-    )
-    if bad.any():
-        row = int(bad.arg_max() or 0)
-        raise WrongColumnType(
-            f"column {raw.name!r} of {table.where} must hold numbers: was {raw[row]!r} in "
-            f"row {row}; "
-            "write a number, or nothing where the bar is missing"
-        )
 
 
 def read_bars(  # noqa: PLR0913 - the public contract, each by name
@@ -489,7 +398,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
 # Objects of other libraries fail in ways of their own.
 def _unpacked(source: Any) -> list[Table]:
     try:
-        return taken(source, tables_of)
+        return [table.but(frame=flat(table.frame)) for table in taken(source, tables_of)]
     except RbtliveError:
         raise
     except _FOREIGN as error:

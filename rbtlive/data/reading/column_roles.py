@@ -289,4 +289,5 @@ def _kind_of_numbers(column: pl.Series) -> str:
     if value >= 1e8:
         return "moment"
     dated = 19_000_101 <= value <= 21_001_231 or may_be_days(value, named=short)
+    dated = dated or (short != "index" and 1_000_101 <= value <= 1_991_231)  # years of Taiwan
     return "date" if dated else "none"

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.checking.frames import READ_ERRORS, is_pandas
 from rbtlive.data.reading.beside import contract_columns
 from rbtlive.data.reading.column_roles import Roles, plain, role_of
 from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.delimited import price_order
 from rbtlive.data.reading.numbers import UnclearDecimals, looks_numeric, number_series
-from rbtlive.data.reading.tables import SEPARATOR
-from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
+from rbtlive.data.reading.tables import SEPARATOR, Table
+from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes, moments_of
 from rbtlive.model.bar import PRICES
 
 _MOST: Final = 24
@@ -27,6 +28,11 @@ _MOST: Final = 24
 
 _ROWS: Final = 5_000
 """Of so many rows."""
+
+_NAMELESS: Final = re.compile(r"column_\d+")
+"""What polars and this package call columns without a name."""
+
+_TO_US: Final = {"s": "* 1_000_000", "ms": "* 1_000", "µs": "* 1", "ns": "// 1_000"}
 
 _MEANS: Final = re.compile("vwap|wap|average|avg|mean|typical|mid|weighted|sma|ema|fair")
 _VOLUMES: Final = re.compile("volum|объ[её]м|成交|出来高")
@@ -56,7 +62,7 @@ def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
             return {field: column for column, field in named.items() if column not in known}
     unknown = [name for name in names if name not in known]
     sided = [name for name in unknown if plain(name) in ("bid", "ask")]
-    nameless = [name for name in unknown if re.fullmatch(r"column_\d+", name)]
+    nameless = [name for name in unknown if _NAMELESS.fullmatch(name)]
     alone = len(unknown) == 1 or len(nameless) == 2  # a trade's price and size
     only = sided if len(sided) == 2 else unknown if alone else []
     return {"close": only[0]} if "close" in lacking and only else {}
@@ -100,32 +106,73 @@ def unnamed_symbol(frame: pl.DataFrame, roles: Roles, us: pl.Series) -> str | No
     return None
 
 
-def line_of_minutes(source: Any, frame: pl.DataFrame, roles: Roles) -> str | None:
-    """Return the line that makes minute bars of a frame of trades or seconds; None
-    where its times are not typed, or it is no frame.
+def line_of_minutes(source: Any, table: Table, roles: Roles, moments: Moments) -> str | None:
+    """Return the line that makes minute bars of a frame or a text of trades or seconds;
+    None where its times are not typed, or it is something else.
     """
-    if len(roles.time) != 1 or not isinstance(frame.schema[roles.time[0]], pl.Datetime):
+    if len(roles.time) != 1:
         return None
-    time, close = roles.time[0], roles.fields["close"]
-    if is_pandas(source):
-        made = "source" if time in source.columns else "source.reset_index()"
-        if time not in source.columns and source.index.name != time:
-            return None
-    elif isinstance(source, pl.DataFrame):
-        made = "source"
-    else:
+    frame, time, close = table.frame, roles.time[0], roles.fields["close"]
+    typed = _typed(frame, time, moments)
+    made = _frame_of(source, table, time)
+    if typed is None or made is None:
         return None
     by = "" if roles.symbol is None else f", group_by={roles.symbol!r}"
     names = {name: roles.fields.get(name, close) for name in PRICES}
     how = {"open": "first", "high": "max", "low": "min", "close": "last"}
     parts = [f"{name}=pl.col({names[name]!r}).{how[name]}()" for name in PRICES]
     sizes = [name for name in frame.columns if plain(name) in ("size", "quantity")]
+    sizes += [name for name in frame.columns if _NAMELESS.fullmatch(name) and name != close]
     if volume := roles.fields.get("volume", next(iter(sizes), None)):
         parts.append(f"volume=pl.col({volume!r}).sum()")
+    if isinstance(source, (str, Path)) and roles.symbol is None and table.symbol is not None:
+        parts.append(f"symbol=pl.lit({table.symbol!r})")
     return (
-        f"source = pl.DataFrame({made}).sort({time!r}).group_by_dynamic({time!r}, every='1m'{by})"
+        f"source = {made}{typed}.sort({time!r}).group_by_dynamic({time!r}, every='1m'{by})"
         f".agg({', '.join(parts)})"
     )
+
+
+# What makes date-times of a column of times; "" where it holds them, None where that is
+# not known.
+def _typed(frame: pl.DataFrame, time: str, moments: Moments) -> str | None:
+    if isinstance(frame.schema[time], pl.Datetime):
+        return ""
+    unit = moments.origin.removeprefix("epoch in ")
+    if unit not in _TO_US or not frame.schema[time].is_numeric():
+        return None
+    us = f"(pl.col({time!r}) {_TO_US[unit]}).cast(pl.Int64)"
+    return f".with_columns(pl.from_epoch({us}, time_unit='us').dt.replace_time_zone('UTC'))"
+
+
+# The frame that the line begins with.
+def _frame_of(source: Any, table: Table, time: str) -> str | None:
+    if isinstance(source, pl.DataFrame):
+        return "source"
+    if is_pandas(source):
+        if time in source.columns:
+            return "pl.DataFrame(source)"
+        return "pl.DataFrame(source.reset_index())" if source.index.name == time else None
+    if not isinstance(source, (str, Path)):
+        return None
+    names = table.frame.columns
+    there = "try_parse_dates=True"
+    if any(map(_NAMELESS.fullmatch, names)):
+        there = f"has_header=False, new_columns={names!r}"
+    try:  # the line is only written if it reads the same
+        head = _read_head(source, None if "new" not in there else names)
+    except READ_ERRORS:
+        return None
+    same = head.columns == names and head.schema[time] == table.frame.schema[time]
+    return f"pl.read_csv({str(source)!r}, {there})" if same else None
+
+
+def _read_head(path: str | Path, names: list[str] | None) -> pl.DataFrame:
+    if not Path(path).is_file():
+        return pl.DataFrame()
+    if names is None:
+        return pl.read_csv(path, try_parse_dates=True, n_rows=_ROWS)
+    return pl.read_csv(path, has_header=False, new_columns=names, n_rows=_ROWS)
 
 
 def _unknown(frame: pl.DataFrame, roles: Roles) -> Iterable[str]:

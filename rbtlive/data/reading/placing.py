@@ -104,8 +104,9 @@ class _Placing:
                 "minutes; make minute bars of them first",
                 before=self.needs.minutes,
             )
-            if self.needs.minutes is not None:  # its bars are named
+            if self.needs.minutes is not None:  # its bars are named, and stamped at the start
                 self.needs.arguments.pop("columns", None)
+                self.needs.arguments["labels"] = '"start"'
         elif found is None and length is not None:
             found = Interval.parse(length)
         elif found is None and (self.moments.days or _all_midnight(us)):

@@ -18,7 +18,7 @@ from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.errors import NotAFrame, WrongColumnType
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import OHLCV
+from rbtlive.model.bar import OHLCV, PRICES
 
 _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 """Prices that a bar may have several sets of; the first is taken before the others."""
@@ -79,8 +79,10 @@ def of_rows(rows: Sequence[Any], where: str) -> Table:
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame without nested columns: {"mid": {"o": 1.5, ...}} becomes "o"; of
-    several sets of prices the others keep their name in front, as "bid.o".
+    several sets of prices the others keep their name in front, as "bid.o". A price that
+    has a bid and an ask within becomes "bid_open" and "ask_open".
     """
+    frame = _with_sides_within(frame)
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
     frame = _with_times_within(frame, nested)
     priced = [
@@ -100,6 +102,32 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
         bare = one_side and name == first and not {one.name for one in inner} & set(frame.columns)
         columns += [one if bare else one.alias(_sided(name, one.name)) for one in inner]
     return pl.DataFrame(columns)
+
+
+# IG's JSON has the sides within each price: {"openPrice": {"bid": 1.5, "ask": 1.6}}.
+# Source: labs.ig.com, REST "/prices/{epic}".
+def _with_sides_within(frame: pl.DataFrame) -> pl.DataFrame:
+    if not any(isinstance(dtype, pl.Struct) for dtype in frame.dtypes):
+        return frame
+    columns: list[pl.Series] = []
+    for column in frame:
+        field = field_of(column.name)
+        if field not in PRICES or not _is_of_sides(column.dtype):
+            columns.append(column)
+            continue
+        inner = column.struct.unnest()
+        known = [one for one in inner if one.null_count() < len(one)] or list(inner)
+        if len(known) == 1:
+            columns.append(known[0].alias(column.name))
+        else:
+            columns += [one.alias(f"{one.name}_{field}") for one in known]
+    return pl.DataFrame(columns)
+
+
+def _is_of_sides(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Struct) and all(
+        plain(inner.name) in (*_SIDES, "lasttraded") for inner in dtype.fields
+    )
 
 
 # Databento's JSON has the time in a header of each row: {"hd": {"ts_event": ...}, ...}

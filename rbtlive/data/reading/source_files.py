@@ -26,7 +26,7 @@ from rbtlive.data.reading.delimited import read_delimited
 from rbtlive.data.reading.file_names import WORKBOOKS, named
 from rbtlive.data.reading.foreign import rows_of_database
 from rbtlive.data.reading.mappings import of_json
-from rbtlive.data.reading.sequences import flat, of_rows
+from rbtlive.data.reading.sequences import of_rows
 from rbtlive.data.reading.tables import Table
 from rbtlive.data.reading.workbooks import is_workbook, tables_of_workbook
 from rbtlive.errors import DataError, EmptyData, UnreadableFile
@@ -212,7 +212,7 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
         refuse_large_arrow(content, name)
         frames = [Table(_ipc(source), name)]
     elif kind in _LINES:
-        frames = [Table(flat(pl.read_ndjson(source)), name)]
+        frames = [Table(pl.read_ndjson(source), name)]
     elif kind == ".json":
         raw = content if isinstance(content, bytes) else content.read_bytes()
         frames = _of_json_text(raw, name)
@@ -253,7 +253,7 @@ def _of_json_text(raw: bytes, name: str) -> list[Table]:
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-    return [Table(flat(pl.read_ndjson(io.BytesIO(raw))), name)]
+    return [Table(pl.read_ndjson(io.BytesIO(raw)), name)]
 
 
 # Opened read-only: SQLite would make a missing file.

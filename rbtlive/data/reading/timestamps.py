@@ -7,12 +7,18 @@ an exchange that is, `fit` decides.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.data.reading.day_counts import kind_of_days, moments_of_days
+from rbtlive.data.reading.eras import (
+    REPUBLIC,
+    dates_in_common_years,
+    dates_of_numbers,
+    text_in_common_years,
+)
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US
 
@@ -79,7 +85,10 @@ def moments_of(column: pl.Series) -> Moments:
     """
     dtype = column.dtype
     if dtype == pl.Date:
-        return Moments(column.cast(pl.Int64) * DAY_US, None, days=True, origin="dates")
+        common = dates_in_common_years(column)
+        origin = "dates" if common is None else f"dates, {REPUBLIC}"
+        days = (column if common is None else common).cast(pl.Int64)
+        return Moments(days * DAY_US, None, days=True, origin=origin)
     if isinstance(dtype, pl.Datetime):
         wall = column.dt.replace_time_zone(None).dt.epoch("us")
         return Moments(wall, dtype.time_zone, days=False, origin="date-times")
@@ -142,6 +151,8 @@ def _of_numbers(column: pl.Series) -> Moments:
             read = whole.cast(pl.String).str.to_datetime(form, time_unit="us", strict=False)
             if read.null_count() == whole.null_count():
                 return Moments(read.dt.epoch("us"), None, days=digits == 8, origin=form)
+    if (dates := dates_of_numbers(whole)) is not None:
+        return Moments(dates.cast(pl.Int64) * DAY_US, None, days=True, origin=f"dates, {REPUBLIC}")
     if (kind := kind_of_days(exact)) is not None:
         us = moments_of_days(exact, kind)
         days = bool((us % DAY_US == 0).all())
@@ -185,6 +196,9 @@ def _of_text(column: pl.Series) -> Moments:
 
 
 def _of_distinct(text: pl.Series) -> Moments:
+    if (common := text_in_common_years(text)) is not None:
+        read = _of_distinct(common)
+        return replace(read, origin=f"{read.origin}, {REPUBLIC}")
     parts = text.str.extract_groups(_TEXT).struct.unnest()
     bad = parts["date"].is_null()
     if bad.all():

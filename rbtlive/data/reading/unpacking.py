@@ -25,7 +25,7 @@ from rbtlive.data.reading.foreign import (
     symbol_beside,
 )
 from rbtlive.data.reading.mappings import of_mapping
-from rbtlive.data.reading.sequences import flat, of_rows, of_sequences, refuse_mixed
+from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.sheets import text_of_sheet, with_index_of_sheet
 from rbtlive.data.reading.source_files import tables_of_content, tables_of_path
 from rbtlive.data.reading.tables import SEPARATOR, Table
@@ -101,7 +101,7 @@ def _of_frame(source: Any, where: str) -> Table | None:
         return Table(source.collect(), where)
     if isinstance(source, pl.DataFrame):
         return _of_polars(source, where)
-    if is_pandas(source) and type(source.columns).__name__ == "RangeIndex":
+    if is_pandas(source) and _is_nameless(source.columns):
         return _of_nameless(source, where)
     if is_pandas(source) and (text := text_of_sheet(source)) is not None:
         return tables_of_content(text.encode(), "text")[0].but(where=where)
@@ -119,7 +119,14 @@ def _of_polars(frame: pl.DataFrame, where: str) -> Table:
     if unnamed and frame.width >= 5:
         named, vendor, starts = headerless(frame)
         return Table(named, where, vendor=vendor, labels="start" if starts else None)
-    return Table(flat(frame), where)
+    return Table(frame, where)
+
+
+# pandas 3 numbers the columns of a text without a header by an Index of integers.
+def _is_nameless(columns: Any) -> bool:
+    if type(columns).__name__ == "RangeIndex":
+        return True
+    return len(columns) > 1 and list(columns) == list(range(len(columns)))
 
 
 # As read_csv(header=None) leaves it.
@@ -204,7 +211,7 @@ def _column(series: Any) -> pl.Series:
         series = series.dt.to_timestamp()
     elif kind == "object":
         first = next((value for value in series if value is not None), None)
-        if isinstance(first, (dt.date, dt.time)):
+        if isinstance(first, (dt.date, dt.time, Mapping)):
             return pl.Series(list(series), strict=False)
         if field_of(str(series.name)) is not None:
             refuse_mixed(str(series.name), series, "the source")

@@ -1,0 +1,131 @@
+"""The five fields of a table's bars: read as numbers, and completed.
+
+The rule: a cell that is no number is refused, and a field that is not there is taken
+from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.reading.column_roles import Roles, plain
+from rbtlive.data.reading.needs import Needs
+from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
+from rbtlive.data.reading.tables import Table
+from rbtlive.errors import WrongColumnType
+from rbtlive.model.bar import OHLCV
+
+UNLIMITED_VOLUME: Final = 1e12
+"""What a bar's volume is taken for where the source has none: no order is cut by it."""
+
+_NO_VOLUME: Final = -1.0
+"""What Interactive Brokers sends for bars that have no volume. Source: its API's
+historical bars of MIDPOINT, BID and ASK.
+"""
+
+_FIXED_POINT: Final = 1e-9
+"""Databento's prices are integers of this. Source: databento.com, "Conventions"."""
+
+
+def fields_of(
+    table: Table, roles: Roles, *, source: Any, needs: Needs, note: Callable[[str], None]
+) -> dict[str, pl.Series] | None:
+    """Return the fields that a table has, as floats; None where its numbers may be read
+    in two ways, which is then asked for.
+
+    Args:
+        table: One that is long.
+        roles: Which of its columns is which field.
+        source: What the user passed, for the line that an error ends with.
+        needs: Where a question goes.
+        note: Takes what was decided.
+
+    Raises:
+        WrongColumnType: a field holds something else.
+    """
+    raw = {name: table.frame[column] for name, column in roles.fields.items()}
+    try:
+        read = number_series(raw, decimal_comma=table.decimal_comma)
+    except UnclearDecimals:
+        needs.ask(
+            'the numbers: in texts such as "1,234" or "1.234" the sign may be decimal or of '
+            "thousands",
+            before=f'source = pd.read_csv({str(source)!r}, sep=None, decimal=",")'
+            if isinstance(source, (str, Path))
+            else 'source = source.replace({",": ""}, regex=True)',
+        )
+        return None
+    for name, column in read.items():
+        _refuse_what_is_no_number(raw[name], table)
+        _refuse_text(raw[name], column, table)
+    fixed = {"rtype", "publisher_id"} <= set(map(plain, table.frame.columns)) | set(
+        table.frame.columns
+    )
+    if fixed and "open" in read and read["open"].dtype.is_integer():
+        for name in read:
+            if name != "volume":
+                read[name] = (read[name].cast(pl.Float64) * _FIXED_POINT).round(9)
+        note("prices are Databento's fixed-point integers of 1e-9")
+    return {
+        name: column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
+        for name, column in read.items()
+    }
+
+
+def completed(fields: Mapping[str, pl.Series], note: Callable[[str], None]) -> list[pl.Series]:
+    """Return all five fields, named: those that are not there are taken from the
+    others, and noted.
+    """
+    close = fields["close"]
+    lacking = [name for name in ("open", "high", "low") if name not in fields]
+    if lacking:
+        note(f"no {', '.join(lacking)} in the source: taken from the other prices")
+    opens = fields.get("open", close)
+    high = fields.get("high")
+    low = fields.get("low")
+    both = pl.DataFrame({"a": opens, "b": close})
+    if high is None:
+        high = both.select(pl.max_horizontal("a", "b")).to_series()
+    if low is None:
+        low = both.select(pl.min_horizontal("a", "b")).to_series()
+    volume = fields.get("volume")
+    if volume is None or (len(volume) and (volume.is_null() | (volume == _NO_VOLUME)).all()):
+        note(
+            f"no volume in the source: taken as {UNLIMITED_VOLUME:.0e} a bar, so that none "
+            "limits an order"
+        )
+        volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
+    done = dict(zip(OHLCV, (opens, high, low, close, volume), strict=True))
+    return [series.alias(name) for name, series in done.items()]
+
+
+def _refuse_what_is_no_number(column: pl.Series, table: Table) -> None:
+    dtype = column.dtype
+    if dtype.is_numeric() or dtype in (pl.String, pl.Null) or column.null_count() == len(column):
+        return
+    if dtype in (pl.Categorical, pl.Enum):
+        return
+    raise WrongColumnType(
+        f"column {column.name!r} of {table.where} must hold numbers: was {dtype}; convert it first"
+    )
+
+
+def _refuse_text(raw: pl.Series, read: pl.Series, table: Table) -> None:
+    if raw.dtype != pl.String or read.null_count() == raw.null_count():
+        return
+    bad = (
+        read.is_null()
+        & raw.is_not_null()
+        & ~raw.str.strip_chars().str.to_lowercase().is_in(NOTHING)
+    )
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise WrongColumnType(
+            f"column {raw.name!r} of {table.where} must hold numbers: was {raw[row]!r} in "
+            f"row {row}; "
+            "write a number, or nothing where the bar is missing"
+        )
