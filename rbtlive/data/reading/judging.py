@@ -6,6 +6,7 @@ The rule: the long form is taken at its word unless the calendar contradicts it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,9 +26,12 @@ from rbtlive.errors import DataError, NotAFrame
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
 from rbtlive.model.bar import OHLCV
-from rbtlive.model.interval import DAY_US, MINUTE, Interval
+from rbtlive.model.interval import DAY, DAY_US, MINUTE, Interval
 
 _TIMES: Final = ("date", "timestamp")
+
+_MANY: Final = 10
+"""So many bars that are weeks apart are weeks."""
 
 
 def refuse_what_is_no_data(data: Any) -> None:
@@ -57,7 +61,7 @@ def must_be_read(source: Any, interval: Interval, calendar: str | None) -> bool:
     if names is None or not _is_long(names, interval):
         return True
     if isinstance(source, (str, Path, pl.LazyFrame)):
-        return False
+        return interval == DAY and "date" in names and _has_weeks(source)
     time = "timestamp" if interval.intraday or "date" not in names else "date"
     try:
         frame = read_frame(source, what="bars", wanted=(time, "symbol"))
@@ -88,21 +92,42 @@ def _names(source: Any) -> set[str] | None:
 def _names_of_path(source: str | Path) -> set[str] | None:
     files = parquet_files(source)
     try:
-        if files:
-            lazy = scan_files(files, below=Path(source))
-        elif str(source).lower().endswith((".csv", ".csv.gz", ".csv.zst")):
-            lazy = pl.scan_csv(source, infer_schema=False, glob=False)
-        else:
-            return None
-        return set(lazy.collect_schema().names())
+        lazy = _scanned(source, files)
+        return None if lazy is None else set(lazy.collect_schema().names())
     except READ_ERRORS:
         return None if not files else {"symbol", *OHLCV, *_TIMES}
+
+
+def _scanned(source: str | Path, files: Sequence[Path]) -> pl.LazyFrame | None:
+    if files:
+        return scan_files(files, below=Path(source))
+    if str(source).lower().endswith((".csv", ".csv.gz", ".csv.zst")):
+        return pl.scan_csv(source, infer_schema=False, glob=False)
+    return None
+
+
+# One column of a file is read for it.
+def _has_weeks(source: str | Path | pl.LazyFrame) -> bool:
+    try:
+        if not isinstance(source, pl.LazyFrame):
+            scanned = _scanned(source, parquet_files(source))
+            if scanned is None:
+                return False
+            source = scanned
+        dates = source.select(pl.col("date").unique()).collect().to_series()
+    except READ_ERRORS:
+        return False  # the portal says what is wrong
+    if dates.dtype == pl.String:
+        dates = dates.str.to_date("%Y-%m-%d", strict=False)
+    return not dates.null_count() and _are_longer_than_days(dates)
 
 
 def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: str | None) -> bool:
     column = frame[time]
     if frame.is_empty() or column.null_count():
         return False
+    if interval == DAY and _are_longer_than_days(column):
+        return True  # weeks as days would be a run of gaps
     own_class = _class(frame) if calendar is None else None
     name = calendar or {"crypto": "24/7", "fx": "24/5"}.get(str(own_class), "XNYS")
     if name != "XNYS" and calendar is None:
@@ -127,6 +152,17 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
         days = column.dt.weekday().to_numpy()
         return float((days > 5).mean()) > 0.15
     return False
+
+
+# Of all symbols together: days of which some are missing are no weeks.
+def _are_longer_than_days(column: pl.Series) -> bool:
+    if not isinstance(column.dtype, (pl.Date, pl.Datetime)):
+        return False
+    us = column.unique().cast(pl.Datetime("us")).dt.epoch("us").to_numpy()
+    if len(us) < _MANY:
+        return False
+    found = fit.interval_of_step(fit.usual_step(us, np.zeros(len(us), dtype=np.int32)))
+    return found is not None and found.spans_sessions
 
 
 # More bars of a symbol than twice the days there are.
