@@ -40,6 +40,7 @@ _MONEY = (
     "short_value",
 )
 _RATIOS = ("returns", "total_return", "gross_leverage", "net_leverage")
+_OF_AN_ORDER = tuple(field.name for field in fields(Order))
 
 
 # -- small facts ---------------------------------------------------------------------
@@ -63,7 +64,7 @@ def _number(text: str | None) -> Decimal | None:
 
 def order_facts(order: Order) -> dict[str, Any]:
     """Return an order as facts."""
-    facts = {field.name: getattr(order, field.name) for field in fields(Order)}
+    facts = {name: getattr(order, name) for name in _OF_AN_ORDER}
     facts["asset"] = order.asset.symbol
     for name in ("amount", "limit", "stop", "filled", "commission"):
         facts[name] = _text(facts[name])

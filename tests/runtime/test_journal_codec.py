@@ -3,6 +3,7 @@ written.
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -224,6 +225,40 @@ def test_every_kind_of_value_has_its_text():
         '"facts":{"a":2,"b":1},"moment":"2020-01-02T21:00:00.000000Z","numpy":[3,0.5,true],'
         '"z":[true,null,3,0.1,"NaN","-Infinity","\\u00e9\\ud800"]}'
     )
+
+
+texts = st.text(st.characters())
+plain = st.none() | st.booleans() | st.integers() | texts | moments
+plain |= st.decimals(allow_nan=False, allow_infinity=False, places=4) | numbers.map(Number)
+
+
+@given(st.dictionaries(texts, plain) | st.lists(plain))
+def test_plain_facts_have_the_text_that_they_have_among_others(facts):
+    text = canonical_json(facts)
+
+    if isinstance(facts, dict):
+        one_by_one = (
+            f"{canonical_json(key)}:{canonical_json(facts[key])}" for key in sorted(facts)
+        )
+        assert text == "{" + ",".join(one_by_one) + "}"
+    else:
+        assert text == "[" + ",".join(map(canonical_json, facts)) + "]"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [dict.fromkeys(map(str, range(400)), "x"), list(range(400)), tuple(map(str, range(400)))],
+    ids=["mapping", "list", "tuple"],
+)
+def test_plain_facts_are_written_without_a_call_for_each(facts):
+    calls = []
+    sys.setprofile(lambda _frame, event, _what: calls.append(event) if event == "call" else None)
+    try:
+        canonical_json(facts)
+    finally:
+        sys.setprofile(None)
+
+    assert len(calls) < 20
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, {1, 2}, b"bytes", [print], Facts])

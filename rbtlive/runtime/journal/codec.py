@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from json import JSONDecoder
+from json import JSONDecoder, JSONEncoder
 from json.encoder import encode_basestring_ascii as _quoted
 from operator import itemgetter
 from typing import Any
@@ -30,9 +30,12 @@ from rbtlive.model.events import (
     MarketDataEvent,
     trusted_slice,
 )
+from rbtlive.model.number import Number
 from rbtlive.model.slice_columns import SliceColumns
 
 _scan: Any = vars(JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
+_has_text_keys = frozenset({str}).issuperset
+_is_plain = frozenset({str, int, bool, type(None), Decimal, Number, datetime}).issuperset
 _numbers_of = itemgetter(*OHLCV)
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _MOST_KNOWN = 1 << 14
@@ -121,6 +124,8 @@ def canonical_json(value: object) -> str:
     scalar = _scalar_text(value)
     if scalar is not None:
         return scalar
+    if _is_flat(value):
+        return _plain_text(value)
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
@@ -171,6 +176,16 @@ def datetime_text(moment: datetime) -> str:
     clock = f"{date_text}T{two[moment.hour]}:{two[moment.minute]}:{two[moment.second]}"
     us = moment.microsecond
     return f"{clock}.{us:06d}Z" if us else clock + ".000000Z"
+
+
+def _text_of(value: Decimal | datetime) -> str:
+    return datetime_text(value) if isinstance(value, datetime) else decimal_text(value)
+
+
+# What `canonical_json` gives for what `_is_flat`, without a call for each value.
+_plain_text = JSONEncoder(
+    sort_keys=True, separators=(",", ":"), check_circular=False, default=_text_of
+).encode
 
 
 def parse_datetime(text: str) -> datetime:
@@ -289,6 +304,13 @@ def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
             f"{error}; "
             "restore the file from a copy, or attach with fresh=True"
         ) from error
+
+
+def _is_flat(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return _is_plain(map(type, value.values())) and _has_text_keys(map(type, value))
+    return (kind is list or kind is tuple) and _is_plain(map(type, value))
 
 
 def _scalar_text(value: object) -> str | None:
