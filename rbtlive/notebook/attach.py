@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Literal, SupportsFloat
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.core.actions.user_code import cut_to_own_line
+from rbtlive.core.actions.user_code import cut_to_own_line, from_own_line
 from rbtlive.errors import InvalidSetting, NoRunningLoop, RbtliveError
 from rbtlive.finance.protocols import CommissionLike, SlippageLike
 from rbtlive.model.asset import Asset
@@ -44,6 +44,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_RUNNING.clear)  # they run in the parent
 
 
+@from_own_line
 @teaches_names(RUN_ARGUMENTS)
 def attach(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,

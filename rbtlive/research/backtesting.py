@@ -10,6 +10,7 @@ from typing import Any, Literal, SupportsFloat
 import polars as pl
 
 from rbtlive.core.actions.error_notes import noting_step
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.core.strategy.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
@@ -28,6 +29,7 @@ from rbtlive.runtime.garbage_collection import forget_with
 from rbtlive.runtime.recorded.changes import plain_parameters
 
 
+@from_own_line
 @teaches_names(RUN_ARGUMENTS)
 def backtest(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
