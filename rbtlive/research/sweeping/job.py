@@ -43,12 +43,13 @@ def run_one(job: Job, params: Params) -> RunRow:
             run = run_lean(
                 job.strategy, job.portal, job.settings, params, free_start=job.free_start
             )
-            metrics = run.metrics
-            view = RunView(metrics, params, run.result)
+            # Before the objectives: one that fails leaves the run its metrics.
+            row.metrics = run.metrics
+            view = RunView(run.metrics, params, run.result)
             values = tuple(objective.value(view) for objective in job.objectives)
             returns = _aligned(job, run.returns) if job.keep_returns else None
         run.release()
-        row.metrics, row.values, row.returns = metrics, values, returns
+        row.values, row.returns = values, returns
     except KeyboardInterrupt:
         raise
     except RunTimedOut as failure:
