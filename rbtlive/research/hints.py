@@ -138,8 +138,9 @@ def _cash_below_zero(record: RunRecord) -> Iterator[Hint]:
     if cash and min(cash) < 0:
         lowest = min(range(len(cash)), key=cash.__getitem__)
         label = column(record.sessions, "label")[lowest]
+        closes = sum(one < 0 for one in cash)
         yield Hint(
-            f"cash was below zero at {sum(one < 0 for one in cash)} closes, at the lowest "
+            f"cash was below zero at {closes} close{'s' * (closes > 1)}, at the lowest "
             f"{min(cash):,.2f} on {label}: the run borrowed without interest",
             "order fractions that add up to less than 1, or sell before buying",
         )

@@ -16,7 +16,7 @@ from rbtlive.model.arrays import np
 from rbtlive.research import expanding, result_display
 from rbtlive.research.reports.writing import by_unit
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
-from rbtlive.research.statistics.annual import rows_a_year
+from rbtlive.research.statistics.annual import rows_a_year, spans_a_month
 from rbtlive.research.statistics.drawdowns import drawdowns_of
 from rbtlive.research.statistics.returns import Values
 from rbtlive.research.statistics.trading import (
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:flex-start"
 _HINTS = "margin:.2em 0 .4em;padding-left:1.2em;max-width:60em"
 _SHOWN_HINTS = 5
+# Of a run of less than a month a figure a year says nothing.
+_A_YEAR = dict.fromkeys(("annual_return", "calmar", "turnover"))
 
 
 class _Line(NamedTuple):
@@ -115,7 +117,9 @@ def _sections(values: Values) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 def _days(days: float) -> str:
     if 0 < days < 1 / 24:
         return f"{days * 24 * 60:.3g} minutes"
-    return f"{days * 24:.3g} hours" if 0 < days < 1 else f"{by_unit(days, 'days')} days"
+    if 0 < days < 1:
+        return f"{days * 24:.3g} hours"
+    return f"{by_unit(days, 'days')} day{'s' * (days != 1)}"
 
 
 def _values(result: ResultTables) -> Values:
@@ -132,6 +136,8 @@ def _values(result: ResultTables) -> Values:
     values["max_drawdown_days"] = float(max((fall.days for fall in falls), default=0))
     values |= holding_statistics(record, bars)
     values |= cost_statistics(record, bars, returns, a_year)
+    if not spans_a_month(record.settings, len(returns)):
+        values |= _A_YEAR
     if not record.transactions:
         return {name: values.get(name) for name in _ALWAYS}
     return values | trade_statistics(result.trades)

@@ -176,3 +176,18 @@ def test_only_reasons_break_their_lines_in_a_narrow_page():
 
     kept = [style for style in cells if "white-space:nowrap" in style]
     assert len(cells) - len(kept) == len(STATE["orders"])
+
+
+def test_of_a_count_that_grew_the_last_line_is_shown():
+    counts = [
+        f"warning: {count} orders denied so far, drawdown: it fell {count / 10}% (IBM)"
+        for count in (7, 14, 28)
+    ]
+    others = ["warning: trading is halted", "warning: 3 orders canceled so far, late bar (IBM)"]
+
+    _cleaner, lines = cleaned(
+        static_html({**STATE, "logs": [counts[0], others[0], *counts[1:], others[1]]})
+    )
+
+    shown = lines[lines.index("Log") + 1 :]
+    assert " ".join(shown) == " ".join([others[0], counts[-1], others[1]])

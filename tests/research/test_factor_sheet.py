@@ -139,6 +139,7 @@ def test_a_sheet_shows_itself_and_writes_a_page(tmp_path):
     for text in (page, found._repr_html_()):
         assert "<b>momentum" not in text
         assert "&lt;b&gt;momentum" in text
+    assert ">100%</text>" in page
     assert page.count('<svg class="wide"') == page.count('<svg class="narrow"') == 4
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 

@@ -198,7 +198,10 @@ def test_a_run_without_sessions_has_no_report(tmp_path):
 def test_the_shortest_run_has_a_report(tmp_path):
     path = BacktestResult(run_of([10_000])).report(tmp_path / "x.html")
 
-    assert "Statistics" in path.read_text("utf-8")
+    page = path.read_text("utf-8")
+    assert "Statistics" in page
+    assert ", 1 session · " in page
+    assert f"<div><b>{DASH}</b><span>A year</span></div>" in page
 
 
 def test_comparing_shows_what_differs_first(result):

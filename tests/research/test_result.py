@@ -280,6 +280,17 @@ def test_a_notebook_and_a_terminal_show_figures_trades_costs_and_hints():
     assert "profit factor" not in str(result)  # nothing was sold: there is none
 
 
+@pytest.mark.parametrize(("sessions", "is_shown"), [(20, False), (21, True)])
+def test_a_run_of_less_than_a_month_shows_no_rate_a_year(sessions, is_shown):
+    result = rbt.backtest(Hold, daily_frame(sessions), capital_base=1_000_000)
+
+    assert math.isfinite(result.metrics["annual_return"])
+    for text in (str(result), result._repr_html_()):
+        assert text.count("a year") == 2 * is_shown  # the return, and turnover
+        assert ("calmar" in text) is is_shown
+        assert "volatility" in text
+
+
 def test_the_hints_of_a_result_are_shown_with_it():
     idle = {"__name__": "idle", "handle_data": lambda context, data: None}
 

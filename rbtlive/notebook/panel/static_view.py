@@ -9,6 +9,7 @@ still read well.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ from rbtlive.research.static_chart import EquityCurve, equity_curve_html
 ORDERS_SHOWN = 20
 POSITIONS_SHOWN = 20
 LINES_SHOWN = 8
+_COUNTED = " so far, "
+_NUMBERS = re.compile(r"\d[\d.,]*")
 _GOOD, _BAD, _SOFT = "#2f7fc4", "#c8620a", "rgba(128,128,128,.35)"
 _THIN = "\u202f"
 _STAY = "\u00a0"  # between words that stay on one line, also where styles are taken away
@@ -240,8 +243,18 @@ def _pre(text: str) -> str:
 
 
 def _logs(state: State) -> str:
-    lines = "\n".join(state["logs"][-LINES_SHOWN:])
+    lines = "\n".join(_without_old_counts(state["logs"])[-LINES_SHOWN:])
     return f'<div style="margin-top:.6em"><b>Log</b>{_pre(lines)}</div>' if lines else ""
+
+
+# Of the lines that count one thing "so far", a still shows the last.
+def _without_old_counts(lines: Sequence[str]) -> list[str]:
+    kept: dict[object, str] = {}
+    for place, line in enumerate(lines):
+        key = _NUMBERS.sub("#", line.rpartition(" (")[0]) if _COUNTED in line else place
+        kept.pop(key, None)
+        kept[key] = line
+    return list(kept.values())
 
 
 def _table(title: str, columns: Sequence[Column], rows: Sequence[State], *, all_rows: int) -> str:

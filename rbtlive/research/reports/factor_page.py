@@ -73,10 +73,10 @@ def _decay(sheet: Any) -> str:
     return table(head, rows)
 
 
-def _drawn(frame: pl.DataFrame, values: Any, words: str) -> str:
+def _drawn(frame: pl.DataFrame, values: Any, words: str, *, is_share: bool = False) -> str:
     numbers = values.cast(float).fill_null(float("nan")).to_numpy()
     line = Line(np.asarray(numbers, dtype=np.float64), "own")
-    return lines(frame["date"].to_list(), [line], words=words)
+    return lines(frame["date"].to_list(), [line], words=words, percent=is_share)
 
 
 def _information(sheet: Any) -> str:
@@ -86,12 +86,14 @@ def _information(sheet: Any) -> str:
 
 
 def _coverage(sheet: Any) -> str:
-    return _drawn(sheet.coverage, sheet.coverage["share"], "Share of assets with a value")
+    share = sheet.coverage["share"]
+    return _drawn(sheet.coverage, share, "Share of assets with a value", is_share=True)
 
 
 def _turnover(sheet: Any) -> str:
     top = sheet.turnover.filter(sheet.turnover["quantile"] == sheet.turnover["quantile"].max())
-    return _drawn(top, top["share"].rolling_mean(21, min_samples=5), "Turnover of the top quantile")
+    share = top["share"].rolling_mean(21, min_samples=5)
+    return _drawn(top, share, "Turnover of the top quantile", is_share=True)
 
 
 def _kept(sheet: Any) -> str:

@@ -22,7 +22,7 @@ from rbtlive.research.reports.style import STYLE
 from rbtlive.research.reports.writing import DASH, by_unit, cell, money, percent, section, table
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.run_bars import traded_symbols
-from rbtlive.research.statistics.annual import half_a_year, row_word
+from rbtlive.research.statistics.annual import half_a_year, row_word, spans_a_month
 from rbtlive.research.statistics.periods import MONTHS
 from rbtlive.research.statistics.table import FACTS, SECTIONS
 
@@ -74,12 +74,15 @@ def _headline(result: ResultTables) -> Iterator[str]:
     record = result.record
     values = {name: value for name, value, _unit in result.stats.iter_rows()}
     sessions = record.sessions
+    if not spans_a_month(record.settings, len(sessions)):
+        values["annual_return"] = None
     span = "no session finished"
     if sessions:
         days = column(sessions, "label")
         last = column(sessions, "portfolio_value")[-1]
         span = (
-            f"{days[0]} to {days[-1]}, {len(days):,} {row_word(record.settings)}s · from "
+            f"{days[0]} to {days[-1]}, {len(days):,} {row_word(record.settings)}"
+            f"{'s' * (len(days) > 1)} · from "
             f"{money(record.settings.capital_base)} to {money(last)}"
         )
     yield f"<header><h1>{html.escape(result.strategy_name)}</h1><p>{html.escape(span)}</p></header>"

@@ -25,6 +25,13 @@ def row_word(settings: RunSettings) -> str:
     return interval.unit if interval.spans_sessions else "session"
 
 
+def spans_a_month(settings: RunSettings, rows: int) -> bool:
+    """Say whether so many rows are a month or more: below that, a rate that is
+    compounded to a year says nothing.
+    """
+    return rows >= rows_a_year(settings) // 12
+
+
 def half_a_year(settings: RunSettings) -> int:
     """Return how many sessions, weeks or months of a run are half a year."""
     return rows_a_year(settings) // 2

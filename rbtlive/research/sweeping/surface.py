@@ -120,7 +120,7 @@ def sensitivity(
         rows.append(
             {
                 "parameter": name,
-                "share": between / total if total > 0 else 0.0,
+                "share": round(between / total, 12) if total > 0 else 0.0,
                 "lowest": groups["mean"].min(),
                 "highest": groups["mean"].max(),
                 "best_value": str(best["value"][0]) if best.height else None,

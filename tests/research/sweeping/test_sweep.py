@@ -23,6 +23,7 @@ from rbtlive.errors import (
 from rbtlive.research.figures.still import WIDTH, still_picture
 from rbtlive.research.reports.writing import short
 from rbtlive.research.sweeping.objectives import METRICS
+from rbtlive.research.sweeping.surface import sensitivity
 from tests.builders import daily_frame
 from tests.research.sweeping.sweeps import START, Counts, Cross, FailsOnThree, portal, sweep
 
@@ -319,6 +320,17 @@ def test_sensitivity_is_the_share_of_variance_between_a_parameters_values():
     assert table["share"][0] > 0.99
     assert table["share"].sum() == pytest.approx(1.0)
     assert table["best_value"].to_list() == ["5", "6"]
+
+
+def test_a_parameter_without_effect_has_no_share():
+    frame = pl.DataFrame({"fast": [2, 3, 4] * 7, "slow": [n for n in range(7) for _ in range(3)]})
+    frame = frame.with_columns(sharpe=pl.col("fast") / 10)
+
+    share = dict(
+        sensitivity(frame, ["fast", "slow"], "sharpe", 1.0).select("parameter", "share").rows()
+    )
+
+    assert share == {"fast": 1.0, "slow": 0.0}
 
 
 def test_a_spike_is_distinguished_from_a_plateau():
