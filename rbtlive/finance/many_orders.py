@@ -31,10 +31,11 @@ def _worsened(model: Any, shares: Floats, closes: Floats, volumes: Floats) -> Fl
 
 def _impacted(model: Any, shares: Floats, closes: Floats, volumes: Floats) -> Floats:
     limit, sizes = float(model.volume_limit), np.abs(shares)
-    parts = np.minimum(sizes / volumes, limit)
+    fits = sizes <= limit * volumes
+    parts = np.where(fits, np.minimum(sizes / volumes, limit), 0.0)
     squares = np.array([part**2 for part in parts.tolist()])  # NumPy's may be a bit off
     prices = closes + squares * np.copysign(float(model.price_impact), shares) * closes
-    return np.where(sizes <= limit * volumes, prices, np.nan)
+    return np.where(fits, prices, np.nan)
 
 
 def _nothing(_model: Any, shares: Floats, _prices: Floats) -> Floats:

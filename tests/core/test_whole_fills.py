@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal, localcontext
 from random import Random
@@ -17,8 +18,11 @@ from hypothesis import strategies as st
 import rbtlive as rbt
 from rbtlive.core.state.position import Position
 from rbtlive.core.state.touched_orders import TouchedOrders
+from rbtlive.core.state.whole_fills import CostLog
+from rbtlive.errors import BadOrderParameters
 from rbtlive.finance.commission import PerDollar
-from rbtlive.finance.slippage import FixedBasisPointsSlippage
+from rbtlive.finance.many_orders import PRICES as PRICES_OF
+from rbtlive.finance.slippage import FixedBasisPointsSlippage, VolumeShareSlippage
 from rbtlive.model.money_units import (
     DECIMALS,
     floats_of,
@@ -177,3 +181,47 @@ def test_a_position_has_its_numbers_and_no_others() -> None:
     assert (twin.amount, twin.fill_cost, twin.cost_basis) == (3, 30, 11)
     with pytest.raises(AttributeError, match="'Position' object has no attribute 'price'"):
         _ = position.price  # type: ignore[attr-defined]
+
+
+class Catching(Rebalance):
+    """Goes on where a target is refused."""
+
+    def handle_data(self, context: Any, _data: Any) -> None:
+        first, second = context.assets[:2]
+        with suppress(BadOrderParameters):
+            self.order_target_percents({first: 0.5, second: float("nan")})
+
+
+class CatchingAndTold(Catching):
+    """Its orders are placed one by one."""
+
+    def on_order_fill(self, context: Any, order: Any, transaction: Any) -> None:
+        """Be told."""
+
+
+def test_targets_before_one_that_is_refused_stand_in_columns_too() -> None:
+    told, quiet = (rbt.backtest(one, bars()) for one in (CatchingAndTold, Catching))
+
+    assert quiet.transactions.height > 1
+    assert quiet.transactions.equals(told.transactions)
+
+
+def test_a_bar_without_volume_fills_nothing_whatever_the_limit() -> None:
+    model = VolumeShareSlippage(volume_limit=1e200)
+
+    prices = PRICES_OF[VolumeShareSlippage](
+        model, np.array([5.0, 5.0]), np.array([10.0, 10.0]), np.array([1e-300, 100.0])
+    )
+
+    assert np.isnan(prices[0])
+    assert prices[1] == 10 + 0.05**2 * 0.1 * 10
+
+
+def test_old_moments_of_a_log_that_is_read_often_are_dropped() -> None:
+    log = CostLog({0: 1}, {0: Decimal(10)})
+    for number in range(64 * 200):
+        log.note((0, Decimal(number % 7)))
+    after = [log.costs_after(count)[0] for count in range(0, len(log), 999)]
+
+    assert [log.costs_after(count)[0] for count in reversed(range(0, len(log), 999))] == after[::-1]
+    assert len(log._kept) <= 64

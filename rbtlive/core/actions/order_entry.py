@@ -124,6 +124,8 @@ def _whole_sizes(
         if type(amount) is int:
             sizes.append(amount)
             continue
+        if isinstance(amount, Decimal) and not amount.is_finite():
+            return None  # it is refused in its turn, behind those before it
         shares = sizing.whole_lots(amount, asset.lot_size, binary=False)
         if shares != amount:
             shares = _whole_position(state, asset, amount, shares)

@@ -22,6 +22,8 @@ COLUMNS_FROM = 16
 """So many orders of one bar are filled in columns."""
 _KEPT_EACH: Final = 64
 """One in so many moments is kept once it was read: who goes back begins there."""
+_MOST_KEPT: Final = 64
+"""So many are kept; of more, every second is dropped."""
 
 
 class WholeFills(NamedTuple):
@@ -116,6 +118,8 @@ class CostLog:
             self._place += 1
             if not self._place % _KEPT_EACH and self._place not in self._kept:
                 self._kept[self._place] = dict(self._shares), dict(self._costs)
+                if len(self._kept) > _MOST_KEPT:  # the older, the fewer
+                    self._kept = dict(list(self._kept.items())[::2])
         return self._costs
 
     def _take(self, booked: Booked) -> None:
