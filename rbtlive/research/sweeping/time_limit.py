@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 AGAIN_S: Final = 1.0
 """The exception is raised again after so long."""
@@ -50,6 +51,7 @@ class _Guard(threading.Thread):
         self._seconds = seconds
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._raised = False
 
     # Again and again: a bare `except` may have caught it.
     def run(self) -> None:
@@ -57,20 +59,26 @@ class _Guard(threading.Thread):
         while not self._over.wait(wait_s):
             with self._lock:
                 if not self._over.is_set():
-                    self._raise(ctypes.py_object(RunTimedOut))
+                    self._raised = True
+                    self._send()
             wait_s = AGAIN_S
 
-    # What was raised and has not arrived yet is taken back; what arrives here is
-    # dropped.
+    # What was raised and has not arrived yet is replaced by one more, which is awaited
+    # and dropped. Taking it back by NULL would leave Python 3.11's flag of exceptions
+    # under way set for good, and a profiled thread would stand still.
     def disarm(self) -> None:
         while True:
             try:
                 with self._lock:
                     self._over.set()
-                    self._raise(None)
+                if not self._raised:
+                    return
+                self._raised = False
+                self._send()
+                while True:
+                    time.sleep(0)
             except RunTimedOut:
                 continue
-            return
 
-    def _raise(self, exception: Any) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._guarded, exception)
+    def _send(self) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._guarded, ctypes.py_object(RunTimedOut))
