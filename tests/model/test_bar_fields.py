@@ -69,7 +69,7 @@ def test_an_added_field_is_missed_in_the_market_the_journal_feeds_and_readers():
         "rbtlive/data/bars/sequential_append.py",
         "rbtlive/data/feeds/replay_feed.py",
         "rbtlive/data/feeds/tick_bars.py",
-        "rbtlive/data/reading/bar_reader.py",
+        "rbtlive/data/reading/bar_fields.py",
         "rbtlive/data/reading/delimited.py",
         "rbtlive/data/reading/file_names.py",
         "rbtlive/data/reading/names.py",

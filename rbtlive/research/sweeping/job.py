@@ -15,7 +15,7 @@ from rbtlive.research.signals.columnar_gear import batch_size, run_columns
 from rbtlive.research.sweeping.lean import run_lean
 from rbtlive.research.sweeping.objectives import RunView
 from rbtlive.research.sweeping.params import Params
-from rbtlive.research.sweeping.time_limit import RunTimedOut, time_limit
+from rbtlive.research.sweeping.time_limit import RunTimedOut, call_within
 from rbtlive.research.sweeping.travel import Parcel
 from rbtlive.research.sweeping.work import Job, RunRow
 
@@ -32,6 +32,17 @@ def run_all(job: Job, batch: Sequence[Params]) -> list[RunRow]:
     return [run_one(job, params) for params in batch]
 
 
+def _measure(job: Job, params: Params, row: RunRow) -> None:
+    run = run_lean(job.strategy, job.portal, job.settings, params, free_start=job.free_start)
+    # Before the objectives: one that fails leaves the run its metrics.
+    row.metrics = run.metrics
+    view = RunView(run.metrics, params, run.result)
+    values = tuple(objective.value(view) for objective in job.objectives)
+    returns = _aligned(job, run.returns) if job.keep_returns else None
+    run.release()
+    row.values, row.returns = values, returns
+
+
 def run_one(job: Job, params: Params) -> RunRow:
     """Run one set of parameters; an exception becomes the row's error. Whatever a run
     raises, `sys.exit()` included, ends that run only; an interrupt ends the sweep.
@@ -39,17 +50,7 @@ def run_one(job: Job, params: Params) -> RunRow:
     begun = perf_counter()
     row = RunRow(params)
     try:
-        with time_limit(job.timeout):
-            run = run_lean(
-                job.strategy, job.portal, job.settings, params, free_start=job.free_start
-            )
-            # Before the objectives: one that fails leaves the run its metrics.
-            row.metrics = run.metrics
-            view = RunView(run.metrics, params, run.result)
-            values = tuple(objective.value(view) for objective in job.objectives)
-            returns = _aligned(job, run.returns) if job.keep_returns else None
-        run.release()
-        row.values, row.returns = values, returns
+        call_within(job.timeout, lambda: _measure(job, params, row))
     except KeyboardInterrupt:
         raise
     except RunTimedOut as failure:

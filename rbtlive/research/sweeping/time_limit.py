@@ -7,10 +7,11 @@ that comes after; no signal handler is touched.
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import FrameType
 from typing import Final
 
 AGAIN_S: Final = 1.0
@@ -27,41 +28,51 @@ class RunTimedOut(BaseException):
     """
 
 
-@contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise `RunTimedOut` in this thread once the block has run for so long.
+def call_within(seconds: float | None, work: Callable[[], None]) -> None:
+    """Call a function, and raise `RunTimedOut` in this thread once it has run for so
+    long.
 
     Code that is not Python's (a sleep, a wait for a lock) is ended when it returns.
     """
     if seconds is None:
-        yield
+        work()
         return
-    guard = _Guard(threading.get_ident(), seconds)
-    guard.start()
+    guard = _Guard(seconds, sys._getframe())  # noqa: SLF001 - the only way to name a call
     try:
-        yield
+        guard.start()
+        work()
     finally:
         guard.disarm()
 
 
 class _Guard(threading.Thread):
-    def __init__(self, thread: int, seconds: float) -> None:
+    def __init__(self, seconds: float, frame: FrameType) -> None:
         super().__init__(name="rbtlive-time-limit", daemon=True)
-        self._guarded = ctypes.c_ulong(thread)
+        self._guarded = threading.get_ident()
+        self._frame: FrameType | None = frame
         self._seconds = seconds
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._raised = False
+
+    # Whether the call still runs: the exception may come between it and `disarm`.
+    def _is_inside(self) -> bool:
+        frame = sys._current_frames().get(self._guarded)  # noqa: SLF001 - as above
+        while frame is not None and frame is not self._frame:
+            frame = frame.f_back
+        return frame is not None
 
     # Again and again: a bare `except` may have caught it.
     def run(self) -> None:
         wait_s = self._seconds
         while not self._over.wait(wait_s):
             with self._lock:
-                if not self._over.is_set():
-                    self._raised = True
-                    self._send()
+                if self._over.is_set() or not self._is_inside():
+                    break
+                self._raised = True
+                self._send()
             wait_s = AGAIN_S
+        self._frame = None  # with all that it holds
 
     # What was raised and has not arrived yet is replaced by one more, which is awaited
     # and dropped. Taking it back by NULL would leave Python 3.11's flag of exceptions
@@ -81,4 +92,6 @@ class _Guard(threading.Thread):
                 continue
 
     def _send(self) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._guarded, ctypes.py_object(RunTimedOut))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self._guarded), ctypes.py_object(RunTimedOut)
+        )
