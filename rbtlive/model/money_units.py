@@ -1,5 +1,5 @@
 """Money in whole units of its last decimal: many amounts at once, and plain integers to
-reckon with.
+compute with.
 
 The rule: what comes back is the `Decimal` that `to_money` would have made, in value and
 in how it is written.

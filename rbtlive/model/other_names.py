@@ -13,6 +13,9 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_ARGUMENT_LIKENESS = 0.7
+"""An argument may be a strategy's parameter: `fast` is no slip of `start`."""
+
 
 def by_word(words: Mapping[str, str]) -> dict[str, str]:
     """Return what to write, by word.
@@ -23,7 +26,9 @@ def by_word(words: Mapping[str, str]) -> dict[str, str]:
     return {word: written for written, spoken in words.items() for word in spoken.split()}
 
 
-def what_to_write(name: str, elsewhere: Mapping[str, str], names: Iterable[str]) -> str | None:
+def what_to_write(
+    name: str, elsewhere: Mapping[str, str], names: Iterable[str], *, likeness: float = 0.6
+) -> str | None:
     """Return the end of a message about a name that is missing; None where nothing is
     near.
 
@@ -31,6 +36,7 @@ def what_to_write(name: str, elsewhere: Mapping[str, str], names: Iterable[str])
         name: What was asked for.
         elsewhere: What to write, by word.
         names: The names there are.
+        likeness: How near one of them must be, from 0 to 1.
     """
     if name in elsewhere:
         return f"write {elsewhere[name]}"
@@ -38,7 +44,8 @@ def what_to_write(name: str, elsewhere: Mapping[str, str], names: Iterable[str])
         return None
     import difflib  # only an error needs it
 
-    near = difflib.get_close_matches(name, [n for n in names if not n.startswith("_")], n=1)
+    public = [one for one in names if not one.startswith("_")]
+    near = difflib.get_close_matches(name, public, n=1, cutoff=likeness)
     return f"did you mean {near[0]!r}?" if near else None
 
 
@@ -80,7 +87,8 @@ def teaches_names(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Ca
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
             for name in kwargs:
                 if name not in names:
-                    step = what_to_write(name, elsewhere, names) or f"it has {', '.join(names)}"
+                    step = what_to_write(name, elsewhere, names, likeness=_ARGUMENT_LIKENESS)
+                    step = step or f"it has {', '.join(names)}"
                     raise TypeError(f"{function.__name__}() has no argument {name!r}: {step}")
             return function(*args, **kwargs)
 

@@ -18,7 +18,7 @@ SPLIT = {
 
 
 class DataService:
-    """Answers with IBM's split whoever asks for it, and remembers the questions."""
+    """Has a split of IBM, and remembers for which symbols it was asked."""
 
     def __init__(self):
         self.asked = []

@@ -196,7 +196,7 @@ class CatchingAndTold(Catching):
     """Its orders are placed one by one."""
 
     def on_order_fill(self, context: Any, order: Any, transaction: Any) -> None:
-        """Be told."""
+        """Do nothing."""
 
 
 def test_targets_before_one_that_is_refused_stand_in_columns_too() -> None:

@@ -175,6 +175,7 @@ def test_a_strategys_error_names_what_to_write(act, note):
     [
         (lambda: rbt.backtest(Holds, daily_frame(5), leverage=2), "self.set_max_leverage(2)"),
         (lambda: rbt.backtest(Holds, daily_frame(5), capital_bas=2), "did you mean 'capital_base'"),
+        (lambda: rbt.backtest(Holds, daily_frame(5), fast=2), "it has strategy, data, start"),
         (lambda: rbt.read(daily_frame(5), freq="1d"), 'write interval="5m"'),
         (lambda: rbt.read(daily_frame(5), weather=1), "it has source, symbol, interval"),
         (lambda: rbt.fetch("yfinance", tickers=["SPY"]), "write symbols, the second argument"),

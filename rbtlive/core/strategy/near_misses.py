@@ -23,6 +23,7 @@ _CALLED: Final = {
     "on_order_fill": "(context, order, transaction)",
     "analyze": "(context, perf)",
 }
+_HELPER: Final = "Give it another name if it is a helper"
 _SPELT: Final = ("initialize", "before_trading_start", "handle_data")
 _ELSEWHERE: Final = by_word(
     {
@@ -50,10 +51,9 @@ def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]
     """
     missing = [name for name in _CALLED if name not in callbacks]
     functions = _functions(strategy) if missing else []
+    spelt = [name for name in _SPELT if name in missing]
     for name in functions:
-        near = difflib.get_close_matches(
-            name, [one for one in missing if one in _SPELT], n=1, cutoff=_LIKENESS
-        )
+        near = difflib.get_close_matches(name, spelt, n=1, cutoff=_LIKENESS)
         if near and near[0] not in name:
             raise NoCallbacks(
                 f"{name}() of the strategy would never be called: did you mean "
@@ -66,9 +66,6 @@ def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]
             f"{' and '.join(f'{name}()' for name, _ in wrong)} of the strategy would never be "
             f"called: write {' and '.join(here + _CALLED[here] for _, here in wrong)}. {_HELPER}"
         )
-
-
-_HELPER: Final = "Give it another name if it is a helper"
 
 
 def _functions(strategy: Any) -> list[str]:
@@ -84,9 +81,8 @@ def _functions(strategy: Any) -> list[str]:
 def _names_used(strategy: Any) -> set[str]:
     spaces = [_namespace(strategy)]
     if not isinstance(strategy, (Mapping, ModuleType)):
-        kind = strategy if isinstance(strategy, type) else type(strategy)
-        bases = [base for base in kind.__mro__ if not base.__module__.startswith("rbtlive.")]
-        spaces += [vars(base) for base in bases]
+        bases = (strategy if isinstance(strategy, type) else type(strategy)).__mro__[1:]
+        spaces += [vars(one) for one in bases if not one.__module__.startswith("rbtlive.")]
     codes = [v.__code__ for space in spaces for v in space.values() if inspect.isfunction(v)]
     used: set[str] = set()
     while codes:
