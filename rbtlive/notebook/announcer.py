@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rbtlive.model.events import OrderFillEvent, SystemErrorEvent
+from rbtlive.model.wording import counted
 from rbtlive.runtime.log import WHERE, Log, traced
 
 MOST_TRACED = 100
@@ -87,9 +88,10 @@ class Announcer:
             how, level = ("the feed has ended" if engine.ended else "stopped"), "info"
         self.write(
             level,
-            f"{how}; {engine.meters.events} events, {len(state.orders)} orders, {self._fills} "
-            f"fills, {engine.refusals.total} refused, {state.callbacks.failure_count} callbacks "
-            "failed",
+            f"{how}; {counted(engine.meters.events, 'event')}, "
+            f"{counted(len(state.orders), 'order')}, {counted(self._fills, 'fill')}, "
+            f"{engine.refusals.total} refused, "
+            f"{counted(state.callbacks.failure_count, 'callback')} failed",
         )
 
     def _note_failure(self, failure: HandlerFailure) -> None:

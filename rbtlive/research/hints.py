@@ -14,6 +14,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, column
 from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import OrderState
+from rbtlive.model.wording import counted
 
 COSTS_OF_CAPITAL: Final = 0.05
 """Commissions above this part of the capital are worth a word."""
@@ -61,7 +62,7 @@ def _no_fills(record: RunRecord) -> Iterator[Hint]:
     if record.transactions or not waiting:
         return
     symbols = _named(order.asset.symbol for order in waiting)
-    text = f"none of {len(waiting)} orders filled ({symbols})"
+    text = f"none of {counted(len(waiting), 'order')} filled ({symbols})"
     last = record.sessions[-1].close if len(record.sessions) else None
     if last is not None and all(order.created >= last for order in waiting):
         yield Hint(text, "they were placed on the last bar, and fill from the next one on")
@@ -87,7 +88,7 @@ def _cut_by_volume(record: RunRecord) -> Iterator[Hint]:
     if cut:
         filled = [order for order in cut if order.filled]
         yield Hint(
-            f"{len(cut)} of {len(record.orders)} orders were cut by the volume of their bars "
+            f"{len(cut)} of {counted(len(record.orders), 'order')} cut by the volume of the bars "
             f"({_named(order.asset.symbol for order in cut)}; {len(filled)} filled in parts)",
             "order less, trade what is traded more, or allow a larger share with "
             "slippage=FixedBasisPointsSlippage(volume_limit=...)",
@@ -107,7 +108,8 @@ def _rounded_away(record: RunRecord) -> Iterator[Hint]:
     lost = {s: n for s, n in record.notes.rounded_away.items() if s not in traded}
     if lost:
         yield Hint(
-            f"{sum(lost.values())} orders came to less than one lot and were none ({_named(lost)})",
+            f"{counted(sum(lost.values()), 'order')} came to less than one lot, and nothing was "
+            f"placed ({_named(lost)})",
             "raise capital_base, or give the assets a smaller lot_size",
         )
 
@@ -128,7 +130,7 @@ def _costs(record: RunRecord) -> Iterator[Hint]:
     if part > COSTS_OF_CAPITAL:
         yield Hint(
             f"commissions of {paid:,.2f} are {part:.1%} of the capital, in "
-            f"{len(record.transactions)} fills",
+            f"{counted(len(record.transactions), 'fill')}",
             "trade less often, or pass the commission that your broker takes",
         )
 
@@ -159,7 +161,7 @@ def _denied(record: RunRecord) -> Iterator[Hint]:
     if record.denied:
         reasons = _named(order.reason or "no reason" for order in record.denied)
         yield Hint(
-            f"{len(record.denied)} orders were denied ({reasons})",
+            f"{counted(len(record.denied), 'order')} denied ({reasons})",
             "see result.denied, and the controls and breakers of the run",
         )
 

@@ -15,6 +15,7 @@ from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import is_number, is_one_of, whole
+from rbtlive.model.wording import counted
 from rbtlive.research.odds.reality import block_length, stationary_places
 from rbtlive.research.reports.writing import money, percent
 from rbtlive.research.result import BacktestResult
@@ -95,9 +96,9 @@ class MonteCarloResult:
     def __repr__(self) -> str:
         low, middle, high = np.quantile(self.final, (0.05, 0.5, 0.95))
         return (
-            f"MonteCarloResult({self.method}, {len(self)} draws, final value {low:,.0f} to "
-            f"{high:,.0f}, median {middle:,.0f}, ruin {self.ruin:.1%}, drawdown at 5 % "
-            f"{np.quantile(self.drawdowns, 0.05):.1%})"
+            f"MonteCarloResult({self.method}, {counted(len(self), 'draw')}, final value "
+            f"{low:,.0f} to {high:,.0f}, median {middle:,.0f}, ruin {self.ruin:.1%}, "
+            f"drawdown at 5 % {np.quantile(self.drawdowns, 0.05):.1%})"
         )
 
     def _repr_html_(self) -> str:

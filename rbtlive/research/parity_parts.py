@@ -16,6 +16,7 @@ from typing import Any
 from rbtlive.core.state.order import Order
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text, to_money
 from rbtlive.model.order_facts import OrderState
+from rbtlive.model.wording import counted
 from rbtlive.research.explaining.pairs import Executed
 
 _BPS = 10_000
@@ -242,8 +243,3 @@ def shown(value: Any) -> str:
     if isinstance(value, Decimal):
         return plain_text(value)
     return value if isinstance(value, str) else repr(value)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words: "1 order", "2 orders"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

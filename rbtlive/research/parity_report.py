@@ -16,13 +16,13 @@ from typing import Any
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, SessionRow
 from rbtlive.model.order_facts import OrderState, Transaction
+from rbtlive.model.wording import counted
 from rbtlive.research.explaining.pairs import Executed, executed
 from rbtlive.research.parity_parts import (
     Costs,
     Decisions,
     Difference,
     Executions,
-    counted,
     judged_executions,
     shown,
 )

@@ -32,7 +32,7 @@ _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:flex-start"
 _HINTS = "margin:.2em 0 .4em;padding-left:1.2em;max-width:60em"
 _SHOWN_HINTS = 5
 # Of a run of less than a month a figure a year says nothing.
-_A_YEAR = dict.fromkeys(("annual_return", "calmar", "turnover"))
+RATES_A_YEAR = dict.fromkeys(("annual_return", "calmar", "turnover"))
 
 
 class _Line(NamedTuple):
@@ -137,7 +137,7 @@ def _values(result: ResultTables) -> Values:
     values |= holding_statistics(record, bars)
     values |= cost_statistics(record, bars, returns, a_year)
     if not spans_a_month(record.settings, len(returns)):
-        values |= _A_YEAR
+        values |= RATES_A_YEAR
     if not record.transactions:
         return {name: values.get(name) for name in _ALWAYS}
     return values | trade_statistics(result.trades)

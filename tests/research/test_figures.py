@@ -10,7 +10,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import ResultError, SettingsError
-from rbtlive.research.figures.axis_ticks import counted
+from rbtlive.research.figures.axis_ticks import bin_counts
 from rbtlive.research.figures.figure_style import extremes
 from rbtlive.research.figures.kinds import FIGURES
 from rbtlive.research.figures.price import merged
@@ -196,7 +196,7 @@ def test_indicators_belong_to_the_price(recorded):
     [[-0.002], [0.0] * 30, [0.01, 0.01], [-0.031, 0.004, 0.02, 0.0], [1e-15, -1e-15], [0.3, 0.7]],
 )
 def test_bins_count_every_value_and_mix_no_gain_with_a_loss(values):
-    counts, edges = counted(np.array(values), most=80)
+    counts, edges = bin_counts(np.array(values), most=80)
 
     assert counts.sum() == len(values)
     assert np.all(np.diff(edges) > 0)
@@ -211,7 +211,7 @@ def test_bins_count_every_value_and_mix_no_gain_with_a_loss(values):
 
 
 def test_a_single_session_that_lost_is_drawn_as_a_loss_where_it_is():
-    counts, edges = counted(np.array([-0.002]), most=80)
+    counts, edges = bin_counts(np.array([-0.002]), most=80)
 
     place = int(np.argmax(counts))
 

@@ -47,16 +47,16 @@ def test_an_ordinary_run_has_no_hints():
 
 CAUSES = {
     "the strategy placed no order": (lambda _c, _a: None, {}),
-    "none of 1 orders filled (AA)": (lambda c, a: c.order(a, 10), {"frame": bars(volume=5)}),
+    "none of 1 order filled (AA)": (lambda c, a: c.order(a, 10), {"frame": bars(volume=5)}),
     "none of 2 orders filled (AA)": (
         lambda c, a: (c.order(a, 10, limit_price=50), c.order(a, -1, stop_price=40)),
         {},
     ),
-    "1 orders came to less than one lot": (
+    "1 order came to less than one lot, and nothing was placed": (
         lambda c, a: c.order_target_percent(a, 0.5),
         {"capital_base": 100},
     ),
-    "1 of 1 orders were cut by the volume": (
+    "1 of 1 order cut by the volume of the bars": (
         lambda c, a: c.order(a, 30),
         {"frame": bars(volume=100)},
     ),

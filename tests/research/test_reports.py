@@ -228,6 +228,18 @@ def test_equal_runs_differ_in_nothing(result):
     assert compared.stats["same"].all()
 
 
+def test_a_run_below_a_month_shows_no_rate_a_year(result):
+    short = rbt.backtest(Turns, daily_frame(8), benchmark="BBB")
+
+    compared = rbt.compare(result, short, names=("long", "short"))
+
+    (shown,) = [row for row in repr(compared).splitlines() if row.startswith("annual return")]
+    assert shown.split()[-1] == DASH
+    assert shown.split()[2] != DASH
+    stats = compared.stats.filter(statistic="annual_return").row(0, named=True)
+    assert stats["short"] == short.metrics["annual_return"]
+
+
 def test_what_cannot_be_compared_is_said(result):
     with pytest.raises(SettingsError, match="two runs or more"):
         rbt.compare(result)

@@ -11,6 +11,7 @@ import sys
 import polars as pl
 
 from rbtlive.errors import RbtliveError, RunNotFound
+from rbtlive.model.wording import counted
 from rbtlive.notebook.commands import Commands
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.runtime.journal.state_folder import StateFolder
@@ -51,11 +52,11 @@ def _line(name: str, options: argparse.Namespace) -> str:
     result = open_session(name, journal=options.journal).result()
     performance = result.performance
     if performance.is_empty():
-        return f"{name}  no session closed yet, {result.orders.height:,} orders"
+        return f"{name}  no session closed yet, {counted(result.orders.height, 'order')}"
     first, last = performance["date"][0], performance["date"][-1]
     return (
-        f"{name}  {first} to {last}, {performance.height:,} sessions, "
-        f"{result.orders.height:,} orders, value {result.metrics['final_value']}"
+        f"{name}  {first} to {last}, {counted(performance.height, 'session')}, "
+        f"{counted(result.orders.height, 'order')}, value {result.metrics['final_value']}"
     )
 
 

@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import MissingExtra, RbtliveError
+from rbtlive.model.wording import counted
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.failures import traceback_text
@@ -353,8 +354,8 @@ class Panel:
             nothing = "nothing rests" + (", nothing is held" if report.action == "flatten" else "")
             self._answer(f"{report.action}: done, {nothing}")
             return
-        left = [f"{len(report.open_orders)} orders rest"] if report.open_orders else []
-        left += [f"{len(report.positions)} positions are held"] if report.positions else []
+        left = [f"{counted(len(report.open_orders), 'order')} open"] if report.open_orders else []
+        left += [f"{counted(len(report.positions), 'position')} held"] if report.positions else []
         self._answer(
             f"{report.action}: not confirmed, {' and '.join(left) or 'the session ended first'}"
         )

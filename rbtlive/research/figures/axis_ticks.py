@@ -42,7 +42,7 @@ def signed(text: str) -> str:
     return text.replace("-", "−")  # noqa: RUF001 - that is the point
 
 
-def counted(
+def bin_counts(
     values: NDArray[np.float64], *, most: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return how many values each bin has, and the edges of the bins.

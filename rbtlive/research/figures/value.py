@@ -13,7 +13,7 @@ from rbtlive.core.state.record import column, floats
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research import expanding
-from rbtlive.research.figures.axis_ticks import PERCENT, counted, signed
+from rbtlive.research.figures.axis_ticks import PERCENT, bin_counts, signed
 from rbtlive.research.figures.figure_style import (
     GAIN,
     LOSS,
@@ -167,7 +167,7 @@ def distribution_figure(result: ResultTables) -> Any:
     go = plotly()
     returns = daily_returns(result.record.sessions)
     returns = returns[~np.isnan(returns)]
-    counts, edges = counted(returns, most=80)
+    counts, edges = bin_counts(returns, most=80)
     middles = (edges[:-1] + edges[1:]) / 2
     colours = [
         GAIN if begin >= 0 else LOSS if end <= 0 else OTHER for begin, end in pairwise(edges)

@@ -17,7 +17,9 @@ from rbtlive.research.parameters import parameters_of
 from rbtlive.research.reports.drawing import TWO_WIDTHS, Line, lines
 from rbtlive.research.reports.writing import by_unit, cell, table
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.statistics.annual import spans_a_month
 from rbtlive.research.statistics.table import FACTS
+from rbtlive.research.summary import RATES_A_YEAR
 
 _MAIN = (
     "total_return",
@@ -68,6 +70,7 @@ class Comparison:
     stats: pl.DataFrame
     equity: pl.DataFrame
     first_difference: Any
+    _below_a_month: frozenset[str] = frozenset()
 
     def verdict(self) -> str:
         """Return the outcome in one sentence."""
@@ -82,7 +85,7 @@ class Comparison:
         rows = [
             (
                 row["statistic"].replace("_", " "),
-                *(by_unit(row[n], row["unit"]) for n in self.names),
+                *(by_unit(self._shown(row, name), row["unit"]) for name in self.names),
             )
             for row in chosen.iter_rows(named=True)
         ]
@@ -91,6 +94,10 @@ class Comparison:
             for row in self.settings.iter_rows(named=True)
         ]
         return differing + rows
+
+    def _shown(self, row: dict[str, Any], name: str) -> float | None:
+        without = row["statistic"] in RATES_A_YEAR and name in self._below_a_month
+        return None if without else row[name]
 
     def __repr__(self) -> str:
         rows = [("", *self.names), *self._rows()]
@@ -150,8 +157,18 @@ def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
             f"names must be {len(results)} different names: was {list(called)} in compare()"
         )
     equity = _equity(results, called)
+    below_a_month = frozenset(
+        name
+        for name, result in zip(called, results, strict=True)
+        if not spans_a_month(result.record.settings, len(result.record.sessions))
+    )
     return Comparison(
-        called, _settings(results, called), _stats(results, called), equity, _first(equity, called)
+        called,
+        _settings(results, called),
+        _stats(results, called),
+        equity,
+        _first(equity, called),
+        below_a_month,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.figures.axis_ticks import counted, nice_ticks, tick_texts
+from rbtlive.research.figures.axis_ticks import bin_counts, nice_ticks, tick_texts
 from rbtlive.research.figures.figure_style import extremes
 
 LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 24
@@ -185,7 +185,7 @@ def histogram(values: NDArray[np.float64], *, words: str, height: int = 220) -> 
     known = values[np.isfinite(values)]
     if len(known) < 2 or not np.ptp(known):
         return ""
-    counts, edges = counted(known, most=60)
+    counts, edges = bin_counts(known, most=60)
     first, last = float(edges[0]), float(edges[-1])
 
     def drawing(width: int) -> str:

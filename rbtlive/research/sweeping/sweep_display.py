@@ -13,6 +13,7 @@ import polars as pl
 
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.errors import SweepError
+from rbtlive.model.wording import counted
 from rbtlive.research.reports.writing import short
 
 SHOWN = 10
@@ -58,7 +59,7 @@ def sweep_text(sweep: ShownSweep) -> str:
     except SweepError as error:
         best = str(error)
     return (
-        f"SweepResult({strategy_name(sweep.strategy)}, {len(sweep)} runs"
+        f"SweepResult({strategy_name(sweep.strategy)}, {counted(len(sweep), 'run')}"
         f"{f', {failed} failed' if failed else ''}, best: {best})"
     )
 
@@ -81,7 +82,7 @@ def sweep_html(sweep: ShownSweep) -> str:
         f"<tr><td>{number}</td>{''.join(map(_cell, values))}</tr>"
         for number, values in zip(numbers, shown.iter_rows(), strict=True)
     )
-    runs = f"{len(sweep):,} runs in {sweep.elapsed_s:,.1f} s"
+    runs = f"{counted(len(sweep), 'run')} in {sweep.elapsed_s:,.1f} s"
     failed = sweep.errors.height
     return (
         f"<div><b>{html.escape(strategy_name(sweep.strategy))}</b>: {runs}"

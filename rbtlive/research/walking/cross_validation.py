@@ -21,6 +21,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFolds, InvalidSetting, SweepError
 from rbtlive.model.arrays import np
 from rbtlive.model.given import whole
+from rbtlive.model.wording import counted
 from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.reports.writing import short
@@ -118,7 +119,7 @@ class CrossValidation:
     def __repr__(self) -> str:
         median = self.quantiles().get(0.5, math.nan)
         return (
-            f"CrossValidation({len(self)} splits, {self.paths.height} paths, "
+            f"CrossValidation({counted(len(self), 'split')}, {counted(self.paths.height, 'path')}, "
             f"median sharpe {short(median)})"
         )
 

@@ -20,6 +20,7 @@ from rbtlive.core.state.record import RunRecord
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SweepError
 from rbtlive.model.given import as_path, check_flag
+from rbtlive.model.wording import counted
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.reports.writing import short
 from rbtlive.research.result import BacktestResult
@@ -134,8 +135,9 @@ class WalkForwardResult:
     def __repr__(self) -> str:
         sharpe = number(self.result.metrics["sharpe"])
         return (
-            f"WalkForwardResult({len(self)} folds, {self.result.performance.height} sessions out "
-            f"of sample, sharpe {short(sharpe)}, efficiency {short(number(self.efficiency))})"
+            f"WalkForwardResult({counted(len(self), 'fold')}, "
+            f"{counted(self.result.performance.height, 'session')} out of sample, "
+            f"sharpe {short(sharpe)}, efficiency {short(number(self.efficiency))})"
         )
 
     def _repr_html_(self) -> str:
