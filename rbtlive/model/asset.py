@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from rbtlive.model.asset_class import ASSET_CLASSES
 
@@ -67,6 +67,13 @@ class Asset(_HashedBySid):
         for part, value in zip(fields(self), state, strict=True):
             object.__setattr__(self, part.name, value)
         self.__post_init__()
+
+    # An asset is one object: in a copy of a dict, too, it is found by the run's asset.
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any], /) -> Self:
+        return self
 
     @property
     def has_volume(self) -> bool:

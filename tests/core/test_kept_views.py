@@ -1,7 +1,12 @@
 """What a strategy keeps of `context.portfolio` shows what is so when it is read."""
 
+import copy
+import pickle
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 import rbtlive as rbt
 from tests.builders import daily_frame
@@ -89,3 +94,34 @@ def test_a_price_that_nobody_asked_for_at_a_bar_is_that_of_the_bar_asked_at() ->
 
     closes = [Decimal(repr(close)) for close in frame["close"].to_list()]
     assert seen == closes[2:-1]  # those of the closes before: sessions mark at their end
+
+
+@pytest.mark.parametrize("frames", ["polars", "pandas"])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda view: pickle.loads(pickle.dumps(view))])
+def test_a_copy_of_a_view_keeps_the_values_of_its_moment(
+    copied: Callable[[Any], Any], frames: str
+) -> None:
+    frame = daily_frame(8, 1)
+    (name,) = frame["symbol"].unique().to_list()
+    kept: dict[str, Any] = {}
+
+    def handle_data(context: Any, _data: Any) -> None:
+        bars = context.bars = getattr(context, "bars", 0) + 1
+        asset = context.symbol(name)
+        context.order(asset, 10, tag="each")
+        if bars != 3:
+            return
+        portfolio, (order,) = context.portfolio, context.get_open_orders(asset)
+        kept["then"] = (portfolio.cash, portfolio.positions[asset].amount, order.filled)
+        kept["copies"] = copied((portfolio, portfolio.positions, context.account, order))
+
+    rbt.backtest({"__name__": "kept", "handle_data": handle_data}, frame, frames=frames)
+
+    portfolio, positions, account, order = kept["copies"]
+    ((asset, position),) = positions.items()
+    assert (
+        (portfolio.cash, position.amount, order.filled) == kept["then"] == (portfolio.cash, 20, 0)
+    )
+    assert portfolio.positions[asset].last_sale_price == position.last_sale_price
+    assert (asset.symbol, order.tag, order.amount) == (name, "each", 10)
+    assert account.net_liquidation == portfolio.portfolio_value

@@ -49,6 +49,13 @@ def test_a_copy_hashes_as_its_own_sid(again: Any, kind: type[Asset]) -> None:
     assert made == made
 
 
+def test_a_copy_of_a_mapping_is_found_by_the_same_asset() -> None:
+    one = asset()
+
+    assert copy.deepcopy({one: {"parts": [1]}})[one] == {"parts": [1]}
+    assert copy.copy(one) is one
+
+
 def test_a_look_up_by_asset_runs_no_code_of_python() -> None:
     one = asset()
     held = {asset(number): number for number in range(20)} | {one: 1}

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.shown.live_view import LiveView
 from rbtlive.core.state.order import Order
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.financial_model import plain_moment
@@ -41,7 +42,7 @@ ORDER_FACTS = (
 """What zipline reports of an order, in its order."""
 
 
-class OrderView:
+class OrderView(LiveView):
     """An order as strategies and slippage models see it; `raw` is the order itself."""
 
     __slots__ = ("_presenter", "raw")
@@ -187,7 +188,7 @@ class OrderView:
         )
 
 
-class TransactionView:
+class TransactionView(LiveView):
     """An execution as commission models and `on_order_fill` see it."""
 
     __slots__ = ("_dt", "_presenter", "amount", "asset", "commission", "order_id", "price")

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rbtlive.core.shown.held_assets import HeldAssets
+from rbtlive.core.shown.live_view import LiveView
 from rbtlive.core.state.last_sales import LastSale, LastSales
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.position import Position
@@ -27,7 +28,7 @@ T = TypeVar("T")
 INFINITE = float("inf")
 
 
-class PositionView:
+class PositionView(LiveView):
     """A position, as it is now; `raw` is the position itself."""
 
     __slots__ = (
@@ -207,6 +208,9 @@ class PositionsView(Mapping[Asset, PositionView]):
         """Return the positions held now."""
         return list(self.known().values())
 
+    def __reduce_ex__(self, _protocol: Any, /) -> tuple[Any, ...]:
+        return dict, (self.copy(),)
+
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
         return self.known().copy()
@@ -239,7 +243,7 @@ class _Values(ValuesView[PositionView]):
         return iter(self._mapping.known().values())
 
 
-class PortfolioView:
+class PortfolioView(LiveView):
     """The portfolio as `context.portfolio` shows it; read-only."""
 
     __slots__ = ("_portfolio", "_presenter", "_start", "positions")
@@ -349,7 +353,7 @@ _INFINITE = ("buying_power", "regt_margin", "day_trades_remaining")
 _POSITIONS = ("total_positions_value", "total_positions_exposure")
 
 
-class AccountView:
+class AccountView(LiveView):
     """The account as `context.account` shows it: zipline's fields, derived from the
     portfolio; read-only.
     """
