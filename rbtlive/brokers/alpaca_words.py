@@ -40,7 +40,7 @@ async def next_messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
     return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
 
 
-async def expect(socket: Any, word: str, keys: AlpacaKeys) -> None:
+async def expect(socket: object, word: str, keys: AlpacaKeys) -> None:
     """Take the next message, which must report success.
 
     Raises:

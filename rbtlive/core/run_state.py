@@ -229,7 +229,7 @@ class RunState:
             transaction_view=lambda order, **facts: TransactionView(order, presenter, **facts),
         )
 
-    def _is_restricted(self, asset: Asset, now: Any) -> bool:
+    def _is_restricted(self, asset: Asset, now: object) -> bool:
         return bool(self.restrictions.is_restricted(asset, now))
 
     @property

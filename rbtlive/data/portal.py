@@ -151,12 +151,12 @@ class PolarsDataPortal:
 
     def __init__(  # noqa: PLR0913 - what a portal is made of, each by name
         self,
-        bars: Any,
+        bars: object,
         *,
-        minute_bars: Any = None,
-        assets: Any = None,
-        splits: Any = None,
-        dividends: Any = None,
+        minute_bars: object = None,
+        assets: object = None,
+        splits: object = None,
+        dividends: object = None,
         calendar: str = "XNYS",
         interval: str | Interval | None = None,
         asset_class: str | None = None,
@@ -304,7 +304,7 @@ class PolarsDataPortal:
 
     @classmethod
     def coerce(
-        cls, data: Any, *, frequency: str | Interval = "1d", calendar: str | None = None
+        cls, data: object, *, frequency: str | Interval = "1d", calendar: str | None = None
     ) -> PolarsDataPortal:
         """Return `data` as a portal with bars of a frequency: a portal as it is or
         resampled, anything else as the bars of a new one.
@@ -379,7 +379,7 @@ class PolarsDataPortal:
 
     # Bars of a frame have the interval that is wanted, or are shorter and add up to it.
     @classmethod
-    def _of_frame(cls, data: Any, interval: Interval, *, calendar: str) -> PolarsDataPortal:
+    def _of_frame(cls, data: object, interval: Interval, *, calendar: str) -> PolarsDataPortal:
         there = interval
         if not interval.intraday:
             if interval.spans_sessions and has_shorter_rows(data, interval):

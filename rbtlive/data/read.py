@@ -103,5 +103,5 @@ def read(
     )
 
 
-def _all_text(names: Any) -> bool:
+def _all_text(names: object) -> bool:
     return isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.interval import DAY, Interval
 
 
 def resample(
-    data: Any, interval: str | Interval, *, calendar: str | None = None
+    data: object, interval: str | Interval, *, calendar: str | None = None
 ) -> PolarsDataPortal:
     """Return a portal whose bars are longer: each is made of the bars that end in it.
 

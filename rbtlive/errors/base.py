@@ -36,7 +36,7 @@ class ZiplineError(RbtliveError):
 
     msg: ClassVar[str | None] = None
 
-    def __init__(self, message: str | None = None, /, **facts: Any) -> None:
+    def __init__(self, message: str | None = None, /, **facts: object) -> None:
         self.kwargs = facts
         super().__init__(self._sentence(facts) if message is None else message)
 

@@ -79,7 +79,7 @@ class _RestrictionsByAsset(Restrictions):
 class NoRestrictions(_RestrictionsByAsset):
     """Everything may be traded. The default."""
 
-    def _forbids(self, asset: Asset, dt: Any) -> bool:  # noqa: ARG002 -- the base's signature
+    def _forbids(self, asset: Asset, dt: object) -> bool:  # noqa: ARG002 -- the base's signature
         return False
 
     def __repr__(self) -> str:
@@ -101,7 +101,7 @@ class StaticRestrictions(_RestrictionsByAsset):
             _sid(asset, "restricted_list of StaticRestrictions") for asset in restricted_list
         )
 
-    def _forbids(self, asset: Asset, dt: Any) -> bool:  # noqa: ARG002 -- the base's signature
+    def _forbids(self, asset: Asset, dt: object) -> bool:  # noqa: ARG002 -- the base's signature
         return int(asset) in self._sids
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ class HistoricalRestrictions(_RestrictionsByAsset):
         for changes in self._changes.values():
             changes.sort(key=lambda change: change[0])
 
-    def _forbids(self, asset: Asset, dt: Any) -> bool:
+    def _forbids(self, asset: Asset, dt: object) -> bool:
         now = _moment(dt)
         state = RESTRICTION_STATES.ALLOWED
         for effective, new_state in self._changes.get(int(asset), ()):
@@ -155,7 +155,7 @@ class SecurityListRestrictions(_RestrictionsByAsset):
     def __init__(self, security_list_by_dt: Any) -> None:
         self.current_securities = security_list_by_dt.current_securities
 
-    def _forbids(self, asset: Asset, dt: Any) -> bool:
+    def _forbids(self, asset: Asset, dt: object) -> bool:
         return int(asset) in {int(named) for named in self.current_securities(dt)}
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ class _UnionRestrictions(_RestrictionsByAsset):
     def __init__(self, parts: list[Restrictions]) -> None:
         self.sub_restrictions = parts
 
-    def _forbids(self, asset: Asset, dt: Any) -> bool:
+    def _forbids(self, asset: Asset, dt: object) -> bool:
         return any(part.is_restricted(asset, dt) for part in self.sub_restrictions)
 
     def __repr__(self) -> str:
@@ -180,7 +180,7 @@ def _parts(restrictions: Restrictions) -> list[Restrictions]:
     return [restrictions]
 
 
-def _sid(asset: Any, where: str) -> int:
+def _sid(asset: object, where: str) -> int:
     if isinstance(asset, Asset) or (hasattr(asset, "__index__") and not isinstance(asset, bool)):
         return int(asset)
     kind = type(asset).__name__
@@ -198,7 +198,7 @@ def _state(state: Any) -> RESTRICTION_STATES:
         ) from None
 
 
-def _moment(when: Any) -> datetime:
+def _moment(when: object) -> datetime:
     # A date stands for its first moment; what has no time zone is UTC, the time
     # everything here is kept in.
     if isinstance(when, datetime):

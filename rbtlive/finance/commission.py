@@ -77,7 +77,7 @@ class FutureCommissionModel(CommissionModel):
 
 
 # As zipline takes it: a rebate is not booked.
-def _cost(value: Any, name: str, owner: str, *, does: str = "nothing is charged") -> float:
+def _cost(value: object, name: str, owner: str, *, does: str = "nothing is charged") -> float:
     number = checked_number(value, name, owner)
     if number < 0:
         warnings.warn(
@@ -219,8 +219,8 @@ class PerContract(FutureCommissionModel):
 
     def __init__(
         self,
-        cost: Any,  # noqa: ARG002 -- zipline's signature
-        exchange_fee: Any,  # noqa: ARG002 -- zipline's signature
+        cost: object,  # noqa: ARG002 -- zipline's signature
+        exchange_fee: object,  # noqa: ARG002 -- zipline's signature
         min_trade_cost: float = DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE,  # noqa: ARG002 -- zipline's signature
     ) -> None:
         _refuse_futures(type(self).__name__)
@@ -237,7 +237,7 @@ class PerFutureTrade(PerContract):
         NotBuilt: always, at construction.
     """
 
-    def __init__(self, cost: Any = DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE) -> None:  # noqa: ARG002 -- zipline's signature
+    def __init__(self, cost: object = DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE) -> None:  # noqa: ARG002 -- zipline's signature
         _refuse_futures(type(self).__name__)
 
 

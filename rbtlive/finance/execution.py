@@ -67,7 +67,7 @@ class ExecutionStyle(abc.ABC):
         prices = ", ".join(f"{name}={getattr(self, name)}" for name in self._price_names)
         return f"{type(self).__name__}({prices})"
 
-    def _on_tick(self, price: Any, *, round_down: bool) -> float:
+    def _on_tick(self, price: object, *, round_down: bool) -> float:
         asset = self.asset
         tick_size = DEFAULT_TICK_SIZE if asset is None else asset.tick_at(to_decimal(price))
         return asymmetric_round_price(price, round_down, tick_size, binary_ticks=self.binary_ticks)
@@ -76,7 +76,7 @@ class ExecutionStyle(abc.ABC):
 class MarketOrder(ExecutionStyle):
     """Fill at whatever price comes next. The default."""
 
-    def __init__(self, exchange: Any = None) -> None:
+    def __init__(self, exchange: object = None) -> None:
         self._exchange = exchange
 
     def get_limit_price(self, is_buy: bool) -> None:  # noqa: ARG002 -- the base's signature
@@ -102,7 +102,9 @@ class LimitOrder(ExecutionStyle):
 
     _price_names = ("limit_price",)
 
-    def __init__(self, limit_price: Any, asset: Asset | None = None, exchange: Any = None) -> None:
+    def __init__(
+        self, limit_price: object, asset: Asset | None = None, exchange: object = None
+    ) -> None:
         check_stoplimit_prices(limit_price, "limit", asset)
         self.limit_price = limit_price
         self.asset = asset
@@ -132,7 +134,9 @@ class StopOrder(ExecutionStyle):
 
     _price_names = ("stop_price",)
 
-    def __init__(self, stop_price: Any, asset: Asset | None = None, exchange: Any = None) -> None:
+    def __init__(
+        self, stop_price: object, asset: Asset | None = None, exchange: object = None
+    ) -> None:
         check_stoplimit_prices(stop_price, "stop", asset)
         self.stop_price = stop_price
         self.asset = asset
@@ -164,7 +168,11 @@ class StopLimitOrder(ExecutionStyle):
     _price_names = ("limit_price", "stop_price")
 
     def __init__(
-        self, limit_price: Any, stop_price: Any, asset: Asset | None = None, exchange: Any = None
+        self,
+        limit_price: object,
+        stop_price: object,
+        asset: Asset | None = None,
+        exchange: object = None,
     ) -> None:
         check_stoplimit_prices(limit_price, "limit", asset)
         check_stoplimit_prices(stop_price, "stop", asset)
@@ -185,7 +193,7 @@ class StopLimitOrder(ExecutionStyle):
 def asymmetric_round_price(
     price: Any,
     prefer_round_down: bool,
-    tick_size: Any,
+    tick_size: object,
     diff: float = 0.95,
     *,
     binary_ticks: bool = False,
@@ -221,7 +229,7 @@ def asymmetric_round_price(
     return (step * nearest if binary_ticks else float(exact_tick * nearest)) + 0.0
 
 
-def check_stoplimit_prices(price: Any, label: str, asset: Asset | None = None) -> None:
+def check_stoplimit_prices(price: object, label: str, asset: Asset | None = None) -> None:
     """Refuse a limit or stop price that no order can have.
 
     Args:

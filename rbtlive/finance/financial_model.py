@@ -23,7 +23,7 @@ class Future(Asset):
 
     __slots__ = ()
 
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
         raise NotBuilt(
             "futures are not built: Future(...) was called; trade equities, or anything else as an "
             "Equity"
@@ -44,7 +44,7 @@ class FinancialModel:
     allowed_asset_types: ClassVar[tuple[type[Asset], ...]] = (Equity, Future)
     _marks_asset_types: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "allowed_asset_types" in cls.__dict__:
             return
@@ -55,7 +55,7 @@ class FinancialModel:
 
 
 def checked_number(
-    value: Any,
+    value: object,
     name: str,
     owner: str,
     *,

@@ -114,7 +114,7 @@ def _volume_and_volatility(data: BarLike, asset: Asset, sessions: int) -> tuple[
     return float(np.mean(np.nan_to_num(volumes))), volatility
 
 
-def _floats(values: Any) -> NDArray[np.float64]:
+def _floats(values: object) -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)
 
 

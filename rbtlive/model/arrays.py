@@ -30,7 +30,7 @@ else:
         type.
         """
 
-        def __class_getitem__(cls, item: Any) -> Any:
+        def __class_getitem__(cls, item: object) -> Any:
             return import_module("numpy.typing").NDArray[item]
 
 

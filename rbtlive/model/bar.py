@@ -17,7 +17,7 @@ from rbtlive.model.number import to_decimal
 from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
 
-def aware_utc(value: Any) -> Any:
+def aware_utc(value: object) -> Any:
     """Return a date-time in UTC; refuse one without a time zone.
 
     Raises:

@@ -50,7 +50,7 @@ class Event(Flooding):
     priority: int = -1
     event_type: str = ""
 
-    def model_post_init(self, _context: Any, /) -> None:
+    def model_post_init(self, _context: object, /) -> None:
         """Fill in what the class, not the caller, decides; refuse a caller who says
         otherwise.
         """
@@ -114,16 +114,16 @@ class MarketDataEvent(Event):
             _ = self.bars
             return super().__copy__()
 
-        def __deepcopy__(self, memo: Any = None) -> Any:
+        def __deepcopy__(self, memo: object = None) -> Any:
             _ = self.bars
             return super().__deepcopy__(memo)
 
-        def model_dump(self, **options: Any) -> Any:
+        def model_dump(self, **options: object) -> Any:
             """Return the fields as plain data."""
             _ = self.bars
             return super().model_dump(**options)
 
-        def model_dump_json(self, **options: Any) -> Any:
+        def model_dump_json(self, **options: object) -> Any:
             """Return the fields as JSON."""
             _ = self.bars
             return super().model_dump_json(**options)

@@ -25,7 +25,7 @@ def is_one_of(value: object, choices: Collection[object]) -> bool:
     return isinstance(value, str) and value in choices
 
 
-def as_path(value: Any, name: str) -> Path:
+def as_path(value: object, name: str) -> Path:
     """Return a path that text or a path object names.
 
     Raises:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from rbtlive.errors import BadFrequency
 
@@ -61,7 +61,7 @@ class Interval:
     minutes: int = 0
 
     @classmethod
-    def parse(cls, value: Any, *, name: str = "frequency") -> Interval:
+    def parse(cls, value: object, *, name: str = "frequency") -> Interval:
         """Return the interval that a text such as "1m", "15m", "4h", "1d", "1w" or
         "1mo" means.
 

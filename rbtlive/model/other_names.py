@@ -65,7 +65,7 @@ def answering(elsewhere: Mapping[str, str]) -> Callable[[Any, str], Any]:
         elsewhere: What to write, by attribute of another library.
     """
 
-    def answer(self: Any, name: str) -> Any:
+    def answer(self: object, name: str) -> Any:
         if hasattr(type(self), name):  # its own error, which led here
             return object.__getattribute__(self, name)
         raise no_attribute(type(self).__name__, name, elsewhere, dir(type(self)))

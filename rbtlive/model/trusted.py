@@ -84,7 +84,7 @@ class Template(Generic[Model]):
 
     __slots__ = ("_given", "_model", "_template")
 
-    def __init__(self, model: type[Model], **fixed: Any) -> None:
+    def __init__(self, model: type[Model], **fixed: object) -> None:
         self._model = model
         # Every field in its place: what pydantic writes is in the order of these names.
         self._template = dict.fromkeys(model.model_fields) | defaults_of(model) | fixed

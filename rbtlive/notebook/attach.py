@@ -47,11 +47,11 @@ if hasattr(os, "register_at_fork"):
 @from_own_line
 @teaches_names(RUN_ARGUMENTS)
 def attach(  # noqa: PLR0913 - the public contract, each by name
-    strategy: Any,
+    strategy: object,
     broker: BrokerAdapter,
     *,
-    feed: Any = None,
-    data: Any = None,
+    feed: object = None,
+    data: object = None,
     name: str | None = None,
     journal: JournalPlace = None,
     fresh: bool = False,
@@ -269,7 +269,7 @@ def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
 
 
 async def _run(
-    strategy: Any,
+    strategy: object,
     broker: BrokerAdapter,
     options: dict[str, Any],
     *,
@@ -316,7 +316,7 @@ def _stopped_by_signals(session: LiveSession) -> Iterator[None]:
         pending.add(task)
         task.add_done_callback(pending.discard)
 
-    def on_signal(_number: int, _frame: Any) -> None:
+    def on_signal(_number: int, _frame: object) -> None:
         for number, handler in at_once.items():
             signal.signal(number, handler)
         loop.call_soon_threadsafe(stop)
@@ -330,7 +330,7 @@ def _stopped_by_signals(session: LiveSession) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run_on_thread(strategy: Any, broker: BrokerAdapter, options: dict[str, Any]) -> LiveSession:
+def _run_on_thread(strategy: object, broker: BrokerAdapter, options: dict[str, Any]) -> LiveSession:
     box: dict[str, Any] = {}
 
     def target() -> None:

@@ -28,7 +28,7 @@ def interrupt_held_back() -> Iterator[None]:
         return
     held: list[tuple[int, Any]] = []
 
-    def hold(number: int, frame: Any) -> None:
+    def hold(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, before)
         held.append((number, frame))
 

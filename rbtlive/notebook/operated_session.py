@@ -197,7 +197,7 @@ class OperatedSession(ObservedSession):
         result: T = self.engine.account_side.call(function)
         return result
 
-    def apply_split(self, symbol: str, ratio: Any) -> None:
+    def apply_split(self, symbol: str, ratio: object) -> None:
         """Restate position, open orders and history for a split that the data does not
         know of: at once, as of the current session or the next one.
 
@@ -327,7 +327,7 @@ class OperatedSession(ObservedSession):
         self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")
 
 
-def _as_ratio(value: Any) -> Decimal | None:
+def _as_ratio(value: object) -> Decimal | None:
     try:
         number = to_decimal(value)
     except TypeError:

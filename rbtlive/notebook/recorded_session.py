@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.notebook.loaded import loaded_by
@@ -57,7 +56,7 @@ class RecordedSession:
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).parity()
 
-    def explain(self, against: Any = None) -> Explanation:
+    def explain(self, against: object = None) -> Explanation:
         """Say why the run earned something else than a backtest: see
         `LiveSession.explain`.
         """
@@ -65,7 +64,7 @@ class RecordedSession:
             return explain(Proof(recorded, self._folder, loaded_by(self.name)), against)
 
     @from_own_line
-    def replay(self, strategy: Any = None) -> BacktestResult:
+    def replay(self, strategy: object = None) -> BacktestResult:
         """Run a strategy over the slices the run saw, without its interventions."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).replay(strategy)

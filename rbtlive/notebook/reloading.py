@@ -20,7 +20,7 @@ from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import CALLBACKS, strategy_name
 
 
-def warn_of_unread_edits(strategy: Any) -> None:
+def warn_of_unread_edits(strategy: object) -> None:
     """Warn if a strategy's file was edited since Python read it, so that the code that
     runs is not the code one sees.
     """
@@ -41,7 +41,7 @@ def warn_of_unread_edits(strategy: Any) -> None:
             )
 
 
-def _functions_of(strategy: Any) -> Iterator[FunctionType]:
+def _functions_of(strategy: object) -> Iterator[FunctionType]:
     values: Iterable[Any]
     if isinstance(strategy, (type, TradingAlgorithm)):
         owners = (strategy if isinstance(strategy, type) else type(strategy)).__mro__

@@ -200,7 +200,7 @@ class LiveSession(OperatedSession):
         with self._recorded() as recorded:
             return Proof(recorded, self._launch.folder, loaded_by(self.name)).parity()
 
-    def explain(self, against: Any = None) -> Explanation:
+    def explain(self, against: object = None) -> Explanation:
         """Say why the session earned something else than a backtest: differences by
         cause, whose money adds up to the difference exactly.
 
@@ -215,7 +215,7 @@ class LiveSession(OperatedSession):
             return explain(Proof(recorded, self._launch.folder, loaded_by(self.name)), against)
 
     @from_own_line
-    def replay(self, strategy: Any = None) -> BacktestResult:
+    def replay(self, strategy: object = None) -> BacktestResult:
         """Run a strategy (by default the session's own) over the slices the session
         saw, without its interventions.
         """
@@ -268,7 +268,7 @@ class LiveSession(OperatedSession):
     def _repr_html_(self) -> str:
         return session_html(self)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         del include, exclude
         return mimebundle(self)
 

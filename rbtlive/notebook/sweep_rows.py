@@ -6,8 +6,6 @@ was.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.data.feeds.as_feed import as_feed
 from rbtlive.notebook.attach import attach
@@ -19,7 +17,7 @@ from rbtlive.runtime.backtest import prepare_settings
 __all__ = ["SweepResult", "attach_row", "sweep"]
 
 
-def attach_row(row: SweepRow, broker: BrokerAdapter, **options: Any) -> LiveSession:
+def attach_row(row: SweepRow, broker: BrokerAdapter, **options: object) -> LiveSession:
     """Attach a row's strategy and parameters to a broker.
 
     The sweep's costs and frames hold for the session. Its start, end and capital hold

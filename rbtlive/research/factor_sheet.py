@@ -118,14 +118,14 @@ class FactorSheet:
 
 @from_own_line
 def factor_sheet(  # noqa: PLR0913 - each by name
-    factor: Any,
+    factor: object,
     start: DateLike,
     end: DateLike,
-    data: Any,
+    data: object,
     *,
     periods: Sequence[int] = (1, 5, 10),
     quantiles: int = 5,
-    universe: Any = None,
+    universe: object = None,
     loaders: Mapping[Any, Any] | None = None,
     name: str | None = None,
 ) -> FactorSheet:
@@ -315,5 +315,5 @@ def _percent(value: Any) -> str:
     return f"{100 * _float(value):.2f} %"
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     return f"{_float(value):.3f}"

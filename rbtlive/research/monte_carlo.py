@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -122,8 +122,8 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
     seed: int = 0,
     block: float | None = None,
     ruin_below: float = 0.5,
-    strategy: Any = None,
-    data: Any = None,
+    strategy: object = None,
+    data: object = None,
     amount: float | None = None,
 ) -> MonteCarloResult:
     """Return how else a result could have come out.
@@ -191,7 +191,7 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
     )
 
 
-def _check_result(result: Any) -> None:
+def _check_result(result: object) -> None:
     if not isinstance(getattr(result, "record", None), RunRecord):
         raise SettingsError(
             "result must be what rbt.backtest(...) or session.result() returned: was "

@@ -238,7 +238,7 @@ def _more(money: Decimal) -> str:
     return f"{abs(money).quantize(_CENT):,} {side}"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value as people write it."""
     if isinstance(value, Decimal):
         return plain_text(value)

@@ -371,7 +371,7 @@ def _summary(fact: _Fact) -> str:
 
 # Equal, and both missing counts as equal: NaN is unequal to itself, alone and inside a
 # recorded list.
-def _same(left: Any, right: Any) -> bool:
+def _same(left: object, right: object) -> bool:
     if isinstance(left, (list, tuple)) and type(left) is type(right):
         return len(left) == len(right) and all(
             _same(a, b) for a, b in zip(left, right, strict=True)
@@ -389,11 +389,11 @@ def _same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return isinstance(value, (float, Decimal)) and value != value  # noqa: PLR0124 - only NaN is
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return repr(
         value.to_list()
         if hasattr(value, "to_list")

@@ -193,7 +193,7 @@ class Proof:
     # are given to it too: what is judged is what the strategy makes of them.
     def _again(
         self,
-        strategy: Any,
+        strategy: object,
         settings: RunSettings,
         segment: Segment,
         last: int | None,
@@ -212,7 +212,7 @@ class Proof:
         return _Again(core.finish(), asked)
 
     def _shadow(
-        self, strategy: Any, settings: RunSettings, segment: Segment, last: int | None
+        self, strategy: object, settings: RunSettings, segment: Segment, last: int | None
     ) -> Shadow:
         core = self._core_of(strategy, settings, segment, simulated=True)
         rows = (
@@ -225,7 +225,7 @@ class Proof:
         return shadow
 
     def _core_of(
-        self, strategy: Any, settings: RunSettings, segment: Segment, *, simulated: bool
+        self, strategy: object, settings: RunSettings, segment: Segment, *, simulated: bool
     ) -> TradingCore:
         core = self._fresh(strategy, settings, simulated=simulated)
         if segment.state is not None:
@@ -252,7 +252,7 @@ class Proof:
 
     # -- other strategies -------------------------------------------------------------
 
-    def replay(self, strategy: Any = None) -> BacktestResult:
+    def replay(self, strategy: object = None) -> BacktestResult:
         """Run a strategy over the slices the session saw, without its interventions."""
         settings = self.settings
         found = self._loaded(self.segments[-1])
@@ -275,7 +275,7 @@ class Proof:
         return result_of(core)
 
     def _fresh(
-        self, strategy: Any, settings: RunSettings, *, simulated: bool = True
+        self, strategy: object, settings: RunSettings, *, simulated: bool = True
     ) -> TradingCore:
         settings = self._with_capital(settings)
         calendar = self.portal.calendar

@@ -239,7 +239,7 @@ def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:
     )
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     """Return `value` without numpy's, polars' and our own types: int, float, bool,
     text, date, list, mapping.
     """
@@ -271,7 +271,7 @@ _DTYPES: dict[str, pl.DataType] = {
 }
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "truth"
     if isinstance(value, (int, float)):
@@ -288,7 +288,7 @@ def _kind(value: Any) -> str:
     return "text" if isinstance(value, str) else "other"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     return text_of(value, repr if isinstance(value, (list, dict)) else str)

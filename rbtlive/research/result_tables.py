@@ -65,7 +65,7 @@ class ResultTables:
         self,
         record: RunRecord,
         *,
-        context: Any = None,
+        context: object = None,
         bars: RunBars | None = None,
         provenance: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:

@@ -37,20 +37,20 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     before_trading_start: Callable[..., Any] | None = None,
     analyze: Callable[..., Any] | None = None,
     data_frequency: str = "daily",
-    bundle: Any = None,
-    bundle_timestamp: Any = None,
-    trading_calendar: Any = None,
-    metrics_set: Any = "default",
-    benchmark_returns: Any = None,
+    bundle: object = None,
+    bundle_timestamp: object = None,
+    trading_calendar: object = None,
+    metrics_set: object = "default",
+    benchmark_returns: object = None,
     default_extension: bool = True,
     extensions: Any = (),
     strict_extensions: bool = True,
-    environ: Any = None,
-    custom_loader: Any = None,
-    blotter: Any = "default",
+    environ: object = None,
+    custom_loader: object = None,
+    blotter: object = "default",
     *,
-    data: Any = None,
-    benchmark: Any = None,
+    data: object = None,
+    benchmark: object = None,
     zipline_quirks: bool = True,
 ) -> pd.DataFrame:
     """Run zipline callbacks over `data`, and return zipline's frame: one row a session.
@@ -133,7 +133,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     return perf
 
 
-def _refuse(**arguments: Any) -> None:
+def _refuse(**arguments: object) -> None:
     for name, value in arguments.items():
         if value is not None:
             raise NotBuilt(
@@ -143,7 +143,7 @@ def _refuse(**arguments: Any) -> None:
             )
 
 
-def _data(data: Any, bundle: Any) -> Any:
+def _data(data: object, bundle: object) -> Any:
     found = bundle if data is None else data
     if isinstance(found, str) and data is None:
         return load(found)
@@ -166,7 +166,7 @@ def _is_interval(text: str) -> bool:
     return True
 
 
-def _benchmark_asset(portal: PolarsDataPortal, benchmark: Any) -> Any:
+def _benchmark_asset(portal: PolarsDataPortal, benchmark: object) -> Any:
     if not isinstance(benchmark, int):
         return benchmark
     return next((asset for asset in portal.assets if asset.sid == benchmark), benchmark)
@@ -176,7 +176,7 @@ def _calendar_name(calendar: Any) -> str | None:
     return calendar if calendar is None or isinstance(calendar, str) else str(calendar.name)
 
 
-def _loaders(loaders: Any) -> Mapping[Any, Any]:
+def _loaders(loaders: object) -> Mapping[Any, Any]:
     if loaders is None:
         return {}
     if not isinstance(loaders, Mapping):

@@ -19,10 +19,10 @@ from rbtlive.runtime.backtest import prepare_settings
 
 @from_own_line
 def run_pipeline(  # noqa: PLR0913 - each by name
-    pipeline: Any,
+    pipeline: object,
     start: DateLike,
     end: DateLike,
-    data: Any,
+    data: object,
     *,
     frames: Literal["polars", "pandas"] = "polars",
     chunks: int = 252,

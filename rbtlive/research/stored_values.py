@@ -18,7 +18,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import plain_text
 
 
-def encode(value: Any) -> Any:
+def encode(value: object) -> Any:
     """Return `value` as JSON that `decode` turns back; what has no plain form becomes
     its text.
     """
@@ -38,7 +38,7 @@ def encode(value: Any) -> Any:
     return _encode_object(value)
 
 
-def _encode_object(value: Any) -> Any:
+def _encode_object(value: object) -> Any:
     if isinstance(value, Decimal):
         return {"decimal": plain_text(value)}
     if isinstance(value, datetime):
@@ -56,7 +56,7 @@ def _encode_object(value: Any) -> Any:
     return {"text": str(value)}
 
 
-def decode(value: Any, assets: Mapping[int, Asset]) -> Any:
+def decode(value: object, assets: Mapping[int, Asset]) -> Any:
     """Turn what `encode` gave back into a value; text stays text.
 
     Args:

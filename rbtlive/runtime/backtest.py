@@ -106,7 +106,9 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
 
 
 # The first session that has so many bars of the run before it.
-def _after_bars(portal: PolarsDataPortal, interval: Interval, warmup: Any, *, start: Any) -> date:
+def _after_bars(
+    portal: PolarsDataPortal, interval: Interval, warmup: object, *, start: object
+) -> date:
     if start is not None:
         raise InvalidSetting(
             f"start and warmup both say where the run begins: were {start} and {warmup}; pass one"
@@ -148,7 +150,7 @@ def later_start(
     return replace(settings, start=calendar.label(first))
 
 
-def _benchmark(portal: PolarsDataPortal, benchmark: Any) -> str:
+def _benchmark(portal: PolarsDataPortal, benchmark: object) -> str:
     symbol = benchmark.symbol if isinstance(benchmark, Asset) else benchmark
     if not isinstance(symbol, str):
         raise InvalidSetting(
@@ -158,7 +160,7 @@ def _benchmark(portal: PolarsDataPortal, benchmark: Any) -> str:
 
 
 def _span(
-    portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool
+    portal: PolarsDataPortal, *, start: object, end: object, endless: bool
 ) -> tuple[int, int | None]:
     calendar = portal.calendar
     first_label = None if start is None else as_label(start, "start")
@@ -189,7 +191,7 @@ def _span(
 _MODELS: Final = {"commission": "PerDollar(0.001)", "slippage": "FixedBasisPointsSlippage(5)"}
 
 
-def _model(model: Any, name: str, method: str) -> Any:
+def _model(model: object, name: str, method: str) -> Any:
     if isinstance(model, type):
         raise InvalidSetting(
             f"{name} must be a {name} model: was the class {model.__name__}; pass one of it, "
@@ -203,7 +205,7 @@ def _model(model: Any, name: str, method: str) -> Any:
     return model
 
 
-def _capital(value: Any) -> Decimal:
+def _capital(value: object) -> Decimal:
     try:
         capital = to_decimal(value)
     except (TypeError, ValueError, ArithmeticError):
@@ -216,7 +218,7 @@ def _capital(value: Any) -> Decimal:
     return capital
 
 
-def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> PolarsDataPortal:
+def feed_portal(feed: DataFeed, portal: object, options: Mapping[str, Any]) -> PolarsDataPortal:
     """Return the portal of a run: what was passed, else the feed's own; without ends
     for a feed that goes on.
 
@@ -331,7 +333,7 @@ def _before_each(interrupted: Callable[[], bool] | None, bar: Any) -> Callable[[
 
 
 def new_core(
-    strategy: Any,
+    strategy: object,
     portal: PolarsDataPortal,
     settings: RunSettings,
     *,

@@ -60,7 +60,7 @@ class Fault(BaseModel):
     hits: int = 0
     _chances: random.Random = PrivateAttr()
 
-    def model_post_init(self, _context: Any, /) -> None:
+    def model_post_init(self, _context: object, /) -> None:
         """Make the generator of its chances."""
         self._chances = random.Random(self.seed)  # noqa: S311 - chances of faults, not secrets
 

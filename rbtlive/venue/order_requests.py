@@ -109,7 +109,7 @@ class OrderRequest:
 
 
 def read_order_request(
-    body: Any, *, new_id: str, price_of: Callable[[str], Decimal | None]
+    body: object, *, new_id: str, price_of: Callable[[str], Decimal | None]
 ) -> OrderRequest:
     """Return what a request's body asks for.
 

@@ -43,7 +43,7 @@ class SendQueue:
         self._held: list[Any] = []
         self._task = asyncio.get_running_loop().create_task(self._pump(), name=f"venue {place}")
 
-    def push(self, message: Any, *, event: str | None = None) -> None:
+    def push(self, message: object, *, event: str | None = None) -> None:
         """Send a message, unless a fault has it otherwise."""
         kinds = {f.kind: f for f in self._faults.at_message(self._place, event)}
         if "disconnect" in kinds:
@@ -59,7 +59,7 @@ class SendQueue:
             self._put(delay_s, message)
         self._release()
 
-    def reply(self, message: Any) -> None:
+    def reply(self, message: object) -> None:
         """Send an answer to what the client said; faults do not touch it."""
         self._put(0.0, message)
 
@@ -79,7 +79,7 @@ class SendQueue:
         for message in held:
             self._put(0.0, message)
 
-    def _put(self, delay_s: float, message: Any) -> None:
+    def _put(self, delay_s: float, message: object) -> None:
         try:
             self._queue.put_nowait((delay_s, message))
         except asyncio.QueueFull:

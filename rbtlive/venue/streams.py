@@ -64,7 +64,7 @@ class TradeStreams:
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE)
         await socket.prepare(request)
 
-        async def send(message: Any) -> None:
+        async def send(message: object) -> None:
             await socket.send_bytes(json.dumps(message).encode())
 
         send_queue = SendQueue(
@@ -165,7 +165,7 @@ class MarketStreams:
         await socket.prepare(request)
         packed = request.headers.get("Content-Type") == "application/msgpack"
 
-        async def send(message: Any) -> None:
+        async def send(message: object) -> None:
             if packed:
                 await socket.send_bytes(msgpack.packb(_with_timestamps(message), datetime=True))
             else:
@@ -244,7 +244,7 @@ async def _receive(socket: web.WebSocketResponse) -> str | bytes | None:
     return message.data if message.type in {WSMsgType.TEXT, WSMsgType.BINARY} else None
 
 
-def _read(data: Any, *, packed: bool) -> dict[str, Any]:
+def _read(data: object, *, packed: bool) -> dict[str, Any]:
     if not packed:
         return _read_json(data)
     try:

@@ -122,14 +122,14 @@ class Venue:
         self._rebuild()
         self.limits = RequestLimits(self._new_limit)
 
-    def knows(self, key_id: Any, secret: Any) -> bool:
+    def knows(self, key_id: object, secret: object) -> bool:
         """Say whether a key pair is let in."""
         if not isinstance(key_id, str) or not isinstance(secret, str):
             return False
         expected = self.settings.keys.get(key_id)
         return expected is not None and _same(secret, expected)
 
-    def controls(self, token: Any) -> bool:
+    def controls(self, token: object) -> bool:
         """Say whether a control token is the right one."""
         return isinstance(token, str) and _same(token, self.settings.control_token)
 

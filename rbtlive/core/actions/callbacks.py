@@ -42,7 +42,7 @@ def describe_error(failure: BaseException) -> str:
     return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
 
 
-def call(state: RunState, callback: Callable[..., Any], *args: Any) -> None:
+def call(state: RunState, callback: Callable[..., Any], *args: object) -> None:
     """Call a callback, then deliver what it gave rise to."""
     try:
         result = callback(*args)
@@ -97,7 +97,7 @@ def _name(callback: Callable[..., Any]) -> str:
     return str(getattr(callback, "__qualname__", None) or type(callback).__qualname__)
 
 
-def notice(state: RunState, hook: str, order: Order, *args: Any) -> None:
+def notice(state: RunState, hook: str, order: Order, *args: object) -> None:
     """Note something about an order for the strategy's hook, if it has one."""
     if state.callbacks.hooks[hook] is not None:
         state.callbacks.waiting.append((hook, (OrderView(order, state.presenter), *args)))

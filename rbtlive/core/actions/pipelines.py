@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 def attach_pipeline(
     state: RunState,
-    pipeline: Any,
+    pipeline: object,
     name: str,
-    chunks: Any,
+    chunks: object,
     *,
     eager: bool,
     when: Rule | None = None,
@@ -87,14 +87,14 @@ def _scheduled(state: RunState, name: str, when: Rule) -> ScheduledFunction:
     interval = state.settings.interval
     grid = BarGrid(state.calendar, interval) if interval.minutes > 1 else None
 
-    def due(_context: Any, _data: Any) -> None:
+    def due(_context: object, _data: object) -> None:
         _compute_within_day(state, name)
 
     return ScheduledFunction(due, Always(), when, state.calendar, half_days=True, grid=grid)
 
 
 # The first chunk is short, so that the first day comes soon.
-def _counts(chunks: Any) -> Iterator[int]:
+def _counts(chunks: object) -> Iterator[int]:
     if chunks is None:
         return chain([5], repeat(126))
     if isinstance(chunks, int):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import Any
 
 _UNRUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _DO = (
@@ -19,7 +18,7 @@ _DO = (
 )
 
 
-def refuse_lazy(function: Any, what: str) -> None:
+def refuse_lazy(function: object, what: str) -> None:
     """Refuse a function that only makes a coroutine or a generator when it is called.
 
     Args:
@@ -53,7 +52,7 @@ def refuse_unrun(result: object, what: str) -> None:
     raise TypeError(f"{what} returned a {kind}: {_DO}")
 
 
-def _kind(function: Any) -> str | None:
+def _kind(function: object) -> str | None:
     if inspect.iscoroutinefunction(function):
         return "an `async def`"
     if inspect.isasyncgenfunction(function):

@@ -23,7 +23,7 @@ MOST_BITS: Final = 14_000
 """Of a whole number: Python writes no more than 4,300 digits."""
 
 
-def kept_value(value: Any) -> Any:
+def kept_value(value: object) -> Any:
     """Return a value as it is kept: texts and numbers of classes of one's own as plain
     ones, and everything else if it can be shown.
 

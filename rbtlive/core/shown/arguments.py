@@ -6,18 +6,18 @@ The rule: an error names the argument, the method, what was given and what to do
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.model.asset import Asset
 
 
-def is_many(value: Any) -> bool:
+def is_many(value: object) -> bool:
     """Say whether several were asked for: an iterable that is no text."""
     return isinstance(value, Iterable) and not isinstance(value, str)
 
 
-def check_asset(known: OwnAssets, asset: Any, method: str) -> None:
+def check_asset(known: OwnAssets, asset: object, method: str) -> None:
     """Refuse what is no asset of the run.
 
     Raises:
@@ -32,7 +32,7 @@ def check_asset(known: OwnAssets, asset: Any, method: str) -> None:
         )
 
 
-def refuse(argument: str, value: Any, method: str, expected: str) -> NoReturn:
+def refuse(argument: str, value: object, method: str, expected: str) -> NoReturn:
     """Raise TypeError: an argument is of the wrong type."""
     hint = "; get assets with symbol()" if argument == "assets" else ""
     raise TypeError(

@@ -104,7 +104,7 @@ class Fetcher:
     _values: dict[str, dict[Any, np.ndarray[Any, Any]]] = field(default_factory=dict)
 
     def fetch(
-        self, source: Any, options: FetchOptions, read_options: Mapping[str, Any]
+        self, source: object, options: FetchOptions, read_options: Mapping[str, Any]
     ) -> FetchedValues:
         """Read `source`, and make its columns readable by asset, or by the name in
         `options.symbol`.
@@ -247,7 +247,7 @@ def _column(rows: pd.DataFrame, name: str, argument: str) -> pd.Series[Any]:
     return rows[name]
 
 
-def _read(source: Any, options: FetchOptions, read_options: Mapping[str, Any]) -> Any:
+def _read(source: object, options: FetchOptions, read_options: Mapping[str, Any]) -> Any:
     import pandas as pd
 
     unknown = sorted(set(read_options) - _READ_OPTIONS)
@@ -285,7 +285,7 @@ def _read(source: Any, options: FetchOptions, read_options: Mapping[str, Any]) -
         ) from None
 
 
-def _pandas_frame(value: Any, what: str) -> pd.DataFrame:
+def _pandas_frame(value: object, what: str) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(value, pl.LazyFrame):

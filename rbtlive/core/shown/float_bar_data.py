@@ -77,7 +77,7 @@ class FloatBarData:
         closes, volumes = np.asarray(market.closes()), np.asarray(market.volumes())
         return closes.take(places), volumes.take(places)
 
-    def history(self, assets: Any, fields: Any, bar_count: int, frequency: str) -> Any:
+    def history(self, assets: object, fields: object, bar_count: int, frequency: str) -> Any:
         """Return a window, as the data itself does."""
         return self._data.history(assets, fields, bar_count, frequency)
 

@@ -176,7 +176,7 @@ class OrderView(LiveView):
 
     __hash__ = None  # type: ignore[assignment]  # compared by its facts, which change
 
-    def check_triggers(self, price: Any, dt: Any) -> None:
+    def check_triggers(self, price: object, dt: object) -> None:
         """Latch stop and limit at `price`; slippage models call this."""
         self.raw.check_triggers(to_decimal(price), plain_moment(dt))
 

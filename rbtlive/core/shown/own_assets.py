@@ -19,7 +19,7 @@ class OwnAssets(dict[Any, int]):
         self._assets = assets
         self._most = 4 * len(assets)
 
-    def __missing__(self, asset: Any) -> int:
+    def __missing__(self, asset: object) -> int:
         own = own_asset(asset, self._assets)
         if own is None:
             raise KeyError(asset)
@@ -37,7 +37,7 @@ class OwnAssets(dict[Any, int]):
     def __contains__(self, asset: object) -> bool:
         return self.get(asset) is not None
 
-    def number_of(self, asset: Any) -> int | None:
+    def number_of(self, asset: object) -> int | None:
         """Return an asset's index; None for several assets, which cannot be looked up,
         and for what is no asset of the run.
         """

@@ -104,7 +104,7 @@ class PandasPresenter:
             _PRESENTED[asset] = known
         return known
 
-    def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: Any) -> pd.Series[Any]:
+    def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: object) -> pd.Series[Any]:
         """Return a Series indexed by the keys."""
         return self._pd.Series(list(values), index=self._labels(keys), name=name)
 
@@ -121,7 +121,7 @@ class PandasPresenter:
         values = [float(weight) for weight in weights.values()]
         return self._pd.Series(values, index=self._labels(list(weights)), dtype=float)
 
-    def record_name(self, name: Any) -> str:
+    def record_name(self, name: object) -> str:
         """Return an asset's symbol, or the text of anything else."""
         return record_name(name)
 

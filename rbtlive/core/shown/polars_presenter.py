@@ -84,7 +84,7 @@ class PolarsPresenter:
         """Return the asset itself."""
         return asset
 
-    def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: Any) -> dict[Any, Any]:  # noqa: ARG002 -- pandas names its Series
+    def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: object) -> dict[Any, Any]:  # noqa: ARG002 -- pandas names its Series
         """Return a dict."""
         return dict(zip(keys, values, strict=True))
 
@@ -108,7 +108,7 @@ class PolarsPresenter:
         """Return a dict of Numbers."""
         return {asset: Number(weight) for asset, weight in weights.items()}
 
-    def record_name(self, name: Any) -> str:
+    def record_name(self, name: object) -> str:
         """Return an asset's symbol, or the text of anything else."""
         return record_name(name)
 

@@ -14,6 +14,6 @@ Cut: TypeAlias = Callable[[int, int], Any]
 """Gives the rows from one to another of a table that was prepared."""
 
 
-def record_name(name: Any) -> str:
+def record_name(name: object) -> str:
     """Return the name of a recorded value: of an asset its symbol."""
     return name.symbol if isinstance(name, Asset) else str(name)

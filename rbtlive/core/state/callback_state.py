@@ -66,7 +66,7 @@ class CallbackState:
         self,
         callback_of: Callable[[str], Callback | None],
         bound: Callable[[Callback], Callback],
-        context: Any,
+        context: object,
     ) -> None:
         """Take the callbacks of a strategy, by their names, and its way to bind
         functions.

@@ -202,7 +202,7 @@ def _figures(
     }
 
 
-def _shifted(values: Whole, first: Any) -> Whole:
+def _shifted(values: Whole, first: object) -> Whole:
     shifted = np.roll(values, 1)
     shifted[0] = first
     return shifted

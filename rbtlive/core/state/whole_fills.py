@@ -186,7 +186,7 @@ class Same:
 
     __slots__ = ("_count", "_value")
 
-    def __init__(self, value: Any, count: int) -> None:
+    def __init__(self, value: object, count: int) -> None:
         self._value, self._count = value, count
 
     def values(self) -> list[Any]:

@@ -420,14 +420,14 @@ class SetupMethods(Bound):
         )
 
 
-def _refuse_futures(model: Any, function: str) -> None:
+def _refuse_futures(model: object, function: str) -> None:
     if model is not None:
         raise NotBuilt(
             f"{function}(us_futures={model!r}): futures are not built; leave us_futures out"
         )
 
 
-def _allows_equities(model: Any, base: type) -> bool:
+def _allows_equities(model: object, base: type) -> bool:
     allowed = getattr(model, "allowed_asset_types", None)
     if allowed is None:
         return isinstance(model, base)

@@ -98,13 +98,13 @@ class Context(TradingMethods):
 
     if TYPE_CHECKING:  # whatever a strategy sets on it
 
-        def __setattr__(self, name: str, value: Any) -> None: ...
+        def __setattr__(self, name: str, value: object) -> None: ...
 
     def __repr__(self) -> str:
         own = sorted(name for name in vars(self) if not name.startswith("_"))
         return f"Context({', '.join(own)})"
 
-    def __reduce_ex__(self, _protocol: Any, /) -> NoReturn:
+    def __reduce_ex__(self, _protocol: object, /) -> NoReturn:
         raise TypeError(
             "a strategy's context cannot be copied or pickled: it is the run itself, with its "
             "orders and positions; copy what you keep on it, e.g. copy.deepcopy(context.prices)"

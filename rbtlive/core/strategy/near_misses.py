@@ -37,7 +37,7 @@ _ELSEWHERE: Final = by_word(
 )
 
 
-def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]]) -> None:
+def refuse_near_misses(strategy: object, callbacks: Mapping[str, Callable[..., Any]]) -> None:
     """Refuse a strategy that defines, say, `handel_data` and no `handle_data`.
 
     A name that holds the callback's own (`_handle_data`, `reinitialize`) is a helper.
@@ -68,7 +68,7 @@ def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]
         )
 
 
-def _functions(strategy: Any) -> list[str]:
+def _functions(strategy: object) -> list[str]:
     return [
         name
         for name, value in _namespace(strategy).items()
@@ -78,7 +78,7 @@ def _functions(strategy: Any) -> list[str]:
 
 # Every name that the strategy's functions mention, those of its bases included: what
 # they schedule or call is a helper.
-def _names_used(strategy: Any) -> set[str]:
+def _names_used(strategy: object) -> set[str]:
     spaces = [_namespace(strategy)]
     if not isinstance(strategy, (Mapping, ModuleType)):
         bases = (strategy if isinstance(strategy, type) else type(strategy)).__mro__[1:]
@@ -92,7 +92,7 @@ def _names_used(strategy: Any) -> set[str]:
     return used
 
 
-def _namespace(strategy: Any) -> Mapping[Any, Any]:
+def _namespace(strategy: object) -> Mapping[Any, Any]:
     if isinstance(strategy, Mapping):
         return strategy
     if isinstance(strategy, ModuleType):  # what it imports is not its own

@@ -75,7 +75,7 @@ def class_of_its_own(cls: type) -> OwnClass:
     return OwnClass(made, source, _content(made))
 
 
-def copied(value: Any) -> Any:
+def copied(value: object) -> Any:
     """Return a function of the same code; anything else as it is."""
     if not inspect.isfunction(value):
         return value

@@ -204,7 +204,7 @@ class StrategyExecutor:
             except TypeError as error:
                 raise NotAStrategy(str(error)) from None
 
-    def _from_namespace(self, strategy: Any) -> dict[str, Callable[..., Any]]:
+    def _from_namespace(self, strategy: object) -> dict[str, Callable[..., Any]]:
         namespace: Mapping[str, Any]
         if isinstance(strategy, Mapping):
             namespace = strategy
@@ -238,7 +238,7 @@ class StrategyExecutor:
 _CONTAINERS: Final = (list, dict, set, deque, bytearray)
 
 
-def check_params(params: Any) -> None:
+def check_params(params: object) -> None:
     """Refuse parameters that are no mapping.
 
     Raises:
@@ -249,14 +249,14 @@ def check_params(params: Any) -> None:
 
 
 # What to write where nothing was found that could be called.
-def _way_out(strategy: Any) -> str:
+def _way_out(strategy: object) -> str:
     if inspect.isroutine(strategy):
         name = strategy.__name__ if strategy.__name__.isidentifier() else "function"
         return f'pass {{"handle_data": {name}}} to have it called at every bar'
     return "define handle_data(context, data) at least"
 
 
-def strategy_name(strategy: Any) -> str:
+def strategy_name(strategy: object) -> str:
     """Return the name of a strategy: its class's, or its `__name__`; "" for a dict
     without one.
     """
@@ -308,7 +308,7 @@ def _check_parameter(name: str, known: set[str], *, where: str) -> None:
 
 # What a module's or a cell's functions lean on, their constants and helpers, is as much
 # the strategy as they are.
-def _source_around(template: Any) -> str:
+def _source_around(template: object) -> str:
     if isinstance(template, ModuleType):
         try:
             return inspect.getsource(template)
@@ -370,7 +370,7 @@ def _plain_values(values: Mapping[str, Any]) -> str:
     return repr(sorted(named.items()))
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, (tuple, list)):
         return all(map(_is_plain, value))
     return value is None or isinstance(

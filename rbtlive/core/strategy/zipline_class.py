@@ -52,7 +52,7 @@ def with_context(callbacks: Mapping[str, Callable[..., Any]]) -> dict[str, Calla
 
 
 def _leave_out_context(function: Callable[..., Any]) -> Callable[..., Any]:
-    def called(context: Any, *args: Any, **kwargs: Any) -> Any:
+    def called(context: object, *args: object, **kwargs: object) -> Any:
         del context
         return function(*args, **kwargs)
 

@@ -101,7 +101,7 @@ def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
     return pl.concat(rows) if rows else None
 
 
-def csvdir_bundle(*_: Any, **__: Any) -> PolarsDataPortal:
+def csvdir_bundle(*_: object, **__: object) -> PolarsDataPortal:
     """Return the portal of the folder that CSVDIR names; zipline's writers are not
     needed.
     """

@@ -47,11 +47,11 @@ bundles: Final[Mapping[str, Bundle]] = MappingProxyType(_BUNDLES)
 
 def register(
     name: str,
-    f: Any = None,
+    f: object = None,
     calendar_name: str | None = None,
     *,
-    start_session: Any = None,
-    end_session: Any = None,
+    start_session: object = None,
+    end_session: object = None,
     minutes_per_day: int = 390,
     create_writers: bool = True,
 ) -> Any:
@@ -93,7 +93,7 @@ def unregister(name: str) -> None:
     del _BUNDLES[name]
 
 
-def load(name: str, environ: Any = None, timestamp: Any = None) -> PolarsDataPortal:
+def load(name: str, environ: object = None, timestamp: object = None) -> PolarsDataPortal:
     """Return the portal of a name: what was registered, a sample, "csvdir" (the folder
     that the variable CSVDIR names), or what `rbt.fetch` keeps: "yfinance" for a
     vendor's daily bars, "ccxt:binance/1h" for others.
@@ -129,7 +129,7 @@ def _parameters(source: Any) -> Mapping[str, Any]:
         return {}
 
 
-def ingest(name: str, *_: Any, **__: Any) -> None:
+def ingest(name: str, *_: object, **__: object) -> None:
     """Check that a name can be loaded: there is nothing to ingest.
 
     Raises:
@@ -146,7 +146,11 @@ def names() -> list[str]:
 
 
 def clean(
-    name: str, before: Any = None, after: Any = None, keep_last: Any = None, environ: Any = None
+    name: str,
+    before: object = None,
+    after: object = None,
+    keep_last: object = None,
+    environ: object = None,
 ) -> set[str]:
     """Remove nothing: a bundle is no copy, so there are no old ones.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -84,7 +84,7 @@ def datetime_of(us: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)  # bars end on the second; half the cost
 
 
-def as_label(value: Any, name: str) -> date:
+def as_label(value: object, name: str) -> date:
     """Return a session label from a date, a date-time or text like "2005-01-03".
 
     Raises:

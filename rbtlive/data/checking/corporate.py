@@ -111,7 +111,7 @@ class Table:
         return max((day for day in dates if day is not None), default=None)
 
 
-def read_assets(source: Any) -> Table:
+def read_assets(source: object) -> Table:
     """Read the assets table: `symbol`, and `sid`, dates and sizes as far as they are
     there.
 
@@ -153,7 +153,7 @@ def _word_column(raw: pl.DataFrame, name: str) -> pl.Series:
     return column.cast(pl.String)
 
 
-def read_splits(source: Any) -> Table:
+def read_splits(source: object) -> Table:
     """Read the splits table: `symbol`, `effective_date`, `ratio`.
 
     Raises:
@@ -173,7 +173,7 @@ def read_splits(source: Any) -> Table:
     )
 
 
-def read_dividends(source: Any) -> Table:
+def read_dividends(source: object) -> Table:
     """Read the dividends table: `symbol`, `ex_date`, `pay_date` (null: not known),
     `amount`.
 
@@ -333,7 +333,7 @@ def unknown_symbol_message(symbol: str, known: Iterable[str], *, where: str) -> 
 
 
 def _read(
-    source: Any, *, what: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+    source: object, *, what: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> pl.DataFrame:
     raw = read_frame(source, what=what, wanted=(*required, *optional))
     require_columns(raw, required, what=what, source=source)
@@ -484,7 +484,7 @@ def _dividend(
     )
 
 
-def _positive(value: Any, *, or_zero: bool = False) -> Decimal | None:
+def _positive(value: object, *, or_zero: bool = False) -> Decimal | None:
     if value is None:
         return None
     number = to_decimal(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 from rbtlive.data.calendars.grid import period_keys
@@ -14,7 +12,7 @@ from rbtlive.model.arrays import np
 from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
 
 
-def interval_of(interval: str | Interval | None, *, minute_bars: Any) -> Interval:
+def interval_of(interval: str | Interval | None, *, minute_bars: object) -> Interval:
     """Return what `interval=` says of the bars that are given.
 
     Raises:
@@ -51,7 +49,7 @@ def no_such_bars(there: Interval, wanted: Interval) -> str:
     )
 
 
-def has_shorter_rows(data: Any, interval: Interval) -> bool:
+def has_shorter_rows(data: object, interval: Interval) -> bool:
     """Say whether a symbol has two of the bars in one week or month.
 
     Raises:
@@ -65,7 +63,7 @@ def has_shorter_rows(data: Any, interval: Interval) -> bool:
     return bool(pl.DataFrame([keys, bars.frame["symbol"]]).is_duplicated().any())
 
 
-def minutes_apart(data: Any) -> int:
+def minutes_apart(data: object) -> int:
     """Return how many minutes the times of bars are multiples of apart; 0 if they have
     one time.
 

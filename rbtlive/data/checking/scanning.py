@@ -150,14 +150,14 @@ def store(seen: Survey, *, grid: BarGrid) -> StoredMinutes:
 
 
 @contextmanager
-def _told(path: Any) -> Iterator[None]:
+def _told(path: object) -> Iterator[None]:
     try:
         yield
     except READ_ERRORS as error:
         raise unreadable(path, error, what=_WHAT) from error
 
 
-def _batches(lazy: pl.LazyFrame, path: Any) -> Iterator[pl.DataFrame]:
+def _batches(lazy: pl.LazyFrame, path: object) -> Iterator[pl.DataFrame]:
     with _told(path):
         batches = lazy.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
     while True:

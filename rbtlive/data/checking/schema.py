@@ -75,7 +75,7 @@ class TypedBars:
         return last if isinstance(last, date) else datetime_of(last).date()
 
 
-def typed_bars(source: Any, *, what: Kind) -> TypedBars:
+def typed_bars(source: object, *, what: Kind) -> TypedBars:
     """Read bars and check every value.
 
     Args:

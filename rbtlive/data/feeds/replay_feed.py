@@ -50,7 +50,7 @@ class ReplayFeed(DataFeed):
 
     def __init__(
         self,
-        data: Any,
+        data: object,
         speed: float | None = None,
         *,
         frequency: str | None = None,

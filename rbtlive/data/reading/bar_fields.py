@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -32,7 +32,7 @@ _FIXED_POINT: Final = 1e-9
 
 
 def fields_of(
-    table: Table, roles: Roles, *, source: Any, needs: Needs, note: Callable[[str], None]
+    table: Table, roles: Roles, *, source: object, needs: Needs, note: Callable[[str], None]
 ) -> dict[str, pl.Series] | None:
     """Return the fields that a table has, as floats; None where its numbers may be read
     in two ways, which is then asked for.

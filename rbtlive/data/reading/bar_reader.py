@@ -324,10 +324,10 @@ def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
 
 
 def read_bars(  # noqa: PLR0913 - the public contract, each by name
-    source: Any,
+    source: object,
     *,
     symbol: str | Sequence[str] | None = None,
-    interval: Any = None,
+    interval: object = None,
     labels: Labels | None = None,
     tz: str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -396,7 +396,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
 
 
 # Objects of other libraries fail in ways of their own.
-def _unpacked(source: Any) -> list[Table]:
+def _unpacked(source: object) -> list[Table]:
     try:
         return [table.but(frame=flat(table.frame)) for table in taken(source, tables_of)]
     except RbtliveError:
@@ -494,7 +494,7 @@ def _without_empty(
     )
 
 
-def _words(source: Any, tables: Sequence[Table]) -> str:
+def _words(source: object, tables: Sequence[Table]) -> str:
     kind = type(source).__name__
     rows = sum(table.frame.height for table in tables)
     if isinstance(source, (bytes, bytearray)) or (isinstance(source, str) and "\n" in source):

@@ -250,7 +250,9 @@ def _filled(cells: list[str]) -> list[str]:
     return filled
 
 
-def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool) -> pl.DataFrame:
+def _frame(
+    content: Path | bytes, layout: _Layout, encoding: object, *, dates: bool
+) -> pl.DataFrame:
     names = layout.names
     options: dict[str, Any] = {
         "separator": layout.delimiter,
@@ -338,7 +340,7 @@ def fresh_name(name: str, taken: Collection[str]) -> str:
 
 # Two lines of names become one "field|symbol" a column, as `wide` takes them apart.
 def _two_levels(
-    frame: pl.DataFrame, content: Path | bytes, layout: _Layout, encoding: Any
+    frame: pl.DataFrame, content: Path | bytes, layout: _Layout, encoding: object
 ) -> pl.DataFrame:
     del encoding
     lines = _decoded(_head(content))[0].splitlines()[layout.skip : layout.skip + 3]

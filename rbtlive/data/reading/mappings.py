@@ -85,7 +85,7 @@ def of_mapping(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> li
     return _of_children(source, where, tables_of)
 
 
-def of_json(value: Any, where: str) -> list[Table]:
+def of_json(value: object, where: str) -> list[Table]:
     """Return the tables of a JSON text's value.
 
     Raises:
@@ -149,7 +149,7 @@ def _is_of_several(frame: pl.DataFrame) -> bool:
 
 
 # ("AAPL",), the keys of polars' group_by and partition_by
-def _is_single(key: Any) -> bool:
+def _is_single(key: object) -> bool:
     return isinstance(key, tuple) and len(key) == 1
 
 
@@ -165,7 +165,7 @@ def _symbol_beside(source: Mapping[Any, Any]) -> str | None:
     return None
 
 
-def _is_around(key: Any, value: Any, source: Mapping[Any, Any]) -> bool:
+def _is_around(key: object, value: object, source: Mapping[Any, Any]) -> bool:
     if plain(str(key)) in _AROUND:
         return True
     if isinstance(value, str):  # {"AAPL": "aapl.csv"} names files
@@ -183,7 +183,7 @@ def _names_a_file(text: str) -> bool:
     return bool(re.search(r"\.\w{2,8}$|[/\\*]", text)) or Path(text).exists()
 
 
-def _message(source: Any, depth: int = 0) -> str | None:
+def _message(source: object, depth: int = 0) -> str | None:
     if depth > 3 or not isinstance(source, Mapping):
         return None
     by_name = {str(key).lower(): value for key, value in source.items()}
@@ -251,7 +251,7 @@ def _market_chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     return [Table(frame, where, vendor="CoinGecko")]
 
 
-def _is_pairs(rows: Any) -> bool:
+def _is_pairs(rows: object) -> bool:
     return isinstance(rows, list) and all(isinstance(row, list) and len(row) == 2 for row in rows)
 
 
@@ -357,7 +357,7 @@ def _scalars(source: Mapping[Any, Any]) -> bool:
     )
 
 
-def _is_time(key: Any) -> bool:
+def _is_time(key: object) -> bool:
     if isinstance(key, (dt.date, np.datetime64)):
         return True
     if isinstance(key, int) and not isinstance(key, bool):

@@ -16,7 +16,7 @@ _WAITING: WeakKeyDictionary[Any, list[Table]] = WeakKeyDictionary()
 _LAST: list[tuple[Any, list[Table]]] = []  # of what no weak reference is possible: the last
 
 
-def taken(source: Any, take: Callable[[Any], list[Table]]) -> list[Table]:
+def taken(source: object, take: Callable[[Any], list[Table]]) -> list[Table]:
     """Return the tables of a source: those that wait, or what is taken from it now."""
     if not _is_read_once(source):
         return take(source)
@@ -30,20 +30,20 @@ def taken(source: Any, take: Callable[[Any], list[Table]]) -> list[Table]:
     return tables
 
 
-def forget(source: Any) -> None:
+def forget(source: object) -> None:
     """Let go of what was taken from a source that has been read."""
     _LAST.clear()
     if _is_read_once(source) and _can_be_watched(source):
         _WAITING.pop(source, None)
 
 
-def _is_read_once(source: Any) -> bool:
+def _is_read_once(source: object) -> bool:
     return isinstance(source, Iterator) or any(
         callable(getattr(source, name, None)) for name in ("fetchall", "read_next_batch", "read")
     )
 
 
-def _can_be_watched(source: Any) -> bool:
+def _can_be_watched(source: object) -> bool:
     try:
         hash(source)
         ref(source)

@@ -53,7 +53,7 @@ def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
 
 
 # Integers beyond what polars holds would become bars that are missing.
-def _is_no_number(value: Any, *, mixed: bool) -> bool:
+def _is_no_number(value: object, *, mixed: bool) -> bool:
     if type(value) is int:
         return not -_BEYOND < value < _BEYOND
     return mixed and isinstance(value, _no_numbers())

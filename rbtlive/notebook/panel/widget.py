@@ -291,7 +291,7 @@ class Panel:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {**self.picture(), _VIEW_TYPE: view}
 
-    def add_view(self, handle: Any) -> None:
+    def add_view(self, handle: object) -> None:
         """Keep a display's handle: its picture is renewed now and then, and for the
         last time at the session's end.
         """

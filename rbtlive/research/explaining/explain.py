@@ -84,7 +84,7 @@ def explain(proof: Proof, against: Any = None) -> Explanation:
     return explanation_of(ours, theirs, known, data)
 
 
-def _backtest(proof: Proof, against: Any, first: date, last: date) -> BacktestResult:
+def _backtest(proof: Proof, against: object, first: date, last: date) -> BacktestResult:
     if against is None:
         return proof.replay()
     if isinstance(against, BacktestResult):

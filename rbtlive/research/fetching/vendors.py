@@ -143,7 +143,7 @@ def _yfinance(symbol: str, first: date, last: date, interval: Interval) -> Fetch
 # Without this setting a failure on the way to a symbol's time zone looks like a symbol
 # that does not exist.
 @contextmanager
-def _raising(library: Any) -> Iterator[None]:
+def _raising(library: object) -> Iterator[None]:
     debug = getattr(getattr(library, "config", None), "debug", None)
     hidden = getattr(debug, "hide_exceptions", None)
     with warnings.catch_warnings():  # of what the library uses of pandas, and of its own names
@@ -162,7 +162,7 @@ def _failed(vendor: str, symbol: str, error: Exception) -> FetchFailed:
     return FetchFailed(f"{vendor} did not give {symbol}: {said}; try later")
 
 
-def _read(source: Any, symbol: str, interval: Interval, vendor: str) -> ReadBars:
+def _read(source: object, symbol: str, interval: Interval, vendor: str) -> ReadBars:
     labels: Any = "start" if interval.intraday else None
     try:
         return read_bars(source, symbol=symbol, interval=interval.text, labels_by_default=labels)

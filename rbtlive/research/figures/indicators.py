@@ -112,7 +112,7 @@ def _number(value: Any) -> float:
 
 
 def _values_of(
-    what: Any, result: ResultTables, symbol: str, recorded: Mapping[str, Points]
+    what: object, result: ResultTables, symbol: str, recorded: Mapping[str, Points]
 ) -> Points:
     if isinstance(what, str):
         if what not in recorded:

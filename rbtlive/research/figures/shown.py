@@ -25,7 +25,7 @@ def _figure_class() -> Any:
             """Travel as plotly's own figure."""
             return go.Figure(self).__reduce__()
 
-        def _repr_mimebundle_(self, *arguments: Any, **options: Any) -> Any:
+        def _repr_mimebundle_(self, *arguments: object, **options: object) -> Any:
             bundle = super()._repr_mimebundle_(*arguments, **options)
             return {**bundle, SVG: still_picture(self)} if bundle else bundle
 
@@ -42,6 +42,6 @@ def _figure_class() -> Any:
     return ShownFigure
 
 
-def shown(figure: Any) -> Any:
+def shown(figure: object) -> Any:
     """Return the figure, as one that also has a still picture."""
     return _figure_class()(figure)

@@ -210,7 +210,7 @@ def _shown(value: float | None) -> str:
     return "none" if value is None else short(value)
 
 
-def _benchmark(benchmark: Any, sessions: int) -> NDArray[np.float64] | None:
+def _benchmark(benchmark: object, sessions: int) -> NDArray[np.float64] | None:
     if benchmark is None:
         return None
     try:

@@ -172,7 +172,7 @@ def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
     )
 
 
-def _result_of(run: Any) -> BacktestResult:
+def _result_of(run: object) -> BacktestResult:
     read = getattr(run, "result", None)
     result = read() if callable(read) else None
     if not isinstance(result, BacktestResult):
@@ -206,7 +206,7 @@ def _settings(results: Sequence[BacktestResult], names: Sequence[str]) -> pl.Dat
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     text = cell(value) if isinstance(value, Decimal) else str(value)
     return type(value).__name__ if " object at 0x" in text else text
 

@@ -6,7 +6,7 @@ import html
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -101,7 +101,7 @@ def _hints(result: ResultTables) -> Iterator[str]:
     yield section("Worth knowing", f'<ul class="hints">{rows}</ul>' if rows else "")
 
 
-def _of(hint: Any, name: str) -> str:
+def _of(hint: object, name: str) -> str:
     return str(getattr(hint, name, "") if not isinstance(hint, str) else hint * (name == "text"))
 
 
@@ -331,7 +331,7 @@ def _settings(result: ResultTables) -> Iterator[str]:
     yield section("Settings", table(("", ""), rows, style="facts"))
 
 
-def _setting(value: Any) -> str:
+def _setting(value: object) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     shown = cell(value)

@@ -48,7 +48,7 @@ def money(value: float | Decimal | None) -> str:
     return DASH if value is None else f"{value:,.2f}"
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """Return any value of a frame as people write it."""
     if value is None:
         return DASH
@@ -93,6 +93,6 @@ def section(title: str, body: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>{body}</section>" if body else ""
 
 
-def _td(value: Any, *, first: bool) -> str:
+def _td(value: object, *, first: bool) -> str:
     text = html.escape(value if isinstance(value, str) else cell(value))
     return f"<th scope='row'>{text}</th>" if first else f"<td>{text}</td>"

@@ -30,14 +30,14 @@ def key_of(params: Mapping[str, Any]) -> str:
     return text_of(dict(params))
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """Return the text that a value is known by: its type and what it is made of; of a
     function its code, and what that leans on.
     """
     return _text(value, frozenset())
 
 
-def shown_text(value: Any) -> str:
+def shown_text(value: object) -> str:
     """Return what a person may read of a value, and a digest of the text it is known
     by.
     """
@@ -46,7 +46,7 @@ def shown_text(value: Any) -> str:
     return f"{readable} {hashlib.sha256(text_of(value).encode()).hexdigest()[:8]}"
 
 
-def _text(value: Any, above: frozenset[int]) -> str:
+def _text(value: object, above: frozenset[int]) -> str:
     kind = type(value)
     if isinstance(value, Enum):
         return f"{kind.__qualname__}.{value.name}"
@@ -107,7 +107,7 @@ def _code(code: CodeType) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _pickled(value: Any) -> str:
+def _pickled(value: object) -> str:
     kind = type(value)
     try:
         token = pack(SimpleNamespace(value=value), folder=None).token

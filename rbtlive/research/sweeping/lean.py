@@ -64,7 +64,7 @@ class LeanRun:
 
 
 def run_lean(
-    strategy: Any,
+    strategy: object,
     portal: PolarsDataPortal,
     settings: RunSettings,
     params: Mapping[str, Any],

@@ -112,7 +112,7 @@ class Objective:
         value = run.metrics.get(self.name) if self.function is None else self.function(run)
         return number(value)
 
-    def score(self, value: Any) -> float:
+    def score(self, value: object) -> float:
         """Return a value so that higher is better, and minus infinity if it is none."""
         known = number(value)
         return -math.inf if math.isnan(known) else self.sign * known
@@ -134,7 +134,7 @@ def _of_stats(name: str, run: RunView) -> Any:
     return run.stats.filter(statistic=name)["value"].item()
 
 
-def objectives_of(maximize: Any) -> tuple[Objective, ...]:
+def objectives_of(maximize: object) -> tuple[Objective, ...]:
     """Return the objectives that `maximize` names: one, or several of a list."""
     several = (
         list(maximize)

@@ -70,7 +70,7 @@ class SweepRow:
         """
         return self._sweep.backtest(self.params)
 
-    def attach(self, broker: Any, **options: Any) -> Any:
+    def attach(self, broker: object, **options: object) -> Any:
         """Trade these parameters: `rbtlive.attach` with the sweep's strategy and
         settings. The journal notes which sweep and row they come from.
 
@@ -127,7 +127,7 @@ class SweepResult:
         self,
         rows: Sequence[RunRow],
         *,
-        strategy: Any,
+        strategy: object,
         portal: PolarsDataPortal,
         options: Mapping[str, Any],
         objectives: Sequence[Objective],
@@ -282,7 +282,7 @@ class SweepResult:
         missing = self.sessions - len(found)  # a run that began later was in cash before
         return np.concatenate([np.zeros(missing), found]) if missing > 0 else found
 
-    def odds(self, **options: Any) -> Odds:
+    def odds(self, **options: object) -> Odds:
         """Return how likely the best run is luck: deflated Sharpe ratio, probability of
         backtest overfitting, reality check, minimum track record.
 

@@ -44,7 +44,7 @@ def optuna() -> Any:
     return optuna
 
 
-def is_sampler(method: Any) -> bool:
+def is_sampler(method: object) -> bool:
     """Say whether a method is one of optuna's samplers.
 
     Raises:
@@ -80,9 +80,9 @@ class Study:
         objectives: Sequence[Objective],
         *,
         facts: Mapping[str, str],
-        sampler: Any,
+        sampler: object,
         seed: int | None,
-        storage: Any,
+        storage: object,
         name: str,
     ) -> None:
         module = optuna()

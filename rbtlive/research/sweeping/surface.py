@@ -61,7 +61,7 @@ def param_labels(values: Sequence[Any]) -> list[str]:
     return [labels[repr(value)] for value in values]
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if isinstance(value, Enum):
         return value.name
     return str(getattr(value, "__name__", None) or repr(value))

@@ -65,7 +65,7 @@ def _cloudpickle() -> Any:
     return cloudpickle
 
 
-def pack(what: Any, *, folder: Path | None) -> Parcel:
+def pack(what: object, *, folder: Path | None) -> Parcel:
     """Return a parcel of `what`.
 
     Args:
@@ -99,7 +99,7 @@ def pack(what: Any, *, folder: Path | None) -> Parcel:
 
 # What of a job cannot be pickled: the first of its parts, and of a class or an object
 # the first attribute, that fails alone.
-def _culprit(what: Any) -> str:
+def _culprit(what: object) -> str:
     for name, part in _parts(what).items():
         if not _travels(part):
             label = getattr(part, "__name__", type(part).__name__)
@@ -110,7 +110,7 @@ def _culprit(what: Any) -> str:
     return type(what).__name__
 
 
-def _travels(what: Any) -> bool:
+def _travels(what: object) -> bool:
     try:
         _cloudpickle().dumps(what)
     except Exception:  # noqa: BLE001 - whatever a user's object raises
@@ -118,7 +118,7 @@ def _travels(what: Any) -> bool:
     return True
 
 
-def _parts(what: Any) -> dict[str, Any]:
+def _parts(what: object) -> dict[str, Any]:
     if is_dataclass(what) and not isinstance(what, type):
         return {field.name: getattr(what, field.name) for field in fields(what)}
     return dict(vars(what)) if hasattr(what, "__dict__") else {}
@@ -126,7 +126,7 @@ def _parts(what: Any) -> dict[str, Any]:
 
 def _pickler(folder: Path | None) -> Any:
     class MappingPickler(_cloudpickle().Pickler):  # type: ignore[misc]  # it is untyped
-        def reducer_override(self, obj: Any) -> Any:
+        def reducer_override(self, obj: object) -> Any:
             if folder is not None:
                 if isinstance(obj, pl.DataFrame) and obj.estimated_size() > WORTH_A_FILE:
                     return _read_frame, (_write_frame(obj, folder),)
@@ -165,7 +165,7 @@ def _mapped_array(path: str) -> Any:
 # there for import in every worker: what is neither installed nor of Python travels by
 # value.
 @contextmanager
-def _own_modules_by_value(what: Any) -> Iterator[None]:
+def _own_modules_by_value(what: object) -> Iterator[None]:
     modules = list(_modules_of(what))
     for module in modules:
         _cloudpickle().register_pickle_by_value(module)
@@ -177,7 +177,7 @@ def _own_modules_by_value(what: Any) -> Iterator[None]:
                 _cloudpickle().unregister_pickle_by_value(module)
 
 
-def _modules_of(what: Any) -> Iterator[ModuleType]:
+def _modules_of(what: object) -> Iterator[ModuleType]:
     names: set[str] = set()
     for part in _parts(what).values():
         several = part.values() if isinstance(part, dict) else [part]

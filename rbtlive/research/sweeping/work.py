@@ -42,7 +42,7 @@ class RunRow:
     returns: NDArray[np.float64] | None = None
     place: tuple[str, int, str] | None = None
 
-    def locate(self, strategy: Any) -> RunRow:
+    def locate(self, strategy: object) -> RunRow:
         """Add the user's line to the error, in the process that has its source: that
         of a notebook's cell is in no worker.
         """
@@ -56,7 +56,7 @@ class RunRow:
         return self
 
 
-def _file_of(strategy: Any, function: str) -> str | None:
+def _file_of(strategy: object, function: str) -> str | None:
     names = strategy if isinstance(strategy, dict) else None
     for name in (function, "handle_data", "initialize", "before_trading_start"):
         found = names.get(name) if names is not None else getattr(strategy, name, None)

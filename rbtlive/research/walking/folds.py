@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from rbtlive.errors import BadFolds, InvalidSetting
 from rbtlive.model.arrays import NDArray, np
@@ -39,7 +39,7 @@ class Fold:
     test: tuple[int, int]
 
 
-def sessions_of(value: Any, name: str, *, least: int = 1) -> int:
+def sessions_of(value: object, name: str, *, least: int = 1) -> int:
     """Return a number of sessions: an int, text such as "2y", "6mo", "4w", "10d" (252,
     21, 5 and 1 sessions each), or a timedelta of whole days (252 sessions are 365).
 

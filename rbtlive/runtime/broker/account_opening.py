@@ -248,7 +248,7 @@ def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:
     return sum((value for value in values if value is not None), ZERO)
 
 
-def checked_positions(positions: Any) -> Positions:
+def checked_positions(positions: object) -> Positions:
     """Return `positions=` of attach, checked.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import MarketDataEvent
@@ -39,7 +39,7 @@ class CoreMaker:
     def __init__(
         self,
         run: LiveRun,
-        strategy: Any,
+        strategy: object,
         portal: PolarsDataPortal,
         settings: RunSettings,
     ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.errors import InvalidSetting
@@ -69,7 +69,7 @@ _END_OF_TIME_US: Final = 253_402_300_799_000_000
 """The last second of 9999, µs since 1970."""
 
 
-def as_age(value: Any) -> timedelta | None:
+def as_age(value: object) -> timedelta | None:
     """Return `max_decision_age` as a duration: a timedelta, seconds, or an interval's
     text such as "5m".
 

@@ -215,7 +215,7 @@ class EventDispatcher:
         self._routes.clear()
 
 
-def _name(handler: Any) -> str:
+def _name(handler: object) -> str:
     return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
 
 

@@ -154,7 +154,7 @@ def settings_facts(settings: RunSettings) -> dict[str, Any]:
     return facts
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Decimal):
         return plain_text(value)
     if value is None or isinstance(value, (bool, str)):
@@ -176,7 +176,7 @@ def _plain(value: Any) -> Any:
     return _object_facts(value)
 
 
-def _object_facts(value: Any) -> Any:
+def _object_facts(value: object) -> Any:
     kind = value if isinstance(value, type) or inspect.isroutine(value) else type(value)
     try:
         source = hashlib.sha256(inspect.getsource(kind).encode()).hexdigest()[:16]

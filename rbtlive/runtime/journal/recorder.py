@@ -208,7 +208,7 @@ def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
 
 
 # Where two facts differ first, as a path, and what each holds there.
-def _first_difference(was: Any, made: Any, path: str = "") -> tuple[str, Any, Any]:
+def _first_difference(was: object, made: object, path: str = "") -> tuple[str, Any, Any]:
     if isinstance(was, dict) and isinstance(made, dict):
         for key in sorted({*was, *made}):
             if was.get(key) != made.get(key):

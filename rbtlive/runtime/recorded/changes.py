@@ -100,5 +100,5 @@ def _passed(segment: Segment) -> dict[str, str]:
     return {name: _text(value) for name, value in segment.settings["params"].items()}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return as_utf8(text_of(value, repr)[:_LONGEST])
