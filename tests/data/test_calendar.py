@@ -172,7 +172,8 @@ def test_moments_far_apart_are_numbered_as_each_is(xnys):
 
 def test_many_dates_are_numbered_as_few_are(xnys):
     first = xnys.labels[0]
-    within, beyond = first + np.arange(5_000), first - 100 + np.arange(5_000)
+    days = np.arange(5_000).astype("timedelta64[D]")
+    within, beyond = first + days, first - np.timedelta64(100, "D") + days
 
     for many in (within, within[::-1], beyond):
         few = [xnys.sessions_of_labels(part) for part in np.array_split(many, 50)]

@@ -58,6 +58,7 @@ _TIME_ZONES: Final = {
 }
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = np.timedelta64(1, "D")
 
 Micros: TypeAlias = "NDArray[np.int64]"
 
@@ -430,10 +431,12 @@ def _from_table(*, name: str, tz: str, table: pl.DataFrame) -> TradingCalendar:
     )
 
 
+def _all_days(last: date) -> NDArray[np.datetime64]:
+    return np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + _DAY)
+
+
 def _round_the_clock(last: date) -> TradingCalendar:
-    labels = np.arange(
-        np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")
-    )
+    labels = _all_days(last)
     opens = labels.astype("datetime64[us]").astype(np.int64)
     never = np.zeros(len(labels), dtype=np.bool_)
     return TradingCalendar("24/7", "UTC", labels, opens, opens + DAY_US, never)
@@ -442,10 +445,10 @@ def _round_the_clock(last: date) -> TradingCalendar:
 # Currencies trade from Sunday to Friday, 17:00 in New York, where their days turn.
 # Source: cmegroup.com, "FX trading hours"; oanda.com, "Hours of operation".
 def _currency_days(last: date) -> TradingCalendar:
-    days = np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + 1)
+    days = _all_days(last)
     labels = days[np.is_busday(days)]
     never = np.zeros(len(labels), dtype=np.bool_)
-    opens, closes = _at_five_in_new_york(labels - 1), _at_five_in_new_york(labels)
+    opens, closes = _at_five_in_new_york(labels - _DAY), _at_five_in_new_york(labels)
     return TradingCalendar("FX", "America/New_York", labels, opens, closes, never)
 
 

@@ -168,7 +168,8 @@ def _dates_of(
     keys: NDArray[np.int64], interval: Interval
 ) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
     if interval.unit == "month":
-        months = keys.astype("datetime64[M]")
-        return months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
+        begins = keys.astype("datetime64[M]").astype("datetime64[D]")
+        following = (keys + 1).astype("datetime64[M]").astype("datetime64[D]")
+        return begins, following - np.timedelta64(1, "D")
     mondays = (keys * 7 - _THURSDAY).astype("datetime64[D]")
-    return mondays, mondays + 6
+    return mondays, mondays + np.timedelta64(6, "D")

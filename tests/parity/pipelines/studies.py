@@ -56,7 +56,7 @@ def loaders(days, sids):
     earnings = np.where((known + sid[None, :]) % 13 == 0, np.nan, earnings)
     starts = index.to_period("Q").start_time.to_numpy()[:, None]
     reported = starts + (20 + sid[None, :] % 25) * np.timedelta64(1, "D")
-    reported = np.where(into < 20 + sid[None, :] % 25, np.datetime64("NaT"), reported)
+    reported = np.where(into < 20 + sid[None, :] % 25, np.datetime64("NaT", "ns"), reported)
     frames = {
         "earnings": earnings,
         "shares": 50.0 + (known * 7 + sid[None, :] * 3) % 40,
