@@ -98,7 +98,7 @@ def parsed(data: object, keys: AlpacaKeys) -> Any:
         return None
 
 
-def _without(keys: AlpacaKeys, body: Any) -> Any:
+def _without(keys: AlpacaKeys, body: object) -> Any:
     if isinstance(body, str):
         return keys.hidden(body)
     if isinstance(body, list):

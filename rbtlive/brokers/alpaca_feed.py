@@ -469,7 +469,7 @@ class AlpacaFeed(AggregatedFeed):
             )
 
     async def _told(
-        self, socket: Any, names: list[str], *, axis: SlotAxis
+        self, socket: object, names: list[str], *, axis: SlotAxis
     ) -> AsyncIterator[BarFacts]:
         while True:
             due_s, silent_s = self._due_s(axis), self._silence_s(axis)

@@ -88,7 +88,7 @@ class NoAnswer(BrokerError):  # noqa: N818 - what it says
 # aiohttp's websockets follow redirects, and take the keys along: a hook that runs
 # before one is followed ends the request.
 def _refusing_redirects(aiohttp: Any) -> Any:
-    async def refuse(_session: Any, _context: Any, _redirect: Any) -> None:
+    async def refuse(_session: object, _context: object, _redirect: object) -> None:
         raise aiohttp.ClientConnectionError(REDIRECTED)
 
     trace = aiohttp.TraceConfig()
@@ -169,7 +169,7 @@ class AlpacaHttp:
             await self._session.close()
 
     async def once(
-        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+        self, method: str, path: str, *, body: object = None, query: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request once.
 
@@ -207,7 +207,7 @@ class AlpacaHttp:
         if stated is not None:
             self._server_time = stated, asyncio.get_running_loop().time()
 
-    async def insist(self, method: str, path: str, *, body: Any) -> Answer:
+    async def insist(self, method: str, path: str, *, body: object) -> Answer:
         """Send a request, and again as long as the answer is that it was not processed
         for want of capacity (429).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.foreign_attributes import READ_ARGUMENTS
@@ -21,7 +21,7 @@ _CLASSES = ("equity", "etf", "crypto", "fx", "future", "option")
 
 @teaches_names(READ_ARGUMENTS)
 def read(
-    source: Any,
+    source: object,
     *,
     symbol: str | Sequence[str] | None = None,
     interval: str | None = None,

@@ -15,7 +15,7 @@ from rbtlive.model.arrays import NDArray, np
 Floats: TypeAlias = "NDArray[np.float64]"
 
 
-def _closes(_model: Any, _shares: Floats, closes: Floats, _volumes: Floats) -> Floats:
+def _closes(_model: object, _shares: Floats, closes: Floats, _volumes: Floats) -> Floats:
     return closes
 
 
@@ -38,7 +38,7 @@ def _impacted(model: Any, shares: Floats, closes: Floats, volumes: Floats) -> Fl
     return np.where(fits, prices, np.nan)
 
 
-def _nothing(_model: Any, shares: Floats, _prices: Floats) -> Floats:
+def _nothing(_model: object, shares: Floats, _prices: Floats) -> Floats:
     return np.zeros(len(shares))
 
 

@@ -144,7 +144,7 @@ class SlippageModel(FinancialModel, abc.ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def _pair(self, result: Any) -> tuple[Any, Any]:
+    def _pair(self, result: object) -> tuple[Any, Any]:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(
                 f"process_order of {type(self).__name__} must return a price and an amount: was "
@@ -154,7 +154,7 @@ class SlippageModel(FinancialModel, abc.ABC):
         return result  # type: ignore[return-value]
 
     def _checked_amount(
-        self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal
+        self, amount: object, order: Any, left: Decimal, *, lot_size: Decimal
     ) -> Decimal:
         if lot_size != _ONE and type(amount) is float and amount == float(left):
             return left  # all of it, of which a float has not all digits

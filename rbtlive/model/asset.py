@@ -126,16 +126,16 @@ class Asset(_HashedBySid):
         )
         return bool(first <= label <= last)
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: object) -> bool:
         return self.sid < other.sid if isinstance(other, Asset) else NotImplemented
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: object) -> bool:
         return self.sid <= other.sid if isinstance(other, Asset) else NotImplemented
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: object) -> bool:
         return self.sid > other.sid if isinstance(other, Asset) else NotImplemented
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: object) -> bool:
         return self.sid >= other.sid if isinstance(other, Asset) else NotImplemented
 
     def __repr__(self) -> str:

@@ -33,7 +33,7 @@ class EngineContext(decimal.Context):
             traps=[decimal.DivisionByZero, decimal.Overflow, decimal.InvalidOperation],
         )
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Leave everything as it is."""
 
     def __getattribute__(self, name: str) -> Any:
@@ -253,28 +253,28 @@ class Number(Decimal):
     __truediv__ = _arithmetic(Decimal.__truediv__)
     __rtruediv__ = _arithmetic(Decimal.__rtruediv__)
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: object) -> Any:
         return _binary(Decimal.__floordiv__, self, other)
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: object) -> Any:
         return _binary(Decimal.__rfloordiv__, self, other)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: object) -> Any:
         return _binary(Decimal.__mod__, self, other)
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: object) -> Any:
         return _binary(Decimal.__rmod__, self, other)
 
-    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+    def __pow__(self, other: object, modulo: Any = None) -> Any:
         return _binary(lambda a, b: Decimal.__pow__(a, b, modulo), self, other)
 
-    def __rpow__(self, other: Any, modulo: Any = None) -> Any:
+    def __rpow__(self, other: object, modulo: Any = None) -> Any:
         return _binary(lambda a, b: Decimal.__rpow__(a, b, modulo), self, other)
 
-    def __divmod__(self, other: Any) -> Any:
+    def __divmod__(self, other: object) -> Any:
         return _pair(Decimal.__divmod__, self, other)
 
-    def __rdivmod__(self, other: Any) -> Any:
+    def __rdivmod__(self, other: object) -> Any:
         return _pair(Decimal.__rdivmod__, self, other)
 
     def __round__(self, ndigits: Any = None) -> Any:
@@ -317,7 +317,7 @@ class Number(Decimal):
     __lt__, __le__ = _ordering(Decimal.__lt__), _ordering(Decimal.__le__)
     __gt__, __ge__ = _ordering(Decimal.__gt__), _ordering(Decimal.__ge__)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: object) -> Any:
         """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in
         the four operations.
         """
@@ -354,7 +354,7 @@ _SCALAR_OPERATORS = {
 
 
 # A scalar that numpy compares comes as an array of no dimensions.
-def _scalar(value: Any) -> Any:
+def _scalar(value: object) -> Any:
     return value.item() if isinstance(value, np.ndarray) else value
 
 

@@ -90,7 +90,7 @@ class Template(Generic[Model]):
         self._template = dict.fromkeys(model.model_fields) | defaults_of(model) | fixed
         self._given = set(model.model_fields) - set(fixed)
 
-    def __call__(self, **values: Any) -> Model:
+    def __call__(self, **values: object) -> Model:
         """Return a model with these values, each of its final type."""
         made: Model = make(self._model)
         set_values(made, {**self._template, **values})

@@ -236,7 +236,7 @@ def known_sessions() -> dict[str, LiveSession]:
     return dict(_RUNNING)
 
 
-def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
+def run(strategy: object, broker: BrokerAdapter, **options: object) -> LiveSession:
     """Run a session and block until it has ended: `attach` for scripts.
 
     A script that runs its session from its own code exits with 3 if trading was halted

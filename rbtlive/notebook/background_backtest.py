@@ -19,7 +19,7 @@ WAKE_S = 0.1
 """How soon an interrupt is noticed."""
 
 
-async def backtest_async(strategy: Any, data: Any, **options: Any) -> BacktestResult:
+async def backtest_async(strategy: object, data: object, **options: Any) -> BacktestResult:
     """Run `backtest` on a worker thread, while the loop and the sessions on it go on.
 
     Interrupting the cell that awaits it ends the backtest after the session it is in.

@@ -184,7 +184,7 @@ class Board:
         rows = [asdict(row) for row in self.rows()]
         return {"t": "board", "rows": rows, "columns": described(BOARD_COLUMNS)}
 
-    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._hear, content)

@@ -346,7 +346,7 @@ class Magics:
 
     # -- completion -------------------------------------------------------------------
 
-    def complete(self, _shell: Any, event: Any) -> list[str]:
+    def complete(self, _shell: object, event: Any) -> list[str]:
         """Return what could come next on a magic's line: options, choices, strategies,
         sessions.
         """

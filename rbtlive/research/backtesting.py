@@ -32,8 +32,8 @@ from rbtlive.runtime.recorded.changes import plain_parameters
 @from_own_line
 @teaches_names(RUN_ARGUMENTS)
 def backtest(  # noqa: PLR0913 - the public contract, each by name
-    strategy: Any,
-    data: Any,
+    strategy: object,
+    data: object,
     *,
     start: DateLike | None = None,
     end: DateLike | None = None,

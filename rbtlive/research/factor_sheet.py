@@ -311,7 +311,7 @@ def _float(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _percent(value: Any) -> str:
+def _percent(value: object) -> str:
     return f"{100 * _float(value):.2f} %"
 
 

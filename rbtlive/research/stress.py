@@ -39,13 +39,13 @@ class LateFills(SlippageModel):
         bars: How many bars an order waits.
     """
 
-    def __init__(self, model: Any, bars: int) -> None:
+    def __init__(self, model: object, bars: int) -> None:
         super().__init__()
         self.model = model
         self.bars = bars
         self._waited: dict[Any, int] = {}
 
-    def process_order(self, data: Any, order: Any) -> tuple[Any, Any]:
+    def process_order(self, data: object, order: Any) -> tuple[Any, Any]:
         """Return no fill until the order has waited, then what the model says."""
         waited = self._waited.get(order.id, 0)
         if waited < self.bars:
@@ -62,7 +62,7 @@ class DearFills(SlippageModel):
         factor: The multiple.
     """
 
-    def __init__(self, model: Any, factor: float) -> None:
+    def __init__(self, model: object, factor: float) -> None:
         super().__init__()
         self.model = model
         self.factor = factor
@@ -78,7 +78,7 @@ class DearFills(SlippageModel):
 
 # What has filled in this bar is counted where the orders are tried, and read where they
 # are priced.
-def _ask(outer: Any, data: Any, order: Any) -> tuple[Any, Any]:
+def _ask(outer: Any, data: object, order: object) -> tuple[Any, Any]:
     inner = outer.model
     inner._filled, inner._whole = outer._filled, outer._whole  # noqa: SLF001 - one budget of volume
     answer: tuple[Any, Any] = inner.process_order(data, order)
@@ -97,7 +97,7 @@ class DearCommission(CommissionModel):
         self.model = model
         self.factor = factor
 
-    def calculate(self, order: Any, transaction: Any) -> Any:
+    def calculate(self, order: Any, transaction: object) -> Any:
         """Return the multiple of what the model charges."""
         charged = float(order.commission) / self.factor if self.factor else 0.0
         return self.factor * float(self.model.calculate(_Charged(order, charged), transaction))
@@ -105,7 +105,7 @@ class DearCommission(CommissionModel):
 
 # An order as the inner model would have charged it.
 class _Charged:
-    def __init__(self, order: Any, commission: float) -> None:
+    def __init__(self, order: object, commission: float) -> None:
         self._order = order
         self.commission = commission
 
@@ -144,8 +144,8 @@ def stressed_values(
     *,
     n: int | None,
     seed: int,
-    strategy: Any,
-    data: Any,
+    strategy: object,
+    data: object,
     amount: Any,
 ) -> NDArray[np.float64]:
     """Return portfolio values of runs under worse conditions, runs x sessions.
@@ -177,7 +177,7 @@ def _worsen(method: str, amount: Any, core: TradingCore) -> None:
 
 
 def _values(
-    strategy: Any,
+    strategy: object,
     portal: PolarsDataPortal,
     settings: RunSettings,
     worsen: Callable[[TradingCore], None],
@@ -188,7 +188,7 @@ def _values(
     return np.array([float(row.portfolio_value) for row in sessions])
 
 
-def _what_ran(result: BacktestResult, strategy: Any, data: Any) -> tuple[Any, Any]:
+def _what_ran(result: BacktestResult, strategy: object, data: object) -> tuple[Any, Any]:
     known = result.origin or (None, None)
     strategy = known[0] if strategy is None else strategy
     data = known[1] if data is None else data

@@ -56,7 +56,9 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
 
 # A variable that was not recorded yet is NaN in zipline, not None; one that has the
 # name of a column leaves it as it was until then.
-def _recorded(name: Any, sessions: Sequence[SessionRow], until: Sequence[Any] | None) -> list[Any]:
+def _recorded(
+    name: object, sessions: Sequence[SessionRow], until: Sequence[Any] | None
+) -> list[Any]:
     before = [float("nan")] * len(sessions) if until is None else until
     recorded: list[Mapping[Any, Any]] = [row.recorded for row in sessions]
     return [

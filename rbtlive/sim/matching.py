@@ -208,7 +208,7 @@ class SimVenue:
         self,
         book: Mapping[Asset, Sequence[Any]],
         *,
-        data: Any,
+        data: object,
         now: datetime,
         emit: Emit,
         emit_whole: EmitWhole | None = None,
@@ -279,7 +279,9 @@ class SimVenue:
         emit(order, exact, to_money(self._cost_of_first(shares, float(exact))))
         return True
 
-    def _execute(self, shown: Any, price: Any, *, amount: Any, now: datetime, emit: Emit) -> None:
+    def _execute(
+        self, shown: Any, price: object, *, amount: object, now: datetime, emit: Emit
+    ) -> None:
         order: RestingOrder = shown.raw if self._shows_orders else shown
         # Plain: a strategy's own numbers would slow the ledger down.
         signed = amount if type(amount) is Decimal else Decimal(to_decimal(amount))
@@ -298,7 +300,7 @@ class SimVenue:
         emit(order, signed, exact_price, cost)
 
     def _cost(
-        self, shown: Any, order: Any, *, amount: Decimal, price: Decimal, now: datetime
+        self, shown: object, order: object, *, amount: Decimal, price: Decimal, now: datetime
     ) -> Any:
         if not self._shows_fills:
             trade = self._trade
@@ -319,7 +321,7 @@ class _Trade:
 
 
 # A model of the user's own may have forgotten its return.
-def _as_cost(cost: Any, model: object) -> Decimal:
+def _as_cost(cost: object, model: object) -> Decimal:
     what = f"calculate of {type(model).__name__} must return the money that a fill costs"
     try:
         number = to_decimal(cost)

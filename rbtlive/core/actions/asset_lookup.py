@@ -92,7 +92,7 @@ def check_orderable(state: RunState, asset: Any, method: str) -> Asset | None:
     return known
 
 
-def all_orderable(state: RunState, assets: Any) -> bool:
+def all_orderable(state: RunState, assets: object) -> bool:
     """Say whether `assets` is a dict of the run's own objects, all of which may be
     ordered now.
     """

@@ -144,13 +144,13 @@ def _may_wait(state: RunState) -> bool:
 
 # What is held in parts of a lot (taken over from an account, or left by a split) is
 # closed whole.
-def _whole_position(state: RunState, asset: Asset, amount: Any, shares: Decimal) -> Decimal:
+def _whole_position(state: RunState, asset: Asset, amount: object, shares: Decimal) -> Decimal:
     held = state.portfolio.amount_of(asset)
     return -held if held % asset.lot_size and to_decimal(amount) == -held else shares
 
 
 # It is written down with every picture of its order.
-def _checked_tag(tag: Any) -> str:
+def _checked_tag(tag: object) -> str:
     if not isinstance(tag, str):
         raise TypeError(
             f"tag must be a text: was {tag!r:.80} ({type(tag).__name__}) in an order call"
@@ -309,7 +309,7 @@ def _is_order(state: RunState, asset: Asset, shares: Decimal) -> bool:
     return bool(shares)
 
 
-def _style(asset: Asset, limit_price: Any, stop_price: Any) -> ExecutionStyle:
+def _style(asset: Asset, limit_price: object, stop_price: object) -> ExecutionStyle:
     if limit_price is not None and stop_price is not None:
         return StopLimitOrder(limit_price, stop_price, asset=asset)
     if limit_price is not None:

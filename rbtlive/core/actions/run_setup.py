@@ -27,7 +27,7 @@ def add_trading_control(state: RunState, control: TradingControl) -> None:
 
 
 def fetch_csv(
-    state: RunState, source: Any, options: FetchOptions, read_options: dict[str, Any]
+    state: RunState, source: object, options: FetchOptions, read_options: dict[str, Any]
 ) -> FetchedValues:
     """Read values from a CSV file or a frame and make them readable through
     `data.current`.

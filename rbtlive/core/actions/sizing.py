@@ -34,7 +34,7 @@ that money has.
 _TINY = Decimal("1E-12")
 
 
-def shares_for_value(state: RunState, asset: Asset, value: Any) -> Decimal:
+def shares_for_value(state: RunState, asset: Asset, value: object) -> Decimal:
     """Return the exact number of shares that `value` buys at the last price.
 
     Raises:
@@ -63,7 +63,7 @@ def shares_for_value(state: RunState, asset: Asset, value: Any) -> Decimal:
     return number(value, "value") / price
 
 
-def shares_for_percent(state: RunState, asset: Asset, percent: Any) -> Decimal:
+def shares_for_percent(state: RunState, asset: Asset, percent: object) -> Decimal:
     """Return the exact number of shares worth a fraction of the portfolio's value."""
     state.marks.mark()
     return shares_for_value(
@@ -195,7 +195,7 @@ _SEVERAL = 8
 _FLOATS = frozenset({float, int})
 
 
-def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
+def shares_to_target(state: RunState, asset: Asset, target: object) -> Decimal:
     """Return `target` shares minus what is held and, unless zipline's quirk is wanted,
     what is on order.
     """
@@ -238,7 +238,7 @@ def shares_to_targets(
     ]
 
 
-def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
+def whole_lots(amount: object, lot: Decimal, *, binary: bool) -> Decimal:
     """Return `amount` in whole lots: the nearest if within 0.0001 of it, else truncated
     toward zero.
 
@@ -291,7 +291,7 @@ def number(value: Any, name: str) -> Decimal:
         ) from None
 
 
-def share_counts(counts: Any) -> list[tuple[Asset, Decimal]]:
+def share_counts(counts: object) -> list[tuple[Asset, Decimal]]:
     """Return (asset, whole shares) of each entry that is not zero.
 
     Raises:

@@ -165,7 +165,7 @@ class date_rules:  # noqa: N801 - zipline's name
         )
 
 
-def _time_offset_us(offset: Any, *, hours: float | None, minutes: float | None) -> int:
+def _time_offset_us(offset: object, *, hours: float | None, minutes: float | None) -> int:
     if offset is not None and (hours is not None or minutes is not None):
         raise ValueError("a time rule takes an offset or hours and minutes, not both")
     if offset is None:
@@ -195,14 +195,14 @@ class time_rules:  # noqa: N801 - zipline's name
 
     @staticmethod
     def market_open(
-        offset: Any = None, hours: float | None = None, minutes: float | None = None
+        offset: object = None, hours: float | None = None, minutes: float | None = None
     ) -> Rule:
         """The minute that ends `offset` after the open; by default the first bar."""
         return FromOpen(_time_offset_us(offset, hours=hours, minutes=minutes))
 
     @staticmethod
     def market_close(
-        offset: Any = None, hours: float | None = None, minutes: float | None = None
+        offset: object = None, hours: float | None = None, minutes: float | None = None
     ) -> Rule:
         """The minute that ends `offset` before the close; by default one minute before
         the last bar.

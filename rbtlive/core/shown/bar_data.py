@@ -112,7 +112,7 @@ class BarData:
     @overload
     def current(self, assets: Iterable[Asset], fields: Names) -> pl.DataFrame: ...
 
-    def current(self, assets: Any, fields: Any) -> Any:
+    def current(self, assets: object, fields: Any) -> Any:
         """Return the latest values.
 
         Args:
@@ -149,7 +149,7 @@ class BarData:
     @overload
     def can_trade(self, assets: Iterable[Asset]) -> Mapping[Asset, bool]: ...
 
-    def can_trade(self, assets: Any) -> Any:
+    def can_trade(self, assets: object) -> Any:
         """Say whether an asset, or each of several, can be traded now.
 
         That is: it is not restricted, listed in this session, its exchange is open, and
@@ -192,7 +192,7 @@ class BarData:
     @overload
     def is_stale(self, assets: Iterable[Asset]) -> Mapping[Asset, bool]: ...
 
-    def is_stale(self, assets: Any) -> Any:
+    def is_stale(self, assets: object) -> Any:
         """Say whether an asset, or each of several, is listed and has traded before,
         but not in this bar.
 
@@ -256,12 +256,12 @@ class BarData:
 
     def history(
         self,
-        assets: Any,
+        assets: object,
         fields: Any,
         bar_count: Any,
         frequency: Any,
         *,
-        dtype: Any = None,
+        dtype: object = None,
         partial: bool = True,
     ) -> Any:
         """Return the last bars, adjusted for splits and dividends up to now.
@@ -348,7 +348,7 @@ class BarData:
         return shown
 
     # The same for several fields of one asset.
-    def _fast_fields(self, asset: Any, fields: list[Any], bar_count: Any, frequency: str) -> Any:
+    def _fast_fields(self, asset: object, fields: list[Any], bar_count: Any, frequency: str) -> Any:
         market = self._market
         try:
             names = tuple(fields)
@@ -380,7 +380,7 @@ class BarData:
         return None if cut is None else (cut, found[1])
 
     # As with numbers: from the second time on a window is one slice of a column.
-    def _make_fast_window(self, assets: Any, fields: Any) -> None:
+    def _make_fast_window(self, assets: Any, fields: object) -> None:
         index = self._index.number_of(assets)
         if index is None or type(fields) is not str or fields not in _SLICED:
             return
@@ -397,8 +397,8 @@ class BarData:
         assets: Any,
         fields: Any,
         bar_count: int,
-        frequency: Any,
-        dtype: Any,
+        frequency: object,
+        dtype: object,
         *,
         partial: bool = True,
     ) -> Any:
@@ -441,7 +441,7 @@ class BarData:
         self,
         assets: Any,
         field: str,
-        bar_count: Any,
+        bar_count: object,
         frequency: str | None = None,
         *,
         partial: bool = True,
@@ -487,7 +487,7 @@ class BarData:
             raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
         return count
 
-    def _check_history_field(self, name: Any, method: str = "history") -> None:
+    def _check_history_field(self, name: object, method: str = "history") -> None:
         if not isinstance(name, str):
             refuse("fields", name, method, "a field name or a list of them")
         if name not in _SLICED and name not in self._market.indicators:
@@ -519,7 +519,7 @@ class BarData:
         minutes: pl.Series = self._presenter.timestamps(market.calendar.minutes_us(market.session))
         return minutes
 
-    def current_chain(self, continuous_future: Any) -> NoReturn:
+    def current_chain(self, continuous_future: object) -> NoReturn:
         """Refuse: futures are not built.
 
         Raises:

@@ -89,12 +89,12 @@ class CurrentValues:
             return self.one_by_one(assets, fields)
         return self._presenter.mapping(list(keys), list(shown.values()), name)
 
-    def _learn(self, assets: Any, fields: Any) -> None:
+    def _learn(self, assets: object, fields: object) -> None:
         for asset in assets if type(assets) is list else [assets]:
             for field in fields if type(fields) is list else [fields]:
                 self.make_fast(asset, field)
 
-    def make_fast(self, assets: Any, fields: Any) -> None:
+    def make_fast(self, assets: object, fields: object) -> None:
         """From the second time on, have a number of one asset be one index into a
         column, until the market moves its columns.
         """
@@ -145,7 +145,7 @@ class CurrentValues:
             )
         return columns[fields][0]
 
-    def _value(self, asset: Any, field: str) -> Any:
+    def _value(self, asset: object, field: str) -> Any:
         market = self._market
         index = self._index.get(asset)
         if index is None or field not in CURRENT_FIELDS:
@@ -160,7 +160,7 @@ class CurrentValues:
             market.price(index) if field == "price" else market.spot(index, field)
         )
 
-    def _other_value(self, asset: Any, index: int | None, field: str) -> Any:
+    def _other_value(self, asset: object, index: int | None, field: str) -> Any:
         if index is not None and field in self._market.indicators:
             return self._market.column_value(index, field)
         lookup = self._market.sources.get(field)

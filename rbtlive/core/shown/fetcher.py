@@ -220,7 +220,7 @@ class Fetcher:
         market = self.market
         labels = market.calendar.labels
 
-        def read(asset: Any, session: int) -> Any:
+        def read(asset: object, session: int) -> Any:
             values = by_name.get(asset)
             if (
                 market.interval.intraday

@@ -27,7 +27,7 @@ class OwnAssets(dict[Any, int]):
             self[asset] = own.index
         return own.index
 
-    def get(self, asset: Any, default: Any = None) -> Any:
+    def get(self, asset: object, default: object = None) -> Any:
         """Return an asset's index, or `default`."""
         try:
             return self[asset]

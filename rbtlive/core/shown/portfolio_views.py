@@ -181,7 +181,7 @@ class PositionsView(Mapping[Asset, PositionView]):
     def get(self, asset: object, default: None = None) -> PositionView | None: ...
     @overload
     def get(self, asset: object, default: T) -> PositionView | T: ...
-    def get(self, asset: Any, default: T | None = None) -> PositionView | T | None:
+    def get(self, asset: object, default: T | None = None) -> PositionView | T | None:
         """Return the position in `asset`, or `default` if there is none: only `[...]`
         makes up an empty one.
         """

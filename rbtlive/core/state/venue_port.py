@@ -49,9 +49,9 @@ class RemoteVenue:
     cancels_at_once = False
     matched_version = -1
 
-    def has_nothing_to_do(self, book: Book, **bar: Any) -> bool:  # noqa: ARG002 - see Venue
+    def has_nothing_to_do(self, book: Book, **bar: object) -> bool:  # noqa: ARG002 - see Venue
         """Say that it never fills here."""
         return True
 
-    def match(self, book: Book, **bar: Any) -> None:
+    def match(self, book: Book, **bar: object) -> None:
         """Fill nothing."""

@@ -60,7 +60,7 @@ class StrategyExecutor:
             name.
     """
 
-    def __init__(self, strategy: Any, params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, strategy: object, params: Mapping[str, Any] | None = None) -> None:
         check_params(params)
         self.template = strategy
         self.params = dict(params or {})

@@ -168,8 +168,10 @@ def _dates_of(
     keys: NDArray[np.int64], interval: Interval
 ) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
     if interval.unit == "month":
-        begins = keys.astype("datetime64[M]").astype("datetime64[D]")
-        following = (keys + 1).astype("datetime64[M]").astype("datetime64[D]")
-        return begins, following - np.timedelta64(1, "D")
-    mondays = (keys * 7 - _THURSDAY).astype("datetime64[D]")
+        return _first_of_month(keys), _first_of_month(keys + 1) - np.timedelta64(1, "D")
+    mondays: NDArray[np.datetime64] = (keys * 7 - _THURSDAY).astype("datetime64[D]")
     return mondays, mondays + np.timedelta64(6, "D")
+
+
+def _first_of_month(months: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    return months.astype("datetime64[M]").astype("datetime64[D]")

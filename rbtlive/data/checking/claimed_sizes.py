@@ -97,7 +97,7 @@ def _of_stream(data: Any) -> Iterator[tuple[int, int]]:
         at = body + body_length
 
 
-def _after_prefix(data: Any, offset: int) -> int:
+def _after_prefix(data: object, offset: int) -> int:
     return offset + (8 if _u32(data, offset) == _CONTINUED else 4)
 
 
@@ -144,12 +144,12 @@ def _field(data: Any, table: int, number: int) -> int | None:
     return table + offset if offset else None
 
 
-def _vector(data: Any, table: int, number: int) -> int:
+def _vector(data: object, table: int, number: int) -> int:
     at = _field(data, table, number)
     return 0 if at is None else at + _u32(data, at)
 
 
-def _count(data: Any, table: int, number: int) -> int:
+def _count(data: object, table: int, number: int) -> int:
     vector = _vector(data, table, number)
     return _u32(data, vector) if vector else 0
 

@@ -58,7 +58,7 @@ _NO_ONE_TYPE: Final = (
 _NO_NUMBER: Final = ("", "NA", "N/A", "NULL", "null", "None")
 
 
-def read_frame(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
+def read_frame(source: object, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
     """Return those of the wanted columns that a source has, as a polars frame in the
     source's order.
 
@@ -93,7 +93,9 @@ def read_frame(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFra
     )
 
 
-def require_columns(frame: pl.DataFrame, names: Sequence[str], *, what: str, source: Any) -> None:
+def require_columns(
+    frame: pl.DataFrame, names: Sequence[str], *, what: str, source: object
+) -> None:
     """Refuse a frame that lacks a column.
 
     Raises:
@@ -252,7 +254,7 @@ def instant_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
 
 
 # pandas is not imported to ask: who passes a frame of it has imported it already.
-def is_pandas(source: Any, kind: str = "DataFrame") -> bool:
+def is_pandas(source: object, kind: str = "DataFrame") -> bool:
     """Say whether this is a pandas frame, or another kind of pandas object."""
     kinds = (
         f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(source).__mro__
@@ -260,7 +262,7 @@ def is_pandas(source: Any, kind: str = "DataFrame") -> bool:
     return f"pandas.{kind}" in kinds
 
 
-def parquet_files(source: Any) -> list[Path]:
+def parquet_files(source: object) -> list[Path]:
     """Return the Parquet files that a path means, in order: itself, those below it, or
     those of its pattern; else none.
     """
@@ -405,7 +407,7 @@ def _moments(column: Any) -> pl.Series:
     return pl.Series(values)
 
 
-def _zone_name(zone: Any) -> str:
+def _zone_name(zone: object) -> str:
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)
     return str(name) if name else "UTC"
 
@@ -448,7 +450,7 @@ def _us_of_text(text: str) -> int:
     return us_of(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
 
 
-def _names_of(source: Any, frame: pl.DataFrame) -> list[str]:
+def _names_of(source: object, frame: pl.DataFrame) -> list[str]:
     if isinstance(source, pl.LazyFrame):
         return source.collect_schema().names()
     if isinstance(source, (str, Path)):

@@ -27,7 +27,7 @@ BigQuery's rows, Spark's and dask's frames, narwhals', DuckDB's connections.
 """
 
 
-def given_frame(source: Any) -> Any:
+def given_frame(source: object) -> Any:
     """Return the frame that an object gives; None if it gives none."""
     if hasattr(source, "dims") and callable(getattr(source, "to_dataframe", None)):
         return _of_xarray(source)
@@ -90,7 +90,7 @@ def _has_prices(source: Any, table: str) -> bool:
     return {"time", "close"} <= {role_of(str(name)) for name in columns}
 
 
-def symbol_beside(source: Any) -> str | None:
+def symbol_beside(source: object) -> str | None:
     """Return the symbol of the contract that Interactive Brokers' bars carry; a pair of
     a currency or coin with what it is paid in.
 
@@ -127,7 +127,7 @@ def facts_of_rows(rows: Sequence[Any]) -> list[dict[str, Any]] | None:
 
 
 # Also of __slots__ and properties. Only names that a bar's facts have are looked at.
-def _attributes(one: Any) -> list[str]:
+def _attributes(one: object) -> list[str]:
     names = [name for name in dir(one) if not name.startswith("_") and role_of(name)]
     names = [name for name in names if not callable(getattr(one, name, len))]
     roles = {role_of(name) for name in names}

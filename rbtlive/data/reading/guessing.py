@@ -106,7 +106,7 @@ def unnamed_symbol(frame: pl.DataFrame, roles: Roles, us: pl.Series) -> str | No
     return None
 
 
-def line_of_minutes(source: Any, table: Table, roles: Roles, moments: Moments) -> str | None:
+def line_of_minutes(source: object, table: Table, roles: Roles, moments: Moments) -> str | None:
     """Return the line that makes minute bars of a frame or a text of trades or seconds;
     None where its times are not typed, or it is something else.
     """

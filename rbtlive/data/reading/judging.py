@@ -34,7 +34,7 @@ _MANY: Final = 10
 """So many bars that are weeks apart are weeks."""
 
 
-def refuse_what_is_no_data(data: Any) -> None:
+def refuse_what_is_no_data(data: object) -> None:
     """Refuse what cannot be bars in any shape.
 
     Raises:
@@ -49,7 +49,7 @@ def refuse_what_is_no_data(data: Any) -> None:
     raise NotAFrame(f"data must be a portal, a frame or a path: was {was}")
 
 
-def must_be_read(source: Any, interval: Interval, calendar: str | None) -> bool:
+def must_be_read(source: object, interval: Interval, calendar: str | None) -> bool:
     """Say whether a source is to be read, or is the documented long form.
 
     Args:

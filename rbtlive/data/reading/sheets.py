@@ -65,5 +65,5 @@ def text_of_sheet(source: Any) -> str | None:
     return text
 
 
-def _is_a_name(cell: Any) -> bool:
+def _is_a_name(cell: object) -> bool:
     return isinstance(cell, str) and bool(re.search("[A-Za-z]", cell)) and not is_number_text(cell)

@@ -199,7 +199,7 @@ def _level_name(place: int, taken: set[str], *, timely: bool, alone: bool) -> st
     return next((name for name in names if name not in taken), f"level_{place}")
 
 
-def _column_name(name: Any) -> str:
+def _column_name(name: object) -> str:
     if isinstance(name, tuple):
         return SEPARATOR.join(str(part) for part in name if str(part))
     return str(name)
@@ -275,5 +275,5 @@ def _of_list(rows: list[Any], where: str) -> list[Table]:
     )
 
 
-def _is_frame(value: Any) -> bool:
+def _is_frame(value: object) -> bool:
     return isinstance(value, (pl.DataFrame, pl.LazyFrame)) or is_pandas(value)

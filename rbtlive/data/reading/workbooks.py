@@ -108,7 +108,7 @@ def _refuse_bombs(content: Path | bytes) -> None:
 # The rows above the first row of numbers as texts, the others by what their cells are:
 # a text of a number has nine decimals only.
 def _text_of_sheet(book: Any, sheet: str) -> str:
-    def grid(**options: Any) -> pl.DataFrame:
+    def grid(**options: object) -> pl.DataFrame:
         found: pl.DataFrame = book.load_sheet(sheet, header_row=None, **options).to_polars()
         return found.rename(dict(zip(found.columns, map(str, range(found.width)), strict=True)))
 

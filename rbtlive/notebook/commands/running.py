@@ -203,7 +203,7 @@ def _class_perf(strategy: type, options: argparse.Namespace) -> Any:
     ).to_zipline()
 
 
-def _params(strategy: Any, options: argparse.Namespace) -> dict[str, Any]:
+def _params(strategy: object, options: argparse.Namespace) -> dict[str, Any]:
     if not isinstance(strategy, type):
         return {}
     return {k: v for k, v in defined_names(options.define).items() if hasattr(strategy, k)}
@@ -287,7 +287,7 @@ def write_perf(perf: Any, output: str) -> None:
         perf.to_pickle(path)
 
 
-def _live(module: ModuleType, strategy: Any, options: argparse.Namespace) -> int:
+def _live(module: ModuleType, strategy: object, options: argparse.Namespace) -> int:
     from rbtlive.data.feeds.as_feed import ReplayFeed
     from rbtlive.notebook.attach import run as run_session
 

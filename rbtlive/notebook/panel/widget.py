@@ -299,7 +299,7 @@ class Panel:
 
     # -- from the views ---------------------------------------------------------------
 
-    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         # May come on a thread of its own, with another loop.
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hear, content)

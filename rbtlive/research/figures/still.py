@@ -118,7 +118,7 @@ def _panel(figure: Any, name: str, height: int) -> _Panel:
     )
 
 
-def _share_heights(figure: Any) -> bool:
+def _share_heights(figure: object) -> bool:
     return any(_axis(figure, name).matches for name in _used_axes(figure))
 
 
@@ -156,7 +156,7 @@ def _heights(trace: Any) -> Iterator[NDArray[np.float64]]:
             yield np.zeros(1)
 
 
-def _numbers(values: Any) -> NDArray[np.float64]:
+def _numbers(values: object) -> NDArray[np.float64]:
     array = np.asarray(values if values is not None else ())
     if array.dtype.kind == "M":
         seconds: NDArray[np.float64] = array.astype("datetime64[us]").astype(np.float64) / 1e6
@@ -176,7 +176,7 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _is_dated(values: Any) -> bool:
+def _is_dated(values: object) -> bool:
     array = np.asarray(values if values is not None else ())
     dated = array.dtype.kind == "O" and any(isinstance(v, date) for v in array.tolist()[:3])
     return dated or array.dtype.kind in "MU"

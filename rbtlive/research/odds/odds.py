@@ -67,7 +67,7 @@ class Odds:
         blocks: int | None = None,
         draws: int = 1000,
         seed: int = 0,
-        benchmark: Any = None,
+        benchmark: object = None,
         a_year: int = SESSIONS_A_YEAR,
     ) -> None:
         known = np.asarray(returns, dtype=np.float64)

@@ -35,7 +35,7 @@ def factor_section(sheet: Any) -> str:
     return section(f"Factor {sheet.name}", f"<p>{_span(sheet)}</p>{body}")
 
 
-def _parts(sheet: Any) -> Iterator[tuple[str, str]]:
+def _parts(sheet: object) -> Iterator[tuple[str, str]]:
     yield "Returns of quantiles beyond the mean, from the day's close", _quantiles(sheet)
     yield "Decay", _decay(sheet)
     yield "Information coefficient over a month", _information(sheet)

@@ -105,7 +105,7 @@ def charge_by(model: Any) -> Charge:
 def _per_share(model: PerShare) -> Charge:
     cost, least = float(model.cost_per_share), float(model.min_trade_cost)
 
-    def charge(amount: Any, _price: Any, filled: Any, paid: Any) -> Any:
+    def charge(amount: Any, _price: object, filled: Any, paid: object) -> Any:
         fill = np.abs(amount * cost)
         order = np.abs(filled * cost) + fill
         later = np.where(order < least, 0.0, order - paid)

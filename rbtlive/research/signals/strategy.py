@@ -131,7 +131,7 @@ class Signals(TradingAlgorithm):
                 if leaves or float(data.current(asset, ENTRY)) > 0.0:
                     self._act(context, asset, 0 if leaves else size)
 
-    def _act(self, context: Any, asset: Asset, target: Any) -> None:
+    def _act(self, context: Any, asset: Asset, target: object) -> None:
         waiting = self.get_open_orders(asset)
         held = context.portfolio.positions[asset].amount
         is_in = held + sum(order.amount - order.filled for order in waiting) != 0
@@ -145,7 +145,7 @@ class Signals(TradingAlgorithm):
 
 
 # A series of sizes, a text or a percentage are none.
-def _is_number(size: Any) -> bool:
+def _is_number(size: object) -> bool:
     try:
         return to_decimal(size).is_finite()
     except TypeError:
@@ -165,7 +165,7 @@ class ReadParams(Params):
         self.names.add(name)
         return super().__getitem__(name)
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return a parameter, or a default."""
         self.names.add(name)
         return super().get(name, default)
@@ -174,11 +174,11 @@ class ReadParams(Params):
 def signals(
     entries: Signal,
     exits: Signal,
-    size: Any,
+    size: object,
     *,
     symbols: Sequence[str] | str | None = None,
     name: str = "Signals",
-    **defaults: Any,
+    **defaults: object,
 ) -> Signals:
     """Declare a strategy: when to hold an asset, when not, and how many shares.
 
@@ -217,7 +217,7 @@ def signals(
 
 
 # The source, or what stands for it.
-def _text(part: Any) -> str:
+def _text(part: object) -> str:
     if isinstance(part, pl.Expr):
         return part.meta.tree_format(return_as_string=True) + str(part.meta.serialize())
     if callable(part):

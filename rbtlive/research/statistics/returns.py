@@ -95,7 +95,7 @@ def _days(returns: Floats) -> Values:
     }
 
 
-def longest_streak(flags: Any) -> int:
+def longest_streak(flags: object) -> int:
     """Return the length of the longest stretch of true values."""
     longest = running = 0
     for flag in np.asarray(flags).tolist():

@@ -79,7 +79,7 @@ class Objective:
         named: Whether it was given by name.
     """
 
-    def __init__(self, what: Any, *, place: int = 0) -> None:
+    def __init__(self, what: object, *, place: int = 0) -> None:
         self.function: Callable[[RunView], Any] | None = None
         self.sign = 1.0
         self.named = isinstance(what, str)

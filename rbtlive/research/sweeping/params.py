@@ -191,7 +191,7 @@ class Space:
         return list(drawn.values())
 
 
-def _axis(name: str, values: Any) -> Any:
+def _axis(name: str, values: object) -> Any:
     if _is_distribution(values):
         if hasattr(values, "freeze"):
             raise InvalidSetting(
@@ -242,7 +242,7 @@ def _different(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(kept)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return numpy's and polars' scalars as Python's own."""
     if isinstance(value, (np.datetime64, np.timedelta64)):  # of nanoseconds it makes an int
         unit = np.datetime_data(value.dtype)[0]
@@ -250,11 +250,11 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _is_distribution(values: Any) -> bool:
+def _is_distribution(values: object) -> bool:
     return hasattr(values, "rvs") or hasattr(values, "to_internal_repr")
 
 
-def _draw(axis: Any, generator: Any) -> Any:
+def _draw(axis: object, generator: Any) -> Any:
     if isinstance(axis, tuple):
         return axis[int(generator.integers(len(axis)))]
     if hasattr(axis, "rvs"):

@@ -252,7 +252,7 @@ class RayPool(Pool):
         done, _ = self._ray.wait(list(futures), num_returns=1)
         return list(done)
 
-    def rows(self, future: Any) -> list[RunRow]:
+    def rows(self, future: object) -> list[RunRow]:
         """Return the rows of a done future; raise one of `lost` if its worker is
         gone.
         """
@@ -283,7 +283,7 @@ def cpus() -> int:
     return len(usable(0)) if usable is not None else os.cpu_count() or 1
 
 
-def make_pool(job: Job, backend: Any, workers: int | None) -> Pool:
+def make_pool(job: Job, backend: object, workers: int | None) -> Pool:
     """Return the pool that `backend` names.
 
     Raises:

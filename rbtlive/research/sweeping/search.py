@@ -246,7 +246,7 @@ class Study:
             self._is_over = True  # a sampler that has tried everything it had
 
 
-def _storage(module: Any, storage: Any) -> Any:
+def _storage(module: Any, storage: object) -> Any:
     if isinstance(storage, Path) or (isinstance(storage, str) and "://" not in storage):
         return f"sqlite:///{Path(storage).resolve()}"
     if storage is not None and not isinstance(storage, (str, module.storages.BaseStorage)):

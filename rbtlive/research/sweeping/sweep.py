@@ -45,17 +45,17 @@ RETURNS_KEPT: Final = 400_000_000
 
 @from_own_line
 def sweep(  # noqa: PLR0913 - the public contract, each by name
-    strategy: Any,
-    data: Any,
+    strategy: object,
+    data: object,
     params: Mapping[str, Any],
     *,
-    method: Any = "grid",
+    method: object = "grid",
     n: int | None = None,
-    maximize: Any = "sharpe",
+    maximize: object = "sharpe",
     where: Where | None = None,
     workers: int | None = None,
-    backend: Any = "processes",
-    store: Any = None,
+    backend: object = "processes",
+    store: object = None,
     seed: int | None = None,
     gear: Literal["columns", "events"] | None = None,
     verify: int = 3,
@@ -158,7 +158,7 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     return plan.run(store)
 
 
-def _is_columnar(gear: str | None, strategy: Any, settings: RunSettings) -> bool:
+def _is_columnar(gear: str | None, strategy: object, settings: RunSettings) -> bool:
     if gear is not None and not is_one_of(gear, ("columns", "events")):
         raise InvalidSetting(f'gear must be "columns", "events" or None: was {gear!r}')
     if gear == "events" or (gear is None and not isinstance(strategy, Signals)):
@@ -173,7 +173,7 @@ def _is_columnar(gear: str | None, strategy: Any, settings: RunSettings) -> bool
 
 
 # A distribution's own values are known when it is drawn.
-def _first(axis: Any) -> Any:
+def _first(axis: object) -> Any:
     return axis[0] if isinstance(axis, tuple) else None
 
 
@@ -190,11 +190,11 @@ class Plan:
         job: Job,
         space: Space,
         options: Mapping[str, Any],
-        method: Any,
+        method: object,
         n: int | None,
         seed: int | None,
         workers: int | None,
-        backend: Any,
+        backend: object,
         progress: bool | None,
         verify: int = 0,
     ) -> None:
@@ -218,7 +218,7 @@ class Plan:
         if n is None and method != "grid":
             raise InvalidSetting(f"method={method!r} needs n=, the number of runs")
 
-    def run(self, store: Any) -> SweepResult:
+    def run(self, store: object) -> SweepResult:
         """Run what the store does not have yet."""
         rows: dict[int, RunRow] = {}
         keeper = self._keeper(store)
@@ -301,7 +301,7 @@ class Plan:
                 _advance(bar)
                 yield number, row
 
-    def _searched(self, keeper: RunStore | None, store: Any) -> Iterator[tuple[int, RunRow]]:
+    def _searched(self, keeper: RunStore | None, store: object) -> Iterator[tuple[int, RunRow]]:
         assert self.n is not None
         self._decide_returns(self.n)
         study = Study(

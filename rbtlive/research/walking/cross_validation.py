@@ -129,15 +129,15 @@ class CrossValidation:
 
 @from_own_line
 def cross_validate(  # noqa: PLR0913 - the public contract, each by name
-    strategy: Any,
-    data: Any,
+    strategy: object,
+    data: object,
     params: Mapping[str, Any],
     *,
-    folds: Any = 10,
-    test_folds: Any = 2,
-    purge: Any = 0,
-    embargo: Any = 0,
-    splitter: Any = None,
+    folds: object = 10,
+    test_folds: object = 2,
+    purge: object = 0,
+    embargo: object = 0,
+    splitter: object = None,
     maximize: str | Callable[[Floats], Any] = "sharpe",
     **options: Any,
 ) -> CrossValidation:
@@ -262,7 +262,12 @@ def _choice(
 
 
 def _splits(
-    sessions: int, folds: Any, test_folds: Any, purge: Any, embargo: Any, splitter: Any
+    sessions: int,
+    folds: object,
+    test_folds: object,
+    purge: object,
+    embargo: object,
+    splitter: object,
 ) -> list[Split]:
     if splitter is not None:
         return list(_of_splitter(splitter, sessions))
@@ -278,7 +283,7 @@ def _splits(
     )
 
 
-def _whole(value: Any, name: str, least: int) -> int:
+def _whole(value: object, name: str, least: int) -> int:
     try:
         return whole(value, name, least=least)
     except InvalidSetting as error:

@@ -159,18 +159,18 @@ def _shown(value: object) -> str:
 
 @from_own_line
 def walk_forward(  # noqa: PLR0913 - the public contract, each by name
-    strategy: Any,
-    data: Any,
+    strategy: object,
+    data: object,
     params: Mapping[str, Any],
     *,
-    train: Any,
-    test: Any,
+    train: object,
+    test: object,
     anchored: bool = False,
-    gap: Any = 0,
-    purge: Any = 0,
-    embargo: Any = 0,
-    step: Any = None,
-    maximize: Any = "sharpe",
+    gap: object = 0,
+    purge: object = 0,
+    embargo: object = 0,
+    step: object = None,
+    maximize: object = "sharpe",
     **options: Any,
 ) -> WalkForwardResult:
     """Choose parameters in a span of sessions, try them in the next, and go on.
@@ -262,7 +262,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     )
 
 
-def _path(store: Any) -> Path | None:
+def _path(store: object) -> Path | None:
     return None if store is None else as_path(store, "store of walk_forward()")
 
 
@@ -273,13 +273,13 @@ def _of_fold(store: Path | None, place: int) -> Path | None:
 
 def _folds(
     sessions: int,
-    train: Any,
-    test: Any,
+    train: object,
+    test: object,
     anchored: bool,
-    gap: Any,
-    purge: Any,
-    embargo: Any,
-    step: Any,
+    gap: object,
+    purge: object,
+    embargo: object,
+    step: object,
 ) -> list[Fold]:
     check_flag(anchored, "anchored")
     distance = sum(

@@ -94,11 +94,11 @@ class TradingEngine:
 
     def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
         self,
-        strategy: Any,
+        strategy: object,
         broker: BrokerAdapter,
         *,
-        feed: Any,
-        portal: Any = None,
+        feed: object,
+        portal: object = None,
         journal: Journal | None = None,
         settings: RunSettings | None = None,
         open_orders: Literal["keep", "cancel"] = "keep",

@@ -305,7 +305,7 @@ class Launch:
     def _core_of(
         self,
         journal: Journal,
-        strategy: Any,
+        strategy: object,
         settings: RunSettings,
         *,
         simulated: bool | None = None,
@@ -321,11 +321,11 @@ class Launch:
 
 
 def prepare(  # noqa: PLR0913 - what attach takes, each by name
-    strategy: Any,
+    strategy: object,
     broker: BrokerAdapter,
     *,
-    feed: Any,
-    data: Any,
+    feed: object,
+    data: object,
     name: str | None,
     journal: Any,
     fresh: bool,
@@ -337,14 +337,14 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     calendar: str | None,
     reconciliation: Policy,
     breakers: Breakers | None,
-    positions: Any = "leave",
+    positions: object = "leave",
     late_orders: LateOrders = "deny",
-    max_decision_age: Any = None,
-    expected: Any = None,
+    max_decision_age: object = None,
+    expected: object = None,
     labels: Labels | None = None,
     clock: Clock | None = None,
     provenance: Mapping[str, Any] | None = None,
-    log_level: Any = "info",
+    log_level: object = "info",
     **settings: Any,
 ) -> Launch:
     """Check everything that can be checked before a session starts.
@@ -399,7 +399,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
 
 
 # Whether nobody said where the run begins.
-def _is_open(start: Any, settings: Mapping[str, Any]) -> bool:
+def _is_open(start: object, settings: Mapping[str, Any]) -> bool:
     return start is None and settings.get("warmup") is None
 
 
@@ -423,7 +423,9 @@ def _expected_of(expected: Any, portal: PolarsDataPortal) -> tuple[str, ...] | N
     return tuple(known[name.upper()] for name in names)
 
 
-def _source_of(broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmup: Any) -> DataFeed:
+def _source_of(
+    broker: BrokerAdapter, feed: object, labels: Labels | None, *, warmup: object
+) -> DataFeed:
     source = broker.feed if feed is None else as_feed(feed)
     if source is None:
         raise NoFeed(
@@ -442,7 +444,7 @@ def _source_of(broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmu
     return source
 
 
-def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any) -> date:
+def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: object) -> date:
     # A live run begins with the session that is going on, or the next one, until its
     # first bar says otherwise. A feed of past bars may name the last session
     # in the past too.
@@ -469,7 +471,7 @@ def _name_of(executor: StrategyExecutor, name: str | None) -> str:
     return chosen
 
 
-def _check_given(broker: Any, breakers: Any, max_errors: Any, **given: Any) -> None:
+def _check_given(broker: object, breakers: object, max_errors: object, **given: object) -> None:
     if not isinstance(broker, BrokerAdapter):
         raise InvalidSetting(
             f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()"
@@ -485,7 +487,7 @@ def _check_given(broker: Any, breakers: Any, max_errors: Any, **given: Any) -> N
         )
 
 
-def _check_choice(value: Any, name: str, choices: tuple[str, ...]) -> None:
+def _check_choice(value: object, name: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InvalidSetting(
             f"{name} must be one of {', '.join(map(repr, choices))}: was {value!r}"
