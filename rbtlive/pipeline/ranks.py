@@ -9,9 +9,11 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
+from rbtlive.pipeline.sorting import sorted_cells
 from rbtlive.pipeline.term import is_missing
 
 _CACHED = 32_768  # so many numbers stay in a processor's cache
+_FEW = 4  # a share of a row below which what is ranked is taken out of it
 
 
 def as_floats(values: Values) -> Values:
@@ -31,46 +33,6 @@ def _ordered(values: Values, lost: Mask, *, ascending: bool) -> Values:
     return numbers
 
 
-# Whole numbers that sort as the numbers do, but for those that are one float32; NaN
-# comes last.
-def _keys(numbers: Values) -> Values:
-    with np.errstate(over="ignore"):
-        bits = numbers.astype(np.float32).view(np.int32)
-    flipped = bits >> 31  # all ones of a negative number, whose bits sort backwards
-    flipped |= np.int32(-(2**31))
-    bits ^= flipped
-    return bits.view(np.uint32)
-
-
-def _sorted_places(numbers: Values) -> Values:
-    """Return the columns of each row from its smallest number on, equals by column.
-
-    NumPy sorts numbers of 16 bits by their digits, stably and in a fifth of the time of
-    longer ones: here the lower half of each key first, then the upper one. A row in
-    which numbers of the same key are out of order is sorted again where that is so.
-    """
-    keys = _keys(numbers)
-    places = (keys & np.uint32(0xFFFF)).astype(np.uint16).argsort(axis=1, kind="stable")
-    upper = (keys >> np.uint32(16)).astype(np.uint16)
-    for row, given, line in zip(places, upper, numbers, strict=True):
-        row[:] = row.take(given.take(row).argsort(kind="stable"))
-        ordered = line.take(row)
-        if np.count_nonzero(ordered[1:] < ordered[:-1]):
-            _sort_equal_keys(row, line)
-    return places
-
-
-# Where a number's key is that of a neighbour, the numbers themselves decide.
-def _sort_equal_keys(places: Places, numbers: Values) -> None:
-    ordered = _keys(numbers[places])
-    equal = ordered[1:] == ordered[:-1]
-    equal &= ~np.isnan(numbers[places[1:]])
-    near = np.append(equal, False)
-    near[1:] |= equal
-    some = places[near]
-    places[near] = some[np.lexsort((some, numbers[some]))]
-
-
 def ordinal_ranks(numbers: Values) -> Values:
     """Return the rank of each value in its row, from 1; of equals the first is
     lower.
@@ -78,26 +40,22 @@ def ordinal_ranks(numbers: Values) -> Values:
     Args:
         numbers: Rows x assets; a missing value is NaN, a zero is never -0.0.
     """
-    rows, width = numbers.shape
-    ranks = np.empty((rows, width))
-    counting = np.arange(1.0, width + 1)
-    step = max(1, _CACHED // max(1, width))
-    for low in range(0, rows, step):
-        for row, places in enumerate(_sorted_places(numbers[low : low + step]), low):
-            ranks[row][places] = counting
+    ranks = np.empty(numbers.shape)
+    counting = np.tile(np.arange(1.0, numbers.shape[1] + 1), len(numbers))
+    ranks.reshape(-1)[sorted_cells(numbers)] = counting
     return ranks
 
 
 # What is ranked, moved to the left of each row, where little of a row is.
-def _ranks_of_few(numbers: Values, lost: Mask, most: int) -> Values:
-    rows, columns = np.nonzero(~lost)
-    begins = np.searchsorted(rows, np.arange(len(numbers)))
-    places = np.arange(len(rows)) - begins[rows]
+def _ranks_of_few(numbers: Values, lost: Mask, counts: Places) -> Values:
+    most = int(counts.max(initial=0))
+    cells = np.flatnonzero(~lost)
+    begins = np.arange(len(counts)) * most + counts - np.cumsum(counts)
+    moved = np.arange(len(cells)) + np.repeat(begins, counts)
     few = np.full((len(numbers), most), np.nan)
-    few[rows, places] = numbers[rows, columns]
+    few.reshape(-1)[moved] = numbers.reshape(-1).take(cells)
     ranks = np.full(numbers.shape, np.nan)
-    if most:
-        ranks[rows, columns] = ordinal_ranks(few)[rows, places]
+    ranks.reshape(-1)[cells] = ordinal_ranks(few).reshape(-1).take(moved)
     return ranks
 
 
@@ -110,20 +68,26 @@ def masked_ranks(
     any other method, a row in which one is missing has no ranks.
     Source: zipline-reloaded 3.2.1, `lib/rank.pyx`.
     """
-    lost = is_missing(values, missing)
-    lost |= ~mask
-    numbers = _ordered(values, lost, ascending=ascending)
+    ranks = np.empty(values.shape)
+    step = max(1, _CACHED // max(1, values.shape[1]))
+    for low in range(0, len(values), step):
+        some = slice(low, low + step)
+        lost = is_missing(values[some], missing)
+        lost |= ~mask[some]
+        numbers = _ordered(values[some], lost, ascending=ascending)
+        ranks[some] = np.where(lost, np.nan, _ranks(numbers, lost, method))
+    return ranks
+
+
+def _ranks(numbers: Values, lost: Mask, method: str) -> Values:
     if method != "ordinal":
         from scipy.stats import rankdata
 
-        ranks = np.apply_along_axis(rankdata, 1, numbers, method=method).astype(np.float64)
-    else:
-        most = lost.shape[1] - int(np.count_nonzero(lost, axis=1).min(initial=lost.shape[1]))
-        if most * 2 < lost.shape[1]:
-            return _ranks_of_few(numbers, lost, most)
-        ranks = ordinal_ranks(numbers)
-    np.copyto(ranks, np.nan, where=lost)
-    return ranks
+        return np.apply_along_axis(rankdata, 1, numbers, method=method).astype(np.float64)
+    counts = lost.shape[1] - np.count_nonzero(lost, axis=1)
+    if counts.max(initial=0) * _FEW < lost.shape[1]:
+        return _ranks_of_few(numbers, lost, counts)
+    return ordinal_ranks(numbers)
 
 
 def first_ranked(

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
 from rbtlive.lib.adjustment import Float64Add, Float64Multiply
-from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows
+from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, sorting
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
     EWMA,
@@ -317,3 +317,48 @@ def test_the_smallest_and_the_largest_bound_percentiles_without_sorting():
     assert found[0].tolist() == [1.0, 2.0, 3.0]
     assert np.isnan(found[1]).all()
     assert found[2, [0, 2]].tolist() == [-np.inf, np.inf]
+
+
+@pytest.mark.parametrize("width", [0, 1, 40, 900, 1_100])
+@pytest.mark.parametrize("kind", ["prices", "changes", "far apart", "nearly zero", "negative"])
+def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int):
+    """Prices of one key change places with neighbours; numbers of both signs have keys
+    of their own, and so have those below a part of the largest.
+    """
+    dice = np.random.Generator(np.random.PCG64(width))
+    values = dice.normal(0.0, 1.0, (35, width))
+    values = {
+        "prices": 50.0 + 5.0 * values,
+        "changes": values,
+        "far apart": np.exp(values * 20.0),
+        "nearly zero": np.where(dice.random(values.shape) < 0.1, values, values * 1e-12),
+        "negative": -np.exp(values),
+    }[kind]
+    values[:, ::9], values[dice.random(values.shape) < 0.05] = np.round(values[:, ::9], 1), np.nan
+    values += 0.0
+
+    found = sorting.sorted_cells(values)
+
+    expected = np.argsort(values, axis=1, kind="stable")
+    row, column = np.divmod(found.reshape(values.shape), max(width, 1))
+    assert (row == np.arange(35)[:, None]).all()
+    np.testing.assert_array_equal(
+        np.take_along_axis(values, column, 1), np.take_along_axis(values, expected, 1)
+    )
+    known = ~np.isnan(np.take_along_axis(values, expected, 1))
+    np.testing.assert_array_equal(column[known], expected[known])
+
+
+def test_numbers_out_of_order_change_places_with_their_neighbours():
+    """Every row of such prices is in order without a second sort."""
+    dice = np.random.Generator(np.random.PCG64(1))
+    values = dice.normal(50.0, 5.0, (30, 900))
+    cells = sorting._short_keys(values).argsort(axis=1, kind="stable")
+    cells += (np.arange(30) * 900)[:, None]
+    before = np.count_nonzero(np.diff(values.reshape(-1)[cells], axis=1) < 0)
+
+    sorted_now = sorting._swap_neighbours(cells.reshape(-1), values)
+
+    assert before > 50
+    assert sorted_now
+    assert (np.diff(values.reshape(-1)[cells], axis=1) >= 0).all()
