@@ -165,9 +165,10 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
         raise SettingsError(
             f"method={method!r} is one run, in which there is no chance: leave n out, was {n}"
         )
-    if not is_number(ruin_below) or not ruin_below >= 0:
+    if not is_number(ruin_below) or not 0 <= ruin_below <= 1:
         raise SettingsError(
-            f"ruin_below must be a fraction of the capital from 0 on: was {ruin_below!r:.80}"
+            "ruin_below must be a fraction of the capital from 0 to 1, e.g. 0.5 for half of it: "
+            f"was {ruin_below!r:.80}"
         )
     if (n or 0) * max(1, len(result.record.sessions)) > _MOST_VALUES:
         raise SettingsError(

@@ -181,6 +181,7 @@ def test_a_run_again_without_a_change_is_the_run(strategy, asset_class, method, 
         ({"amount": 3}, "amount is of prices, delay, costs"),
         ({"method": "costs", "n": 5}, "in which there is no chance: leave n out"),
         ({"ruin_below": "half"}, "ruin_below must be a fraction"),
+        ({"ruin_below": 50}, "ruin_below must be a fraction .* e.g. 0.5 for half of it"),
         ({"block": True}, "block must be 1 session at least"),
     ],
 )

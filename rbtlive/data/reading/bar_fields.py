@@ -30,6 +30,11 @@ historical bars of MIDPOINT, BID and ASK.
 _FIXED_POINT: Final = 1e-9
 """Databento's prices are integers of this. Source: databento.com, "Conventions"."""
 
+_MARKED: Final = "prc"
+"""A price of CRSP's, which is below zero where nothing traded and it is the middle of
+bid and ask. Source: CRSP's data descriptions, "Price or Bid/Ask Average".
+"""
+
 
 def fields_of(
     table: Table, roles: Roles, *, source: object, needs: Needs, note: Callable[[str], None]
@@ -70,10 +75,15 @@ def fields_of(
             if name != "volume":
                 read[name] = (read[name].cast(pl.Float64) * _FIXED_POINT).round(9)
         note("prices are Databento's fixed-point integers of 1e-9")
-    return {
+    found = {
         name: column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
         for name, column in read.items()
     }
+    if plain(roles.fields.get("close", "")) == _MARKED and (found["close"] < 0.0).any():
+        quotes = int((found["close"] < 0.0).sum())
+        note(f"{quotes:,} closes below zero are CRSP's mark of a mid quote: taken as positive")
+        found["close"] = found["close"].abs()
+    return found
 
 
 def completed(fields: Mapping[str, pl.Series], note: Callable[[str], None]) -> list[pl.Series]:

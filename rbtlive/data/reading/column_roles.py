@@ -97,7 +97,7 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
     roles = Roles()
     roles.symbol = said.get("symbol") or _symbol(found.get("symbol", []), table.frame)
     roles.time = (said["time"],) if "time" in said else _time(found.get("time", []), table.frame)
-    roles.time = roles.time or _only_time(table.frame)
+    roles.time = _with_clock(roles, table.frame) or _only_time(table.frame)
     for role in OHLCV:
         candidates = [name for name in found.get(role, []) if name not in roles.time]
         if role in said:
@@ -244,6 +244,18 @@ def _time(candidates: list[str], frame: pl.DataFrame) -> tuple[str, ...]:
     if len(usable) > 1 and (starts := [n for n in usable if LABELS_OF.get(plain(n)) != "end"]):
         usable = starts
     return (usable[0],) if usable else ()
+
+
+# Where a symbol's day has several rows, the only column of clock times is their time of
+# day, whatever it is called.
+def _with_clock(roles: Roles, frame: pl.DataFrame) -> tuple[str, ...]:
+    if len(roles.time) != 1 or _kind(frame[roles.time[0]]) != "date":
+        return roles.time
+    keys = [*roles.time, *((roles.symbol,) if roles.symbol else ())]
+    clock = [name for name in frame.columns if name not in keys and _kind(frame[name]) == "clock"]
+    if len(clock) == 1 and frame.select(keys).is_duplicated().any():
+        return (roles.time[0], clock[0])
+    return roles.time
 
 
 # Whatever it is called, the only column of dates or date-times is the time.

@@ -15,8 +15,12 @@ EXCHANGE_OF_SUFFIX: Final = {
     "BR": "XBRU",
     "LS": "XLIS", "WA": "XWAR", "TW": "XTAI", "SI": "XSES", "NZ": "XNZE", "MX": "XMEX",
     "IS": "XIST",
+    "XSHE": "XSHG", "SHE": "XSHG", "SHG": "XSHG", "LSE": "XLON", "XETRA": "XETR", "KO": "XKRX",
+    **{name: name for name in ("XSHG", "XLON", "XETR", "XTKS", "XHKG", "XPAR", "XAMS", "XTSE")},
 }  # fmt: skip
-"""Yahoo's suffixes and the calendars of their exchanges."""
+"""The suffixes of Yahoo, JoinQuant and EODHD, and exchanges' own codes (MIC), and the
+calendars of their exchanges.
+"""
 
 
 def exchange_of(symbols: Iterable[str]) -> str | None:

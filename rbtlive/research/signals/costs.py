@@ -25,7 +25,7 @@ Fill = Callable[[float, float, Any], tuple[Any, Any]]
 """From close, volume and open signed amounts to price and signed filled amounts."""
 Charge = Callable[[Any, Any, Any, Any], Any]
 """From filled amounts, prices, and the order's filled amount and commission before, to
-the money the fill costs.
+what the fill adds to the order's commission; cash pays it only if it is above zero.
 """
 _ELSEWHERE: Final = 'pass gear="events" to run it on the event engine'
 
@@ -109,6 +109,6 @@ def _per_share(model: PerShare) -> Charge:
         fill = np.abs(amount * cost)
         order = np.abs(filled * cost) + fill
         later = np.where(order < least, 0.0, order - paid)
-        return np.maximum(np.where(paid == 0.0, np.maximum(least, fill), later), 0.0)
+        return np.where(paid == 0.0, np.maximum(least, fill), later)
 
     return charge

@@ -169,7 +169,8 @@ class Simulation:
         cost = np.where(done, span.charge(amount, price, self._filled * lot, self._paid), 0.0)
         money = price * amount
         traded = self.traded
-        traded.cash[session] -= money + cost
+        # Below zero where the minimum was paid for more shares than a split has left.
+        traded.cash[session] -= money + np.maximum(cost, 0.0)
         traded.turnover += np.abs(money)
         traded.commission += cost
         traded.fills += done

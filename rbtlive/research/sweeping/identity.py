@@ -46,6 +46,17 @@ def shown_text(value: object) -> str:
     return f"{readable} {hashlib.sha256(text_of(value).encode()).hexdigest()[:8]}"
 
 
+def said_change(fact: str, before: str | None, now: str) -> str:
+    """Return what a person reads of a fact that has changed; of digests, which say
+    nothing, only which one.
+    """
+    if fact == "source":
+        return "the strategy's code has changed since"
+    if fact == "data":
+        return "its bars, splits or dividends have changed since"
+    return f"its {fact} was {before!r}, is {now!r}"
+
+
 def _text(value: object, above: frozenset[int]) -> str:
     kind = type(value)
     if isinstance(value, Enum):

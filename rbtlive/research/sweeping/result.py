@@ -228,13 +228,17 @@ class SweepResult:
         known = [i for i in range(len(self)) if math.isfinite(self._scores(i)[0])]
         if not known:
             errors = [row.error for row in self._rows if row.error is not None]
-            why = f"; the first error was {errors[0]}" if errors else ""
+            why = f"; the first error was {errors[0]}" if errors else self._why_no_value()
             raise SweepError(
                 f"none of the {len(self)} runs has a value of {self.objectives[0].name!r}: "
                 f"{len(errors)} failed{why}"
             )
         known.sort(key=self._scores, reverse=True)
         return [self.row(number) for number in known[:n]]
+
+    def _why_no_value(self) -> str:
+        fills = [row.metrics.get("fills") for row in self._rows]
+        return ", and no run traded: see row(0).result().hints" if not any(fills) else ""
 
     @cached_property
     def pareto(self) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from rbtlive.errors import (
     SweepError,
 )
 from rbtlive.research.sweeping import surface
+from rbtlive.research.sweeping.identity import said_change
 from rbtlive.research.sweeping.objectives import Objective
 from rbtlive.research.sweeping.params import Params, Space
 from rbtlive.research.sweeping.work import RunRow
@@ -124,8 +125,8 @@ class Study:
         for name, value in facts.items():
             if known.get(name) != value:
                 raise StoreMismatch(
-                    f"the store holds another sweep: its {name} was {known.get(name)!r}, is "
-                    f"{value!r}; pass another store"
+                    "the store holds another sweep: "
+                    f"{said_change(name, known.get(name), value)}; pass another store"
                 )
 
     def _distribution(self, name: str) -> Any:

@@ -17,7 +17,7 @@ from typing import Final
 from rbtlive.data.private_files import make_private
 from rbtlive.errors import StoreMismatch, SweepError
 from rbtlive.model.arrays import np
-from rbtlive.research.sweeping.identity import key_of
+from rbtlive.research.sweeping.identity import key_of, said_change
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.work import RunRow
 
@@ -86,8 +86,9 @@ class RunStore:
         for name, value in facts.items():
             if known and known.get(name) != value:
                 raise StoreMismatch(
-                    f"store {self.path} holds another sweep: its {name} was "
-                    f"{known.get(name)!r}, is {value!r}; pass another path, or delete the file"
+                    f"store {self.path} holds another sweep: "
+                    f"{said_change(name, known.get(name), value)}; pass another path, or delete "
+                    "the file"
                 )
         self._connection.executemany(
             "INSERT OR IGNORE INTO rbtlive_sweep VALUES (?, ?)", list(facts.items())

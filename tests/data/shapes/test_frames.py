@@ -270,6 +270,37 @@ def test_dates_of_another_exchange_are_refused_by_its_name():
     same_daily(rbt.read(london, calendar="XLON"), london)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "calendar"),
+    [("000001.XSHE", "XSHG"), ("600000.XSHG", "XSHG"), ("VOD.LSE", "XLON"), ("SAP.XETRA", "XETR")],
+)
+def test_a_suffix_of_any_vendor_brings_the_calendar(symbol, calendar):
+    bars = daily((symbol,), calendar=calendar)
+
+    portal = rbt.read(bars)
+
+    assert portal.calendar.name == calendar
+    same_daily(portal, bars)
+
+
+@pytest.mark.parametrize("clock", ["Uhrzeit", "Hora", "godzina", "Czas"])
+@pytest.mark.parametrize("symbols", [("AAPL",), ("AAPL", "MSFT")])
+def test_a_time_of_day_beside_the_date_may_be_called_anything(clock, symbols):
+    bars = minutes(symbols)
+    local = pl.col("timestamp").dt.offset_by("-1m").dt.convert_time_zone("America/New_York")
+    frame = bars.select(
+        local.dt.date().alias("Datum"),
+        local.dt.strftime("%H:%M").alias(clock),
+        pl.exclude("timestamp"),
+    )
+
+    same_minutes(rbt.read(frame), bars)
+
+
+def test_a_clock_time_of_daily_bars_is_no_part_of_their_date():
+    same_daily(rbt.read(ALL.with_columns(geholt=pl.lit("17:45"))), ALL)
+
+
 def test_weekly_and_monthly_bars_keep_their_interval():
     weeks = ONE.filter(pl.col("date").dt.weekday() == 3)
 

@@ -254,6 +254,11 @@ def test_crsps_columns():
     )
 
     reads(frame, ALL)
+    portal = rbt.read(
+        frame.with_columns(PRC=pl.when(pl.col("VOL") > 9e5).then("PRC").otherwise(-pl.col("PRC")))
+    )
+    same_daily(portal, ALL)  # below zero: the middle of bid and ask, no trade
+    assert "CRSP's mark" in str(portal.report())
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,23 @@ def test_both_gears_give_the_same_with_splits_and_dividends():
         same_in_both(cross(), bars)
 
 
+def test_an_order_that_a_split_restates_in_the_middle_is_charged_alike_in_both_gears():
+    splits = pl.DataFrame(
+        {"symbol": ["AAA"], "effective_date": [date(2015, 1, 23)], "ratio": [4.0]}
+    )
+    holds = rbt.signals(entries=CLOSE > 0, exits=CLOSE < 0, size=lambda p: p.size)
+
+    # 200,000 shares are filled before, which count as 50,000 after: the next fill costs
+    # less than nothing, and those behind it cost more.
+    same_in_both(
+        holds,
+        market(splits=splits),
+        {"size": [900_000]},
+        commission=PerShare(0.005, 600.0),
+        slippage=FixedBasisPointsSlippage(0, 0.1),
+    )
+
+
 def test_both_gears_give_the_same_where_an_asset_comes_late_or_leaves():
     bars = market(symbols=("AAA", "BBB"), dates=(90, 50), thin=True)
 

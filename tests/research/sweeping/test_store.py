@@ -156,7 +156,7 @@ def test_a_store_that_another_program_holds_is_not_called_damaged(tmp_path, monk
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"data": portal(41)}, "its data was"),
+        ({"data": portal(41)}, "its bars, splits or dividends have changed"),
         ({"maximize": "calmar"}, "its maximize was"),
         ({"maximize": "-sharpe"}, "its direction was"),
         ({"params": {"slow": [4, 6]}}, "its parameters was"),

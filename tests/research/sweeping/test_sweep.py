@@ -272,6 +272,30 @@ def test_a_store_of_another_sweep_is_refused_naming_the_difference(tmp_path):
         sweep(store=other)
 
 
+def test_a_store_of_other_code_or_bars_says_so_in_words(tmp_path):
+    path = tmp_path / "sweep.sqlite"
+    sweep(store=path)
+
+    class Edited(Cross):
+        def handle_data(self, context, data):
+            """Trade no more."""
+
+    Edited.__name__ = Edited.__qualname__ = Cross.__name__
+    with pytest.raises(StoreMismatch, match="the strategy's code has changed since; pass"):
+        sweep(Edited, store=path)
+    with pytest.raises(StoreMismatch, match="its bars, splits or dividends have changed since"):
+        sweep(store=path, data=portal(45))
+
+
+def test_a_sweep_that_never_traded_says_so_in_place_of_a_best_run():
+    class Waits(Cross):
+        def handle_data(self, context, data):
+            """Trade nothing."""
+
+    with pytest.raises(SweepError, match="'sharpe': 0 failed, and no run traded: see row"):
+        _ = sweep(Waits).best
+
+
 def test_the_surface_of_a_sweep_is_a_table_and_a_chart():
     found = sweep(maximize="total_return")
 
