@@ -16,6 +16,7 @@ from rbtlive.errors import (
     StoreMismatch,
     SweepError,
 )
+from rbtlive.model.arrays import np
 from rbtlive.research.sweeping import surface
 from rbtlive.research.sweeping.identity import said_change
 from rbtlive.research.sweeping.objectives import Objective
@@ -93,6 +94,7 @@ class Study:
         self._labels: dict[str, dict[Any, Any]] = {}
         self._distributions = {axis: self._distribution(axis) for axis in space.names}
         self._is_over = False
+        self._seed = seed if sampler is None else None
         level = module.logging.get_verbosity()
         module.logging.set_verbosity(module.logging.WARNING)
         try:
@@ -115,6 +117,16 @@ class Study:
         directions = ", ".join("up" if o.sign > 0 else "down" for o in objectives)
         self._check({**facts, "parameters": ", ".join(space.names), "direction": directions})
         self._take_up()
+        kept = (
+            "rbtlive" in trial.user_attrs or trial.state.name == "PRUNED"
+            for trial in self._trials()
+        )
+        self._proposals = sum(kept)
+
+    def _trials(self, *states: str) -> Any:
+        known = self._optuna.trial.TrialState
+        wanted = [known[state] for state in states] or None
+        return self.study.get_trials(deepcopy=False, states=wanted)
 
     # Trials of other data or another objective would count as this sweep's.
     def _check(self, facts: Mapping[str, str]) -> None:
@@ -165,17 +177,15 @@ class Study:
 
     # What ran when the last sweep was killed is tried again.
     def _take_up(self) -> None:
-        states = self._optuna.trial.TrialState
-        for trial in self.study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            self.study.tell(trial.number, state=states.FAIL)
+        for trial in self._trials("RUNNING"):
+            self.study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
             if trial.params and _RETRY not in trial.user_attrs:
                 self.study.enqueue_trial(trial.params)
 
     def done(self) -> list[RunRow]:
         """Return the rows of trials that an earlier sweep finished."""
         rows = []
-        states = self._optuna.trial.TrialState
-        for trial in self.study.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL)):
+        for trial in self._trials("COMPLETE", "FAIL"):
             facts, params = trial.user_attrs.get("rbtlive"), self._params(trial)
             if facts is not None and params is not None:
                 rows.append(
@@ -212,7 +222,12 @@ class Study:
             self.study.tell(trial, state=pruned)
         raise EmptySweep(f"where= refused {REFUSED} proposals in a row: widen it or the parameters")
 
+    # Each proposal has a seed of its own: a search taken up goes on as if never ended.
     def _proposed(self) -> Any:
+        if self._seed is not None:
+            drawn = np.random.SeedSequence((self._seed, self._proposals)).generate_state(1)
+            self.study.sampler = self._optuna.samplers.TPESampler(seed=int(drawn[0]))
+        self._proposals += 1
         try:
             return self.study.ask(self._distributions)
         except ImportError as error:

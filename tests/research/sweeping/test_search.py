@@ -75,6 +75,16 @@ def test_a_trial_that_a_kill_left_running_is_run_again(tmp_path):
     assert found.row(2).params == left.params
 
 
+def test_a_seeded_search_that_is_taken_up_proposes_what_it_would_have_proposed(tmp_path):
+    options = {"method": "optuna", "seed": 4, "where": lambda p: p.fast != 3}
+    whole = sweep(params=SPACE, n=16, **options)
+
+    for n in (3, 11, 16):
+        found = sweep(params=SPACE, n=n, store=tmp_path / "study.sqlite", **options)
+
+    assert found.frame.drop("seconds").equals(whole.frame.drop("seconds"))
+
+
 def test_a_where_that_refuses_everything_ends_the_search():
     with pytest.raises(EmptySweep, match="refused 500 proposals"):
         sweep(params=SPACE, method="optuna", n=2, where=lambda _p: False)
