@@ -5,7 +5,8 @@ The rule: rows in the order of sids, columns in the order they were given.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -23,7 +24,7 @@ _TYPES: dict[Any, Any] = {
 
 # What is chosen of a column: numbers of cells, row by row.
 def _flat(computed: Computed, name: str, chosen: Any) -> Any:
-    return computed.terms[name].postprocess(computed.columns[name].reshape(-1)[chosen])
+    return computed.terms[name].postprocess(computed.columns[name].reshape(-1).take(chosen))
 
 
 # zipline shows a missing text as the column's missing value.
@@ -33,32 +34,79 @@ def _texts(computed: Computed, name: str, chosen: Any) -> Any:
     return np.where(is_missing(values, missing), missing, values)
 
 
-# The numbers of the cells that the screen shows, of all rows or of one.
-def _chosen(computed: Computed, row: int | None) -> Any:
-    if row is None:
-        return np.flatnonzero(computed.screen)
-    return np.flatnonzero(computed.screen[row]) + row * computed.screen.shape[1]
+# The cells that the screen shows, of all rows or of one: their numbers, rows and
+# columns.
+def _chosen(computed: Computed, row: int | None) -> tuple[Any, Any, Any]:
+    screen = computed.screen if row is None else computed.screen[row : row + 1]
+    chosen = np.flatnonzero(screen)
+    days = np.repeat(np.arange(len(screen)), np.count_nonzero(screen, axis=1))
+    assets = chosen - days * screen.shape[1]
+    return (chosen if row is None else chosen + row * screen.shape[1]), days, assets
+
+
+class Shown(NamedTuple):
+    """What the screen shows of some days, cell by cell.
+
+    Attributes:
+        dates: Label of each cell's day, datetime64[D].
+        places: Which of the assets each cell is of.
+        assets: The assets.
+        columns: By name.
+        terms: The terms by name.
+    """
+
+    dates: Any
+    places: Any
+    assets: tuple[Any, ...]
+    columns: dict[str, Any]
+    terms: dict[str, Any]
+
+
+def shown(computed: Computed, row: int | None = None) -> Shown:
+    """Return what is shown of all rows, or of one."""
+    chosen, days, assets = _chosen(computed, row)
+    columns = {name: _flat(computed, name, chosen) for name in computed.terms}
+    labels = computed.dates.values.astype("datetime64[D]")
+    return Shown(labels.take(days), assets, computed.assets, columns, computed.terms)
 
 
 def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
     """Return `date` (Date), `symbol` (String) and the columns; of one row without
     `date`.
     """
-    chosen = _chosen(computed, row)
-    days, assets = np.divmod(chosen, len(computed.assets))
-    symbols = pl.Series("symbol", [asset.symbol for asset in computed.assets], dtype=pl.String)
-    labels = computed.dates.values.astype("datetime64[D]")
-    shown: list[Any] = [] if row is not None else [pl.Series("date", labels[days], dtype=pl.Date)]
-    shown.append(symbols.gather(assets))
-    for name, term in computed.terms.items():
-        values = _flat(computed, name, chosen)
-        if isinstance(values, list):
-            shown.append(pl.Series(name, [list(value) for value in values]))
+    frame = polars_frames([shown(computed, row)])
+    return frame if row is None else frame.drop("date")
+
+
+def polars_frames(parts: Sequence[Shown]) -> pl.DataFrame:
+    """Return one frame of several stretches of days."""
+    listed: list[Any] = [pl.Series("date", _joined([p.dates for p in parts]), dtype=pl.Date)]
+    listed.append(_symbols(parts))
+    for name, term in parts[0].terms.items():
+        values = [part.columns[name] for part in parts]
+        if isinstance(values[0], list):
+            listed.append(pl.Series(name, [list(value) for one in values for value in one]))
         elif term.dtype in _TYPES:
-            shown.append(pl.Series(name, np.ascontiguousarray(values), dtype=_TYPES[term.dtype]))
+            listed.append(pl.Series(name, _joined(values), dtype=_TYPES[term.dtype]))
         else:
-            shown.append(pl.Series(name, values.tolist(), dtype=pl.String))
-    return pl.DataFrame(shown)
+            listed.append(pl.Series(name, _joined(values).tolist(), dtype=pl.String))
+    return pl.DataFrame(listed)
+
+
+def _joined(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else np.concatenate(values)
+
+
+def _symbols(parts: Sequence[Shown]) -> pl.Series:
+    codes: dict[str, int] = {}
+    known: tuple[Any, ...] = ()
+    found = []
+    for part in parts:
+        if part.assets is not known:
+            known = part.assets
+            code = np.array([codes.setdefault(a.symbol, len(codes)) for a in known], np.int64)
+        found.append(code.take(part.places))
+    return pl.Series("symbol", list(codes), dtype=pl.String).gather(_joined(found))
 
 
 def pandas_frame(computed: Computed, row: int | None = None) -> Any:
@@ -67,8 +115,7 @@ def pandas_frame(computed: Computed, row: int | None = None) -> Any:
     """
     import pandas as pd
 
-    chosen = _chosen(computed, row)
-    days, assets = np.divmod(chosen, len(computed.assets))
+    chosen, days, assets = _chosen(computed, row)
     objects = np.empty(len(computed.assets), dtype=object)
     objects[:] = computed.assets
     columns = {}

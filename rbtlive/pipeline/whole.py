@@ -165,7 +165,12 @@ def relative_strength(windows: Sequence[Any], mask: Mask) -> Values | None:
     ups = rolling.known_mean(np.maximum(changes, 0.0), *span)
     downs = rolling.known_mean(np.minimum(changes, 0.0), *span)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return given.masked(100 - (100 / (1 + (ups / abs(downs)))))
+        found = ups
+        found /= np.abs(downs, out=downs)
+        found += 1
+        np.divide(100, found, out=found)
+        np.subtract(100, found, out=found)
+    return given.masked(found)
 
 
 def moments(windows: Sequence[Any], mask: Mask) -> tuple[Values, ...] | None:

@@ -52,10 +52,8 @@ def run_pipeline(  # noqa: PLR0913 - each by name
         NoFurtherDataError: a window of the first day reaches back beyond the data.
         SettingsError: no session of the data lies between `start` and `end`.
     """
-    import polars as pl
-
     from rbtlive.pipeline.engine import compute
-    from rbtlive.pipeline.output import pandas_frame, polars_frame
+    from rbtlive.pipeline.output import pandas_frame, polars_frames, shown
     from rbtlive.pipeline.pipeline import Pipeline
     from rbtlive.pipeline.source import Source
 
@@ -78,12 +76,12 @@ def run_pipeline(  # noqa: PLR0913 - each by name
     market = WholeMarket(portal, thousandths=zipline_quirks)
     presenter = get_presenter(frames)
     source = Source(market, [presenter.present_asset(a) for a in market.assets], loaders)
-    parts = []
+    parts: list[Any] = []
     for begin in range(first, last + 1, chunks):
         computed = compute(pipeline, source, begin, min(begin + chunks - 1, last))
-        parts.append(pandas_frame(computed) if frames == "pandas" else polars_frame(computed))
+        parts.append(pandas_frame(computed) if frames == "pandas" else shown(computed))
     if frames == "polars":
-        return pl.concat(parts)
+        return polars_frames(parts)
     import pandas as pd
 
     return parts[0] if len(parts) == 1 else pd.concat(parts)
