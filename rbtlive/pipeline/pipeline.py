@@ -5,11 +5,16 @@ The rule: a pipeline describes; `rbtlive.pipeline.engine` computes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NoReturn
 
-from rbtlive.errors import UnsupportedPipelineOutput
+from rbtlive.errors import NotBuilt, UnsupportedPipelineOutput
 from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
 from rbtlive.pipeline.term import BOOL, AssetExists, ComputableTerm, Term
+
+_EXPLAINED: Final = (
+    "pipe.explain(start, end, data) shows the terms in the order of computing, with the days "
+    "and seconds of each; pipe.show_graph() draws them"
+)
 
 
 class Pipeline:
@@ -141,6 +146,22 @@ class Pipeline:
         from rbtlive.pipeline.explain import explained
 
         return explained(self, start, end, data, loaders)
+
+    def to_execution_plan(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: there is no plan of sessions and extra rows to look at.
+
+        Raises:
+            NotBuilt: always.
+        """
+        raise NotBuilt(f"Pipeline.to_execution_plan is not built: {_EXPLAINED}")
+
+    def to_simple_graph(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: there is no graph of terms to look at but a picture.
+
+        Raises:
+            NotBuilt: always.
+        """
+        raise NotBuilt(f"Pipeline.to_simple_graph is not built: {_EXPLAINED}")
 
     def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "image/svg+xml": self.show_graph().svg}

@@ -201,3 +201,12 @@ def test_an_adjusted_array_says_which_windows_it_cannot_have():
         array.traverse(0)
     with pytest.raises(ValueError, match="first_row"):
         Float64Add(3, 1, 0, 0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["to_execution_plan", "to_simple_graph"])
+def test_what_shows_ziplines_inner_plan_says_what_shows_ours(name: str):
+    """They are public in zipline, and of no use without its engine."""
+    pipe = Pipeline({"returns": DailyReturns()})
+
+    with pytest.raises(NotBuilt, match=rf"{name} is not built: pipe\.explain"):
+        getattr(pipe, name)("US", start_date="2015-01-02", end_date="2015-02-02")
