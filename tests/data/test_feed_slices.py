@@ -470,7 +470,18 @@ class Thorough(SliceBuilder):
     def _add_list_in_order(self, items):
         del items
 
+    def next_alone(self, row):
+        del row
 
+
+def taken(builder, item):
+    """Return what a feed gets for an item: a row may be a whole slice."""
+    alone = builder.next_alone(item) if type(item) is dict else None
+    return list(builder.add(item)) if alone is None else [alone]
+
+
+OPEN_1M = at("2020-01-02T14:30:00")
+MINUTE = timedelta(minutes=1)
 EDGES = {
     "XNYS": at("2020-01-02T20:57:00"),
     "XHKG": at("2020-01-02T03:57:00"),  # the lunch break begins at 04:00 UTC and ends at 05:00
@@ -528,9 +539,11 @@ def as_item(stamp, symbol, price, shape):
     st.lists(minute_bars, max_size=30),
     st.booleans(),
     st.sampled_from([None, 3, 70]),
+    st.sampled_from([None, ["A"], ["A"], ["A", "B"]]),
+    st.sampled_from([None, 5, 100_000]),
 )
 def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
-    calendar, steps, resumed, until
+    calendar, steps, resumed, until, expected, present
 ):
     axis = SlotAxis(get_calendar(calendar), frequency="1m")
     first = EDGES[calendar]
@@ -539,6 +552,8 @@ def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
         "wants": lambda symbol: symbol != "C",
         "after": first if resumed else None,
         "until": None if until is None else first + timedelta(minutes=until),
+        "expected": expected,
+        "latest": None if present is None else lambda: first + timedelta(minutes=present),
     }
     quick, thorough = SliceBuilder(axis, **facts), Thorough(axis, **facts)
     stamp = first
@@ -546,12 +561,28 @@ def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
     for step, symbol, price, shape in steps:
         stamp += timedelta(minutes=step)
         item = as_item(stamp, symbol, price, shape)
-        from_one, from_other = (list(builder.add(item)) for builder in (quick, thorough))
+        from_one, from_other = (taken(builder, item) for builder in (quick, thorough))
 
         assert from_one == from_other
         for name in ("bars", "slices", "empty", "skipped", "quarantined", "ended", "now"):
             assert getattr(quick, name) == getattr(thorough, name)
     assert list(quick.finish()) == list(thorough.finish())
+
+
+def test_a_row_is_a_whole_slice_only_while_its_symbol_is_wanted_and_expected_alone():
+    wanted = {"A", "B"}
+    builder = SliceBuilder(MINUTELY, symbols=["A", "B"], wants=wanted.__contains__, expected=["A"])
+    rows = [as_item(OPEN_1M + number * MINUTE, "A", 1.5, "mapping") for number in range(8)]
+    fed(builder, rows[1], rows[2])
+
+    alone = [builder.next_alone(row) is not None for row in (rows[3], rows[3], rows[5], rows[4])]
+    builder.expect(["A", "B"])
+    both = builder.next_alone(rows[5])
+    wanted.discard("A")
+    builder.expect(["A"])
+
+    assert alone == [True, False, False, True]
+    assert both is builder.next_alone(rows[5]) is None
 
 
 def test_a_slice_that_leaps_and_comes_twice_is_taken_once_at_the_sources_end():

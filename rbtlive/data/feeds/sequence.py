@@ -71,6 +71,7 @@ class SliceSequence:
         self._over = ClosedSlices()
         self._by_clock: dict[int, set[str]] = {}
         self._expected: frozenset[str] = frozenset()
+        self._taken: set[str] = set()  # symbols of which is known that their bars are wanted
         self.expect(expected)
 
     @property
@@ -102,7 +103,11 @@ class SliceSequence:
             self._known.setdefault(new_symbol.upper(), symbol)
 
     def expect(self, symbols: Iterable[str] | None) -> None:
-        """Close slices once these symbols have reported; None waits for a later bar."""
+        """Close slices once these symbols have reported; None waits for a later bar.
+
+        To be called whenever other symbols are wanted than before.
+        """
+        self._taken.clear()
         names = () if symbols is None else symbols
         self._expected = frozenset(
             name if self._known is None else self._known.get(name.upper(), name) for name in names

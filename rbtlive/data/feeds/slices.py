@@ -33,13 +33,14 @@ from rbtlive.data.feeds.leap import Leap, WholeSlice, leaps
 from rbtlive.data.feeds.list_judge import FEWEST, ListJudge
 from rbtlive.data.feeds.quarantine import Quarantine
 from rbtlive.data.feeds.sequence import NOTHING, SliceSequence
-from rbtlive.data.feeds.slot_axis import SlotAxis
+from rbtlive.data.feeds.slot_axis import SlotAxis, SlotLine
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
     BarRevisedEvent,
     Event,
     MarketDataEvent,
     SystemErrorEvent,
+    trusted_slice,
 )
 from rbtlive.model.interval import MINUTE
 from rbtlive.model.slice_columns import SliceColumns
@@ -102,7 +103,7 @@ class SliceBuilder(SliceSequence):
         self._lists = ListJudge(self._known, wants)
         self._repeats_us = self._closed_us
         self._spelled = None if self._known is None else frozenset(self._known.values())
-        self._stretch = (0, 0)
+        self._line = SlotLine(axis)
         self._is_quick = axis.labels == "end"
         self._past_us = _ALL_TIME_US if latest is None else 0  # up to here nothing is of now
 
@@ -166,29 +167,25 @@ class SliceBuilder(SliceSequence):
         if self._repeats_us is not None or base_us is None or self._leap or self._ahead.size:
             return None
         bar = plain_bar(item)
-        if bar is None or not (self._spelled is None or bar.symbol in self._spelled):
+        if bar is None:
             return None
         symbol, timestamp = bar.symbol, bar.timestamp
-        us = us_of(timestamp)
-        begin_us, end_us = self._stretch
-        if not begin_us < us <= end_us:
-            begin_us, end_us = self._stretch = self._axis.stretch(us)
-        step_us = self._axis.step_us
+        line = self._line
+        us = line.us if timestamp == line.moment else line.place(timestamp)
         if (
-            not begin_us < us <= end_us
-            or (us - begin_us) % step_us
+            us is None
             or (self._until_us is not None and us > self._until_us)
-            or not (self._wants is None or self._wants(symbol))
+            or not (symbol in self._taken or self._takes(symbol))
         ):
             return None
         now_us = None
-        if us > self._past_us or (us == end_us and self._latest is not None):
+        if us > self._past_us or (us == line.end_us and self._latest is not None):
             now_us = self._now_us()
             if us > now_us:
                 return None
         events: Iterator[Event] = NOTHING
         if us != open_us:
-            if us != base_us + step_us or base_us <= begin_us:
+            if us != base_us + line.step_us or base_us <= line.begin_us:
                 return None
             events = NOTHING if open_us is None else self._close_open()
             self._open_us = us
@@ -201,6 +198,56 @@ class SliceBuilder(SliceSequence):
         if self._expected and len(self._open_bars) >= len(self._expected):
             return self._and_closed(events)
         return events
+
+    def next_alone(self, row: dict[str, Any]) -> MarketDataEvent | None:
+        """Take a row that is a whole slice, the one after the last: of the only symbol
+        that is expected, floats, and long over. Return the slice.
+
+        It is what `add` does, at half its cost; where the row is anything else nothing
+        has changed, and None leaves it to that.
+        """
+        line = self._line
+        us = line.next_us
+        if (
+            self._open_us is not None
+            or self._closed_us != line.us
+            or us > self._past_us
+            or len(self._expected) != 1
+            or not self._is_quick
+            or type(stamp := row.get("timestamp")) is not datetime
+            or stamp != line.next_moment
+            or self._repeats_us is not None
+            or self._leap
+            or self._ahead.is_used
+            or (self._latest is not None and us == line.end_us)
+            or (self._until_us is not None and us > self._until_us)
+        ):
+            return None
+        bar = plain_bar(row)
+        if bar is None:
+            return None
+        symbol = bar.symbol
+        if symbol not in self._expected or not (symbol in self._taken or self._takes(symbol)):
+            return None
+        timestamp = bar.timestamp
+        line.place(timestamp)
+        self._closed_us = us
+        self.bars += 1
+        self.slices += 1
+        bars = {symbol: bar}
+        self._over.note(us, bars)
+        return trusted_slice(timestamp, bars)
+
+    # Whether bars of a symbol are taken as they are; asked once until what is expected
+    # changes.
+    def _takes(self, symbol: str) -> bool:
+        if not (self._spelled is None or symbol in self._spelled):
+            return False
+        if not (self._wants is None or self._wants(symbol)):
+            return False
+        if self._known is not None:  # else there may be any number
+            self._taken.add(symbol)
+        return True
 
     # What time it is. Bars that are older than the latest ones can be by far are judged
     # without asking: time goes on.

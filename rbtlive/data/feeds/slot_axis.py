@@ -7,7 +7,7 @@ is said once, for a whole source.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -148,3 +148,63 @@ class SlotAxis:
         day = np.array([label], dtype="datetime64[D]")
         session = int(self.calendar.sessions_of_labels(day)[0])
         return None if session < 0 else int(self.calendar.closes_us[session])
+
+
+class SlotLine:
+    """The slice that was placed last, among those that follow each other without a
+    break, and the one after it.
+
+    Both are known as date-times, which are compared in a tenth of the time that it
+    takes to compute with one.
+
+    Args:
+        axis: Which slices there are.
+
+    Attributes:
+        moment: END of the slice; None before the first, and where the last stamp lay in
+            no such line.
+        us: The same in µs UTC.
+        next_moment: END of the one after it; None where another stretch begins.
+        next_us: END of the slice plus the length of a bar.
+        begin_us: Where the stretch begins.
+        end_us: END of its last slice.
+        step_us: Length of a bar.
+    """
+
+    __slots__ = (
+        "_axis",
+        "_step",
+        "begin_us",
+        "end_us",
+        "moment",
+        "next_moment",
+        "next_us",
+        "step_us",
+        "us",
+    )
+
+    def __init__(self, axis: SlotAxis) -> None:
+        self._axis = axis
+        self.step_us = axis.step_us
+        self._step = timedelta(microseconds=axis.step_us)
+        self.begin_us = self.end_us = self.us = self.next_us = 0
+        self.moment: datetime | None = None
+        self.next_moment: datetime | None = None
+
+    def place(self, moment: datetime) -> int | None:
+        """Go to the slice with this END, and return it in µs UTC; None where it is no
+        slice of a stretch.
+        """
+        if moment == self.next_moment:
+            us = self.next_us
+        else:
+            us = us_of(moment)
+            if not self.begin_us < us <= self.end_us:
+                self.begin_us, self.end_us = self._axis.stretch(us)
+            if not self.begin_us < us <= self.end_us or (us - self.begin_us) % self.step_us:
+                self.moment = self.next_moment = None
+                return None
+        self.moment, self.us = moment, us
+        self.next_us = us + self.step_us
+        self.next_moment = moment + self._step if self.next_us <= self.end_us else None
+        return us

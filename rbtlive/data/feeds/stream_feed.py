@@ -40,7 +40,9 @@ from rbtlive.model.foreign_text import as_utf8, text_of
 """Opens a source for some symbols, or for all it has if None."""
 
 _SINGLE = (dict, Bar)
-_READ_AHEAD = 64
+_READ_AHEAD = 256
+_LISTS_AHEAD = 64
+"""How many rows are read before they are asked for, and how many lists of rows."""
 _PATIENCE = timedelta(seconds=10)
 """How long a source that was opened again may say nothing before the clock goes on
 without what it missed.
@@ -292,10 +294,14 @@ class StreamFeed(DataFeed):
         return iter(())
 
     def _said(self, reader: _Reader, builder: SliceBuilder) -> Iterator[Event]:
-        items, add = reader.items, builder.add
+        items, add, next_alone = reader.items, builder.add, builder.next_alone
         while items and not builder.ended:
             self._quiet_from = None
             item = items.popleft()
+            alone = next_alone(item) if type(item) is dict else None
+            if alone is not None:
+                yield alone
+                continue
             self._saying = add(item) if type(item) in _SINGLE else taken(item, builder)
             yield from self._saying
         reader.go_on()
@@ -437,12 +443,16 @@ class _Reader:
         items, signal = self.items, self._signal
         try:
             async for item in self._stream:
-                items.append(_as_it_is(item))
+                single = type(item) is dict
+                items.append(item.copy() if type(item) is dict else _as_it_is(item))
                 self.received += 1
-                signal.set()
-                while len(items) >= _READ_AHEAD:
+                waiting = len(items)
+                if waiting == 1:  # else the other side has heard of the first
+                    signal.set()
+                while waiting >= (_READ_AHEAD if single else _LISTS_AHEAD):
                     self._space.clear()
                     await self._space.wait()
+                    waiting = len(items)
         except asyncio.CancelledError as cancelled:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -459,8 +469,6 @@ class _Reader:
 # What a source gave, as it is now: one may use the same row for each of its bars, and
 # is read ahead.
 def _as_it_is(item: object) -> object:
-    if type(item) is dict:
-        return item.copy()
     if type(item) is list and len(item) <= MOST_BARS:
         return [one.copy() if type(one) is dict else one for one in item]
     return item
