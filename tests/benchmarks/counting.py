@@ -16,9 +16,11 @@ import rbtlive as rbt
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.data.feeds.slot_axis import SlotAxis
+from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.finance.commission import PerDollar
 from rbtlive.finance.slippage import NoSlippage
 from rbtlive.model.events import MarketDataEvent
+from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.engine.engine import TradingEngine
 
 DAY = 1_440
@@ -231,3 +233,37 @@ def calls_per_read(read: Callable[[Any, Any, Any], object]) -> float:
             read(context, data, context.asset)
 
     return calls_per_bar(Asking)
+
+
+def calls_per_row_of_a_live_stream() -> float:
+    """Return the calls that a row of any async iterator costs on its whole way through
+    feed, queue, journal and core, the loop's turns and packing included.
+    """
+
+    async def stream(rows: list[Any]) -> Any:
+        for row in rows:
+            yield row
+
+    def drive(count: int) -> int:
+        rows = list(minute_bars(count).iter_rows(named=True))
+
+        async def live() -> None:
+            engine = TradingEngine(
+                {"__name__": "watching", "handle_data": lambda _context, _data: None},
+                rbt.PaperBroker(),
+                feed=StreamFeed(stream(rows)),
+                portal=rbt.PolarsDataPortal(
+                    None, minute_bars=minute_bars(1), calendar="24/7"
+                ).without_end(),
+                # On it no time passes, so that nobody rests.
+                clock=VirtualClock(datetime(2024, 1, 1, tzinfo=UTC)),
+                start=START,
+                frequency="1m",
+            )
+            await engine.run()
+            assert engine.meters.events >= count - 1
+
+        return calls_of(lambda: asyncio.run(live()))
+
+    drive(2)  # what is made once a process is made here
+    return (drive(2 * DAY) - drive(DAY)) / DAY

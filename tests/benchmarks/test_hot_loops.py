@@ -27,6 +27,7 @@ from tests.benchmarks.counting import (
     calls_per_event,
     calls_per_order,
     calls_per_read,
+    calls_per_row_of_a_live_stream,
     calls_per_session,
 )
 
@@ -34,8 +35,9 @@ HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
 AN_ORDER = 99.0
 A_SESSION = 12.5
-AN_EVENT = 67.0
+AN_EVENT = 60.0
 A_STREAMED_BAR = 29.0
+A_ROW_OF_A_LIVE_STREAM = 98.0
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,10 @@ def test_an_event_of_a_session_stays_within_its_calls() -> None:
 
 def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
     assert calls_per_bar_of_a_stream() <= A_STREAMED_BAR
+
+
+def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
+    assert calls_per_row_of_a_live_stream() <= A_ROW_OF_A_LIVE_STREAM
 
 
 # What most strategies ask at each bar; the bar itself is 2 of each.

@@ -73,6 +73,64 @@ def test_slices_that_follow_each_other_are_taken_one_after_the_other_and_no_othe
     assert ordinary.taken(given[4], us_of(minutes[3])) == given[4]
 
 
+def plain(minutes=1, symbol="AAA", **more):
+    stamp = LAST + minutes * MINUTE
+    numbers = {"open": 10.0, "high": 11.0, "low": 9.5, "close": 10.0, "volume": 100.0}
+    return MarketDataEvent.of({"symbol": symbol, "timestamp": stamp, **numbers, **more})
+
+
+def standing_at_last(state, latest=None):
+    """A run that has taken one slice, so that the next one is due."""
+    ordinary = OrdinarySlices(state, None if latest is None else lambda: latest)
+    assert ordinary.taken(plain(0), us_of(LAST - MINUTE)) is not None
+    state.market.now_us = us_of(LAST)
+    return ordinary
+
+
+def test_the_slice_that_was_due_follows_once_and_the_next_one_after_it(state):
+    ordinary, other = standing_at_last(state), standing_at_last(state)
+
+    assert ordinary.follows(plain(1))
+    assert not ordinary.follows(plain(1))
+    assert not ordinary.follows(plain(2))  # the market has not taken the one before
+    state.market.now_us = us_of(LAST + MINUTE)
+    assert ordinary.follows(plain(2))
+    state.market.now_us = us_of(LAST)
+    assert other.taken(plain(1), us_of(LAST)) == plain(1)  # what was no other's turn is still here
+
+
+def other_time(one):
+    one.__dict__["timestamp"] = LAST + 2 * MINUTE
+    return one
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        event(bar()),  # of decimals
+        plain(symbol="CCC"),
+        plain(2),
+        plain(0),
+        event(plain().bars["AAA"], plain(symbol="BBB").bars["BBB"]),
+        MarketDataEvent.model_construct(timestamp=LAST + MINUTE, bars={"BBB": plain().bars["AAA"]}),
+        MarketDataEvent.model_construct(timestamp=LAST + MINUTE, bars=[bar()]),
+        MarketDataEvent.model_construct(timestamp="now", bars={}),
+        other_time(plain()),
+        MarketDataEvent.model_construct(timestamp=LAST + MINUTE, bars={"AAA": None}),
+    ],
+    ids=lambda one: None,
+)
+def test_what_is_not_plainly_the_slice_that_was_due_changes_nothing(state, given):
+    ordinary = standing_at_last(state)
+
+    assert not ordinary.follows(given)
+    assert ordinary.follows(plain())
+
+
+def test_a_slice_of_the_future_does_not_follow(state):
+    assert not standing_at_last(state, latest=LAST).follows(plain())
+
+
 def test_a_slice_that_calls_itself_something_else_is_written_as_what_it_is(state):
     given = event(bar())
     given.__dict__["event_type"] = "OperatorEvent"

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 LARGEST = Decimal(10) ** 15
 """Prices and amounts beyond it cannot be traded, and overflow 38 digits."""
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
 _ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
 _MESSAGE_LIMIT = 2000
 _SLICE: Final = MarketDataEvent.__name__
@@ -164,7 +165,8 @@ class OrdinarySlices:
         self._due = _BEFORE_ALL  # END of the slice after that one, if it is known to follow
         self.state = state
         self._latest = latest
-        self._latest_known = _BEFORE_ALL
+        # Nothing is of the future where no clock is asked.
+        self._latest_known = _BEFORE_ALL if latest else _AFTER_ALL
         self._axis = SlotAxis(state.calendar, frequency=settings.interval)
         self._step, self._step_us = settings.interval.duration, self._axis.step_us
         self._begin_us = self._until_us = 0  # slices follow each other between these
@@ -173,6 +175,41 @@ class OrdinarySlices:
         if settings.end is not None:
             calendar = state.calendar
             self._end_us = us_of(calendar.close(calendar.number(settings.end)))
+
+    def follows(self, event: MarketDataEvent) -> bool:
+        """Say whether it is the slice that was due, of one bar that `Bar.of` made: it
+        is taken as it is then. Where it is anything else nothing has changed.
+        """
+        try:
+            facts = event.__dict__
+            stamp, bars = facts["timestamp"], facts["bars"]
+            if (
+                stamp != self._due
+                or self.state.market.now_us != self.last_us
+                or type(stamp) is not datetime
+                or stamp.tzinfo is not UTC
+                or stamp > self._latest_known
+                or type(bars) is not dict
+                or len(bars) != 1
+                or len(facts) != _SLICE_FACTS
+                or facts["event_type"] != _SLICE
+            ):
+                return False
+            ((symbol, bar),) = bars.items()
+            values = bar.__dict__
+            if (
+                type(bar) is not Bar
+                or "_plain" not in values
+                or values["timestamp"] is not stamp
+                or values["symbol"] != symbol
+                or symbol not in self._symbols
+            ):
+                return False
+        except Exception:  # noqa: BLE001 - a slice may be made of anything
+            return False
+        self.last_us = us = self.last_us + self._step_us
+        self._due = stamp + self._step if us + self._step_us <= self._until_us else _BEFORE_ALL
+        return True
 
     def taken(  # noqa: C901, PLR0912 - a call less at every slice
         self, event: MarketDataEvent, last_us: int | None
@@ -197,7 +234,7 @@ class OrdinarySlices:
                 us = us_of(stamp)
                 if not self._follows(us, last_us):
                     return None
-            if self._latest is not None and stamp > self._latest_known and self._is_ahead(stamp):
+            if stamp > self._latest_known and self._is_ahead(stamp):
                 return None
             if not 0 < len(bars) < FEWEST:
                 return None
@@ -283,6 +320,7 @@ class Intake:
             event: The slice.
             last: END of the last slice that was processed before this engine began.
         """
+        ordinary = self._ordinary
         if self._trusts_feed:
             foreign = self._foreign
             if foreign and foreign[0] is event:
@@ -290,7 +328,13 @@ class Intake:
             elif event.timestamp > self._last_stamp:
                 self._last_stamp = event.timestamp
                 return (event,)
-        ordinary = self._ordinary
+        elif (
+            ordinary is not None
+            and type(event) is MarketDataEvent
+            and ordinary.state is state
+            and ordinary.follows(event)
+        ):
+            return (event,)
         if ordinary is None or ordinary.state is not state:
             latest = None if self._present is None else partial(self._latest, state)
             ordinary = self._ordinary = OrdinarySlices(state, latest)
