@@ -21,7 +21,7 @@ from rbtlive.model.bar import Bar
 from rbtlive.model.events import MarketDataEvent, column_slice
 from rbtlive.model.slice_columns import Names, SliceColumns
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal import blocks, opening
+from rbtlive.runtime.journal import blocks, opening, store
 from rbtlive.runtime.journal.chain import row_bytes
 from rbtlive.runtime.journal.codec import (
     SliceText,
@@ -245,6 +245,60 @@ def test_few_rows_are_left_as_they_are(folder):
 
         assert not journal.pack()
         assert packed_blocks(journal.path) == 0
+
+
+def rows_left(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM rows").fetchone()[0]
+
+
+def flood(journal, numbers, *, durable=False):
+    chance = random.Random(numbers.start)
+    for number in numbers:
+        journal.append_event(slice_of(number, ["A"], chance))
+    journal.commit(durable=durable)
+
+
+def test_rows_of_a_flood_go_into_a_block_at_once_together_with_those_that_wait(folder):
+    journal, plain = begin(folder), Journal.in_memory(run_id="ABCDEFGH", clock=VirtualClock(START))
+    stretches = [range(10), range(10, 610), range(610, 1_200), range(1_200, 1_210)]
+
+    found = []
+    for numbers in stretches:
+        flood(journal, numbers)
+        flood(plain, numbers, durable=True)
+        found.append((packed_blocks(journal.path), rows_left(journal.path)))
+
+    assert found == [(0, 10), (1, 1), (2, 1), (2, 11)]
+    assert [row.payload for row in journal.rows()] == [row.payload for row in plain.rows()]
+    assert packed_blocks(journal.path) == 2
+    journal.close()
+    with begin(folder) as again:
+        assert (again.last_seq, again.cut) == (1_210, None)
+        assert len(list(again.events())) == 1_210
+
+
+def test_what_must_be_on_the_disk_first_is_not_kept_waiting_by_packing(folder):
+    with begin(folder) as journal:
+        flood(journal, range(600), durable=True)
+
+        assert (packed_blocks(journal.path), rows_left(journal.path)) == (0, 600)
+
+
+def test_a_commit_that_fails_after_it_packed_leaves_all_as_it_was(folder, monkeypatch):
+    journal = begin(folder)
+    flood(journal, range(10))
+    away = "INSERT INTO nowhere VALUES (?, ?, ?, ?, ?, ?, ?)"
+    monkeypatch.setattr(store, "INSERT_ROW", away)
+
+    with pytest.raises(JournalError):
+        flood(journal, range(10, 610))
+
+    assert (packed_blocks(journal.path), rows_left(journal.path)) == (0, 10)
+    journal.close()
+    monkeypatch.undo()
+    with begin(folder) as again:
+        assert (again.last_seq, again.cut) == (10, None)
 
 
 def test_who_reads_while_rows_are_packed_misses_and_doubles_none(folder):

@@ -32,8 +32,11 @@ BLOCK_BYTES: Final = 1 << 16
 """How much text of rows goes into a block, if one row is not longer."""
 PACKED_AT_BYTES: Final = 2 * BLOCK_BYTES
 """So much text waits as rows before the oldest of it is packed."""
+FLOOD_BYTES: Final = BLOCK_BYTES // 4
+"""A commit that writes so much text at once packs it if it can."""
 ROW_BYTES: Final = 100
 """What a row counts beside its payload."""
+_MOST_AT_ONCE: Final = 4 * BLOCK_BYTES
 
 _MOST_ROWS: Final = BLOCK_BYTES // ROW_BYTES + 1
 _BATCH: Final = 500
@@ -101,15 +104,52 @@ def pack_oldest(connection: sqlite3.Connection, *, seed: bytes, kept: UnpackedRo
     rows, size = _oldest(kept.after(packed_to) or _stored(connection))
     if size < BLOCK_BYTES or size > MOST_ROW_BYTES:
         return 0
-    packed = pack([(*row[:5], row[6]) for row in rows], kept.floats)
-    kinds = ("," + ",".join(sorted({row[1] for row in rows})) + ",").encode()
-    block = Block(rows[-1][0], rows[0][0], kinds, rows[-1][5], b"", *packed)
+    block = _block_of(rows, before, kept)
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(INSERT_BLOCK, as_stored(block._replace(seal=_seal(before, block))))
+    connection.execute(INSERT_BLOCK, as_stored(block))
     connection.execute("DELETE FROM rows WHERE seq <= ?", (block.last,))
     connection.execute("COMMIT")
     kept.drop_through(block.last)
     return size
+
+
+def pack_new(
+    connection: sqlite3.Connection, new: list[SealedRow], *, seed: bytes, kept: UnpackedRows
+) -> tuple[list[SealedRow], int]:
+    """Write all rows there are but the last into a block if they fill one: in a flood a
+    row is written once, and not as a row first.
+
+    Must be called within a transaction; what is kept is to be told when it is over.
+
+    Args:
+        connection: The journal's.
+        new: Rows that are not written yet, in order.
+        seed: The header's checksum, where the seals begin.
+        kept: Rows that are known without a look at the file.
+
+    Returns:
+        Those of `new` that are still to be written, and how much text was packed.
+    """
+    packed_to, before = _last_block(connection, seed)
+    waiting = kept.after(packed_to)
+    if (waiting[-1][0] if waiting else packed_to) != new[0][0] - 1:
+        return new, 0
+    rows = [*waiting, *new[:-1]]
+    size = sum([len(row[4]) for row in rows]) + ROW_BYTES * len(rows)
+    if not BLOCK_BYTES <= size <= _MOST_AT_ONCE:
+        return new, 0
+    block = _block_of(rows, before, kept)
+    connection.execute(INSERT_BLOCK, as_stored(block))
+    if waiting:
+        connection.execute("DELETE FROM rows WHERE seq <= ?", (block.last,))
+    return new[-1:], size
+
+
+def _block_of(rows: Sequence[SealedRow], before: bytes, kept: UnpackedRows) -> Block:
+    packed = pack(rows, kept.floats)
+    kinds = ("," + ",".join(sorted({row[1] for row in rows})) + ",").encode()
+    block = Block(rows[-1][0], rows[0][0], kinds, rows[-1][5], b"", *packed)
+    return block._replace(seal=_seal(before, block))
 
 
 # The rows of a block, and how much text they are.

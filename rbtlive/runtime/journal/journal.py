@@ -20,7 +20,13 @@ from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
-from rbtlive.runtime.journal.blocks import PACKED_AT_BYTES, RowReader, pack_oldest
+from rbtlive.runtime.journal.blocks import (
+    FLOOD_BYTES,
+    PACKED_AT_BYTES,
+    RowReader,
+    pack_new,
+    pack_oldest,
+)
 from rbtlive.runtime.journal.chain import Chain
 from rbtlive.runtime.journal.codec import (
     canonical_json,
@@ -123,10 +129,18 @@ class Journal(RecordedRun):
             self._unwritten[self._last_seq + 1] = facts["_columns"]
             return self._append(kind, _SLICE, event.timestamp, "")
         plain = plain_slice(event)
-        text = encode_event(event) if plain is None else plain[0]
-        seq = self._append(kind, _SLICE, event.timestamp, text)
-        if plain is not None:
-            self._unpacked.floats[seq] = plain[1]
+        if plain is None:
+            return self._append(kind, _SLICE, event.timestamp, encode_event(event))
+        if kind is not _INPUT or self._over or self._closed or self._failure is not None:
+            return self._append(kind, _SLICE, event.timestamp, plain[0])
+        # What `_append` does to words that are known.
+        buffer, seq = self._buffer, self._last_seq + 1
+        stamp = datetime_text(facts["timestamp"])
+        buffer.append((seq, _INPUT, _SLICE, stamp, plain[0], self._now_us()))
+        self._last_seq = seq
+        self._unpacked.floats[seq] = plain[1]
+        if len(buffer) >= _MOST_BUFFERED:
+            self.commit()
         return seq
 
     def append(self, kind: str, type_name: str, *, timestamp: datetime, payload: object) -> int:
@@ -181,13 +195,20 @@ class Journal(RecordedRun):
             self._committing = True
             self._refuse_half_a_row()
             self._write_out()
-            rows, chain = self._chain.seal(self._buffer)
+            (rows, chain), packed = self._chain.seal(self._buffer), 0
             level = "FULL" if durable else "NORMAL"
             if level != self._level:
                 self._connection.execute(f"PRAGMA synchronous = {level}")
                 self._level = level
             self._connection.execute("BEGIN IMMEDIATE")
             if rows:
+                # What waits for its disk is not kept waiting by packing.
+                new_bytes = chain.waiting_bytes - self._chain.waiting_bytes
+                if not durable and new_bytes >= FLOOD_BYTES:
+                    rows, packed = pack_new(
+                        self._connection, rows, seed=self._seed, kept=self._unpacked
+                    )
+                    chain.waiting_bytes -= packed
                 self._connection.executemany(store.INSERT_ROW, rows)
             else:  # a write of its own makes SQLite sync the rows that were committed without
                 self._connection.execute(store.INSERT_TOUCH, (self._chain.seq,))
@@ -198,7 +219,10 @@ class Journal(RecordedRun):
         self._chain, self._buffer, self._committing = chain, [], False
         if durable:
             self._durable_seq = self._chain.seq
-        self._unpacked.extend(rows)
+        if rows:
+            if packed:
+                self._unpacked.drop_through(rows[0][0] - 1)
+            self._unpacked.extend(rows)
         self._note_commit(durable=durable)
 
     def pack(self) -> bool:

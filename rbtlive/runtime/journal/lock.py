@@ -49,6 +49,7 @@ class SessionLock:
 
     def __init__(self, path: Path, *, name: str, since: str) -> None:
         self.path = path
+        self._text = os.fspath(path)
         self._file = _open(path)
         try:
             _lock(self._file)
@@ -90,9 +91,14 @@ class SessionLock:
         if self._file < 0:
             return None
         try:
-            return missing(self.path, os.fstat(self._file))
+            held = os.fstat(self._file)
         except OSError as error:  # other code has closed it
             return f"{self.path.name} is not open any more: {error.strerror}"
+        try:
+            now = os.lstat(self._text)
+        except OSError as error:
+            return f"{self.path.name} is gone: {error.strerror}"
+        return changed(self.path, now, held)
 
     def _mark(self) -> tuple[str, int]:
         os.lseek(self._file, _TEXT_BYTES, os.SEEK_SET)
@@ -142,17 +148,14 @@ def _open(path: Path) -> int:
         ) from error
 
 
-def missing(path: Path, was: os.stat_result) -> str | None:
+def changed(path: Path, now: os.stat_result, was: os.stat_result) -> str | None:
     """Return why a path no longer names the file that it named, or None if it does.
 
     Args:
         path: Where the file lies.
+        now: What is there.
         was: What it was.
     """
-    try:
-        now = path.lstat()
-    except OSError as error:
-        return f"{path.name} is gone: {error.strerror}"
     if (now.st_dev, now.st_ino) != (was.st_dev, was.st_ino):
         return f"{path.name} is another file now"
     if now.st_nlink != 1:

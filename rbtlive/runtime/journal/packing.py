@@ -37,6 +37,9 @@ Row = tuple[int, str, str, str, str, int]
 """seq, kind, type, ts, payload, wall_us."""
 SealedRow = tuple[int, str, str, str, str, bytes, int]
 """A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
+Rows: TypeAlias = Sequence[Row] | Sequence[SealedRow]
+"""What is packed of a row stands at the same place in both, the wall clock at the end.
+"""
 
 MOST_BYTES: Final = 1 << 25
 """What a packed stretch may unpack to."""
@@ -88,7 +91,7 @@ class Packed(NamedTuple):
     bars: bytes
 
 
-def pack(rows: Sequence[Row], floats: Mapping[int, SliceFloats] = _NOTHING) -> Packed:
+def pack(rows: Rows, floats: Mapping[int, SliceFloats] = _NOTHING) -> Packed:
     """Return rows that follow each other, packed.
 
     Args:
@@ -127,12 +130,12 @@ class _UnfitError(Exception):
     pass
 
 
-def _slices_as_texts(rows: Sequence[Row]) -> _Slices:
+def _slices_as_texts(rows: Rows) -> _Slices:
     return _Slices([0] * len(rows), [], [], [])
 
 
 # The slices among rows if all are known and have the same symbols; None if not.
-def _slices_known(floats: Mapping[int, SliceFloats], rows: Sequence[Row]) -> _Slices | None:
+def _slices_known(floats: Mapping[int, SliceFloats], rows: Rows) -> _Slices | None:
     if not floats:
         return None
     known = [floats.get(row[0]) for row in rows if row[2] == _SLICE]
@@ -144,7 +147,8 @@ def _slices_known(floats: Mapping[int, SliceFloats], rows: Sequence[Row]) -> _Sl
         if slice_ is None or slice_[0] != symbols:
             return None
         bars.extend(slice_[1])
-    columns = np.array(bars, dtype=np.float64).T
+    flat = np.fromiter(chain.from_iterable(bars), dtype=np.float64, count=len(bars) * len(OHLCV))
+    columns = flat.reshape(-1, len(OHLCV)).T
     if np.signbit(columns).any():
         return None
     shapes = [int(row[2] == _SLICE) for row in rows]
@@ -173,7 +177,7 @@ class _Slices(NamedTuple):
 
 # The slices among rows if all have the same symbols and are plain, at a fifth of the
 # cost of `_slices_of`; None if not.
-def _slices_alike(rows: Sequence[Row]) -> _Slices | None:
+def _slices_alike(rows: Rows) -> _Slices | None:
     payloads = [row[4] for row in rows if row[2] == _SLICE]
     if not payloads:
         return None
@@ -207,7 +211,7 @@ def _slices_alike(rows: Sequence[Row]) -> _Slices | None:
 
 
 # The slices of plain bars among rows.
-def _slices_of(rows: Sequence[Row]) -> _Slices:
+def _slices_of(rows: Rows) -> _Slices:
     numbers: dict[tuple[str, ...], int] = {}
     bars: list[list[list[tuple[str, ...]]]] = []
     shapes = []
@@ -238,12 +242,12 @@ def _cells_of(payload: str) -> list[tuple[str, ...]] | None:
     return cells if whole and len(cells) <= MOST_BARS else None
 
 
-def _columns(rows: Sequence[Row], slices: _Slices) -> Packed:
+def _columns(rows: Rows, slices: _Slices) -> Packed:
     words: dict[tuple[str, str], int] = {}
     numbers = [words.setdefault((row[1], row[2]), len(words)) for row in rows]
     texts = [row[4] for row, shape in zip(rows, slices.shapes, strict=True) if not shape]
     moments = _moments_of([row[3] for row in rows])
-    walls = np.array([row[5] for row in rows], dtype=np.int64)
+    walls = np.array([row[-1] for row in rows], dtype=np.int64)
     shapes = np.array(slices.shapes, dtype=np.int64) << 16
     columns = [np.array(numbers, dtype=np.int64) + shapes, _steps(walls)]
     if moments is None:

@@ -62,7 +62,8 @@ class UnpackedRows:
         while rows and rows[0][0] <= seq:
             row = rows.popleft()
             self._characters -= len(row[4])
-            floats.pop(row[0], None)
+        if floats:
+            self.floats = {number: made for number, made in floats.items() if number > seq}
 
     def forget(self) -> None:
         """Let go of all."""
