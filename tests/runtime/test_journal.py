@@ -5,6 +5,7 @@ are set aside.
 import hashlib
 import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -208,7 +209,7 @@ def test_an_earlier_run_left_with_its_write_ahead_log_can_still_be_read(begin, f
 
 def test_a_process_that_died_before_the_header_left_no_run_behind(begin, folder):
     folder.make()
-    with sqlite3.connect(folder.journal_path("sma")) as blank:
+    with closing(sqlite3.connect(folder.journal_path("sma"))) as blank, blank:
         blank.execute("PRAGMA journal_mode = WAL")
     blank.close()
 
@@ -244,7 +245,7 @@ def test_a_header_that_cannot_be_made_leaves_the_old_run_and_the_lock_free(begin
 
 def test_another_format_is_refused_by_name(begin, folder):
     begin().close()
-    with sqlite3.connect(folder.journal_path("sma")) as connection:
+    with closing(sqlite3.connect(folder.journal_path("sma"))) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
@@ -274,7 +275,7 @@ def test_a_file_that_is_no_journal_is_corrupt_and_is_set_aside_only_when_asked(
 
 def test_a_database_of_somebody_else_is_no_journal(begin, folder):
     folder.make()
-    with sqlite3.connect(folder.journal_path("sma")) as connection:
+    with closing(sqlite3.connect(folder.journal_path("sma"))) as connection, connection:
         connection.execute("CREATE TABLE header (key, value)")
     connection.close()
 

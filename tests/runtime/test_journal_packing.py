@@ -314,6 +314,7 @@ def test_who_reads_while_rows_are_packed_misses_and_doubles_none(folder):
 
     assert numbers == list(range(1, 501))
     assert [row.seq for row in journal.rows_of_kind(RowKind.INTENT)] == list(range(8, 3_501, 50))
+    journal.close()
 
 
 class Steps:
@@ -355,6 +356,7 @@ def test_a_process_that_dies_at_any_step_of_packing_leaves_every_row(folder, tmp
     journal._connection = Steps(real, die)
     assert journal.pack()
     journal._connection = real
+    journal.close()
 
     assert len(copies) >= 10
     for copy in copies:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_a_store_keeps_parameters_of_any_kind(tmp_path):
     for _ in range(2):
         sweep(Anything, {"what": values}, store=path)
 
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM rbtlive_runs").fetchone() == (4,)
 
 
@@ -112,7 +113,7 @@ def test_a_path_that_is_no_file_is_said(tmp_path):
 def test_a_damaged_row_is_said(tmp_path):
     path = tmp_path / "s.sqlite"
     sweep(store=path)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE rbtlive_runs SET metrics = '{'")
 
     with pytest.raises(StoreMismatch, match="is no file of a sweep, or damaged"):
