@@ -205,7 +205,7 @@ class TradingCore:
             while session <= last:
                 if before_each is not None:
                     before_each()
-                following = run_quiet_sessions(state, session, last, before_each)
+                following = run_quiet_sessions(state, session, last, before_each, self._rest_orders)
                 if following == session:
                     self._run_session(session)
                     following += 1

@@ -11,9 +11,10 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import reduce
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.state.record import RunRecord, floats
+from rbtlive.core.state.record import RunRecord, floats, transaction_column
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.ratios import RATIOS, ratios
@@ -94,10 +95,13 @@ def _against(returns: Floats, benchmark: Floats | None, a_year: int) -> dict[str
 def _activity(record: RunRecord) -> dict[str, Any]:
     sessions, a_year = record.sessions, rows_a_year(record.settings)
     values = floats(sessions, "portfolio_value")
-    traded = math.fsum(abs(float(t.amount) * float(t.price)) for t in record.transactions)
+    amounts, prices, costs = (
+        transaction_column(record.transactions, name) for name in ("amount", "price", "commission")
+    )
+    traded = math.fsum(map(abs, map(mul, map(float, amounts), map(float, prices))))
     mean = math.fsum(values) / len(values) if values else 0.0
     # Exact, 0.1 + 0.2 is 0.3, whatever the context of who reads.
-    commission = reduce(ENGINE_CONTEXT.add, (t.commission for t in record.transactions), ZERO)
+    commission = reduce(ENGINE_CONTEXT.add, costs, ZERO)
     return {
         "sessions": len(sessions),
         "orders": len(record.orders),

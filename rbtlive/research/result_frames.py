@@ -202,7 +202,8 @@ def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None
     no benchmark.
     """
     returns = column(sessions, "benchmark_return")
-    return None if all(value is None for value in returns) else np.array(returns, dtype=np.float64)
+    unknown = returns.count(None)
+    return None if unknown == len(returns) else np.array(returns, dtype=np.float64)
 
 
 def recorded_columns(sessions: Sequence[SessionRow]) -> dict[object, list[Any]]:

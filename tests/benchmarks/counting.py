@@ -137,6 +137,53 @@ def calls_per_order(strategy: Any) -> float:
     return (trading - calls_of(lambda: backtest_of(strategy, bars))) / orders
 
 
+class EverySixthDay(rbt.TradingAlgorithm):
+    """An order on every sixth day, if `trades` is set."""
+
+    trades = False
+
+    def initialize(self, context: Any) -> None:
+        context.asset, context.days = self.symbol("A"), 0
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        context.days += 1
+        if self.trades and context.days % 6 == 1:
+            self.order_target_percent(context.asset, 0.5 if context.days % 12 == 1 else 0)
+
+
+def daily_bars(count: int, symbols: str = "A") -> pl.DataFrame:
+    """Return days of some assets with the same closes."""
+    minutes = minute_bars(count)
+    days = pl.col("timestamp").rank("ordinal").cast(pl.Int32).cast(pl.Date).alias("date")
+    return pl.concat(
+        [
+            minutes.select(days, pl.lit(name).alias("symbol"), pl.exclude("timestamp", "symbol"))
+            for name in symbols
+        ]
+    )
+
+
+def calls_per_daily_order() -> tuple[float, float]:
+    """Return the calls that each order of a run over days costs, its two sessions
+    included, and what it costs the run's metrics.
+    """
+    bars = rbt.PolarsDataPortal(daily_bars(600), calendar="24/7")
+
+    def work(*, trades: bool, metrics: bool) -> int:
+        def run() -> None:
+            result = rbt.backtest(EverySixthDay, bars, params={"trades": trades}, progress=False)
+            assert not metrics or result.metrics["fills"] == (100 if trades else 0)
+
+        run()  # what is made once a process is made here
+        return calls_of(run)
+
+    watching, trading = work(trades=False, metrics=False), work(trades=True, metrics=False)
+    reading = work(trades=True, metrics=True) - trading
+    return (trading - watching) / 100, (
+        reading - (work(trades=False, metrics=True) - watching)
+    ) / 100
+
+
 class Hold(rbt.TradingAlgorithm):
     """Shares of every asset, bought on the first day and kept."""
 
@@ -152,14 +199,7 @@ def calls_per_session() -> float:
     """Return the calls that each further day costs a run that holds ten assets, its
     `performance` included.
     """
-    minutes = minute_bars(400)
-    days = pl.col("timestamp").rank("ordinal").cast(pl.Int32).cast(pl.Date).alias("date")
-    frame = pl.concat(
-        [
-            minutes.select(days, pl.lit(name).alias("symbol"), pl.exclude("timestamp", "symbol"))
-            for name in "ABCDEFGHIJ"
-        ]
-    )
+    frame = daily_bars(400, "ABCDEFGHIJ")
 
     def work(count: int) -> None:
         first = frame["date"].min()

@@ -24,6 +24,7 @@ from tests.benchmarks.counting import (
     CrossoverOfIndicators,
     calls_per_bar,
     calls_per_bar_of_a_stream,
+    calls_per_daily_order,
     calls_per_event,
     calls_per_order,
     calls_per_read,
@@ -34,7 +35,9 @@ from tests.benchmarks.counting import (
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
 AN_ORDER = 99.0
-A_SESSION = 12.5
+A_DAILY_ORDER = 281.0
+ITS_METRICS = 29.0
+A_SESSION = 10.2
 AN_EVENT = 60.0
 A_STREAMED_BAR = 29.0
 A_ROW_OF_A_LIVE_STREAM = 98.0
@@ -55,6 +58,13 @@ def test_a_bar_with_two_indicators_stays_within_its_calls() -> None:
 
 def test_an_order_stays_within_its_calls() -> None:
     assert calls_per_order(Crossover) <= AN_ORDER
+
+
+def test_an_order_of_a_run_over_days_stays_within_its_calls() -> None:
+    trading, metrics = calls_per_daily_order()
+
+    assert trading <= A_DAILY_ORDER
+    assert metrics <= ITS_METRICS
 
 
 def test_a_session_of_ten_positions_stays_within_its_calls() -> None:

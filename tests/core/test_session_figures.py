@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from rbtlive.core.serialization import capture
 from rbtlive.core.state.fixed_point import sums_in_fixed_point
 from rbtlive.core.state.held import Held
+from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.record import KEPT_FLOATS, SessionRow, SessionRows, column
 from rbtlive.core.state.session_figures import (
     FEW,
     MANY,
+    Figures,
     SessionClose,
     compute_figures,
     sum_exactly,
@@ -175,6 +177,66 @@ def test_figures_do_not_depend_on_the_decimal_context_of_the_reader() -> None:
     with decimal.localcontext() as context:
         context.prec = 3
         assert compute_figures(closes, ending_value=ZERO, total_return=0.0) == reported
+
+
+# -- floats --------------------------------------------------------------------------
+
+money = st.one_of(
+    st.decimals(-(10**7), 10**7, places=2, allow_nan=False),
+    st.decimals(1, 10**6, places=7, allow_nan=False),
+    st.sampled_from([Decimal("1E+5"), Decimal("0.00"), Decimal("12345678.123456789012")]),
+)
+cents = st.integers(1, 200_000).map(lambda number: number / 100)
+drawn_closes = st.tuples(
+    st.lists(st.tuples(amounts, cents), max_size=3),  # held, and at what prices
+    money,
+    st.one_of(st.none(), money),  # where the session starts
+    st.integers(0, 3),  # quiet days after it
+)
+
+
+def rows_of(drawn: list[Any]) -> SessionRows:
+    rows, number, base, cash = SessionRows(NEW_YORK), 0, Decimal(1000), Decimal(1000)
+    for book, money_after, starting_value, quiet in drawn:
+        prices = [price for _, price in book]
+        close = closing(
+            held_of(*[amount for amount, _ in book]),
+            prices,
+            number=number,
+            starting_cash=cash,
+            cash=money_after,
+            capital_base=base,
+            capital_used=money_after - cash,
+            starting_value=starting_value,
+            previous_return=None if starting_value is None else 0.25,
+        )
+        if not book:
+            close = close._replace(prices=(), totals=sum_exactly(close))
+        rows.note(close)
+        number, cash = number + 1, money_after
+        if quiet:
+            shown = np.array([prices] * quiet) if book else None
+            rows.note_quiet(
+                QuietDays(
+                    close,
+                    first=close.session + 1,
+                    count=quiet,
+                    prices=shown,
+                    recorded=None,
+                    no_cash=ZERO,
+                )
+            )
+            number += quiet
+    return rows
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(drawn_closes, min_size=1, max_size=6))
+def test_floats_are_the_ones_next_to_the_exact_figures(drawn: list[Any]) -> None:
+    for name in (*Figures._fields, "starting_cash", "ending_cash", "capital_used"):
+        exactly = [float(value) for value in rows_of(drawn).column(name)]
+
+        assert list(rows_of(drawn).floats(name)) == exactly, name
 
 
 # -- rows ----------------------------------------------------------------------------

@@ -14,20 +14,24 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.quiet_ahead import end_after, first_with_news, settled_close
 from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.finance.cancel_policy import NeverCancel
-from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
 
 
 def run_quiet_sessions(
-    state: RunState, first: int, last: int, before_each: Callable[[], None] | None
+    state: RunState,
+    first: int,
+    last: int,
+    before_each: Callable[[], None] | None,
+    rest_orders: Callable[[], None],
 ) -> int:
     """Run the sessions from `first` on, up to the first that needs more, and return its
     number: `first` itself if that does.
@@ -37,53 +41,15 @@ def run_quiet_sessions(
         first: Number of the session that comes next.
         last: Number of the last one that is wanted.
         before_each: Called before every session but the first.
+        rest_orders: Called after a session in which orders were placed.
     """
-    close = _settled_close(state)
-    if close is None or close.session != first - 1:
+    close = settled_close(state, first)
+    if close is None:
         return first
-    end = _first_with_news(state, first, last + 1)
-    return first if end <= first else _Days(state, close, first).run(end, before_each)
-
-
-# The close of the session before, if the books have been left alone since, and no step
-# of a session has to be taken each time.
-def _settled_close(state: RunState) -> SessionClose | None:
-    market, books = state.market, state.books
-    if (
-        market.interval.intraday
-        or market.lags
-        or not market.preload
-        or state.callbacks.before_trading_start is not None
-        or state.pipelines.by_name
-        or state.account_controls
-        or state.on_session_closed is not None
-        or any(state.order_news())
-        or state.paused
-        or books.closed_version != state.portfolio.version
-        or books.reported_transactions != len(state.record.transactions)
-        or books.reported_adjustments != len(state.record.adjustments)
-        or type(state.cancel_policy) is not NeverCancel
-    ):
-        return None
-    close = books.rows.last_close()
-    if close is None or (state.portfolio.positions and books.closed_marks < 0):
-        return None
-    return close
-
-
-# The first session at or after `first` that splits, dividends or the end of an asset's
-# life have to do with; `end` if there is none before.
-def _first_with_news(state: RunState, first: int, end: int) -> int:
-    market = state.market
-    news = [market.adjustments.next_session(), state.dividends.next_due(), end]
-    end = min(number for number in news if number is not None)
-    leaving = [asset.index for asset in (*state.portfolio.positions, *state.orders.book)]
-    if leaving:
-        leaves_us = min(map(state.auto_close_us.__getitem__, leaving))
-        closes_us = market.calendar.closes_us
-        if end > first and closes_us[end - 1] >= leaves_us:
-            end = min(end, int(np.searchsorted(closes_us, leaves_us)))
-    return max(first, end)
+    end = first_with_news(state, first, last + 1)
+    if end <= first:
+        return first
+    return _Days(state, close, rest_orders).run(end, before_each)
 
 
 class _Days:
@@ -92,37 +58,59 @@ class _Days:
     Args:
         state: The run.
         close: The close before them.
-        first: Number of the first.
+        rest_orders: Called after a session in which orders were placed.
     """
 
-    def __init__(self, state: RunState, close: SessionClose, first: int) -> None:
+    def __init__(
+        self, state: RunState, close: SessionClose, rest_orders: Callable[[], None]
+    ) -> None:
         self._state = state
+        self._rest_orders = rest_orders
+        self._after(close)
+
+    # Goes on after a close: nothing is kept yet of what follows it.
+    def _after(self, close: SessionClose) -> None:
         self._close = close
-        self._first = self._next = first
-        self._held = bool(state.portfolio.positions)
-        self._places = state.marks.places()
+        self._first = self._next = close.session + 1
+        self._held = bool(self._state.portfolio.positions)
+        self._places = self._state.marks.places()
         self._odd_prices: dict[int, Floats] = {}
         self._recorded: list[dict[str, Any]] = []
 
-    # Every session before `end`, or up to the first that does not stay quiet: that one
-    # is finished in the ordinary way. Returns the session that comes next.
+    # Every session before `end`. One that does not stay quiet is finished in the
+    # ordinary way; those after it follow as long as they may. Returns the session that
+    # comes next.
     def run(self, end: int, before_each: Callable[[], None] | None) -> int:
-        state = self._state
-        self._begin()
-        try:
-            all_quiet = self._run(end, before_each)
-        finally:
-            self._note()
-        if all_quiet:
-            if self._held:
-                note_marks(state)
-            state.books.rows_before -= 1  # the last one is over too
-            state.market.end_session(end - 1)
-            state.session_open = False
-            return end
-        state.flush_changes()
-        finish_session(state)
-        return self._next + 1
+        state, first = self._state, self._first
+        while True:
+            self._begin()
+            try:
+                is_quiet = self._run(first, end, before_each)
+            finally:
+                self._note()
+            if is_quiet:
+                break
+            state.flush_changes()
+            finish_session(state)
+            following = self._next + 1
+            if following >= end:
+                return following
+            if state.outbox:
+                self._rest_orders()
+            state.orders.waiting.is_rested = True
+            close = settled_close(state, following)
+            if close is None:
+                return following
+            end = end_after(state, following, end)
+            if end <= following:
+                return following
+            self._after(close)
+        if self._held:
+            note_marks(state)
+        state.books.rows_before -= 1  # the last one is over too
+        state.market.end_session(end - 1)
+        state.session_open = False
+        return end
 
     # Starting figures are those that the close before has left.
     def _begin(self) -> None:
@@ -135,7 +123,7 @@ class _Days:
     # False if the last session has changed more than prices. The callbacks are called
     # as `take_bar` calls them.
     def _run(  # noqa: C901, PLR0912 - a call less is a tenth of a session
-        self, end: int, before_each: Callable[[], None] | None
+        self, begun: int, end: int, before_each: Callable[[], None] | None
     ) -> bool:
         state = self._state
         callbacks, orders, recorded = state.callbacks, state.orders, state.recorded
@@ -143,14 +131,14 @@ class _Days:
         failing = callbacks.failing
         data, decimals, step, book = state.data, state.decimals, state.market.step, orders.book
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
-        scheduled, held, first = state.scheduled, self._held, self._first
-        for session in range(first, end):
-            if before_each is not None and session != first:
+        scheduled, held = state.scheduled, self._held
+        for session in range(self._first, end):
+            if before_each is not None and session != begun:
                 before_each()
             if getcontext() is not decimals:
                 setcontext(decimals)
             step(session)
-            if book:
+            if book or waiting_orders:
                 match(state, book)
             if handle_data is not None:
                 try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rbtlive.core.state.held import Amounts
@@ -81,33 +82,64 @@ class FixedPointSums(NamedTuple):
     short_counts: NDArray[np.int64]
 
 
-def fixed_point_sums(blocks: Sequence[tuple[Amounts, Floats]]) -> FixedPointSums | None:
+def fixed_point_sums(
+    blocks: Sequence[tuple[Amounts, Floats, int]],
+) -> FixedPointSums | None:
     """Return the sums over the positions of the closes of all blocks, in order; None if
     something does not fit, as `sums_in_fixed_point` says.
 
     Args:
-        blocks: Signed shares, and the price of each position: closes x positions.
+        blocks: Signed shares, the price of each position at each close, one close after
+            the other, and the number of closes.
     """
-    amounts = [_whole_amounts(shares) for shares, _ in blocks]
-    counts = [len(prices) for _, prices in blocks]
-    known = [part for part in amounts if part is not None]
-    if len(known) < len(amounts):
+    shares, prices, counts = zip(*blocks, strict=True)
+    amounts = _flat_amounts(shares)
+    if amounts is None:
         return None
+    lengths = np.fromiter(map(len, shares), dtype=np.int64, count=len(shares))
     sums = _sums(
-        np.concatenate([prices.reshape(-1) for _, prices in blocks]),
-        _repeated([part.whole for part in known], counts),
-        _repeated([part.decimals for part in known], counts),
-        lengths=np.repeat([len(part.whole) for part in known], counts),
-        scales=np.repeat([part.scale for part in known], counts),
+        np.concatenate(prices, dtype=np.float64),
+        _repeated(amounts.whole, lengths, counts),
+        _repeated(amounts.decimals, lengths, counts),
+        lengths=np.repeat(lengths, counts),
+        scales=np.repeat(amounts.scales, counts),
     )
     return sums if sums.fits.all() else None
 
 
-# Each array as often as its count says, one after the other.
-def _repeated(parts: list[NDArray[np.int64]], counts: list[int]) -> NDArray[np.int64]:
-    if all(len(part) == 1 for part in parts):
-        return np.repeat(np.concatenate(parts), counts)
+# The part of each block as often as its count says, one after the other.
+def _repeated(
+    values: NDArray[np.int64], lengths: NDArray[np.int64], counts: Sequence[int]
+) -> NDArray[np.int64]:
+    if len(values) == len(lengths):  # one position each
+        return np.repeat(values, counts)
+    parts = np.split(values, np.cumsum(lengths)[:-1])
     return np.concatenate([np.tile(part, n) for part, n in zip(parts, counts, strict=True)])
+
+
+class _FlatAmounts(NamedTuple):
+    whole: NDArray[np.int64]  # of all blocks, each in units of 10 ** -scale
+    decimals: NDArray[np.int64]
+    scales: NDArray[np.int64]  # of each block
+
+
+def _flat_amounts(blocks: Sequence[Amounts]) -> _FlatAmounts | None:
+    if not any(isinstance(block, array) for block in blocks):
+        flat: list[Any] = list(chain.from_iterable(blocks))
+        if all(map(ZERO.same_quantum, flat)):  # whole shares: most runs', all at once
+            whole = list(map(int, flat))
+            if not -_MOST_DIGITS < min(whole) <= max(whole) < _MOST_DIGITS:
+                return None
+            none = np.zeros(len(flat), dtype=np.int64)
+            return _FlatAmounts(np.array(whole, dtype=np.int64), none, none[: len(blocks)])
+    known = [part for part in map(_whole_amounts, blocks) if part is not None]
+    if len(known) < len(blocks):
+        return None
+    return _FlatAmounts(
+        np.concatenate([part.whole for part in known]),
+        np.concatenate([part.decimals for part in known]),
+        np.array([part.scale for part in known]),
+    )
 
 
 class _Amounts(NamedTuple):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import chain, filterfalse, repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from rbtlive.core.state.fixed_point import fixed_point_sums
@@ -42,15 +44,16 @@ def float_figures(
         total_return: Return of the run up to the close before.
     """
     counts = np.array([part.count if isinstance(part, QuietDays) else 1 for part in parts])
-    closes = [part.pattern() if isinstance(part, QuietDays) else part for part in parts]
-    sums = _sums(parts, closes, counts)
+    sums = _sums(parts, counts.tolist())
     if sums is None:
         return None
-    scale = _scale(closes, sums, ending_value)
+    books = _books(parts, counts, ending_value)
+    scale = _scale(books.money, sums)
     if scale is None:
         return None
+    previous = _given(parts, counts, "previous_return")
     with np.errstate(all="ignore"):
-        return _figures(closes, counts, sums, scale, (ending_value, total_return))
+        return _figures(books, sums, scale, [(0, total_return), *previous])
 
 
 class _Sums(NamedTuple):
@@ -62,21 +65,19 @@ class _Sums(NamedTuple):
 
 
 # Of every session; None if a position's price is not known, or too long.
-def _sums(
-    parts: Sequence[SessionClose | QuietDays],
-    closes: Sequence[SessionClose],
-    counts: NDArray[np.int64],
-) -> _Sums | None:
-    blocks: list[tuple[Amounts, Floats]] = []
+def _sums(parts: Sequence[SessionClose | QuietDays], counts: Sequence[int]) -> _Sums | None:
+    blocks: list[tuple[Amounts, Floats, int]] = []
     known = []
-    for part, close, count in zip(parts, closes, counts.tolist(), strict=True):
-        prices, amounts = part.prices, close.held.amounts
-        is_known = prices is not None and not isinstance(prices, tuple)
-        if is_known:
-            blocks.append((amounts, np.asarray(prices, dtype=np.float64).reshape(count, -1)))
+    for part, count in zip(parts, counts, strict=True):
+        prices = part.prices
+        amounts = (part.before if isinstance(part, QuietDays) else part).held.amounts
+        if prices is not None and not isinstance(prices, tuple):
+            blocks.append((amounts, prices.reshape(-1), count))
+            known.append(True)
         elif amounts:
             return None
-        known.append(is_known)
+        else:
+            known.append(False)
     holding = np.repeat(known, counts)
     nothing = np.zeros(len(holding), dtype=np.int64)
     if not blocks:
@@ -96,6 +97,53 @@ def _spread(values: NDArray[np.int64], where: NDArray[np.bool_]) -> NDArray[np.i
     return spread
 
 
+_MONEY = ("cash", "capital_base", "starting_cash", "starting_base", "capital_used")
+_money_of = attrgetter(*_MONEY)
+
+
+class _Books(NamedTuple):
+    """What closes have kept of money: each amount once, and where it stands."""
+
+    money: list[Decimal]
+    places: dict[str, NDArray[np.intp]]  # of each session, by the name of the figure
+    starts: list[tuple[int, int]]  # session, and place of what its positions start at
+
+
+# Closes share most of their money with the close before: one object, looked at once.
+def _books(
+    parts: Sequence[SessionClose | QuietDays], counts: NDArray[np.int64], ending_value: Decimal
+) -> _Books:
+    kept = [part.money() if isinstance(part, QuietDays) else _money_of(part) for part in parts]
+    starts = [(0, ending_value), *_given(parts, counts, "starting_value")]
+    amounts = [*chain.from_iterable(kept), *(value for _, value in starts)]
+    ids = list(map(id, amounts))
+    money = dict(zip(ids, amounts, strict=True))
+    place_of = dict(zip(money, range(len(money)), strict=True))
+    places = np.fromiter(map(place_of.__getitem__, ids), dtype=np.intp, count=len(ids))
+    split = len(ids) - len(starts)
+    rows = np.repeat(places[:split].reshape(len(parts), -1), counts, axis=0)
+    sessions = [session for session, _ in starts]
+    return _Books(
+        list(money.values()),
+        dict(zip(_MONEY, rows.T, strict=True)),
+        list(zip(sessions, places[split:].tolist(), strict=True)),
+    )
+
+
+# Session and value of each close that has a starting figure of its own.
+def _given(
+    parts: Sequence[SessionClose | QuietDays], counts: NDArray[np.int64], name: str
+) -> list[tuple[int, Any]]:
+    firsts = np.cumsum(counts) - counts
+    value_of = attrgetter(name)
+    given = [
+        (place, value)
+        for place, part in enumerate(parts)
+        if type(part) is SessionClose and (value := value_of(part)) is not None
+    ]
+    return [(int(firsts[place]), value) for place, value in given]
+
+
 class _Scale(NamedTuple):
     """Money is counted in units of 10 ** -decimals; `fits` says if in numpy's ints."""
 
@@ -103,8 +151,8 @@ class _Scale(NamedTuple):
     fits: bool
 
     def whole(self, amounts: Iterable[Decimal]) -> Whole:
-        numbers = [int(amount.scaleb(self.decimals, ENGINE_CONTEXT)) for amount in amounts]
-        return np.array(numbers, dtype=np.int64 if self.fits else object)
+        scaled = map(ENGINE_CONTEXT.scaleb, amounts, repeat(Decimal(self.decimals)))
+        return np.array(list(map(int, scaled)), dtype=np.int64 if self.fits else object)
 
     def rescaled(self, values: NDArray[np.int64], decimals: NDArray[np.int64]) -> Whole:
         missing = self.decimals - decimals
@@ -117,20 +165,18 @@ class _Scale(NamedTuple):
         return _ratio(whole, np.array(10**self.decimals, dtype=whole.dtype))
 
 
-_MONEY = ("cash", "capital_base", "starting_cash", "starting_base", "capital_used")
-
-
 # None if some money is not finite, or has too many decimals.
-def _scale(closes: Sequence[SessionClose], sums: _Sums, ending_value: Decimal) -> _Scale | None:
-    amounts = {ending_value, *(c.starting_value for c in closes if c.starting_value is not None)}
-    amounts.update(getattr(close, name) for close in closes for name in _MONEY)
-    if not all(amount.is_finite() for amount in amounts):
-        return None
-    exponents = [int(amount.as_tuple().exponent) for amount in amounts]
-    decimals = max(0, int(sums.decimals.max()), *(-exponent for exponent in exponents))
+def _scale(money: list[Decimal], sums: _Sums) -> _Scale | None:
+    decimals, rest = max(0, int(sums.decimals.max())), money
+    while rest:  # what is written with as many decimals as one goes with it
+        one = rest[0]
+        if not one.is_finite():
+            return None
+        decimals = max(decimals, -int(one.as_tuple().exponent))
+        rest = list(filterfalse(one.same_quantum, rest))
     if decimals > _MOST_DECIMALS:
         return None
-    most = float(max(map(abs, amounts))) * 10.0**decimals
+    most = max(float(max(money)), -float(min(money))) * 10.0**decimals
     held = np.maximum(sums.longs, -sums.shorts) * 10.0 ** (decimals - sums.decimals)
     return _Scale(decimals, fits=max(most, held.max()) < _EXACT_INT and decimals < 18)
 
@@ -150,49 +196,36 @@ def _are_floats(whole: NDArray[np.int64]) -> bool:
 
 # What `session_figures` computes close by close.
 def _figures(
-    closes: Sequence[SessionClose],
-    counts: NDArray[np.int64],
-    sums: _Sums,
-    scale: _Scale,
-    before: tuple[Decimal, float],
+    books: _Books, sums: _Sums, scale: _Scale, previous_returns: Sequence[tuple[int, float]]
 ) -> dict[str, Floats]:
-    def each(name: str) -> Whole:
-        return np.repeat(scale.whole([getattr(close, name) for close in closes]), counts)
-
-    firsts = np.cumsum(counts) - counts
+    money = scale.whole(books.money)
+    cash, base, starting_cash, starting_base, used = (money[books.places[n]] for n in _MONEY)
     longs, shorts = (scale.rescaled(side, sums.decimals) for side in (sums.longs, sums.shorts))
-    net, cash, base, starting_cash = (
-        longs + shorts,
-        each("cash"),
-        each("capital_base"),
-        each("starting_cash"),
-    )
-    starting_value = _shifted(net, scale.whole(before[:1])[0])
-    for first, close in zip(firsts, closes, strict=True):
-        if close.starting_value is not None:
-            starting_value[first] = scale.whole([close.starting_value])[0]
+    net = longs + shorts
+    starting_value = np.roll(net, 1)
+    for session, place in books.starts:
+        starting_value[session] = money[place]
     value = cash + net
     total_pnl = value - base
     total_return = _ratio(total_pnl, base)
-    previous = _shifted(total_return, before[1])
-    for first, close in zip(firsts, closes, strict=True):
-        if close.previous_return is not None:
-            previous[first] = close.previous_return
-    money = {
+    previous = np.roll(total_return, 1)
+    for session, known in previous_returns:
+        previous[session] = known
+    of_money = {
         "starting_value": starting_value,
         "ending_value": net,
         "portfolio_value": value,
-        "pnl": total_pnl - (starting_cash + starting_value - each("starting_base")),
+        "pnl": total_pnl - (starting_cash + starting_value - starting_base),
         "total_pnl": total_pnl,
         "long_value": longs,
         "short_value": shorts,
         "starting_cash": starting_cash,
         "ending_cash": cash,
-        "capital_used": each("capital_used"),
+        "capital_used": used,
     }
     growth = (1.0 + total_return) / (1.0 + previous) - 1.0
     return {
-        **{name: scale.floats(whole) for name, whole in money.items()},
+        **{name: scale.floats(whole) for name, whole in of_money.items()},
         "returns": np.where(previous != -1.0, growth, 0.0),
         "total_return": total_return,
         "gross_leverage": _ratio(longs - shorts, value),
@@ -200,9 +233,3 @@ def _figures(
         "longs_count": sums.long_counts,
         "shorts_count": sums.short_counts,
     }
-
-
-def _shifted(values: Whole, first: object) -> Whole:
-    shifted = np.roll(values, 1)
-    shifted[0] = first
-    return shifted

@@ -66,6 +66,13 @@ class QuietDays:
             adjustments=(),
         )
 
+    def money(self) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
+        """Return cash, capital base, both at the start, and cash flow of each
+        session.
+        """
+        cash, base = self.before.cash, self.before.capital_base
+        return cash, base, cash, base, self.no_cash
+
     def closes(self, calendar: TradingCalendar) -> Iterator[SessionClose]:
         """Return the close of each session."""
         pattern = self.pattern()

@@ -352,6 +352,13 @@ def transaction_log(rows: Iterable[Transaction] = ()) -> MutableSequence[Transac
     return RowLog(tuple, Transaction, rows)
 
 
+def transaction_column(transactions: Sequence[Transaction], name: str) -> list[Any]:
+    """Return one field of every transaction."""
+    if isinstance(transactions, RowLog):
+        return transactions.column(Transaction._fields.index(name))
+    return list(map(attrgetter(name), transactions))
+
+
 def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
     """Return one field of every row."""
     return (

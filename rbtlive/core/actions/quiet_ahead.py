@@ -1,0 +1,67 @@
+"""How far a daily run may go on with sessions in which nothing but prices changes.
+
+The rule: a session is let through only if every step of an ordinary session that is
+left out would do nothing in it.
+"""
+
+from __future__ import annotations
+
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.session_figures import SessionClose
+from rbtlive.finance.cancel_policy import NeverCancel
+from rbtlive.model.arrays import np
+
+
+def settled_close(state: RunState, first: int) -> SessionClose | None:
+    """Return the close of the session before `first`, if the books have been left alone
+    since, and no step of a session has to be taken each time; else None.
+    """
+    market, books = state.market, state.books
+    if (
+        market.interval.intraday
+        or market.lags
+        or not market.preload
+        or state.callbacks.before_trading_start is not None
+        or state.pipelines.by_name
+        or state.account_controls
+        or state.on_session_closed is not None
+        or state.changed_orders
+        or state.outbox
+        or state.paused
+        or books.closed_version != state.portfolio.version
+        or books.reported_transactions != len(state.record.transactions)
+        or books.reported_adjustments != len(state.record.adjustments)
+        or type(state.cancel_policy) is not NeverCancel
+    ):
+        return None
+    close = books.rows.last_close()
+    if close is None or (state.portfolio.positions and books.closed_marks < 0):
+        return None
+    return close if close.session == first - 1 else None
+
+
+def first_with_news(state: RunState, first: int, end: int) -> int:
+    """Return the first session at or after `first` that splits, dividends or the end of
+    an asset's life have to do with; `end` if there is none before.
+    """
+    market = state.market
+    news = [market.adjustments.next_session(), state.dividends.next_due(), end]
+    end = min(number for number in news if number is not None)
+    orders = state.orders
+    owned = (*state.portfolio.positions, *orders.book, *orders.waiting.amounts)
+    leaving = [asset.index for asset in owned]
+    if leaving:
+        leaves_us = min(map(state.auto_close_us.__getitem__, leaving))
+        closes_us = market.calendar.closes_us
+        if end > first and closes_us[end - 1] >= leaves_us:
+            end = min(end, int(np.searchsorted(closes_us, leaves_us)))
+    return max(first, end)
+
+
+def end_after(state: RunState, first: int, end: int) -> int:
+    """Return the same after a session in which orders were placed or filled: what was
+    bought or ordered may leave the market before `end`, all else was known before.
+    """
+    if state.market.calendar.closes_us.item(end - 1) < state.first_auto_close_us:
+        return end
+    return first_with_news(state, first, end)
