@@ -11,6 +11,7 @@ import abc
 import copy
 import math
 from decimal import Decimal
+from functools import lru_cache
 from sys import float_info
 from typing import Any, ClassVar, Self
 
@@ -49,8 +50,8 @@ class ExecutionStyle(abc.ABC):
         return self._exchange
 
     def for_asset(self, asset: Asset, *, binary_ticks: bool = False) -> Self:
-        """Return a copy of this style for an order of `asset`; the asset that the style
-        names itself is kept.
+        """Return this style for an order of `asset`: a copy, if anything differs; the
+        asset that the style names itself is kept.
 
         Args:
             asset: Whose tick to use.
@@ -58,6 +59,8 @@ class ExecutionStyle(abc.ABC):
                 they then meet closes that are held in binary thousandths, as zipline's
                 data are.
         """
+        if self.asset is asset and self.binary_ticks is binary_ticks:
+            return self
         style = copy.copy(self)
         style.asset = self.asset or asset
         style.binary_ticks = binary_ticks
@@ -220,13 +223,20 @@ def asymmetric_round_price(
     Source: zipline-reloaded 3.2.1, finance/execution.py, lines 171-205; float
     arithmetic in the same order.
     """
+    exact_tick, step, shift = _tick_facts(tick_size, diff)
+    ticks = (float(price) - (shift if prefer_round_down else -shift)) / step
+    nearest = math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks)
+    return (step * nearest if binary_ticks else float(exact_tick * nearest)) + 0.0
+
+
+# The tick as a number and as a float, and how far a price may be off it.
+@lru_cache(maxsize=256, typed=True)
+def _tick_facts(tick_size: Any, diff: float) -> tuple[Decimal, float, float]:
     exact_tick = to_decimal(tick_size)
     step = float(exact_tick)
     precision = max(0, -int(to_decimal(step).as_tuple().exponent))
     shift = (diff - 0.5) * 10**-precision * int(step * 10**precision) - 10 * float_info.epsilon
-    ticks = (float(price) - (shift if prefer_round_down else -shift)) / step
-    nearest = math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks)
-    return (step * nearest if binary_ticks else float(exact_tick * nearest)) + 0.0
+    return exact_tick, step, shift
 
 
 def check_stoplimit_prices(price: object, label: str, asset: Asset | None = None) -> None:
@@ -240,6 +250,8 @@ def check_stoplimit_prices(price: object, label: str, asset: Asset | None = None
     Raises:
         BadOrderParameters: the price is no finite number, or negative.
     """
+    if isinstance(price, float) and 0.0 <= price < math.inf:
+        return
     whose = "" if asset is None else f" for {asset.symbol}"
     rule = f"{label}_price must be finite and not negative: was"
     advice = (

@@ -204,6 +204,21 @@ class SimVenue:
             book, version=version, close_of=close_of
         )
 
+    def calm_range(
+        self, book: Mapping[Asset, Sequence[Any]], *, version: int
+    ) -> tuple[int, float, float] | None:
+        """Return an asset's index, and the prices between which its close touches no
+        order at all; None if the book is not of one asset whose orders rest.
+
+        Args:
+            book: As in `match`.
+            version: As in `match`.
+        """
+        if not self._may_skip or len(book) != 1:
+            return None
+        ranges = self._resting.ranges(book, version)
+        return ranges[0] if ranges else None
+
     def match(
         self,
         book: Mapping[Asset, Sequence[Any]],
@@ -236,15 +251,20 @@ class SimVenue:
         seen = data if self._shows_orders else getattr(data, "floats", data)
         for asset, orders in list(book.items()):
             first = orders[0] if orders else None
+            # A market order fills on any bar that has a close: for others there are
+            # bounds.
+            waits = first is None or first.limit is not None or first.stop is not None
+            if (
+                waits
+                and bounded_by is not None
+                and not self._resting.may_touch(
+                    asset, orders, version=version, close=bounded_by(asset.index)
+                )
+            ):
+                continue
             if short is not None and len(orders) == 1 and self._fill_whole(first, seen, short):
                 continue
-            if first is None or first.limit is not None or first.stop is not None:
-                # A market order fills on any bar that has a close: for others there are
-                # bounds.
-                if bounded_by is not None and not self._resting.may_touch(
-                    asset, orders, version=version, close=bounded_by(asset.index)
-                ):
-                    continue
+            if waits:
                 self._resting.forget(asset)
             shown = (
                 [self._order_view(order) for order in orders]
@@ -254,13 +274,13 @@ class SimVenue:
             for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
 
-    # Fills a market order for whole shares that is alone in its bar, if the bar has
-    # room for all of it; the same as the long way gives.
+    # Fills an order for whole shares that is alone in its bar, if the bar has room for
+    # all of it and touches its price; the same as the long way gives.
     def _fill_whole(self, order: Any, data: Any, emit: EmitWhole) -> bool:
         asset, amount = order.asset, order.amount
+        is_priced = order.limit is not None or order.stop is not None
         if (
-            order.limit is not None
-            or order.stop is not None
+            (is_priced and not self._may_skip)
             or order.executions
             or not (asset.has_volume and asset.lot_size == _ONE and _ONE.same_quantum(amount))
         ):
@@ -272,10 +292,16 @@ class SimVenue:
         )
         if not (close > 0.0 and volume > 0.0):
             return False
+        if is_priced and not (order.triggered or order.is_touched(to_decimal(close))):
+            return False
         price = self._price_of_all(shares, close, volume)
         if price is None or not 0.0 < price < _FAR:
             return False
-        exact = to_money(price)
+        exact, limit = to_money(price), order.limit
+        if limit is not None and (exact > limit if shares > 0.0 else exact < limit):
+            return False
+        if is_priced:
+            order.latch()
         emit(order, exact, to_money(self._cost_of_first(shares, float(exact))))
         return True
 

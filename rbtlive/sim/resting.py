@@ -40,10 +40,7 @@ class RestingBounds:
             version: As in `may_touch`.
             close_of: Gives the bar's close of an asset's index, NaN if it has none.
         """
-        known = self._all
-        if known is None or known[0] != version:
-            known = self._all = (version, _quiet_ranges(book))
-        ranges = known[1]
+        ranges = self.ranges(book, version)
         if ranges is None:
             return False
         for index, low, high in ranges:
@@ -51,6 +48,17 @@ class RestingBounds:
             if close == close and not low < close < high:  # noqa: PLR0124 - NaN
                 return False
         return True
+
+    def ranges(
+        self, book: Mapping[Asset, Sequence[Any]], version: int
+    ) -> list[tuple[int, float, float]] | None:
+        """Return the index of each asset, and the prices between which none of its
+        orders can trigger; None if an order may fill on any bar.
+        """
+        known = self._all
+        if known is None or known[0] != version:
+            known = self._all = (version, _quiet_ranges(book))
+        return known[1]
 
     def may_touch(self, asset: Asset, orders: Sequence[Any], *, version: int, close: float) -> bool:
         """Say whether a bar that closes at `close` may trigger or fill one of `orders`.

@@ -184,6 +184,47 @@ def calls_per_daily_order() -> tuple[float, float]:
     ) / 100
 
 
+class Priced(rbt.TradingAlgorithm):
+    """Every ten minutes a stop that is taken back ("stops"), or two limits that fill
+    ("limits"); or one limit that rests ("rests").
+    """
+
+    kind = ""
+
+    def initialize(self, context: Any) -> None:
+        context.asset, context.bars, context.stop = self.symbol("A"), 0, None
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        context.bars += 1
+        place = context.bars % 10
+        if self.kind == "stops" and place == 1:
+            context.stop = self.order(context.asset, 10, stop_price=1000.0)
+        elif self.kind == "stops" and place == 6:
+            self.cancel_order(context.stop)
+        elif self.kind == "limits" and place in {1, 6}:
+            size = 10 if place == 1 else -10
+            self.order(context.asset, size, limit_price=150.0 if place == 1 else 50.0)
+        elif self.kind == "rests" and context.bars == 1:
+            self.order(context.asset, 10, limit_price=1.0)
+
+
+def calls_per_priced_order() -> tuple[float, float, float]:
+    """Return the calls that a stop costs that is placed and taken back, a limit that
+    fills, and a bar on which a limit rests.
+    """
+    bars = minute_bars(DAY)
+    backtest_of(Priced, bars, kind="limits")  # what is made once a process is made here
+    stops, limits, rests, nothing = (
+        calls_of(lambda kind=kind: backtest_of(Priced, bars, kind=kind))
+        for kind in ("stops", "limits", "rests", "")
+    )
+    return (
+        (stops - nothing) / (DAY / 10),
+        (limits - nothing) / (DAY / 5),
+        (rests - nothing) / DAY,
+    )
+
+
 class Hold(rbt.TradingAlgorithm):
     """Shares of every asset, bought on the first day and kept."""
 

@@ -27,6 +27,7 @@ from tests.benchmarks.counting import (
     calls_per_daily_order,
     calls_per_event,
     calls_per_order,
+    calls_per_priced_order,
     calls_per_read,
     calls_per_row_of_a_live_stream,
     calls_per_session,
@@ -35,6 +36,9 @@ from tests.benchmarks.counting import (
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
 AN_ORDER = 99.0
+A_STOP = 202.0
+A_LIMIT = 160.0
+A_RESTING_BAR = 0.2
 A_DAILY_ORDER = 281.0
 ITS_METRICS = 29.0
 A_SESSION = 10.2
@@ -58,6 +62,14 @@ def test_a_bar_with_two_indicators_stays_within_its_calls() -> None:
 
 def test_an_order_stays_within_its_calls() -> None:
     assert calls_per_order(Crossover) <= AN_ORDER
+
+
+def test_stops_and_limits_stay_within_their_calls() -> None:
+    stop, limit, bar = calls_per_priced_order()
+
+    assert stop <= A_STOP
+    assert limit <= A_LIMIT
+    assert bar <= A_RESTING_BAR
 
 
 def test_an_order_of_a_run_over_days_stays_within_its_calls() -> None:

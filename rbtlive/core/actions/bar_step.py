@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from decimal import getcontext, setcontext
 
 from rbtlive.core.actions.callbacks import call, deliver, excuse, survive
-from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.fills import Calm, match, match_resting
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, start_hook_if_due
 from rbtlive.core.rules.plain_functions import refuse_unrun
@@ -33,8 +33,9 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
         rest_orders: Called before a bar if orders or cancels wait to be sent.
     """
     market, callbacks, decimals = state.market, state.callbacks, state.decimals
-    open_orders, data, row_us = state.orders.book, state.data, market.rows_us()
-    waiting_orders = state.orders.waiting
+    orders, data, row_us = state.orders, state.data, market.rows_us()
+    open_orders, waiting_orders = orders.book, orders.waiting
+    calm: Calm | None = None
     fresh_orders = waiting_orders.amounts
     handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
     failing = callbacks.failing
@@ -52,8 +53,12 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
         else:  # what `advance` does: the call would be a sixth of an empty bar
             market.row = market.view = market.seen = row
             market.now_us = row_us[row]
-        if open_orders or fresh_orders:
+        if fresh_orders:
             match(state, open_orders)
+        elif open_orders and (  # most bars touch no order that rests: the close tells
+            calm is None or calm[0] != orders.version or not calm[2] < calm[1][row] < calm[3]
+        ):
+            calm = match_resting(state)
         if not state.paused:
             # `handle_data` is the one callback of every bar: called here and not by
             # `call`, at half the cost.

@@ -6,9 +6,10 @@ step's transactions come before all of its commissions: cost basis depends on it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.actions.waiting_fills import fill_waiting
@@ -22,6 +23,8 @@ from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import Transaction
 from rbtlive.sim.matching import SimVenue, execution_id, fill_event
+
+Calm: TypeAlias = tuple[int, Sequence[float], float, float]
 
 
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
@@ -41,6 +44,23 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     settle(state)
     if state.callbacks.waiting:
         deliver(state)
+
+
+def match_resting(state: RunState) -> Calm | None:
+    """Let the venue fill what fills on the current bar; return what tells later bars
+    that it would do nothing on them, or None.
+
+    That is: the version of the book, the closes of its one asset by row, and the prices
+    between which these must be.
+    """
+    orders, venue, table = state.orders, state.venue, state.market.table
+    version = orders.version
+    has_rested = venue.matched_version == version
+    match(state, orders.book)
+    if not has_rested or orders.version != version or table.base:
+        return None
+    found = venue.calm_range(orders.book, version=version)
+    return None if found is None else (version, table.view(found[0], "close"), *found[1:])
 
 
 def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:

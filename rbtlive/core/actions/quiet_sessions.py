@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
-from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.fills import Calm, match, match_resting
 from rbtlive.core.actions.quiet_ahead import end_after, first_with_news, settled_close
 from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
@@ -129,17 +129,24 @@ class _Days:
         callbacks, orders, recorded = state.callbacks, state.orders, state.recorded
         handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
         failing = callbacks.failing
-        data, decimals, step, book = state.data, state.decimals, state.market.step, orders.book
+        data, decimals, market, book = state.data, state.decimals, state.market, orders.book
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
-        scheduled, held = state.scheduled, self._held
+        scheduled, held, step = state.scheduled, self._held, market.step
+        calm: Calm | None = None
         for session in range(self._first, end):
             if before_each is not None and session != begun:
                 before_each()
             if getcontext() is not decimals:
                 setcontext(decimals)
             step(session)
-            if book or waiting_orders:
+            if waiting_orders:
                 match(state, book)
+            elif book and (
+                calm is None
+                or calm[0] != orders.version
+                or not calm[2] < calm[1][market.row] < calm[3]
+            ):
+                calm = match_resting(state)
             if handle_data is not None:
                 try:
                     result = handle_data(context, data)

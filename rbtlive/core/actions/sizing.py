@@ -122,6 +122,32 @@ def quick_target(state: RunState, asset: Asset, target: Any) -> int | None:
     return shares if shares and _UNSURE < abs(missing - shares) < _SURE else None
 
 
+def missing_shares(state: RunState, asset: Asset, target: Any) -> int | None:
+    """Return what is missing to hold `target` whole shares, where nothing of the asset
+    is on order; None where that has to be computed exactly.
+    """
+    orders = state.orders
+    if (
+        type(target) is not int
+        or not state.plain_assets[asset.index]
+        or (orders.book and asset in orders.book)
+        or asset in orders.waiting.amounts
+    ):
+        return None
+    columns = state.portfolio.whole_shares()
+    if columns is not None:
+        missing = target - columns.get(asset.index, 0)
+    else:
+        position = state.portfolio.positions.get(asset)
+        if position is None:
+            missing = target
+        elif _ONE.same_quantum(position.amount):
+            missing = target - int(position.amount)
+        else:
+            return None
+    return missing if -_CERTAIN < missing < _CERTAIN else None
+
+
 # The same in arrays; None where an asset or a target is not as most are.
 def _quick_targets_in_arrays(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Sizes | None:
     quirks, market, orders = state.quirks, state.market, state.orders

@@ -193,6 +193,23 @@ class Order:
         if self.stop_reached or self.limit_reached:
             self.dt = dt
 
+    def is_touched(self, price: Decimal) -> bool:
+        """Say whether `check_triggers` at `price` would let an order fill that has
+        either a limit or a stop; False for one that has both.
+        """
+        if self.stop is None or self.limit is None:
+            # A buy waits below for its limit, and above for its stop.
+            if self.limit is not None:
+                return price <= self.limit if self.amount > 0 else price >= self.limit
+            if self.stop is not None:
+                return price >= self.stop if self.amount > 0 else price <= self.stop
+        return False
+
+    def latch(self) -> None:
+        """Note that the one price of an order was touched."""
+        self.stop_reached = self.stop is not None
+        self.limit_reached = self.limit is not None
+
     @property
     def triggered(self) -> bool:
         """Whether a fill is possible now: market orders always, others once their

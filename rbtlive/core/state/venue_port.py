@@ -28,6 +28,10 @@ class Venue(Protocol):
         """Say whether `match` would do nothing on the current bar; see SimVenue."""
         ...
 
+    def calm_range(self, book: Book, *, version: int) -> tuple[int, float, float] | None:
+        """Return what an asset's close must stay between; see SimVenue."""
+        ...
+
     def match(
         self,
         book: Book,
@@ -52,6 +56,9 @@ class RemoteVenue:
     def has_nothing_to_do(self, book: Book, **bar: object) -> bool:  # noqa: ARG002 - see Venue
         """Say that it never fills here."""
         return True
+
+    def calm_range(self, book: Book, *, version: int) -> None:
+        """Return None: there is no such range."""
 
     def match(self, book: Book, **bar: object) -> None:
         """Fill nothing."""

@@ -127,8 +127,20 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_target")
         if known is None:
             return None
-        amount = sizing.shares_to_target(state, known, target)
-        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+        terms = (limit_price, stop_price, style, tag)
+        size = sizing.missing_shares(state, known, target)
+        if size is None:
+            amount = sizing.shares_to_target(state, known, target)
+            return place_order(state, known, amount, terms)
+        if (
+            limit_price is None
+            and stop_price is None
+            and style is None
+            and tag is None
+            and not state.trading_controls
+        ):
+            return enter_plain(state, known, size) if size else None
+        return place_order(state, known, size, terms)
 
     def order_target_value(
         self,
@@ -168,11 +180,12 @@ class OrderMethods(Bound):
         if known is None:
             return None
         size = sizing.quick_target(state, known, target)
+        terms = (limit_price, stop_price, style, tag)
         if size is None:
             amount = sizing.shares_to_target(
                 state, known, sizing.shares_for_percent(state, known, target)
             )
-            return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+            return place_order(state, known, amount, terms)
         if (
             limit_price is None
             and stop_price is None
@@ -181,7 +194,7 @@ class OrderMethods(Bound):
             and not state.trading_controls
         ):
             return enter_plain(state, known, size) if size else None
-        return place_order(state, known, size, (limit_price, stop_price, style, tag))
+        return place_order(state, known, size, terms)
 
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None
