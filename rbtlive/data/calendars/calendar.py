@@ -58,7 +58,6 @@ _TIME_ZONES: Final = {
 }
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY: Final = np.timedelta64(1, "D")
 
 Micros: TypeAlias = "NDArray[np.int64]"
 
@@ -432,7 +431,9 @@ def _from_table(*, name: str, tz: str, table: pl.DataFrame) -> TradingCalendar:
 
 
 def _all_days(last: date) -> NDArray[np.datetime64]:
-    return np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + _DAY)
+    return np.arange(
+        np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")
+    )
 
 
 def _round_the_clock(last: date) -> TradingCalendar:
@@ -448,7 +449,8 @@ def _currency_days(last: date) -> TradingCalendar:
     days = _all_days(last)
     labels = days[np.is_busday(days)]
     never = np.zeros(len(labels), dtype=np.bool_)
-    opens, closes = _at_five_in_new_york(labels - _DAY), _at_five_in_new_york(labels)
+    opens = _at_five_in_new_york(labels - np.timedelta64(1, "D"))
+    closes = _at_five_in_new_york(labels)
     return TradingCalendar("FX", "America/New_York", labels, opens, closes, never)
 
 
