@@ -261,7 +261,7 @@ def _keys_message(keys: AlpacaKeys) -> dict[str, Any]:
     }
 
 
-async def _data(socket: Any) -> Any:
+async def _data(socket: Any) -> str | bytes:
     message = await socket.receive()
     if not isinstance(message.data, (str, bytes)):
         raise _Broken("it was closed")

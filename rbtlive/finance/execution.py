@@ -231,7 +231,7 @@ def asymmetric_round_price(
 
 # The tick as a number and as a float, and how far a price may be off it.
 @lru_cache(maxsize=256, typed=True)
-def _tick_facts(tick_size: Any, diff: float) -> tuple[Decimal, float, float]:
+def _tick_facts(tick_size: object, diff: float) -> tuple[Decimal, float, float]:
     exact_tick = to_decimal(tick_size)
     step = float(exact_tick)
     precision = max(0, -int(to_decimal(step).as_tuple().exponent))

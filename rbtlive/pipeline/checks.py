@@ -34,7 +34,7 @@ def optional_mask(mask: Any) -> Any:
     raise TypeError(f"mask must be a Filter: was {mask!r} ({type(mask).__name__})")
 
 
-def factors_only(term: Any, name: str) -> Any:
+def factors_only(term: Any, name: str) -> Term:
     """Return a term that holds numbers.
 
     Raises:

@@ -143,7 +143,7 @@ def _refuse(**arguments: object) -> None:
             )
 
 
-def _data(data: object, bundle: object) -> Any:
+def _data(data: object, bundle: object) -> object:
     found = bundle if data is None else data
     if isinstance(found, str) and data is None:
         return load(found)

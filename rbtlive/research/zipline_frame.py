@@ -139,13 +139,13 @@ def _amount(amount: Decimal) -> int | float:
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def _time(moment: datetime) -> Any:
+def _time(moment: datetime) -> pd.Timestamp:
     import pandas as pd
 
     return pd.Timestamp(moment).tz_convert("UTC")
 
 
-def _index(moments: Sequence[datetime]) -> Any:
+def _index(moments: Sequence[datetime]) -> pd.DatetimeIndex:
     import pandas as pd
 
     return pd.DatetimeIndex([pd.Timestamp(moment) for moment in moments], tz="UTC").as_unit("ns")

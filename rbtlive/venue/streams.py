@@ -264,7 +264,7 @@ def _read_json(data: Any) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _with_timestamps(messages: Any) -> Any:
+def _with_timestamps(messages: Any) -> list[Any]:
     # MessagePack has a type of its own for times, and clients expect `t` in it.
     return [
         m | {"t": datetime.fromisoformat(m["t"])}

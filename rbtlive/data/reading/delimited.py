@@ -293,7 +293,7 @@ def _frame(
     return _without_headers(frame)
 
 
-def _opened(content: Path | bytes) -> Any:
+def _opened(content: Path | bytes) -> io.BytesIO | Path:
     return io.BytesIO(content) if isinstance(content, bytes) else content
 
 
