@@ -11,6 +11,7 @@ from itertools import count
 import pytest
 
 from rbtlive.brokers import AlpacaBroker
+from rbtlive.model.events import CircuitBreakerEvent
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.venue.limits import RateLimit
@@ -139,11 +140,17 @@ def test_two_hundred_and_thirty_orders_of_a_bar_all_arrive_once(limit):
 
 def linked(broker, clock, reported):
     core = core_of(Diary, daily_frame(4), simulated=False)
+
+    def tell(event):
+        reported.append(event)
+        if isinstance(event, CircuitBreakerEvent):
+            core.process(event)
+
     return BrokerLink(
         broker,
         run_id="RUN",
         core=lambda: core,
-        tell=reported.append,
+        tell=tell,
         tell_now=reported.append,
         note=lambda *_note: None,
         clock=clock,

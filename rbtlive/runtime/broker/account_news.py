@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rbtlive.brokers.base import BrokerActivity, BrokerAdapter
 from rbtlive.model.events import CashAdjustmentEvent, Event, SystemErrorEvent
 from rbtlive.model.number import ZERO, plain_text
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.books_watch import BooksWatch
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class AccountNews:
     async def begin(self) -> None:
         """Take the activities from before the run's first start as known."""
         if self._known is None:
-            self._known = {one.activity_id for one in await self._broker.activities()}
+            self._known = {one.activity_id for one in await asking.activities(self._broker)}
             self._note(ACTIVITIES_KNOWN, sorted(self._known))
 
     # -- cash -------------------------------------------------------------------------
@@ -82,7 +83,9 @@ class AccountNews:
         """
         assert self._known is not None
         fresh = [
-            one for one in await self._broker.activities() if one.activity_id not in self._known
+            one
+            for one in await asking.activities(self._broker)
+            if one.activity_id not in self._known
         ]
         for one in fresh:
             self._known.add(one.activity_id)

@@ -17,6 +17,7 @@ from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerHolding
 from rbtlive.errors import BrokerError, InvalidSetting
 from rbtlive.model.events import PositionAdjustmentEvent
 from rbtlive.model.number import ZERO, plain_text
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.ownership import Ownership, claimed
 
 if TYPE_CHECKING:
@@ -126,12 +127,7 @@ class AccountOpener:
         Raises:
             BrokerError: it is in another currency than the run, or is none.
         """
-        account = await self._broker.account()
-        if not isinstance(account, BrokerAccount):
-            raise BrokerError(
-                f"account() of {type(self._broker).__name__} must return a BrokerAccount: was "
-                f"{account!r:.80}; return BrokerAccount(cash=..., equity=...)"
-            )
+        account = await asking.account(self._broker)
         if account.currency.upper() != self._rules.currency:
             raise BrokerError(
                 f"the account's currency must be the run's, {self._rules.currency}: was "
@@ -140,6 +136,7 @@ class AccountOpener:
         # An account without a name is one adapter's, in this process.
         own_name = f"{self._broker.name}/{os.getpid()}/{id(self._broker)}"
         self._ownership.account = account.account_id or own_name
+        self._ownership.currency = self._rules.currency
         return account
 
     async def open(self, given: Decimal | None) -> OpenedAccount:
@@ -154,7 +151,7 @@ class AccountOpener:
         """
         self._check_wanted()
         account = await self.know_account()
-        held = await self._broker.holdings()
+        held = await asking.holdings(self._broker)
         others = self._ownership.others()
         theirs = claimed(others)
         taken, outside = self._divided(held, theirs)

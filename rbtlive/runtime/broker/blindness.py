@@ -71,15 +71,14 @@ class Blindness:
             blind_after_s: How long, in seconds; None never halts.
         """
         self.saw()
-        reported = False
+        tripped_s = float("-inf")
         while blind_after_s is not None:
             await asyncio.sleep(min(1.0, blind_after_s / 4))
             since_s = self._seen_s if self.failing else self._look_began_s
             unseen_s = 0.0 if since_s is None else self._now_s() - since_s
-            if unseen_s <= blind_after_s:
-                reported = False
-            elif not reported:
-                reported = True
+            # Who resumes meanwhile is given as long again.
+            if min(unseen_s, self._now_s() - tripped_s) > blind_after_s:
+                tripped_s = self._now_s()
                 self._trip(f"the broker's books could not be read for {unseen_s:.0f} s")
 
     def _trip(self, reason: str) -> None:

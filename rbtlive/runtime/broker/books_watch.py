@@ -7,10 +7,12 @@ silent.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -20,6 +22,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_splits import (
     SESSIONS_BACK,
@@ -53,6 +56,8 @@ LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
 LOOKS_IF_CHANGING = 3
 """One that changes may lie between a fill and its message: one look more."""
+RECENT_LOOKS, TOO_OFTEN = 12, 4
+"""One that comes so often within so many looks is said."""
 
 
 class BooksWatch:
@@ -102,6 +107,7 @@ class BooksWatch:
         self._now = now
         self._seen: dict[str, tuple[int, facts.Mismatch]] = {}
         self._changing: set[str] = set()
+        self._recent: deque[set[str]] = deque(maxlen=RECENT_LOOKS)
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign = foreign
@@ -151,7 +157,7 @@ class BooksWatch:
         Brokers may spell a symbol otherwise in positions than in orders ("BTCUSD" for
         "BTC/USD").
         """
-        return self._spelled(await self._broker.positions())
+        return self._spelled(await asking.positions(self._broker))
 
     def spelled(self, symbol: str) -> str:
         """Return a symbol as this run has it: the broker's may lack a pair's slash, or
@@ -415,7 +421,7 @@ class BooksWatch:
     async def _filled_elsewhere(self) -> dict[str, Decimal]:
         runs = (f"{self._run_id}-", *(f"{run_id}-" for run_id in self._others))
         total: dict[str, Decimal] = {}
-        for order in await self._broker.orders():
+        for order in await asking.orders(self._broker):
             if not order.client_order_id.startswith(runs) and order.filled:
                 total[order.symbol] = total.get(order.symbol, ZERO) + order.filled
         return self._spelled(total)
@@ -430,6 +436,18 @@ class BooksWatch:
             seen[one.what] = (looks + 1, one)
         self._seen, self._changing = seen, changing
         self.differences = tuple(found)
+        self._say_what_comes_and_goes(found)
+
+    # A difference that is there at every second look never lasts, and is one.
+    def _say_what_comes_and_goes(self, found: list[facts.Mismatch]) -> None:
+        before = set() if not self._recent else self._recent[-1]
+        self._recent.append({one.what for one in found})
+        for one in found:
+            if one.what in before:
+                continue
+            looks = [one.what in look for look in self._recent]
+            if sum(now and not then for then, now in pairwise([False, *looks])) >= TOO_OFTEN:
+                self._say_once(f"{one.what} differs at some looks and not at others: {one}")
 
     def lasting(self) -> list[facts.Mismatch]:
         """Return the differences that were there look after look, growing ones too."""

@@ -18,6 +18,7 @@ from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.actions.callbacks import BROKER_SOURCE
 from rbtlive.core.state.order import Order
 from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.feeds.stream_feed import Backoff
 from rbtlive.errors import BrokerError, EngineStopped, ReconciliationFailed
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
@@ -28,6 +29,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.order_facts import OrderState
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.account_splits import is_restated_first
@@ -49,6 +51,13 @@ FIRST_LOOKS = 4
 """How often a start looks again while something is new or differs, before it is refused
 because of it."""
 LOOK_AGAIN_S = 0.5
+LOOK_WITHIN_S = 300.0
+"""After so long a look is given up, and the next one begins."""
+OFTEN_ENOUGH = frozenset({"1", "2", "3"})
+"""News that cannot be booked is told at first, and then ever less often."""
+LOOK = "a look at the broker's books"
+STREAM = "the stream of events"
+STREAM_AGAIN = Backoff(initial_s=0.25, limit_s=30.0)
 ACCOUNT_EVERY_S = 20.0
 SPLITS_EVERY_S = 300.0
 REPLACED_CHECK_S, REPLACED_CHECKS = 0.005, 200
@@ -156,6 +165,7 @@ class BrokerLink:
             broker, run_id=run_id, core=core, clock=clock, reports=self._reports
         )
         self._news_before: list[str] = []
+        self._times_told: dict[str, int] = {}
         self._look_now = asyncio.Event()
         self._splits_s = self._now_s()
         self.blindness = Blindness(core, clock, tell)
@@ -187,6 +197,7 @@ class BrokerLink:
         """
         return {
             "sender": self._sender.keep_sending(),
+            "sender watch": self._sender.keep_watching(),
             "broker events": self.keep_listening(),
             "reconciliation": self.keep_asking(),
             "blind breaker": self.blindness.keep_watching(blind_after_s),
@@ -199,35 +210,54 @@ class BrokerLink:
     # -- listening --------------------------------------------------------------------
 
     async def keep_listening(self) -> None:
-        """Take what the broker tells, for ever; orders placed elsewhere are shown and
-        left alone.
+        """Take what the broker tells, for ever. A stream that breaks or ends is opened
+        again; meanwhile the looks find what it would have told.
         """
-        async for event in self.broker.events():
-            reported = getattr(event, "order_id", None)
-            if reported is None:
-                self._tell(_from_broker(event))
-                continue
-            order_id = facts.sequence_of(reported, self._run_id)
-            order = None if order_id is None else self._core().state.orders.get_order(order_id)
-            if (
-                order is not None
-                and isinstance(event, OrderFillEvent)
-                and self._is_too_much(order, event)
-            ):
-                self._reports.trouble_once(
-                    f"order {order.id}",
-                    BrokerError(f"{event.execution_id} fills more than was ordered"),
-                )
-            elif order is not None and comes_early(self._core(), order.asset, event):
-                continue  # looking brings it once the books are split
-            elif order is not None:
-                self._tell(event.model_copy(update={"order_id": order.id}))
-                if isinstance(event, OrderReplacedEvent):
-                    await _until_booked(event, order)
-            else:
-                self._note_external(reported)
-            if order is None:
-                self._look_now.set()
+        attempt = 0
+        while True:
+            stream = asking.event_stream(self.broker)
+            while True:
+                try:
+                    given = await anext(stream)
+                except StopAsyncIteration:
+                    failure: Exception = BrokerError("it has ended")
+                    break
+                except Exception as broken:  # noqa: BLE001 - the outermost frame of a broker's stream: another may last
+                    failure = broken
+                    break
+                attempt = 0
+                await self._take(given)
+            attempt += 1
+            self._reports.trouble_counted(STREAM, failure)
+            self._look_now.set()
+            await asyncio.sleep(STREAM_AGAIN.delay_s(attempt, chance=0.0))
+
+    # Orders placed elsewhere are shown and left alone.
+    async def _take(self, given: object) -> None:
+        try:
+            event = asking.judged_event(self.broker, given)
+        except BrokerError as unreadable:  # what it may have said is asked for
+            self._reports.trouble_counted("an event was left out", unreadable)
+            self._look_now.set()
+            return
+        reported = getattr(event, "order_id", None)
+        if reported is None:
+            self._tell(_from_broker(event))
+            return
+        order_id = facts.sequence_of(reported, self._run_id)
+        order = None if order_id is None else self._core().state.orders.get_order(order_id)
+        if order is None:
+            self._note_external(reported)
+            self._look_now.set()
+        elif isinstance(event, OrderFillEvent) and self._is_too_much(order, event):
+            self._reports.trouble_once(
+                f"order {order.id}",
+                BrokerError(f"{event.execution_id} fills more than was ordered"),
+            )
+        elif not comes_early(self._core(), order.asset, event):  # else a look brings it
+            self._tell(event.model_copy(update={"order_id": order.id}))
+            if isinstance(event, OrderReplacedEvent):
+                await _until_booked(event, order)
 
     def _note_external(self, client_order_id: str) -> None:
         note = self.external.take(client_order_id)
@@ -307,18 +337,26 @@ class BrokerLink:
             self._look_now.clear()
             self.blindness.look_begins()
             try:
-                known = await self._known_orders()
-                await self._sender.resolve_unknown(known, self.settings.unknown_timeout_s)
-                await self._look(known, starting=False)
-                self._sender.cancel_again(known)
-                await self._look_at_account()
+                async with asyncio.timeout(LOOK_WITHIN_S):
+                    known = await self._known_orders()
+                    await self._sender.resolve_unknown(known, self.settings.unknown_timeout_s)
+                    await self._look(known, starting=False)
+                    self._sender.cancel_again(known)
+                    await self._look_at_account()
                 self.polls += 1
                 self.blindness.look_ends(failed=False)
-            except EngineStopped:
-                return  # another engine has the run by now
+                self._note_success()
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
                 self.blindness.look_ends(failed=True)
-                self._reports.trouble("a look at the broker's books", failure)
+                with contextlib.suppress(EngineStopped):  # another engine has the run by now
+                    self._reports.trouble_counted(LOOK, failure)
+                    continue
+                return
+
+    def _note_success(self) -> None:
+        failed = self._reports.ended(LOOK)
+        if failed > 1:
+            self._core().state.on_message("info", f"{LOOK} succeeds again: {failed:,} had failed")
 
     def _pause_s(self) -> float:
         idle = self.broker.idle_poll_s
@@ -342,13 +380,13 @@ class BrokerLink:
         if busy and not fresh and now_s - self._account_s < ACCOUNT_EVERY_S:
             return
         self._account_s = now_s
-        account = await self.broker.account()
-        self.blindness.note_blocked(objection_to(account, self.watch.ownership.account))
+        account = await asking.account(self.broker)
+        self.blindness.note_blocked(objection_to(account, self.watch.ownership))
         settled = not self._core().state.orders.open_by_asset() and not self.watch.differences
         await self.news.look_at_cash(account.cash, settled=settled)
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
-        orders = await self.broker.orders(prefix=f"{self._run_id}-")
+        orders = await asking.orders(self.broker, prefix=f"{self._run_id}-")
         found = {facts.sequence_of(o.client_order_id, self._run_id): o for o in orders}
         return {order_id: order for order_id, order in found.items() if order_id is not None}
 
@@ -356,9 +394,11 @@ class BrokerLink:
         core = self._core()
         self.watch.note_traded(order.symbol for order in known.values())
         news = await self._news(known)
-        for event in news:
-            self._tell(event)
         reported = [repr(event) for event in news]
+        self._times_told = {text: self._times_told.get(text, 0) + 1 for text in reported}
+        for event, text in zip(news, reported, strict=True):
+            if str(self._times_told[text]).strip("0") in OFTEN_ENOUGH:
+                self._tell(event)
         in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
         # News that comes again at every look is none: it could not be booked.
         stuck = reported == self._news_before
@@ -380,7 +420,7 @@ class BrokerLink:
             if order is None:
                 continue
             if theirs.filled != order.filled and not theirs.executions:
-                answer = await self.broker.find_order(theirs.client_order_id)
+                answer = await asking.find_order(self.broker, theirs.client_order_id)
                 theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
             if facts.was_replaced(order, theirs):
                 # Its fills come with the next look: they may complete what was ordered

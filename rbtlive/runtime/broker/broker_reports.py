@@ -5,12 +5,18 @@ The rule: everything becomes an event for the queue.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Final
 
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.model.events import Event, OrderRejectEvent, OrderUpdateEvent, SystemErrorEvent
 from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.clock import Clock
+
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
+MOST_KINDS: Final = 100
+"""So many failures of one kind of request are told apart."""
 
 
 class BrokerReports:
@@ -26,7 +32,7 @@ class BrokerReports:
         self.tell = tell
         self._source = source
         self._clock = clock
-        self._reported: set[str] = set()
+        self._counts: dict[str, dict[str, int]] = {}
 
     def update(
         self,
@@ -63,7 +69,28 @@ class BrokerReports:
 
     def trouble_once(self, what: str, error: Exception) -> None:
         """Report that something failed, unless the same was reported before."""
-        text = f"{what}: {describe_error(error)}"
-        if text not in self._reported:
-            self._reported.add(text)
+        if self._count(what, error) == 1:
             self.trouble(what, error)
+
+    def trouble_counted(self, what: str, error: Exception) -> None:
+        """Report that something failed that may fail again at every look: the first,
+        the tenth, the hundredth … time of the same.
+        """
+        count = self._count(what, error)
+        if str(count).strip("0") == "1":
+            self.trouble(what if count == 1 else f"{what} ({count:,} times)", error)
+
+    def ended(self, what: str) -> int:
+        """Forget what failed, since it has not failed again; return how often it
+        did.
+        """
+        return sum(self._counts.pop(what, {}).values())
+
+    def _count(self, what: str, error: Exception) -> int:
+        # Numbers and addresses in a text make no other failure of it.
+        counts = self._counts.setdefault(what, {})
+        kind = _VARYING.sub("#", describe_error(error))
+        if kind not in counts and len(counts) >= MOST_KINDS:
+            kind = "any other"
+        counts[kind] = counts.get(kind, 0) + 1
+        return counts[kind]

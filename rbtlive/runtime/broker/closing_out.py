@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.model.events import CircuitBreakerEvent, Event, OperatorEvent, SystemErrorEvent
 from rbtlive.runtime.broker.books_watch import BooksWatch
 from rbtlive.runtime.clock import Clock
@@ -78,7 +79,7 @@ class ClosingOut:
             await self._await_cancels(event)
             self._tell(event.model_copy(update={"at_most": await self._share_in_time()}))
         except Exception as failure:  # noqa: BLE001 - the outermost frame of a task
-            message = f"{event.action}: nothing was closed: {type(failure).__name__}: {failure}"
+            message = f"{event.action}: nothing was closed: {describe_error(failure)}"
             self._tell(
                 SystemErrorEvent(timestamp=self._clock.now(), message=message, source="broker")
             )

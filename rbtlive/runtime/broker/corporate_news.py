@@ -22,6 +22,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.account_splits import is_restated_first
 from rbtlive.runtime.broker.books_watch import BooksWatch
 
@@ -94,7 +95,7 @@ class CorporateNews:
         state = self._core().state
         symbols = {asset.symbol for asset in state.assets}
         later = {new for _symbol, new, _session in state.symbol_changes}
-        found = await self._broker.corporate_actions(sorted(symbols | later))
+        found = await asking.corporate_actions(self._broker, sorted(symbols | later))
         for change in found.symbol_changes:
             self._take_symbol_change(change, tell)
         for split in found.splits:

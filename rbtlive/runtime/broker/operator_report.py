@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import BrokerError
 from rbtlive.model.order_facts import OPEN_STATES
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.engine.containment import guarded
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> Opera
     except Exception as failure:  # noqa: BLE001 - a report says what it could not learn
         resting = tuple(order.id for order in core.state.orders.get_active_orders())
         ours = {p.asset.symbol: p.amount for p in core.state.portfolio}
-        silence = f"the broker did not answer: {type(failure).__name__}: {failure}"
+        silence = f"the broker did not answer: {describe_error(failure)}"
         return OperatorReport(action, resting, ours, confirmed=False, differences=(silence,))
     resting = tuple(o.client_order_id for o in known if o.state in OPEN_STATES)
     symbols = link.watch.traded()
@@ -94,5 +96,5 @@ async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> Opera
 async def _books(
     run: LiveRun, link: BrokerLink
 ) -> tuple[Sequence[BrokerOrder], Mapping[str, Decimal], Mapping[str, Decimal]]:
-    known = await run.broker.orders(prefix=f"{run.journal.run_id}-", open_only=True)
+    known = await asking.orders(run.broker, prefix=f"{run.journal.run_id}-", open_only=True)
     return known, await link.watch.held(), await link.watch.share()

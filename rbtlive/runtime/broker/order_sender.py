@@ -18,11 +18,16 @@ from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.order_facts import CLOSED_STATES, OrderState
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_splits import called_there
 from rbtlive.runtime.broker.broker_reports import BrokerReports
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.state_folder import client_order_id
+
+SILENCE_S = 10.0
+"""How long a command may have no answer before that is said."""
+WATCH_EVERY_S = 1.0
 
 
 class OrderSender:
@@ -57,6 +62,8 @@ class OrderSender:
         self._clock = clock
         self._reports = reports
         self._outgoing: deque[Command] = deque()
+        self._sending: Command | None = None
+        self._sending_since_s = 0.0
         self._sendable = asyncio.Event()
 
     def send(self, commands: list[Command]) -> None:
@@ -68,9 +75,34 @@ class OrderSender:
         """Send queued commands, one after the other, for ever."""
         while True:
             while self._outgoing:
-                await self._send(self._outgoing.popleft())
+                self._sending, self._sending_since_s = self._outgoing.popleft(), self._now_s()
+                await self._send(self._sending)
+                self._sending = None
             self._sendable.clear()
             await self._sendable.wait()
+
+    async def keep_watching(self) -> None:
+        """Say for how long the broker has not answered a command, for ever, and send
+        the cancels of other orders meanwhile.
+        """
+        told, told_s = None, 0.0
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            command, silent_s = self._sending, self._now_s() - self._sending_since_s
+            if command is None or silent_s < SILENCE_S:
+                continue
+            if command is not told or silent_s >= 2 * told_s:
+                told, told_s = command, silent_s
+                waiting = f"; {len(self._outgoing)} more wait" if self._outgoing else ""
+                self._reports.trouble(
+                    f"{type(command).__name__} of order {command.order_id}",
+                    BrokerError(f"has had no answer for {silent_s:.0f} s{waiting}"),
+                )
+            unsent = {one.order_id for one in self._outgoing if isinstance(one, SubmitOrder)}
+            unsent.add(command.order_id)
+            for cancel in [one for one in self._outgoing if one.order_id not in unsent]:
+                self._outgoing.remove(cancel)
+                await self._send(cancel)
 
     async def _send(self, command: Command) -> None:
         order_id = command.order_id
@@ -90,7 +122,7 @@ class OrderSender:
         if there != command.symbol:
             command = command.model_copy(update={"symbol": there})
         try:
-            broker_id = await self._broker.submit_order(command, client_order_id=client_id)
+            broker_id = await asking.submit(self._broker, command, client_order_id=client_id)
             self._reports.update(order_id, OrderState.PENDING, broker_order_id=broker_id)
         except OrderRefused as refusal:
             await self._refused(order_id, client_id, refusal)
@@ -101,7 +133,7 @@ class OrderSender:
         # What was sent before a restart may have arrived after it: then only its second
         # coming is refused.
         try:
-            there = await self._broker.find_order(client_id)
+            there = await asking.find_order(self._broker, client_id)
         except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
             self._become_unknown(order_id, unknown)
             return
@@ -155,7 +187,9 @@ class OrderSender:
                 continue
             if order_id in known:
                 continue  # the look brings its events
-            answer = await self._broker.find_order(client_order_id(self._run_id, int(order_id)))
+            answer = await asking.find_order(
+                self._broker, client_order_id(self._run_id, int(order_id))
+            )
             if answer is not None:
                 known[order_id] = answer
             elif self._now_s() - since_s >= timeout_s:

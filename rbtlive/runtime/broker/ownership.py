@@ -60,7 +60,7 @@ class Ownership:
         self._published = ""
         self._facts: dict[str, Any] | None = None
         self._read: dict[Path, tuple[tuple[int, int], str, OtherRun | None]] = {}
-        self.account = ""
+        self.account = self.currency = ""
 
     def publish(self, positions: Mapping[str, Decimal], cash: Decimal) -> None:
         """Say what this run owns; writes only what has changed."""
@@ -134,17 +134,20 @@ def claimed(others: list[OtherRun]) -> dict[str, Decimal]:
     return total
 
 
-def objection_to(account: BrokerAccount, known: str) -> str:
+def objection_to(account: BrokerAccount, known: Ownership) -> str:
     """Say why an account may not trade for a run; empty if it may.
 
     Args:
         account: The account, as the broker knows it now.
-        known: The broker's name for the run's account; empty if it has none.
+        known: What the run knows of its account.
     """
-    same = not account.account_id or not known or account.account_id == known
-    if account.blocked or same:
+    if account.blocked:
         return account.blocked
-    return f"it is account {account.account_id}, and the run's is {known}"
+    if known.account and account.account_id not in {"", known.account}:
+        return f"it is account {account.account_id}, and the run's is {known.account}"
+    if known.currency and account.currency.upper() != known.currency:
+        return f"its currency is {account.currency}, and the run's is {known.currency}"
+    return ""
 
 
 def taken_from_outside(

@@ -7,6 +7,7 @@ way every event takes; what cannot is named and never silently adopted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,9 @@ from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
     from rbtlive.model.asset import Asset
+
+
+_SEQUENCE = re.compile(r"[1-9][0-9]{0,8}")  # as client_order_id writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def sequence_of(client_order_id: str, run_id: str) -> str | None:
     is not of this run.
     """
     prefix, _, sequence = client_order_id.rpartition("-")
-    return sequence if prefix == run_id and sequence.isdigit() else None
+    return sequence if prefix == run_id and _SEQUENCE.fullmatch(sequence) else None
 
 
 def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> list[Event]:

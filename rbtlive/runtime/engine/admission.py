@@ -28,12 +28,15 @@ from rbtlive.model.events import (
     MarketDataEvent,
     OrderFillEvent,
     OrderRejectEvent,
+    OrderReplacedEvent,
     OrderUpdateEvent,
     ScheduledTriggerEvent,
     SystemErrorEvent,
     trusted_slice,
 )
 from rbtlive.model.foreign_text import as_utf8
+from rbtlive.model.number import plain_text
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.engine.quarantine import objection
 from rbtlive.runtime.journal.codec import decode_event, encode_event
 
@@ -48,6 +51,7 @@ _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 _AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
 _ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
 _MESSAGE_LIMIT = 2000
+_OUR_STATES: Final = frozenset({OrderState.CREATED, OrderState.DENIED})
 _SLICE: Final = MarketDataEvent.__name__
 _SLICE_FACTS: Final = len(MarketDataEvent.model_fields)
 
@@ -366,7 +370,9 @@ def _objection(state: RunState, event: Event) -> str | None:
     if isinstance(event, OrderFillEvent):
         wrong = _wrong_size(event) or objection(state.orders, event)
     elif isinstance(event, (OrderUpdateEvent, OrderRejectEvent)):
-        wrong = _unknown_order(state, event.order_id)
+        wrong = _unknown_order(state, event.order_id) or _wrong_status(event)
+    elif isinstance(event, OrderReplacedEvent):
+        wrong = _wrong_replacement(state, event)
     elif isinstance(event, ScheduledTriggerEvent):
         wrong = _wrong_trigger(state, event)
     elif isinstance(event, SystemErrorEvent):
@@ -393,6 +399,29 @@ def _unknown_order(state: RunState, order_id: str) -> str | None:
     if _ORDER_NUMBER.fullmatch(order_id) and int(order_id) > state.orders.last_id:
         return None  # the venue knows an order whose row was lost: its number is reserved
     return f"an update of order {order_id!r:.40}, which this run does not have, is left out"
+
+
+# What only this side can say of an order.
+def _wrong_status(event: OrderUpdateEvent | OrderRejectEvent) -> str | None:
+    if isinstance(event, OrderUpdateEvent) and event.status in _OUR_STATES:
+        return f"a broker cannot say of order {event.order_id} that it is {event.status}: left out"
+    return None
+
+
+def _wrong_replacement(state: RunState, event: OrderReplacedEvent) -> str | None:
+    order = state.orders.get_order(event.order_id)
+    if order is None:
+        return _unknown_order(state, event.order_id)
+    for name, value in (("limit", event.limit), ("stop", event.stop)):
+        if value is not None and not (value.is_finite() and 0 < value < LARGEST):
+            return f"a replacement of order {order.id} has {name} {value!s:.40}: it is left out"
+    amount = event.amount
+    if not (amount.is_finite() and abs(amount) < LARGEST and amount * order.amount > 0):
+        return (
+            f"a replacement of order {order.id} ({order.asset.symbol}), which is for "
+            f"{plain_text(order.amount)}, is for {amount!s:.40}: it is left out"
+        )
+    return None
 
 
 def _wrong_trigger(state: RunState, event: ScheduledTriggerEvent) -> str | None:
