@@ -49,7 +49,12 @@ async def trading(broker, work, *, policy="halt", strategy=Buyer):
 
     await until(lambda: engine.state != "starting")
     await bar()
-    await until(lambda: engine.failure or order(engine).state is OrderState.PENDING)
+    await until(
+        lambda: (
+            engine.failure
+            or ((first := order(engine)) is not None and first.state is OrderState.PENDING)
+        )
+    )
     await work(engine, bar)
     await engine.graceful_shutdown()
     await task

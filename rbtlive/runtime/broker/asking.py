@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from operator import index
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, SupportsIndex, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -40,11 +40,12 @@ from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.engine.admission import LARGEST
 
 T = TypeVar("T")
-Rule = Callable[[Any], Any]
+Rule = Callable[[object], object]
 _OWN: Final = f"{__name__.partition('.')[0]}."  # its adapters read the wire as strictly
 LONGEST_ID: Final = 256
 LONGEST_TEXT: Final = 1000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_STATES: Final = frozenset(state.value for state in OrderState)
 _KINDS: Final = frozenset(get_args(CashKind))
 
 
@@ -129,7 +130,7 @@ async def corporate_actions(broker: BrokerAdapter, symbols: Iterable[str]) -> Co
     )
 
 
-def event_stream(broker: BrokerAdapter) -> AsyncIterator[Any]:
+def event_stream(broker: BrokerAdapter) -> AsyncIterator[object]:
     """Return the broker's stream of events; each is still to be judged.
 
     Raises:
@@ -146,7 +147,7 @@ def event_stream(broker: BrokerAdapter) -> AsyncIterator[Any]:
     raise _refusal(broker, "events()", what, stream)
 
 
-def judged_event(broker: BrokerAdapter, given: Any) -> Event:
+def judged_event(broker: BrokerAdapter, given: object) -> Event:
     """Return an event of a broker's stream as it can be queued.
 
     Raises:
@@ -178,7 +179,7 @@ def judged_event(broker: BrokerAdapter, given: Any) -> Event:
     return event
 
 
-def _bounded(name: str, value: Any) -> Any:
+def _bounded(name: str, value: object) -> object:
     if name in {"reason", "message"} and isinstance(value, str):
         return _shortened(value)
     if name.endswith("_id") and isinstance(value, str) and len(value) > LONGEST_ID:
@@ -191,7 +192,7 @@ def _bounded(name: str, value: Any) -> Any:
 # -- rules: each returns a value as it is believed, or raises _Wrong ------------------
 
 
-def _number(value: Any) -> Decimal:
+def _number(value: object) -> Decimal:
     if isinstance(value, str) and len(value) <= 64 and _NUMBER.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, (bool, str)):
@@ -205,25 +206,25 @@ def _number(value: Any) -> Decimal:
     return number
 
 
-def _number_or_none(value: Any) -> Decimal | None:
+def _number_or_none(value: object) -> Decimal | None:
     return None if value is None else _number(value)
 
 
-def _price(value: Any) -> Decimal:
+def _price(value: object) -> Decimal:
     price = _number(value)
     if price < 0:
         raise _Wrong("a price of zero or more")
     return price
 
 
-def _ratio(value: Any) -> Decimal:
+def _ratio(value: object) -> Decimal:
     ratio = _number(value)
     if ratio <= 0:
         raise _Wrong("a ratio above zero")
     return ratio
 
 
-def _moment(value: Any) -> datetime:
+def _moment(value: object) -> datetime:
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise _Wrong("a datetime with a time zone, e.g. datetime.now(UTC)")
     return value if type(value) is datetime and value.tzinfo is UTC else _in_utc(value)
@@ -236,19 +237,19 @@ def _in_utc(value: datetime) -> datetime:
         raise _Wrong("a datetime between the years 1 and 9999") from None
 
 
-def _day(value: Any) -> date:
+def _day(value: object) -> date:
     if not isinstance(value, date):
         raise _Wrong("a date")
     return value.date() if isinstance(value, datetime) else value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _Wrong("a text")
     return as_utf8(value)
 
 
-def _text_or_nothing(value: Any) -> str:
+def _text_or_nothing(value: object) -> str:
     return "" if value is None or value is False else _shortened(_text(value))
 
 
@@ -256,44 +257,40 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
-def _id(value: Any) -> str:
-    if not isinstance(value, (str, bool)):
-        try:
-            value = str(index(value))  # a broker may number what others name
-        except (TypeError, ValueError):
-            value = None
+def _id(value: object) -> str:
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        value = str(index(value))  # a broker may number what others name
     if not isinstance(value, str) or len(value) > LONGEST_ID:
         raise _Wrong(f"an id: a text of at most {LONGEST_ID} characters, or an int")
     return as_utf8(value)
 
 
-def _id_or_nothing(value: Any) -> str:
+def _id_or_nothing(value: object) -> str:
     return "" if value is None else _id(value)
 
 
-def _name_elsewhere(value: Any) -> str:
+def _name_elsewhere(value: object) -> str:
     return value if isinstance(value, str) else _id_or_nothing(value)  # of any length
 
 
-def _named_id(value: Any) -> str:
+def _named_id(value: object) -> str:
     name = _id(value)
     if not name:
         raise _Wrong("an id that is not empty: what it names is booked once")
     return name
 
 
-def _blocked(value: Any) -> str:
+def _blocked(value: object) -> str:
     return "blocked" if value is True else _text_or_nothing(value)
 
 
-def _state(value: Any) -> OrderState:
-    try:
-        return OrderState(value)
-    except ValueError:
-        raise _Wrong("an OrderState, e.g. OrderState.PENDING") from None
+def _state(value: object) -> OrderState:
+    if not isinstance(value, str) or value not in _STATES:
+        raise _Wrong("an OrderState, e.g. OrderState.PENDING")
+    return OrderState(value)
 
 
-def _cash_kind(value: Any) -> Any:
+def _cash_kind(value: object) -> str:
     if not isinstance(value, str) or value not in _KINDS:
         raise _Wrong(f"one of {', '.join(sorted(_KINDS))}")
     return value
@@ -353,14 +350,14 @@ _RULES: Final[dict[type, dict[str, Rule]]] = {
 """What each field of an answer has to be."""
 
 
-def _awaitable(asked: Any, broker: BrokerAdapter, where: str) -> Awaitable[Any]:
+def _awaitable(asked: object, broker: BrokerAdapter, where: str) -> Awaitable[object]:
     if not isinstance(asked, Awaitable):
         raise _refusal(broker, where, "must be an async def", asked)
     return asked
 
 
 def _listed(
-    answer: Any, kind: type[T], broker: BrokerAdapter, where: str, prefix: str = ""
+    answer: object, kind: type[T], broker: BrokerAdapter, where: str, prefix: str = ""
 ) -> list[T]:
     if not isinstance(answer, Iterable) or isinstance(answer, (str, bytes, Mapping)):
         raise _refusal(broker, where, f"must return a list of {kind.__name__}", answer)
@@ -371,12 +368,12 @@ def _listed(
     return [_judged(one, kind, broker, where) for one in answer]
 
 
-def _is_elsewhere(one: Any, prefix: str) -> bool:
+def _is_elsewhere(one: object, prefix: str) -> bool:
     name = one.client_order_id if isinstance(one, BrokerOrder) else prefix
     return isinstance(name, str) and not name.startswith(prefix)
 
 
-def _judged(one: Any, kind: type[T], broker: BrokerAdapter, where: str) -> T:
+def _judged(one: object, kind: type[T], broker: BrokerAdapter, where: str) -> T:
     if not isinstance(one, kind):
         raise _refusal(broker, where, f"must return a {kind.__name__}", one)
     changed: dict[str, Any] = {}
@@ -404,7 +401,7 @@ def _refusal(
     what: str,
     value: object,
     *,
-    write: Callable[[Any], str] = repr,
+    write: Callable[[object], str] = repr,
 ) -> BrokerError:
     return BrokerError(
         f"{where} of {type(broker).__name__} {what}: was {as_utf8(text_of(value, write)[:120])}"

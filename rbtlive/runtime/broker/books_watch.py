@@ -60,6 +60,25 @@ RECENT_LOOKS, TOO_OFTEN = 12, 4
 """One that comes so often within so many looks is said."""
 
 
+class Flickers:
+    """Finds differences that come and go: one that is there at every second look never
+    lasts.
+    """
+
+    def __init__(self) -> None:
+        self._looks: deque[set[str]] = deque([set()], maxlen=RECENT_LOOKS)
+
+    def of(self, found: Iterable[facts.Mismatch]) -> list[facts.Mismatch]:
+        """Take what a look has found, and return what of it has come too often."""
+        by_name = {one.what: one for one in found}
+        fresh = by_name.keys() - self._looks[-1]
+        self._looks.append(set(by_name))
+        return [by_name[what] for what in sorted(fresh) if self._times(what) >= TOO_OFTEN]
+
+    def _times(self, what: str) -> int:
+        return sum(what in now and what not in then for then, now in pairwise(self._looks))
+
+
 class BooksWatch:
     """Compares one run's books with its account's.
 
@@ -107,7 +126,7 @@ class BooksWatch:
         self._now = now
         self._seen: dict[str, tuple[int, facts.Mismatch]] = {}
         self._changing: set[str] = set()
-        self._recent: deque[set[str]] = deque(maxlen=RECENT_LOOKS)
+        self._flickers = Flickers()
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign = foreign
@@ -436,18 +455,8 @@ class BooksWatch:
             seen[one.what] = (looks + 1, one)
         self._seen, self._changing = seen, changing
         self.differences = tuple(found)
-        self._say_what_comes_and_goes(found)
-
-    # A difference that is there at every second look never lasts, and is one.
-    def _say_what_comes_and_goes(self, found: list[facts.Mismatch]) -> None:
-        before = set() if not self._recent else self._recent[-1]
-        self._recent.append({one.what for one in found})
-        for one in found:
-            if one.what in before:
-                continue
-            looks = [one.what in look for look in self._recent]
-            if sum(now and not then for then, now in pairwise([False, *looks])) >= TOO_OFTEN:
-                self._say_once(f"{one.what} differs at some looks and not at others: {one}")
+        for one in self._flickers.of(found):
+            self._say_once(f"{one.what} differs at some looks and not at others: {one}")
 
     def lasting(self) -> list[facts.Mismatch]:
         """Return the differences that were there look after look, growing ones too."""
