@@ -18,7 +18,7 @@ PLACES: Final = by_word(
     {
         "class MyStrategy(rbt.TradingAlgorithm)": _CLASSES,
         "rbt.backtest(strategy, data)": "Backtest Backtester BackTest run_backtest Cerebro "
-        "cerebro simulate bt Engine BacktestEngine",
+        "cerebro simulate bt Engine BacktestEngine from_orders",
         "rbt.sweep(strategy, data, params={...})": "optimize optimise optimizer grid_search "
         "gridsearch GridSearch param_grid optimization hyperopt",
         "rbt.walk_forward(strategy, data, params={...})": "walkforward WalkForward wfo",
@@ -28,7 +28,8 @@ PLACES: Final = by_word(
         "from_polars load_data read_data from_dataframe DataFrame CSVData PandasData Data "
         "DataPortal Portal data_portal ingest bundles read_excel open",
         'rbt.fetch("yfinance", ["SPY"], start="2015-01-02")': "download fetch_data YFData yfinance "
-        "get_data download_data YahooData get_bars fetch_bars",
+        "get_data download_data YahooData get_bars fetch_bars "
+        "from_yfinance from_yahoo",
         'rbt.load_sample("us-daily")': "sample samples example_data sample_data load_example",
         "rbt.attach(strategy, rbt.PaperBroker(), feed=...)": "paper live paper_trade live_trade "
         "trade go_live start LiveEngine deploy",
@@ -51,7 +52,12 @@ PLACES: Final = by_word(
         "talib ta crossover cross crossunder",
         "result.plot(kind)": "plot plots plotting chart",
         'result.report("run.html")': "report tearsheet tear_sheet create_full_tear_sheet reports",
-        "result.stats, result.metrics": "stats sharpe metrics performance sharpe_ratio "
+        "self.order_target_percent(asset, 0.5)": "Sizer PositionSizer Kelly",
+        "self.record(name=value), and result.performance afterwards": "Observer record_value",
+        "README.md, docs/find-it.md, or help(rbt.backtest)": "help docs quickstart tutorial "
+        "examples",
+        "result.stats, result.metrics": "stats sharpe metrics performance sharpe_ratio Analyzer "
+        "evaluate "
         "max_drawdown cagr",
         'rbt.backtest(..., benchmark="SPY")': "benchmark",
         "session.parity()": "parity",
@@ -65,7 +71,7 @@ PLACES: Final = by_word(
         "log_level= of rbt.run(...); in a notebook, logging": "set_log_level set_logging log "
         "logger logging",
         "the environment: RBTLIVE_HOME is the folder of the journals": "config settings set_home "
-        "home options",
+        "home options set_option init",
         "rbt.run_pipeline(pipe, start, end, data)": "screener screen",
         "rbtlive.pipeline": "Pipeline CustomFactor factors Factor USEquityPricing",
         "rbt.catalog()": "cache clear_cache store library Catalog",

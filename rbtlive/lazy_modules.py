@@ -25,10 +25,12 @@ def _load(name: str) -> Any:
     message = f"module 'rbtlive' has no attribute {name!r}"
     if not name.startswith("_"):
         from rbtlive.foreign_names import PLACES
+        from rbtlive.model.other_names import spelt_alike
 
-        if name in PLACES:
+        word = spelt_alike(name, PLACES)
+        if word is not None:
             raise AttributeError(
-                f"{message}: write {PLACES[name].replace('NAME', name)}", name=name
+                f"{message}: write {PLACES[word].replace('NAME', word)}", name=name
             )
     raise AttributeError(message, name=name, obj=_PACKAGE)  # Python suggests its nearest name
 

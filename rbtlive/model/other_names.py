@@ -45,8 +45,21 @@ def what_to_write(
     import difflib  # only an error needs it
 
     public = [one for one in names if not one.startswith("_")]
+    if (same := spelt_alike(name, public)) is not None:
+        return f"did you mean {same!r}?"
+    if (word := spelt_alike(name, elsewhere)) is not None:
+        return f"write {elsewhere[word]}"
     near = difflib.get_close_matches(name, public, n=1, cutoff=likeness)
     return f"did you mean {near[0]!r}?" if near else None
+
+
+def spelt_alike(name: str, words: Iterable[str]) -> str | None:
+    """Return the word that is `name` but for case and underscores, itself first:
+    SetHoldings is set_holdings.
+    """
+    known, spelt = list(words), name.replace("_", "").lower()
+    alike = [word for word in known if word.replace("_", "").lower() == spelt]
+    return name if name in known else next(iter(alike), None)
 
 
 def no_attribute(

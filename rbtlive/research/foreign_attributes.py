@@ -50,16 +50,18 @@ _PLACES: Final = by_word(
     {
         'result.performance["portfolio_value"]': "equity equity_curve _equity_curve "
         "portfolio_value value prices account_value nav",
-        'result.performance["returns"]': "returns daily_returns pct_returns",
+        'result.performance["returns"]': "returns daily_returns pct_returns returns_series",
+        'result.performance["algorithm_period_return"]': "cumulative_returns cum_returns",
         'result.performance["pnl"]': "pnl profit profits daily_pnl net_profit",
         'result.performance["benchmark_period_return"]': "benchmark benchmark_returns",
         'result.performance["gross_leverage"]': "leverage",
         "result.trades": "_trades closed_trades trade_list trades_df trade_log tradelog",
-        "result.performance": "perf results portfolio df frame to_frame to_polars",
+        "result.performance": "perf results portfolio df frame to_frame to_polars "
+        "iloc loc head tail columns",
         "result.performance.to_pandas(), or result.to_zipline()": "to_pandas",
         'result.performance.write_csv("run.csv")': "to_csv",
         'result.report("run.html")': "tearsheet tear_sheet to_html html show_report "
-        "create_full_tear_sheet full_tear_sheet quantstats",
+        "create_full_tear_sheet full_tear_sheet quantstats pyfolio",
         'result.plot(kind), or result.save_html("plot.html")': "plots show chart figure "
         "plot_equity plot_results plot_drawdown savefig",
         'result.plot("monthly")': "monthly_heatmap heatmap plot_monthly",

@@ -12,18 +12,23 @@ from rbtlive.model.other_names import by_word
 RUN_ARGUMENTS: Final = {
     "data_frequency": 'frequency="1m" for "minute", frequency="1d" for "daily"',
     "interval": 'frequency="5m"',
-    "timeframe": 'frequency="5m"',
+    **by_word({'frequency="5m"': "timeframe tf bar bar_size freq timeframes resolution"}),
     "broker": "rbt.attach(strategy, broker, ...) for a live or paper session",
     "cash": "capital_base=100_000",
     "initial_cash": "capital_base=100_000",
     "capital": "capital_base=100_000",
     "init_cash": "capital_base=100_000",
     "trading_calendar": 'calendar="XNYS"',
-    "exchange": 'calendar="XNYS"',
+    **by_word({'calendar="XNYS"': "exchange market"}),
     "bundle": "data=..., a portal, a frame or a path",
     "bars": "data=..., a portal, a frame or a path",
-    "start_date": 'start="2020-01-02"',
-    "end_date": 'end="2020-12-31"',
+    **by_word(
+        {
+            'start="2020-01-02"': "start_date from_date fromdate start_time begin since",
+            'end="2020-12-31"': "end_date to_date todate end_time until",
+            'start="2020-01-02", end="2020-12-31"': "period date_range dates years",
+        }
+    ),
     "fees": "commission=rbt.api.commission.PerShare(...)",
     "benchmark_symbol": 'benchmark="SPY"',
     "initialize": "the functions as one strategy: "
@@ -49,7 +54,16 @@ RUN_ARGUMENTS: Final = {
             'result.report("run.html") afterwards': "report tearsheet output",
             "rbt.sweep(strategy, data, params={...})": "optimize maximize param_grid",
             "commission=rbt.PerDollar(0.001), slippage=rbt.FixedBasisPointsSlippage(5)": "costs "
-            "commission_model slippage_model transaction_costs spread",
+            "commission_model slippage_model transaction_costs spread fee slip commissions",
+            "self.order(asset, -10, stop_price=95.0) in a callback": "stop_loss take_profit "
+            "trailing_stop sl tp",
+            "rbt.sweep(strategy, data, params={...}, workers=2) for many runs": "n_jobs workers "
+            "parallel",
+            "nothing: a backtest draws no random numbers": "seed random_state random_seed",
+            'data=rbt.read(source, tz="America/New_York")': "tz timezone",
+            "nothing: prices and capital are of one currency": "currency base_currency",
+            "nothing: positions are netted; docs/not-there.md": "hedging",
+            "nothing: ratios are over a rate of zero": "risk_free risk_free_rate rf",
             "capital_base=100_000": "init_capital initial_capital starting_cash equity budget",
             'rbt.fetch("yfinance", ["SPY"], start=...) for data=': "vendor source provider",
         }

@@ -300,7 +300,13 @@ def test_a_calendar_that_is_not_known_so_far_ahead_is_an_error():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("XNYZ", "did you mean 'XNYS'"), ("nyse", "did you mean 'NYSE'"), ("~", "pass e.g.")],
+    [
+        ("XNYZ", "did you mean 'XNYS'"),
+        ("nyse", "did you mean 'NYSE'"),
+        ("~", "pass e.g."),
+        ("US", "did you mean 'XNYS'"),
+        ("crypto", "did you mean '24/7'"),
+    ],
 )
 def test_an_unknown_name_is_an_error_that_suggests_the_nearest(name, hint):
     with pytest.raises(UnknownCalendar, match=hint) as caught:

@@ -19,39 +19,44 @@ _VALUE: Final = "context.portfolio.portfolio_value"
 
 _STRATEGY: Final = by_word(
     {
-        "self.order(asset, 10), or -10 to sell": "buy sell market_order submit_order "
+        "self.order(asset, 10), or -10 to sell": "buy sell market_order go_long submit_order "
         "order_market market_buy market_sell create_order place_order",
         "self.order(asset, 10, limit_price=99.5)": "limit_order order_limit buy_limit sell_limit",
         "self.order(asset, -10, stop_price=95.0)": "stop_loss stop_order order_stop take_profit "
-        "trailing_stop bracket_order",
+        "trailing_stop bracket_order set_stop_loss set_take_profit",
         "self.order_target_percent(asset, 0.5)": "set_holdings set_target_percent target_percent "
         "order_target_weight rebalance",
         "self.order_target_percent(asset, 0)": "close close_position liquidate exit exit_position "
         "close_all flatten",
         "for order in self.get_open_orders(asset): self.cancel_order(order)": "cancel_all "
         "cancel_all_orders cancel_orders",
-        _POSITION: "position positions get_position getposition get_positions",
+        _POSITION: "position positions get_position getposition get_positions holdings "
+        "positions_dict invested",
         "context.portfolio.cash": "cash get_cash getcash balance",
         _VALUE: "equity value net_worth total_value portfolio_value getvalue get_value nav",
         "context.portfolio.pnl": "pnl profit",
         "context.account": "buying_power",
-        "context.datetime": "now time current_time current_dt date",
+        "context.datetime": "now time current_time current_dt date today",
         _CURRENT: "price close get_price last_price",
         f"{_HISTORY}; data is an argument of the callback": "data bars prices "
-        "get_history get_bars history_bars",
+        "get_history get_bars history_bars data0 datas",
         'self.indicator("sma", polars expression) in initialize': "I sma SMA ema EMA rsi RSI "
         "macd MACD atr ATR indicators add_indicator crossover",
         "self.record(name=value)": "plot log_value",
         "print(...) or logging.getLogger(__name__).info(...)": "log logger "
         "info debug warning notify Debug Log",
         "self.schedule_function(f, date_rules.month_start(), time_rules.market_open())": "schedule "
-        "run_daily run_weekly run_monthly schedule_daily on_schedule add_timer",
+        "run_daily run_weekly run_monthly schedule_daily on_schedule add_timer timer every",
         "the attribute itself: a parameter is an attribute of the class": "params p parameters "
         "parameter config",
         "nothing: a run starts where its history windows and pipelines fit": "is_warming_up "
         "set_warm_up warmup",
         "self.symbols(...) in initialize, or a pipeline": "universe add_equity add_symbol "
-        "update_universe set_universe",
+        "update_universe set_universe subscribe add_crypto add_forex",
+        "capital_base=100_000 of rbt.backtest(...)": "set_cash set_initial_cash set_capital",
+        "rbt.attach(strategy, broker): a strategy does not know its broker": "broker",
+        "def handle_data(self, context, data)": "next on_bar on_data",
+        "a counter of your own, one more each handle_data": "bar_index bar_count bars_since",
         "def on_order_fill(self, context, order, transaction)": "notify_order notify_trade",
     }
 )
@@ -59,14 +64,16 @@ _DATA: Final = by_word(
     {
         _CURRENT: "price close get latest last get_price current_price Close open high low volume "
         "get_current last_price quote",
-        _HISTORY: "bars prices get_history get_bars df dataframe frame historical",
+        _HISTORY: "bars prices get_history get_bars df dataframe frame historical iloc loc shift "
+        "tail head rolling ohlcv values",
+        "self.symbols(...) in initialize": "symbols assets universe",
         "data.current_dt": "now time datetime date index timestamp current_time",
         "rbt.read(path), given to the run as data=": "fetch_csv read_csv",
     }
 )
 _PORTFOLIO: Final = by_word(
     {
-        _VALUE: "equity value total_value net_worth nav net_liquidation",
+        _VALUE: "equity value total_value net_worth nav net_liquidation total balance",
         "context.account.buying_power": "buying_power",
         _POSITION: "position get get_position holdings",
         "context.portfolio.pnl": "profit unrealized_pnl realized_pnl total_pnl",

@@ -19,6 +19,7 @@ from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
 from rbtlive.finance.execution import ExecutionStyle, LimitOrder, StopLimitOrder, StopOrder
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import plain_text, to_decimal
@@ -55,6 +56,8 @@ def place_order(
     ):
         shares = Decimal(amount)
     else:
+        if isinstance(amount, np.integer):  # no Decimal is compared with one
+            amount = int(amount)
         shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
         if shares != amount and not state.quirks.round_in_binary:
             shares = _whole_position(state, asset, amount, shares)

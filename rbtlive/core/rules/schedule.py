@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.model.arrays import np
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
 MAX_WEEK_RANGE = 5
@@ -171,7 +172,9 @@ def _time_offset_us(offset: object, *, hours: float | None, minutes: float | Non
     if offset is None:
         if hours is None and minutes is None:
             return MINUTE_US
-        offset = timedelta(hours=hours or 0, minutes=minutes or 0)
+        given = (one.item() if isinstance(one, np.generic) else one for one in (hours, minutes))
+        hour, minute = (one or 0 for one in given)
+        offset = timedelta(hours=hour, minutes=minute)
     if not isinstance(offset, timedelta):
         raise TypeError(
             f"offset of a time rule must be a timedelta: was {offset!r}; pass hours=... or "

@@ -28,6 +28,20 @@ LAST_LABEL: Final = date(2030, 12, 31)
 _LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
 
 
+_BY_WORD: Final = {
+    **dict.fromkeys(("us", "usa", "us_equities", "equities", "stocks", "amex", "arca"), "XNYS"),
+    **dict.fromkeys(("crypto", "always", "24x7", "continuous"), "24/7"),
+    **dict.fromkeys(("forex", "currency", "currencies"), "24/5"),
+    **dict.fromkeys(("uk", "london"), "XLON"),
+    **dict.fromkeys(("germany", "xetra", "dax"), "XETR"),
+    **dict.fromkeys(("japan", "tokyo", "jpx"), "XTKS"),
+    **dict.fromkeys(("china", "sse", "szse", "shanghai"), "XSHG"),
+    **dict.fromkeys(("india", "nse", "bombay"), "XBOM"),
+    **dict.fromkeys(("hongkong", "hong kong"), "XHKG"),
+}
+"""What people call a calendar that the library has under another name."""
+
+
 def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
     """Return the sessions of a calendar as exchange_calendars has them, up to `last`.
 
@@ -125,10 +139,9 @@ def canonical_name(name: str, *, common: Sequence[str]) -> str:
     known = exchange_calendars.get_calendar_names(include_aliases=True)
     if name in known:
         return str(exchange_calendars.resolve_alias(name))
+    near = [_BY_WORD[name.lower()]] if name.lower() in _BY_WORD else []
     for names in (common, known):
-        near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
-        if near:
-            break
+        near = near or difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else "pass e.g. 'XNYS', 'XLON' or '24/7'"
     raise UnknownCalendar(
         f"calendar must be a name that exchange_calendars knows: was {name!r}; {hint}"

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from rbtlive.errors import InvalidSetting, MissingExtra
+from rbtlive.errors import InvalidSetting, MissingExtra, SweepError
 from rbtlive.research.sweeping.job import run_batch
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.travel import pack
@@ -142,7 +142,14 @@ class ExecutorPool(Pool):
 
     def submit(self, batch: Sequence[Params]) -> Any:
         """Start a batch; return its future."""
-        return self._executor.submit(run_batch, self._parcel, list(batch))
+        try:
+            return self._executor.submit(run_batch, self._parcel, list(batch))
+        except self.lost:
+            raise
+        except RuntimeError as error:
+            raise SweepError(
+                f"the executor takes no work: {error}; pass one that is not shut down"
+            ) from error
 
     def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
         """Block until some of the futures are done, and return those."""
@@ -297,12 +304,29 @@ def make_pool(job: Job, backend: object, workers: int | None) -> Pool:
         return DaskPool(job, None, workers)
     if backend == "ray":
         return RayPool(job, workers)
-    if type(backend).__module__.startswith("distributed"):
-        return DaskPool(job, backend, workers)
     if getattr(backend, "__name__", "") == "ray":
         return RayPool(job, workers)
-    if callable(getattr(backend, "submit", None)):
+    if isinstance(backend, type) or not callable(getattr(backend, "submit", None)):
+        raise InvalidSetting(
+            f'backend must be "processes", "dask", "ray", a dask client or an executor: was '
+            f"{backend!r}{_instead(backend)}"
+        )
+    if not type(backend).__module__.startswith("distributed"):
         return ExecutorPool(job, backend, workers)
-    raise InvalidSetting(
-        f'backend must be "processes", "dask", "ray", a dask client or an executor: was {backend!r}'
-    )
+    if getattr(backend, "status", "") in ("closed", "closing"):
+        raise InvalidSetting(
+            "backend must be a dask client that is connected: was one that is closed; make "
+            "another, distributed.Client(address)"
+        )
+    return DaskPool(job, backend, workers)
+
+
+def _instead(backend: object) -> str:
+    if isinstance(backend, type):
+        return f"; pass one of it, backend={backend.__name__}(...)"
+    if type(backend).__module__.startswith("distributed"):
+        return "; pass backend=distributed.Client(cluster)"
+    words = f"{backend} {type(backend).__module__}".lower()
+    if any(word in words for word in ("loky", "joblib", "multiprocess", "thread", "local")):
+        return '; write backend="processes"'
+    return ""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rbtlive.errors import InvalidSetting, NotPicklable
+from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
 from rbtlive.research.sweeping import driver
 from tests.research.sweeping.sweeps import (
     SETS,
@@ -26,6 +26,35 @@ from tests.research.sweeping.sweeps import (
 
 def same(left, right):
     return left.frame.drop("seconds").equals(right.frame.drop("seconds"))
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("loky", 'write backend="processes"'),
+        ("threads", 'write backend="processes"'),
+        (ThreadPoolExecutor, r"pass one of it, backend=ThreadPoolExecutor\(...\)"),
+        ("cluster", "was 'cluster'$"),
+    ],
+)
+def test_a_backend_that_is_none_is_refused_with_what_to_write(backend, message):
+    with pytest.raises(InvalidSetting, match=message):
+        sweep(backend=backend, workers=2)
+
+
+def test_a_dask_client_that_is_closed_is_said():
+    facts = {"__module__": "distributed.client", "status": "closed", "submit": print}
+
+    with pytest.raises(InvalidSetting, match="was one that is closed; make another"):
+        sweep(backend=type("Client", (), facts)(), workers=2)
+
+
+def test_an_executor_that_is_shut_down_is_said():
+    with ThreadPoolExecutor(2) as executor:
+        pass
+
+    with pytest.raises(SweepError, match=r"takes no work: .* pass one that is not shut down"):
+        sweep(backend=executor)
 
 
 def test_processes_give_what_this_process_gives():
