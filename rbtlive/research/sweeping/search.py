@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rbtlive.errors import (
     EmptySweep,
@@ -22,6 +22,9 @@ from rbtlive.research.sweeping.identity import said_change
 from rbtlive.research.sweeping.objectives import Objective
 from rbtlive.research.sweeping.params import Params, Space
 from rbtlive.research.sweeping.work import RunRow
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 REFUSED: Final = 500
 """Proposals in a row that `where` may refuse before a search gives up."""
@@ -123,10 +126,11 @@ class Study:
         )
         self._proposals = sum(kept)
 
-    def _trials(self, *states: str) -> Any:
+    def _trials(self, *states: str) -> list[FrozenTrial]:
         known = self._optuna.trial.TrialState
         wanted = [known[state] for state in states] or None
-        return self.study.get_trials(deepcopy=False, states=wanted)
+        found: list[FrozenTrial] = self.study.get_trials(deepcopy=False, states=wanted)
+        return found
 
     # Trials of other data or another objective would count as this sweep's.
     def _check(self, facts: Mapping[str, str]) -> None:
