@@ -129,6 +129,30 @@ def result_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
     return no_attribute("BacktestResult", name, places, attributes)
 
 
+def no_item(name: object, columns: Iterable[str]) -> TypeError:
+    """Return the error of a result that was asked for an item.
+
+    Args:
+        name: What was asked for.
+        columns: Of its performance.
+    """
+    own = own_statistic(str(name))
+    step = f'write result.performance["{own}"]'
+    if own not in columns:
+        lacking = str(result_lacks(own, ()))
+        step = lacking.partition("': ")[2] or 'write result.metrics["sharpe"]'
+    return TypeError(f"a result has no items: {step}")
+
+
+MONTE_CARLO_ARGUMENTS: Final = by_word(
+    {
+        "n=1_000": "n_sims sims simulations n_simulations num_simulations runs iterations paths",
+        'method="blocks"': "kind bootstrap",
+        "block=20": "block_size block_length",
+    }
+)
+
+
 class Figures(dict[str, Any]):
     """Figures by name; asked by the name of another library, they tell their own."""
 

@@ -15,7 +15,9 @@ from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import is_number, is_one_of, whole
+from rbtlive.model.other_names import teaches_names
 from rbtlive.model.wording import counted
+from rbtlive.research.foreign_attributes import MONTE_CARLO_ARGUMENTS
 from rbtlive.research.odds.reality import block_length, stationary_places
 from rbtlive.research.reports.writing import money, percent
 from rbtlive.research.result import BacktestResult
@@ -114,6 +116,7 @@ class MonteCarloResult:
         )
 
 
+@teaches_names(MONTE_CARLO_ARGUMENTS)
 def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
     result: BacktestResult,
     *,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from rbtlive.research.factor_sheet import FactorSheet
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
-from rbtlive.research.foreign_attributes import result_lacks
+from rbtlive.research.foreign_attributes import no_item, result_lacks
 from rbtlive.research.reports.page import report_page
 from rbtlive.research.result_tables import ResultTables
 from rbtlive.research.run_bars import kept_bars
@@ -161,6 +161,10 @@ class BacktestResult(ResultTables):
         """
         record, bars, provenance = load_record(path)
         return cls(record, bars=bars, provenance=lambda: provenance)
+
+    def __getitem__(self, name: object) -> NoReturn:
+        """Say where what was asked for is."""
+        raise no_item(name, self.performance.columns)
 
     def __getattr__(self, name: str) -> Any:
         """Say where what was asked for is, in the words of other libraries too."""

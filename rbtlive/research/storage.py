@@ -20,7 +20,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -102,12 +102,20 @@ def save_record(
     return target
 
 
+_NO_PAGES: Final = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".svg", ".xlsx", ".csv", ".docx"})
+
+
 def write_page(target: Path, page: str) -> Path:
     """Write a page of HTML, its folders included; return the path.
 
     Raises:
-        ResultError: it cannot be written.
+        ResultError: it cannot be written, or the path is that of another kind of file.
     """
+    if target.suffix.lower() in _NO_PAGES:
+        raise ResultError(
+            f"a page is HTML: was {target.name}; write {target.stem}.html, and print that to PDF "
+            "in a browser"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")

@@ -13,7 +13,7 @@ from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView, PositionView
 from rbtlive.core.strategy.context import Context
 from rbtlive.data import foreign_attributes as of_portals
-from rbtlive.errors import UnreadableFile
+from rbtlive.errors import ResultError, UnreadableFile
 from rbtlive.model.asset import Equity
 from rbtlive.notebook import observed_session
 from rbtlive.research import foreign_attributes as of_results
@@ -184,12 +184,34 @@ def test_a_strategys_error_names_what_to_write(act, note):
         (lambda: rbt.backtest(Holds, daily_frame(5), stopLoss=0.1), "stop_price=95.0"),
         (lambda: rbt.read(daily_frame(5), freq="1d"), 'write interval="5m"'),
         (lambda: rbt.read(daily_frame(5), weather=1), "it has source, symbol, interval"),
+        (lambda: rbt.monte_carlo(None, n_sims=5), "write n=1_000"),
         (lambda: rbt.fetch("yfinance", tickers=["SPY"]), "write symbols, the second argument"),
     ],
 )
 def test_an_argument_of_another_library_is_refused_with_what_to_write(call, step):
     with pytest.raises(TypeError, match=re.escape(step)):
         call()
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("Sharpe Ratio", 'write result.performance["sharpe"]'),
+        ("CAGR", 'write result.metrics["annual_return"]'),
+        ("portfolio_value", 'write result.performance["portfolio_value"]'),
+        ("Win Rate [%]", 'statistic="win_rate"'),
+        (0, 'write result.metrics["sharpe"]'),
+    ],
+)
+def test_an_item_of_a_result_is_told_by_where_it_is(result, name, step):
+    with pytest.raises(TypeError, match=re.escape(step)):
+        result[name]
+
+
+@pytest.mark.parametrize("write", ["report", "save_html"])
+def test_a_page_that_is_to_be_a_pdf_is_refused(result, write, tmp_path):
+    with pytest.raises(ResultError, match=r"a page is HTML: was run\.pdf; write run\.html"):
+        getattr(result, write)(tmp_path / "run.pdf")
 
 
 def test_a_symbol_in_the_place_of_a_file_asks_for_a_vendors_bars():
