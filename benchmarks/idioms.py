@@ -2,6 +2,7 @@
 
     python benchmarks/idioms.py                        # every idiom of rbtlive
     python benchmarks/idioms.py --peers P --zipline Z  # and beside backtesting.py, bt, zipline
+    python benchmarks/idioms.py --orders --peers P     # ways to order, beside backtesting.py
 
 P and Z are interpreters that have the peers. Each run is a process of its own; contenders
 run in turn, and the median of their CPU time counts. Each idiom is compared with the same
@@ -34,6 +35,8 @@ IDIOMS = {
     "A2": ["A2", "A2-windows", "A2-current", "A2-held", "A2-asked", "A2-monthly", "A2-record",
            "A2-limits", "A2-pandas", "A2-momentum", "A2-one-by-one"],
 }  # fmt: skip
+ORDERS = ["percent", "checked", "bracket", "replace", "trailing", "ladder", "shorts", "value",
+          "breakout", "scaling"]  # fmt: skip
 OURS = "rbtlive"
 PEERS = {
     "A1": ("backtesting.py", "backtesting_idioms.py", IDIOMS["A1"]),
@@ -65,7 +68,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--minutes", type=int, default=60 * 1_440)
     parser.add_argument("--days", type=int, default=1_000)
+    parser.add_argument("--orders", action="store_true", help="ways to order alone")
     given = parser.parse_args()
+    if given.orders:
+        order(given)
+        return
     with tempfile.TemporaryDirectory() as place:
         for workload, idioms in IDIOMS.items():
             folder = Path(place) / workload
@@ -83,6 +90,25 @@ def main() -> None:
                     us = seconds_a_bar(python, CONTENDERS / script, name, folder)
                     taken[engine, name].append(us)
             show(workload, {job: median(runs) for job, runs in taken.items()})
+
+
+def order(given: argparse.Namespace) -> None:
+    """Print the table of ways to order, over A1."""
+    names = [f"orders-{name}" for name in ORDERS]
+    IDIOMS["orders"] = names
+    jobs = {(OURS, name): (sys.executable, "rbtlive_orders.py") for name in names}
+    if given.peers:
+        jobs |= {(PEERS["A1"][0], name): (given.peers, "backtesting_orders.py") for name in names}
+    with tempfile.TemporaryDirectory() as place:
+        workloads.store(workloads.make("A1", bars=given.minutes), Path(place))
+        taken = {
+            (engine, name): min(
+                seconds_a_bar(python, CONTENDERS / script, name, Path(place))
+                for _ in range(given.repeats)
+            )
+            for (engine, name), (python, script) in jobs.items()
+        }
+    show("orders", taken)
 
 
 def show(workload: str, taken: dict[tuple[str, str], float]) -> None:

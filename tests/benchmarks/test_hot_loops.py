@@ -121,6 +121,7 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         (6.8, lambda context, _data, _asset: context.portfolio.cash),
         (17, lambda context, _data, _asset: context.account.leverage),
         (12.5, lambda context, _data, _asset: context.get_datetime()),
+        (32.7, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
     ],
     ids=[
         "position",
@@ -136,6 +137,7 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         "cash",
         "leverage",
         "datetime",
+        "same_percent",
     ],
 )
 def test_what_is_asked_at_every_bar_stays_within_its_calls(limit: float, read: Any) -> None:

@@ -5,6 +5,7 @@ session is begun and ended by itself.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -108,6 +109,32 @@ def test_days_with_orders_leave_what_they_leave_by_themselves(seed: int) -> None
 
     assert together["fills"]
     assert together == facts(DiceByItself, bars, **settings)
+
+
+class EachDay(rbt.TradingAlgorithm):
+    """The same part of the portfolio each day; as an exact number it is sized
+    exactly.
+    """
+
+    exact = False
+
+    def initialize(self, context: Any) -> None:
+        context.asset = self.symbol("A")
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        part = 0.5 if context.portfolio.portfolio_value > 99_500 else 0.4998
+        self.order_target_percent(context.asset, Decimal(str(part)) if self.exact else part)
+
+
+def test_a_part_that_is_held_already_is_noted_as_rounded_away_however_it_is_sized() -> None:
+    quick, exact = (
+        rbt.backtest(EachDay, market(5), params={"exact": exact}, progress=False)
+        for exact in (False, True)
+    )
+
+    assert quick.record.notes.rounded_away["A"] > 0
+    assert quick.record.notes == exact.record.notes
+    assert quick.orders.equals(exact.orders)
 
 
 class Late(rbt.TradingAlgorithm):

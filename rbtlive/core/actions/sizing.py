@@ -83,11 +83,33 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Size
 
 
 def quick_target(state: RunState, asset: Asset, target: Any) -> int | None:
-    """Return the same for one asset.
+    """Return the same for one asset."""
+    missing = _missing(state, asset, target)
+    if type(missing) is float:
+        return int(missing) or None  # less than a share is left to who notes it
+    return cast(int | None, missing)
 
-    Floats decide where they are certain: their error is below a hundred-thousandth of a
-    share, and what they give is further than that from where shares are rounded.
+
+def quick_target_noted(state: RunState, asset: Asset, target: Any) -> int | None:
+    """Return the same for one asset; where less than a share is missing that is noted,
+    and nothing is to be ordered.
     """
+    missing = _missing(state, asset, target)
+    if type(missing) is not float:
+        return cast(int | None, missing)
+    shares = int(missing)
+    if not shares:
+        state.record.notes.note_rounded(asset.symbol)
+    return shares
+
+
+# What is missing for a fraction of the portfolio's value: a float that is far enough
+# from where shares are rounded, an int if nothing is to be held, or None where it has
+# to be computed exactly.
+#
+# Floats decide where they are certain: their error is below a hundred-thousandth of a
+# share, and what they give is further than that from where shares are rounded.
+def _missing(state: RunState, asset: Asset, target: Any) -> float | int | None:
     quirks, market, orders = state.quirks, state.market, state.orders
     kind, place = type(target), asset.index
     if (
@@ -118,8 +140,7 @@ def quick_target(state: RunState, asset: Asset, target: Any) -> int | None:
     if not -_CERTAIN < worth < _CERTAIN:
         return None
     missing = worth - float(held)
-    shares = int(missing)
-    return shares if shares and _UNSURE < abs(missing - shares) < _SURE else None
+    return missing if _UNSURE < abs(missing - int(missing)) < _SURE else None
 
 
 def missing_shares(state: RunState, asset: Asset, target: Any) -> int | None:

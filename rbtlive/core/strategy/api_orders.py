@@ -179,7 +179,8 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None
-        size = sizing.quick_target(state, known, target)
+        quick = sizing.quick_target if state.trading_controls else sizing.quick_target_noted
+        size = quick(state, known, target)
         terms = (limit_price, stop_price, style, tag)
         if size is None:
             amount = sizing.shares_to_target(
