@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from rbtlive.core.run_state import RunState
 from rbtlive.errors import (
@@ -71,7 +71,7 @@ def shares_for_percent(state: RunState, asset: Asset, percent: object) -> Decima
     )
 
 
-def quick_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Sizes:
+def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> Sizes:
     """Return, for each asset, what is missing to hold its fraction of the portfolio's
     value, in whole shares; None where that has to be computed exactly.
     """
@@ -82,7 +82,7 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Size
     return [quick_target(state, asset, target) for asset, target in targets]
 
 
-def quick_target(state: RunState, asset: Asset, target: Any) -> int | None:
+def quick_target(state: RunState, asset: Asset, target: object) -> int | None:
     """Return the same for one asset."""
     missing = _missing(state, asset, target)
     if type(missing) is float:
@@ -90,7 +90,7 @@ def quick_target(state: RunState, asset: Asset, target: Any) -> int | None:
     return cast(int | None, missing)
 
 
-def quick_target_noted(state: RunState, asset: Asset, target: Any) -> int | None:
+def quick_target_noted(state: RunState, asset: Asset, target: object) -> int | None:
     """Return the same for one asset; where less than a share is missing that is noted,
     and nothing is to be ordered.
     """
@@ -109,11 +109,11 @@ def quick_target_noted(state: RunState, asset: Asset, target: Any) -> int | None
 #
 # Floats decide where they are certain: their error is below a hundred-thousandth of a
 # share, and what they give is further than that from where shares are rounded.
-def _missing(state: RunState, asset: Asset, target: Any) -> float | int | None:
+def _missing(state: RunState, asset: Asset, target: object) -> float | int | None:
     quirks, market, orders = state.quirks, state.market, state.orders
-    kind, place = type(target), asset.index
+    place = asset.index
     if (
-        not (kind is float or kind is int)
+        not (type(target) is float or type(target) is int)
         or not state.plain_assets[place]
         or quirks.round_in_binary
         or quirks.round_history
@@ -143,7 +143,7 @@ def _missing(state: RunState, asset: Asset, target: Any) -> float | int | None:
     return missing if _UNSURE < abs(missing - int(missing)) < _SURE else None
 
 
-def missing_shares(state: RunState, asset: Asset, target: Any) -> int | None:
+def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:
     """Return what is missing to hold `target` whole shares, where nothing of the asset
     is on order; None where that has to be computed exactly.
     """
@@ -170,7 +170,9 @@ def missing_shares(state: RunState, asset: Asset, target: Any) -> int | None:
 
 
 # The same in arrays; None where an asset or a target is not as most are.
-def _quick_targets_in_arrays(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> Sizes | None:
+def _quick_targets_in_arrays(
+    state: RunState, targets: Sequence[tuple[Asset, object]]
+) -> Sizes | None:
     quirks, market, orders = state.quirks, state.market, state.orders
     assets, fractions = zip(*targets, strict=True)
     places = [asset.index for asset in assets]
@@ -254,7 +256,7 @@ def shares_to_target(state: RunState, asset: Asset, target: object) -> Decimal:
 
 
 def shares_to_targets(
-    state: RunState, targets: Sequence[tuple[Asset, Any]]
+    state: RunState, targets: Sequence[tuple[Asset, object]]
 ) -> Sequence[int | Decimal]:
     """Return, for each asset, what is missing to hold its fraction of the portfolio's
     value, an int where it is known in whole shares; the portfolio is marked and valued
@@ -317,16 +319,15 @@ def whole_lots(amount: object, lot: Decimal, *, binary: bool) -> Decimal:
     return lots.to_integral_value(rounding="ROUND_DOWN") * lot
 
 
-def number(value: Any, name: str) -> Decimal:
+def number(value: object, name: str) -> Decimal:
     """Return a Decimal of what the user passed as `name`.
 
     Raises:
         TypeError: it is no number.
     """
-    kind = type(value)
-    if kind is Decimal:
-        return value  # type: ignore[no-any-return]  # mypy does not follow `kind`
-    if kind is int:
+    if type(value) is Decimal:
+        return value
+    if type(value) is int:
         return Decimal(value)
     try:
         return Decimal(
