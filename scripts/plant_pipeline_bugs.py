@@ -58,7 +58,7 @@ CHANGES = (
     ("bits that decide are lost in ranks", "pipeline/sorting.py",
      "if np.count_nonzero(ordered[1:] < ordered[:-1]):", "if len(ordered) < 0:"),
     ("what is masked has a rank", "pipeline/ranks.py",
-     "np.where(lost, np.nan, _ranks(", "np.where(lost, 0.0, _ranks("),
+     "np.copyto(ranks[some], np.nan, where=lost)", "np.copyto(ranks[some], 0.0, where=lost)"),
     ("ranks of few lose the order of sids", "pipeline/ranks.py",
      "few.reshape(-1)[moved] = numbers.reshape(-1).take(cells)",
      "moved = moved[::-1]\n    few.reshape(-1)[moved] = numbers.reshape(-1).take(cells)"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
-from rbtlive.pipeline.sorting import sorted_cells
+from rbtlive.pipeline.sorting import sorted_cells, sorted_places
 from rbtlive.pipeline.term import is_missing
 
 _CACHED = 32_768  # so many numbers stay in a processor's cache
@@ -33,30 +33,33 @@ def _ordered(values: Values, lost: Mask, *, ascending: bool) -> Values:
     return numbers
 
 
-def ordinal_ranks(numbers: Values) -> Values:
-    """Return the rank of each value in its row, from 1; of equals the first is
-    lower.
+def ordinal_ranks(numbers: Values, out: Values) -> None:
+    """Write the rank of each value in its row, from 1; of equals the first is lower.
 
     Args:
         numbers: Rows x assets; a missing value is NaN, a zero is never -0.0.
+        out: Where ranks are written, one row after the other in memory.
     """
-    ranks = np.empty(numbers.shape)
-    counting = np.tile(np.arange(1.0, numbers.shape[1] + 1), len(numbers))
-    ranks.reshape(-1)[sorted_cells(numbers)] = counting
-    return ranks
+    counting = np.arange(1.0, numbers.shape[1] + 1)
+    cells = sorted_cells(numbers)
+    if cells is not None:
+        out.reshape(-1)[cells] = np.tile(counting, len(numbers))
+        return
+    for line, places in zip(out, sorted_places(numbers), strict=True):
+        line[places] = counting
 
 
 # What is ranked, moved to the left of each row, where little of a row is.
-def _ranks_of_few(numbers: Values, lost: Mask, counts: Places) -> Values:
+def _rank_few(numbers: Values, lost: Mask, counts: Places, out: Values) -> None:
     most = int(counts.max(initial=0))
     cells = np.flatnonzero(~lost)
     begins = np.arange(len(counts)) * most + counts - np.cumsum(counts)
     moved = np.arange(len(cells)) + np.repeat(begins, counts)
     few = np.full((len(numbers), most), np.nan)
     few.reshape(-1)[moved] = numbers.reshape(-1).take(cells)
-    ranks = np.full(numbers.shape, np.nan)
-    ranks.reshape(-1)[cells] = ordinal_ranks(few).reshape(-1).take(moved)
-    return ranks
+    ranks = np.empty(few.shape)
+    ordinal_ranks(few, ranks)
+    out.reshape(-1)[cells] = ranks.reshape(-1).take(moved)
 
 
 def masked_ranks(
@@ -74,20 +77,22 @@ def masked_ranks(
         some = slice(low, low + step)
         lost = is_missing(values[some], missing)
         lost |= ~mask[some]
-        numbers = _ordered(values[some], lost, ascending=ascending)
-        ranks[some] = np.where(lost, np.nan, _ranks(numbers, lost, method))
+        _rank(_ordered(values[some], lost, ascending=ascending), lost, method, ranks[some])
+        np.copyto(ranks[some], np.nan, where=lost)
     return ranks
 
 
-def _ranks(numbers: Values, lost: Mask, method: str) -> Values:
+def _rank(numbers: Values, lost: Mask, method: str, out: Values) -> None:
     if method != "ordinal":
         from scipy.stats import rankdata
 
-        return np.apply_along_axis(rankdata, 1, numbers, method=method).astype(np.float64)
+        out[:] = np.apply_along_axis(rankdata, 1, numbers, method=method)
+        return
     counts = lost.shape[1] - np.count_nonzero(lost, axis=1)
     if counts.max(initial=0) * _FEW < lost.shape[1]:
-        return _ranks_of_few(numbers, lost, counts)
-    return ordinal_ranks(numbers)
+        _rank_few(numbers, lost, counts, out)
+    else:
+        ordinal_ranks(numbers, out)
 
 
 def first_ranked(

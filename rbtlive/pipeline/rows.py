@@ -6,14 +6,13 @@ treatment of missing values.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.term import is_missing
-
-_AT_ONCE = 32  # rows that are sorted at the same places
 
 
 def nansum(values: Values, axis: int = 0) -> Values:
@@ -166,24 +165,34 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
     return found
 
 
-# The values at two neighbouring places of each sorted row: rows whose places are near
-# each other are sorted at these alone.
 def _between(values: Values, counts: Values, shares: Any) -> Values:
-    places = shares / 100.0 * np.maximum(counts[:, None] - 1, 0)
+    below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
+    places = shares / 100.0 * (counts[:, None] - 1)
     lower = np.floor(places).astype(np.int64)
-    upper = np.minimum(lower + 1, np.maximum(counts[:, None] - 1, 0))
-    below, above = np.empty(places.shape), np.empty(places.shape)
-    for first in range(0, len(values), _AT_ONCE):
-        some = slice(first, first + _AT_ONCE)
-        wanted = np.unique(np.concatenate((lower[some], upper[some])))
-        ordered = np.partition(values[some], wanted, axis=1)
-        below[some] = np.take_along_axis(ordered, lower[some], 1)
-        above[some] = np.take_along_axis(ordered, upper[some], 1)
+    edges = np.flatnonzero(np.diff(counts)) + 1
+    for first, last in itertools.pairwise([0, *edges.tolist(), len(counts)]):
+        if last > first and counts[first]:
+            below[first:last], above[first:last] = _neighbours(
+                values[first:last], int(counts[first]), lower[first]
+            )
     share = places - lower
     with np.errstate(invalid="ignore"):
         step = above - below
         result: Values = np.where(share < 0.5, below + step * share, above - step * (1.0 - share))
         return result
+
+
+# The values at some places of each sorted row, and the next ones: the smallest of those
+# behind.
+def _neighbours(values: Values, count: int, places: Any) -> tuple[Values, Values]:
+    ordered = np.partition(values, places, axis=1)
+    below = ordered[:, places]
+    above = below.copy()
+    for number, place in enumerate(places.tolist()):
+        if place + 1 < count:
+            end = min([other + 1 for other in places.tolist() if other > place], default=None)
+            np.fmin.reduce(ordered[:, place + 1 : end], axis=1, out=above[:, number])
+    return below, above
 
 
 def group_codes(values: Values, missing: Any) -> tuple[Values, int]:

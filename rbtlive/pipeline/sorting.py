@@ -19,24 +19,21 @@ _OCTAVE = 1 << 23  # a float32 twice as large is so much further on
 _ROUNDS = 12  # so often numbers change places before they are sorted otherwise
 
 
-def sorted_cells(numbers: Values) -> Places:
+def sorted_cells(numbers: Values) -> Places | None:
     """Return the cells of a table from the smallest number of each row on, row by row,
-    as places in the flat table; NaN comes last.
+    as places in the flat table; NaN comes last. None if rows are too long for this, or
+    hold numbers that are too near each other: then `sorted_places` sorts them.
 
     Args:
         numbers: Rows x assets, one after the other in memory; a zero is never -0.0.
     """
     rows, width = numbers.shape
-    begins = (np.arange(rows) * width)[:, None]
     keys = _short_keys(numbers) if 0 < width <= _NARROW else None
-    if keys is not None:
-        cells: Places = keys.argsort(axis=1, kind="stable")
-        cells += begins
-        if _swap_neighbours(cells.reshape(-1), numbers):
-            return cells.reshape(-1)
-    cells = _sorted_places(numbers)
-    cells += begins
-    return cells.reshape(-1)
+    if keys is None:
+        return None
+    cells: Places = keys.argsort(axis=1, kind="stable")
+    cells += (np.arange(rows) * width)[:, None]
+    return cells.reshape(-1) if _swap_neighbours(cells.reshape(-1), numbers) else None
 
 
 # Whole numbers of 16 bits that sort as the numbers do, but for those that are nearly
@@ -108,10 +105,12 @@ def _keys(numbers: Values) -> Values:
     return bits.view(np.uint32)
 
 
-# The columns of each row from its smallest number on: by the lower half of each key
-# first, then by the upper one. A row in which numbers of the same key are out of order
-# is sorted again where that is so.
-def _sorted_places(numbers: Values) -> Places:
+def sorted_places(numbers: Values) -> Places:
+    """Return the columns of each row from its smallest number on.
+
+    It sorts by the lower half of each key first, then by the upper one. A row in which
+    numbers of the same key are out of order is sorted again where that is so.
+    """
     keys = _keys(numbers)
     places = (keys & np.uint32(0xFFFF)).astype(np.uint16).argsort(axis=1, kind="stable")
     upper = (keys >> np.uint32(16)).astype(np.uint16)
