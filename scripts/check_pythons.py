@@ -27,6 +27,7 @@ TOOLS = (
     "hypothesis>=6.120",
     "ipykernel>=6.31",
     "ipywidgets>=8",
+    "pyarrow>=17",
 )
 TESTS = (
     "tests/model",
