@@ -228,20 +228,20 @@ BUGS = (
     Bug(
         "a buy stop triggers below it",
         "core/state/order.py",
-        "(price >= self.stop if buy",
-        "(price <= self.stop if buy",
+        "return price >= self.stop if",
+        "return price <= self.stop if",
     ),
     Bug(
         "a limit must be passed, not reached",
         "core/state/order.py",
-        "            price <= self.limit if buy",
-        "            price < self.limit if buy",
+        "return price <= self.limit if",
+        "return price < self.limit if",
     ),
     Bug(
         "a stop-limit keeps its stop",
         "core/state/order.py",
-        "                self.stop = None\n",
-        "                self.stop_reached = True\n",
+        "            self.stop = None\n        if self",
+        "            self.stop_reached = True\n        if self",
     ),
     Bug(
         "a split truncates an order as a whole",

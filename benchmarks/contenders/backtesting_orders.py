@@ -7,11 +7,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from backtesting import Backtest
-
+from benchmarks.contenders.backtesting_idioms import run
 from benchmarks.contenders.backtesting_py import SmaCross, prepare
-from benchmarks.measure import Outcome, main
-from benchmarks.workloads import CAPITAL, COMMISSION, SHARES
+from benchmarks.measure import main
+from benchmarks.workloads import SHARES
 
 HOUR = 60
 
@@ -154,27 +153,7 @@ class Scaling(Crossing):
             self.buy(size=SHARES // 10)
 
 
-def run(strategy):
-    def of(frame):
-        test = Backtest(frame, strategy, cash=CAPITAL, commission=COMMISSION, finalize_trades=True)
-        stats = test.run()
-        return Outcome(stats["Equity Final [$]"], 2 * stats["# Trades"])  # it counts round trips
-
-    return of
-
-
-VARIANTS = {
-    "percent": Percent,
-    "checked": Checked,
-    "bracket": Bracket,
-    "replace": Replace,
-    "trailing": Trailing,
-    "ladder": Ladder,
-    "shorts": Shorts,
-    "value": Value,
-    "breakout": Breakout,
-    "scaling": Scaling,
-}
-
 if __name__ == "__main__":
-    main({f"orders-{name}": (prepare, run(strategy)) for name, strategy in VARIANTS.items()})
+    main(
+        {f"orders-{one.__name__.lower()}": (prepare, run(one)) for one in Crossing.__subclasses__()}
+    )

@@ -147,18 +147,10 @@ class Scaling(Crossing):
             self.order(context.asset, SHARES // 10)
 
 
-VARIANTS = {
-    "percent": Percent,
-    "checked": Checked,
-    "bracket": Bracket,
-    "replace": Replace,
-    "trailing": Trailing,
-    "ladder": Ladder,
-    "shorts": Shorts,
-    "value": Value,
-    "breakout": Breakout,
-    "scaling": Scaling,
-}
-
 if __name__ == "__main__":
-    main({f"orders-{n}": (frame_of, run(strategy, "1m")) for n, strategy in VARIANTS.items()})
+    main(
+        {
+            f"orders-{one.__name__.lower()}": (frame_of, run(one, "1m"))
+            for one in Crossing.__subclasses__()
+        }
+    )

@@ -41,8 +41,7 @@ def sorted_cells(numbers: Values) -> Places | None:
 # over them, from each row's smallest size to its largest; where numbers have both
 # signs, those below 1/65,536 of the largest count as zero, so that keys are not wasted.
 def _short_keys(numbers: Values) -> Values | None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        bits = numbers.astype(np.float32).view(np.int32)
+    bits = _float32_bits(numbers)
     lost = np.isnan(numbers)
     some = bool(lost.any())
     sizes = bits & _SIZE
@@ -67,6 +66,11 @@ def _short_keys(numbers: Values) -> Values | None:
     if some:
         keys |= np.negative(lost.astype(np.uint16))
     return keys
+
+
+def _float32_bits(numbers: Values) -> Values:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return numbers.astype(np.float32).view(np.int32)
 
 
 # Numbers of one key are near each other, and the few that are out of order change
@@ -97,8 +101,7 @@ def _swap_neighbours(cells: Places, numbers: Values) -> bool:
 # Whole numbers that sort as the numbers do, but for those that are one float32; NaN
 # comes last.
 def _keys(numbers: Values) -> Values:
-    with np.errstate(over="ignore"):
-        bits = numbers.astype(np.float32).view(np.int32)
+    bits = _float32_bits(numbers)
     flipped = bits >> 31  # all ones of a negative number, whose bits sort backwards
     flipped |= _SIGN
     bits ^= flipped

@@ -120,13 +120,18 @@ def result_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
         name: What was asked for.
         attributes: Names that a result has.
     """
+    return no_attribute("BacktestResult", name, _places(name), attributes)
+
+
+# What to write in place of other libraries' attributes; of a statistic's name, too.
+def _places(name: str) -> dict[str, str]:
     known = _STATISTICS.get(name, name)
     places = dict(_PLACES)
     if known in _METRICS:
         places[name] = f'result.metrics["{known}"]'
     elif known in FACTS or any(known in rows for rows in SECTIONS.values()):
         places[name] = f'result.stats.filter(statistic="{known}")'
-    return no_attribute("BacktestResult", name, places, attributes)
+    return places
 
 
 def no_item(name: object, columns: Iterable[str]) -> TypeError:
@@ -137,10 +142,11 @@ def no_item(name: object, columns: Iterable[str]) -> TypeError:
         columns: Of its performance.
     """
     own = own_statistic(str(name))
-    step = f'write result.performance["{own}"]'
-    if own not in columns:
-        lacking = str(result_lacks(own, ()))
-        step = lacking.partition("': ")[2] or 'write result.metrics["sharpe"]'
+    if own in columns:
+        step: str | None = f'write result.performance["{own}"]'
+    else:
+        step = what_to_write(own, _places(own), ())
+    step = step or 'write result.metrics["sharpe"]'
     return TypeError(f"a result has no items: {step}")
 
 

@@ -156,7 +156,7 @@ def test_short_ways_and_columns_leave_what_long_ways_and_objects_leave(
         patch.setattr(column_portfolio, "FEW_HELD", 100)
         in_columns = facts(run())
     monkeypatch.setattr(matching, "_own_way", lambda *_: None)
-    monkeypatch.setattr(sizing, "quick_target", lambda *_: None)
+    monkeypatch.setattr(sizing, "quick_target", lambda *_, **__: None)
     monkeypatch.setattr(sizing, "quick_targets", lambda _state, targets: [None for _ in targets])
     monkeypatch.setattr(OrderManager, "keep_in_columns", lambda *_: None)
     long = facts(run())

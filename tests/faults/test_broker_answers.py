@@ -30,7 +30,7 @@ EXECUTION = BrokerExecution(
 
 
 class Odd(BookBroker):
-    """Answers as told, once `odd` is set."""
+    """Gives the odd answers, once `odd` is set."""
 
     odd = False
 

@@ -80,6 +80,26 @@ def place_order(
     return enter(state, asset, shares, limit=limit, stop=stop, tag=tag)
 
 
+def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms) -> str | None:
+    """Do what `place_order` does with fewer than 1E9 whole shares, faster where that is
+    all that an order says.
+    """
+    limit_price, stop_price, style, tag = terms
+    if (
+        limit_price is not None
+        or stop_price is not None
+        or style is not None
+        or tag is not None
+        or state.trading_controls
+    ):
+        return place_order(state, asset, shares, terms)
+    if not shares:
+        return None
+    if _is_alone(state, asset):
+        return state.orders.let_one_wait(asset, shares, dt=state.now)
+    return enter(state, asset, Decimal(shares))
+
+
 def place_all(
     state: RunState, assets: Sequence[Asset], amounts: Sequence[int | Decimal], *, tag: str | None
 ) -> list[str | None]:
@@ -230,13 +250,6 @@ def enter(
     state.changed_orders[order.id] = order
     state.outbox.append(order)
     return order.id
-
-
-def enter_plain(state: RunState, asset: Asset, shares: int) -> str:
-    """Do the same with fewer than 1E9 whole shares at market."""
-    if _is_alone(state, asset):
-        return state.orders.let_one_wait(asset, shares, dt=state.now)
-    return enter(state, asset, Decimal(shares))
 
 
 # Whether a plain market order need be no object until the next bar.

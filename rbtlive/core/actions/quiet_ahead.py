@@ -41,8 +41,8 @@ def settled_close(state: RunState, first: int) -> SessionClose | None:
 
 
 def first_with_news(state: RunState, first: int, end: int) -> int:
-    """Return the first session at or after `first` that splits, dividends or the end of
-    an asset's life have to do with; `end` if there is none before.
+    """Return the first session from `first` on with a split, a dividend or the end of
+    an asset's life; `end` if there is none before it.
     """
     market = state.market
     news = [market.adjustments.next_session(), state.dividends.next_due(), end]

@@ -82,34 +82,21 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> S
     return [quick_target(state, asset, target) for asset, target in targets]
 
 
-def quick_target(state: RunState, asset: Asset, target: object) -> int | None:
-    """Return the same for one asset."""
-    missing = _missing(state, asset, target)
-    if type(missing) is float:
-        return int(missing) or None  # less than a share is left to who notes it
-    return cast(int | None, missing)
+def quick_target(
+    state: RunState, asset: Asset, target: object, *, notes_rounding: bool = False
+) -> int | None:
+    """Return the same for one asset.
 
+    Floats decide where they are certain: their error is below a hundred-thousandth of a
+    share, and what they give is further than that from where shares are rounded.
 
-def quick_target_noted(state: RunState, asset: Asset, target: object) -> int | None:
-    """Return the same for one asset; where less than a share is missing that is noted,
-    and nothing is to be ordered.
+    Args:
+        state: The run.
+        asset: What is to be held.
+        target: The fraction.
+        notes_rounding: Note where less than a share is missing, and return 0; without
+            it that is None too.
     """
-    missing = _missing(state, asset, target)
-    if type(missing) is not float:
-        return cast(int | None, missing)
-    shares = int(missing)
-    if not shares:
-        state.record.notes.note_rounded(asset.symbol)
-    return shares
-
-
-# What is missing for a fraction of the portfolio's value: a float that is far enough
-# from where shares are rounded, an int if nothing is to be held, or None where it has
-# to be computed exactly.
-#
-# Floats decide where they are certain: their error is below a hundred-thousandth of a
-# share, and what they give is further than that from where shares are rounded.
-def _missing(state: RunState, asset: Asset, target: object) -> float | int | None:
     quirks, market, orders = state.quirks, state.market, state.orders
     place = asset.index
     if (
@@ -140,7 +127,13 @@ def _missing(state: RunState, asset: Asset, target: object) -> float | int | Non
     if not -_CERTAIN < worth < _CERTAIN:
         return None
     missing = worth - float(held)
-    return missing if _UNSURE < abs(missing - int(missing)) < _SURE else None
+    shares = int(missing)
+    if not _UNSURE < abs(missing - shares) < _SURE:
+        return None
+    if not shares and notes_rounding:
+        state.record.notes.note_rounded(asset.symbol)
+        return 0
+    return shares or None
 
 
 def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:

@@ -178,19 +178,12 @@ class Order:
         """
         if self.triggered:
             return
-        buy = self.amount > 0
-        stop_touched = self.stop is not None and (price >= self.stop if buy else price <= self.stop)
-        limit_touched = self.limit is not None and (
-            price <= self.limit if buy else price >= self.limit
-        )
         if self.stop is not None and self.limit is not None:
-            if stop_touched:
-                self.stop = None
-                self.limit_reached = limit_touched
-        else:
-            self.stop_reached = stop_touched
-            self.limit_reached = limit_touched
-        if self.stop_reached or self.limit_reached:
+            if not (price >= self.stop if self.amount > 0 else price <= self.stop):
+                return
+            self.stop = None
+        if self.is_touched(price):
+            self.latch()
             self.dt = dt
 
     def is_touched(self, price: Decimal) -> bool:

@@ -13,10 +13,10 @@ from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import all_orderable, check_orderable, resolve
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import (
-    enter_plain,
     place_all,
     place_batch,
     place_order,
+    place_whole_shares,
     show_open_orders,
     show_order,
 )
@@ -132,15 +132,7 @@ class OrderMethods(Bound):
         if size is None:
             amount = sizing.shares_to_target(state, known, target)
             return place_order(state, known, amount, terms)
-        if (
-            limit_price is None
-            and stop_price is None
-            and style is None
-            and tag is None
-            and not state.trading_controls
-        ):
-            return enter_plain(state, known, size) if size else None
-        return place_order(state, known, size, terms)
+        return place_whole_shares(state, known, size, terms)
 
     def order_target_value(
         self,
@@ -179,23 +171,14 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None
-        quick = sizing.quick_target if state.trading_controls else sizing.quick_target_noted
-        size = quick(state, known, target)
+        size = sizing.quick_target(state, known, target, notes_rounding=not state.trading_controls)
         terms = (limit_price, stop_price, style, tag)
         if size is None:
             amount = sizing.shares_to_target(
                 state, known, sizing.shares_for_percent(state, known, target)
             )
             return place_order(state, known, amount, terms)
-        if (
-            limit_price is None
-            and stop_price is None
-            and style is None
-            and tag is None
-            and not state.trading_controls
-        ):
-            return enter_plain(state, known, size) if size else None
-        return place_order(state, known, size, terms)
+        return place_whole_shares(state, known, size, terms)
 
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None

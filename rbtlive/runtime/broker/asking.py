@@ -31,6 +31,7 @@ from rbtlive.brokers.base import (
     CorporateActions,
 )
 from rbtlive.core.actions.callbacks import describe_error
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import BrokerError
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent
@@ -227,13 +228,11 @@ def _ratio(value: object) -> Decimal:
 def _moment(value: object) -> datetime:
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise _Wrong("a datetime with a time zone, e.g. datetime.now(UTC)")
-    return value if type(value) is datetime and value.tzinfo is UTC else _in_utc(value)
-
-
-def _in_utc(value: datetime) -> datetime:
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value
     try:
-        return datetime.fromtimestamp(value.timestamp(), UTC).replace(microsecond=value.microsecond)
-    except (OverflowError, ValueError, OSError):
+        return datetime_of(us_of(value))
+    except (OverflowError, ValueError):
         raise _Wrong("a datetime between the years 1 and 9999") from None
 
 

@@ -7,12 +7,10 @@ silent.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -33,6 +31,7 @@ from rbtlive.runtime.broker.account_splits import (
     recent_splits,
 )
 from rbtlive.runtime.broker.asset_fees import fees_taken
+from rbtlive.runtime.broker.flickers import Flickers
 from rbtlive.runtime.broker.ownership import (
     OtherRun,
     Ownership,
@@ -56,27 +55,6 @@ LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
 LOOKS_IF_CHANGING = 3
 """One that changes may lie between a fill and its message: one look more."""
-RECENT_LOOKS, TOO_OFTEN = 12, 4
-"""One that comes so often within so many looks is said."""
-
-
-class Flickers:
-    """Finds differences that come and go: one that is there at every second look never
-    lasts.
-    """
-
-    def __init__(self) -> None:
-        self._looks: deque[set[str]] = deque([set()], maxlen=RECENT_LOOKS)
-
-    def of(self, found: Iterable[facts.Mismatch]) -> list[facts.Mismatch]:
-        """Take what a look has found, and return what of it has come too often."""
-        by_name = {one.what: one for one in found}
-        fresh = by_name.keys() - self._looks[-1]
-        self._looks.append(set(by_name))
-        return [by_name[what] for what in sorted(fresh) if self._times(what) >= TOO_OFTEN]
-
-    def _times(self, what: str) -> int:
-        return sum(what in now and what not in then for then, now in pairwise(self._looks))
 
 
 class BooksWatch:

@@ -35,7 +35,7 @@ from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.account_splits import is_restated_first
 from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
-from rbtlive.runtime.broker.broker_reports import BrokerReports
+from rbtlive.runtime.broker.broker_reports import BrokerReports, is_due
 from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split, comes_early
 from rbtlive.runtime.broker.external_orders import ExternalOrders
@@ -53,8 +53,8 @@ because of it."""
 LOOK_AGAIN_S = 0.5
 LOOK_WITHIN_S = 300.0
 """After so long a look is given up, and the next one begins."""
-OFTEN_ENOUGH = frozenset({"1", "2", "3"})
-"""News that cannot be booked is told at first, and then ever less often."""
+NEWS_AGAIN = "123"
+"""News that cannot be booked is given to the engine so often: see `is_due`."""
 LOOK = "a look at the broker's books"
 STREAM = "the stream of events"
 STREAM_AGAIN = Backoff(initial_s=0.25, limit_s=30.0)
@@ -165,7 +165,7 @@ class BrokerLink:
             broker, run_id=run_id, core=core, clock=clock, reports=self._reports
         )
         self._news_before: list[str] = []
-        self._times_told: dict[str, int] = {}
+        self._times_given: dict[str, int] = {}
         self._look_now = asyncio.Event()
         self._splits_s = self._now_s()
         self.blindness = Blindness(core, clock, tell)
@@ -210,8 +210,8 @@ class BrokerLink:
     # -- listening --------------------------------------------------------------------
 
     async def keep_listening(self) -> None:
-        """Take what the broker tells, for ever. A stream that breaks or ends is opened
-        again; meanwhile the looks find what it would have told.
+        """Take the broker's events, for ever. A stream that breaks or ends is opened
+        again; meanwhile the looks at the books find what it has missed.
         """
         attempt = 0
         while True:
@@ -395,9 +395,9 @@ class BrokerLink:
         self.watch.note_traded(order.symbol for order in known.values())
         news = await self._news(known)
         reported = [repr(event) for event in news]
-        self._times_told = {text: self._times_told.get(text, 0) + 1 for text in reported}
+        self._times_given = {text: self._times_given.get(text, 0) + 1 for text in reported}
         for event, text in zip(news, reported, strict=True):
-            if str(self._times_told[text]).strip("0") in OFTEN_ENOUGH:
+            if is_due(self._times_given[text], NEWS_AGAIN):
                 self._tell(event)
         in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
         # News that comes again at every look is none: it could not be booked.

@@ -16,7 +16,19 @@ from rbtlive.runtime.clock import Clock
 
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
 MOST_KINDS: Final = 100
-"""So many failures of one kind of request are told apart."""
+"""Of one kind of request, so many different failures are counted one by one."""
+
+
+def is_due(times: int, firsts: str = "1") -> bool:
+    """Say whether what has happened so many times is to be said again: the first, the
+    tenth, the hundredth … time.
+
+    Args:
+        times: How often it has happened.
+        firsts: Digits that count; "123" adds the second, third, twentieth … time.
+    """
+    text = str(times).rstrip("0")
+    return len(text) == 1 and text in firsts
 
 
 class BrokerReports:
@@ -77,7 +89,7 @@ class BrokerReports:
         the tenth, the hundredth … time of the same.
         """
         count = self._count(what, error)
-        if str(count).strip("0") == "1":
+        if is_due(count):
             self.trouble(what if count == 1 else f"{what} ({count:,} times)", error)
 
     def ended(self, what: str) -> int:

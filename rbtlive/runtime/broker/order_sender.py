@@ -85,14 +85,14 @@ class OrderSender:
         """Say for how long the broker has not answered a command, for ever, and send
         the cancels of other orders meanwhile.
         """
-        told, told_s = None, 0.0
+        reported, reported_s = None, 0.0
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             command, silent_s = self._sending, self._now_s() - self._sending_since_s
             if command is None or silent_s < SILENCE_S:
                 continue
-            if command is not told or silent_s >= 2 * told_s:
-                told, told_s = command, silent_s
+            if command is not reported or silent_s >= 2 * reported_s:
+                reported, reported_s = command, silent_s
                 waiting = f"; {len(self._outgoing)} more wait" if self._outgoing else ""
                 self._reports.trouble(
                     f"{type(command).__name__} of order {command.order_id}",

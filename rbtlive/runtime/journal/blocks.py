@@ -119,7 +119,8 @@ def pack_new(
     """Write all rows there are but the last into a block if they fill one: in a flood a
     row is written once, and not as a row first.
 
-    Must be called within a transaction; what is kept is to be told when it is over.
+    Must be called within a transaction. Once it is committed, drop the packed rows from
+    what is kept.
 
     Args:
         connection: The journal's.
