@@ -4,6 +4,7 @@ engine, and it comes back.
 
 import contextlib
 import re
+from uuid import uuid4
 
 import pytest
 
@@ -54,12 +55,14 @@ TOO_WIDE = """panel => [...panel.querySelectorAll(":scope > *, section")]
 
 @contextlib.contextmanager
 def running_notebook(browser, lab, name):
-    """Run a notebook with a session that trades, and give its page."""
+    """Run a notebook with a session that trades, and give its page. It begins anew each time:
+    a second try of a test would carry on the run that the first one paused.
+    """
     code = [
         cells.SETUP,
         cells.STRATEGY,
         cells.FEED,
-        cells.attach(f"state-of-{name}"),
+        cells.attach(f"state-of-{name}-{uuid4().hex[:8]}"),
         cells.CHECK,
         cells.LAST,
     ]
@@ -257,30 +260,33 @@ def cancel_and_close(page, live):
     # By its number: a row that comes in above moves the first one.
     row = live.locator(f".rbt-orders tbody tr:has(td:first-child:text-is('{number}'))")
 
-    cancelled = live.locator(".rbt-orders tbody tr", has_text="cancelled by the operator")
-    wait_until(lambda: is_cancelled(row), "the order to be cancelled", patience_s=60)
+    reason = row.get_by_text("cancelled by the operator")
+    press_until(lambda: reason.count() > 0, row, "Cancel", "the order to be cancelled")
     choose_in(live, "Which orders", "cancelled")
+    cancelled = live.locator(".rbt-orders tbody tr", has_text="cancelled by the operator")
     cancelled.first.wait_for()
     assert number in cancelled.locator("td:first-child").all_inner_texts()
-    held = live.locator(".rbt-positions tbody tr").first
-    symbol = held.locator("td").first.inner_text()
-    confirm(held, "Close")
-    wait_until(
-        lambda: symbol not in live.locator(".rbt-positions tbody").inner_text(),
-        "the position to be closed",
-    )
+
+    positions = live.locator(".rbt-positions tbody")
+    symbol = positions.locator("td").first.inner_text()
+    # By its symbol: the rows are sorted by weight, and prices move on.
+    held = positions.locator(f"tr:has(td:first-child:text-is('{symbol}'))")
+    press_until(lambda: held.count() == 0, held, "Close", "the position to be closed")
 
 
-def is_cancelled(row):
-    """Cancel a row's order unless it is, and say whether that shows. On a busy machine
-    the second press may come after the button has calmed down, and ask back again.
+def press_until(is_done, row, name, what):
+    """Press a row's button, and again where it asks back, until that has its effect. On a
+    busy machine the second press may come after the button has calmed down, and ask again.
     """
-    reason = row.get_by_text("cancelled by the operator")
-    if not reason.count():
-        confirm(row, "Cancel")
-        with contextlib.suppress(AssertionError):
-            wait_until(reason.count, "the reason to show", patience_s=5)
-    return reason.count() > 0
+
+    def is_pressed():
+        if not is_done():
+            confirm(row, name)
+            with contextlib.suppress(AssertionError):
+                wait_until(is_done, what, patience_s=5)
+        return is_done()
+
+    wait_until(is_pressed, what, patience_s=60)
 
 
 def test_orders_are_sorted_and_found(shared):
