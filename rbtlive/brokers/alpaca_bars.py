@@ -19,11 +19,12 @@ from rbtlive.brokers.alpaca_values import Untranslatable, as_moment
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.interval import DAY, MINUTE, Interval
 
 PAGE: Final = 10_000
 MOST_PAGES: Final = 10_000
 SYMBOLS_AT_ONCE: Final = 100
-TIMEFRAMES: Final[dict[str, str]] = {"1m": "1Min", "1d": "1Day"}
+TIMEFRAMES: Final = {MINUTE: "1Min", DAY: "1Day"}
 _FIELDS: Final = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -43,7 +44,7 @@ class Trade:
     at: datetime
 
 
-def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: str) -> BarFacts:
+def read_bar(body: Mapping[str, Any], *, symbol: object, interval: Interval) -> BarFacts:
     """Return a bar as a feed takes it; its numbers are checked there.
 
     Raises:
@@ -51,7 +52,7 @@ def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: str) -> BarF
     """
     began = as_moment(body.get("t"), "t")
     stamp: datetime | date = (
-        began + _MINUTE if frequency == "1m" else _label_of(began, zone_of(symbol))
+        began + _MINUTE if interval.intraday else _label_of(began, zone_of(symbol))
     )
     return {"symbol": symbol, "timestamp": stamp} | {
         name: body.get(short) for name, short in _FIELDS.items()
@@ -93,7 +94,7 @@ async def archived_bars(
     http: AlpacaHttp,
     symbols: Iterable[str],
     *,
-    frequency: str,
+    interval: Interval,
     start: datetime,
     end: datetime | None,
     place: DataPlace,
@@ -109,7 +110,7 @@ async def archived_bars(
     for first in range(0, len(names), SYMBOLS_AT_ONCE):
         query = {
             "symbols": ",".join(names[first : first + SYMBOLS_AT_ONCE]),
-            "timeframe": TIMEFRAMES[frequency],
+            "timeframe": TIMEFRAMES[interval],
             "start": _wire_time(start),
             "limit": str(PAGE),
             "sort": "asc",
@@ -118,7 +119,7 @@ async def archived_bars(
             query["end"] = _wire_time(end)
         for _page in range(MOST_PAGES):
             body = await http.get(place.bars, query=query)
-            found += _bars_of(body, frequency)
+            found += _bars_of(body, interval)
             token = body.get("next_page_token")
             if not token:
                 break
@@ -148,7 +149,7 @@ def latest_slot_us(
     ends = [0]
     for symbol, one in bars.items():
         if isinstance(one, Mapping):
-            stamp = read_bar(one, symbol=symbol, frequency=axis.frequency)["timestamp"]
+            stamp = read_bar(one, symbol=symbol, interval=axis.interval)["timestamp"]
             slot_us = axis.slot_of(stamp)
             if isinstance(stamp, datetime):
                 ends.append(us_of(stamp))
@@ -157,14 +158,14 @@ def latest_slot_us(
     return max(ends)
 
 
-def _bars_of(body: object, frequency: str) -> list[BarFacts]:
+def _bars_of(body: object, interval: Interval) -> list[BarFacts]:
     bars = body.get("bars") if isinstance(body, Mapping) else None
     if bars is None and isinstance(body, Mapping) and "bars" in body:
         return []
     if not isinstance(bars, Mapping) or not all(isinstance(part, list) for part in bars.values()):
         raise Untranslatable("the archive's answer must hold lists of bars by symbol")
     return [
-        read_bar(one, symbol=symbol, frequency=frequency)
+        read_bar(one, symbol=symbol, interval=interval)
         for symbol, part in bars.items()
         for one in part
         if isinstance(one, Mapping)

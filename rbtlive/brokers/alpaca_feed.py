@@ -277,7 +277,7 @@ class AlpacaFeed(AggregatedFeed):
             DataError: they are no usable bars, or there are none.
         """
         interval = Interval.parse(frequency)
-        base = (MINUTE if interval.intraday else DAY).text
+        base = MINUTE if interval.intraday else DAY
         names = [symbols] if isinstance(symbols, str) else list(symbols)
         place = place_of(names, data_feed=self._data_feed)
         calendar = place.calendar if calendar is None else calendar
@@ -286,18 +286,18 @@ class AlpacaFeed(AggregatedFeed):
             bars = await archived_bars(
                 http,
                 names,
-                frequency=base,
+                interval=base,
                 start=moment_of(start, "start"),
                 end=None if end is None else moment_of(end, "end", last=True),
                 place=place,
             )
         finally:
             await http.close()
-        if base == MINUTE.text:
+        if base.intraday:
             axis = SlotAxis(get_calendar(calendar), frequency=base)
             bars = [bar for bar in bars if axis.slot_of(bar["timestamp"]) is not None]
         stamp, kind = (
-            ("timestamp", pl.Datetime("us", "UTC")) if base == MINUTE.text else ("date", pl.Date)
+            ("timestamp", pl.Datetime("us", "UTC")) if base.intraday else ("date", pl.Date)
         )
         rows = [
             {stamp if name == "timestamp" else name: value for name, value in bar.items()}
@@ -383,7 +383,7 @@ class AlpacaFeed(AggregatedFeed):
 
     def _streamed(self, names: list[str]) -> list[str]:
         most = self.most_symbols
-        if most is None or len(names) <= most or self._frequency == DAY.text:
+        if most is None or len(names) <= most or self._sent == DAY:
             return names[:most]  # a day's bars are taken from the archive anyway
         raise FeedError(
             f"the stream takes {most} symbols (most_symbols), and the feed has {len(names)}: name "
@@ -394,7 +394,7 @@ class AlpacaFeed(AggregatedFeed):
         await expect(socket, "connected", self._keys)
         await socket.send_str(json.dumps(keys_message(self._keys)))
         await expect(socket, "authenticated", self._keys)
-        channel = "bars" if self._frequency == "1m" else "dailyBars"
+        channel = "bars" if self._sent.intraday else "dailyBars"
         wanted = {"action": "subscribe", channel: names} | (
             {"trades": names} if self._trades else {}
         )
@@ -405,11 +405,11 @@ class AlpacaFeed(AggregatedFeed):
                 f"the market data stream refused the subscription: {words_of(message)}"
             )
 
-    # Of what Alpaca sends: minutes are made into longer bars here.
+    # The bars that Alpaca sends; longer ones are made of them here.
     @property
-    def _frequency(self) -> str:
+    def _sent(self) -> Interval:
         assert self._plan is not None
-        return (MINUTE if Interval.parse(self._plan.frequency).intraday else DAY).text
+        return MINUTE if Interval.parse(self._plan.frequency).intraday else DAY
 
     async def _begin(self, names: list[str], axis: SlotAxis) -> int:
         # A run without a past begins behind the last bar that is over now, by the
@@ -431,14 +431,13 @@ class AlpacaFeed(AggregatedFeed):
             self._reach_us = await self._begin(names, axis)
             if self._longer is None or not self._reach_us:  # or no bar is over yet
                 return []
-        # From a little earlier on, for the last slice may hold only some
-        # symbols only.
-        back = timedelta(minutes=2) if axis.frequency == "1m" else timedelta(days=1)
+        # From a little earlier on: the last slice may hold some of the symbols only.
+        back = timedelta(minutes=2) if axis.interval.intraday else timedelta(days=1)
         start = max(datetime_of(self._first_missed(names)), _OLDEST) - back
         bars = await archived_bars(
             self._http,
             [*names, *self._later],
-            frequency=axis.frequency,
+            interval=axis.interval,
             start=start,
             end=None,
             place=self._place,
@@ -524,10 +523,10 @@ class AlpacaFeed(AggregatedFeed):
     def _take(self, message: dict[str, Any]) -> BarFacts | None:
         kind = message.get("T")
         try:
-            if kind == ("b" if self._frequency == "1m" else "d"):
+            if kind == ("b" if self._sent.intraday else "d"):
                 called = message.get("S")
                 symbol = self._later.get(called, called) if isinstance(called, str) else called
-                return read_bar(message, symbol=symbol, frequency=self._frequency)
+                return read_bar(message, symbol=symbol, interval=self._sent)
             if kind == "t":
                 trade = read_trade(message)
                 self._counts["trades"] += 1

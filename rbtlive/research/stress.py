@@ -21,6 +21,7 @@ from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.bar import PRICES
 from rbtlive.model.given import is_number, whole
+from rbtlive.model.interval import Interval
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.backtest import new_core, run_core
 from rbtlive.runtime.journal.header import asset_facts, dividend_facts, split_facts
@@ -158,7 +159,8 @@ def stressed_values(
     portals = [portal]
     if method == "prices":
         generator = np.random.default_rng(seed)
-        portals = [_noisy(portal, settings.frequency, amount, generator) for _ in range(n or 20)]
+        interval = Interval.parse(settings.frequency)
+        portals = [_noisy(portal, interval, amount, generator) for _ in range(n or 20)]
     return np.array(
         [_values(strategy, one, settings, partial(_worsen, method, amount)) for one in portals]
     )
@@ -201,13 +203,14 @@ def _what_ran(result: BacktestResult, strategy: object, data: object) -> tuple[A
 
 # Each bar is multiplied as a whole, so that its high stays its high.
 def _noisy(
-    portal: PolarsDataPortal, frequency: str, deviation: float, generator: np.random.Generator
+    portal: PolarsDataPortal, interval: Interval, deviation: float, generator: np.random.Generator
 ) -> PolarsDataPortal:
-    bars = portal.to_frame(frequency)
+    bars = portal.to_frame(interval.text)
     factors = pl.Series("factor", np.exp(generator.normal(0.0, deviation, bars.height)))
     noisy = bars.with_columns([pl.col(name) * factors for name in PRICES])
     tables = tables_of(asset_facts(portal), split_facts(portal), dividend_facts(portal))
     name = portal.calendar.name
-    if frequency == "1d":
-        return PolarsDataPortal(noisy, calendar=name, **tables)
-    return PolarsDataPortal(None, minute_bars=noisy, calendar=name, interval=frequency, **tables)
+    daily, intraday = (None, noisy) if interval.intraday else (noisy, None)
+    return PolarsDataPortal(
+        daily, minute_bars=intraday, calendar=name, interval=interval.text, **tables
+    )

@@ -16,6 +16,7 @@ from rbtlive.brokers.alpaca_places import place_of
 from rbtlive.brokers.alpaca_rules import PairTerms, legal_terms
 from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.errors import InvalidSetting, OrderRefused
+from rbtlive.model.interval import DAY
 from rbtlive.model.order_facts import OrderState
 from tests.brokers.alpaca_session import broker_at, connected, order
 from tests.builders import run
@@ -203,9 +204,9 @@ def test_shares_and_pairs_have_their_own_places():
 def test_a_day_of_a_pair_that_does_not_begin_at_midnight_utc_is_refused():
     bar = {"t": "2024-03-02T00:00:00Z", "o": 1, "h": 1, "l": 1, "c": 1, "v": 1}
 
-    assert read_bar(bar, symbol="BTC/USD", frequency="1d")["timestamp"] == date(2024, 3, 2)
+    assert read_bar(bar, symbol="BTC/USD", interval=DAY)["timestamp"] == date(2024, 3, 2)
     with pytest.raises(Untranslatable, match="midnight UTC"):
-        read_bar(bar | {"t": "2022-01-01T06:00:00Z"}, symbol="BTC/USD", frequency="1d")
+        read_bar(bar | {"t": "2022-01-01T06:00:00Z"}, symbol="BTC/USD", interval=DAY)
 
 
 def test_prices_and_amounts_of_a_pair_follow_the_terms_of_its_listing():

@@ -136,6 +136,17 @@ def test_costs_that_a_strategy_sets_itself_are_worsened():
     assert late != pytest.approx(result.metrics["final_value"])
 
 
+@pytest.mark.parametrize("frequency", ["1w", "1mo"])
+@pytest.mark.parametrize(("method", "amount"), [("prices", 0.0), ("delay", 0), ("costs", 1.0)])
+def test_a_run_of_weeks_or_months_again_without_a_change_is_the_run(frequency, method, amount):
+    result = rbt.backtest(SetsItsCosts, market(symbols=("AAA", "BBB")), frequency=frequency)
+
+    found = rbt.monte_carlo(result, method=method, amount=amount)
+
+    assert result.transactions.height > 0
+    assert found.values[0, 1:].tolist() == result.performance["portfolio_value"].to_list()
+
+
 @pytest.mark.parametrize("strategy", [SetsItsCosts, None])
 @pytest.mark.parametrize("asset_class", ["equity", "crypto", "fx"])
 @pytest.mark.parametrize(("method", "amount"), [("prices", 0.0), ("delay", 0), ("costs", 1.0)])

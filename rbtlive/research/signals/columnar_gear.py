@@ -27,6 +27,7 @@ from rbtlive.finance.defaults import (
 )
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
+from rbtlive.model.interval import DAY
 from rbtlive.research.ratios import alpha_beta, ratios
 from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable, bad_places
@@ -50,7 +51,7 @@ def check_limits(strategy: Signals, settings: RunSettings) -> None:
             a cost model of its own kind.
     """
     del strategy
-    if settings.frequency != "1d":
+    if settings.frequency != DAY.text:
         raise UnsupportedSignals(
             f"the columnar gear computes daily bars: was {settings.frequency!r}; pass "
             'gear="events" to run them on the event engine'
