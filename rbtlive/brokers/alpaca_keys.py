@@ -22,7 +22,7 @@ _SHORTEST_HIDDEN = 4
 
 @dataclass(frozen=True, slots=True)
 class AlpacaKeys:
-    """A key pair; it is shown nowhere."""
+    """A key pair; it is never printed or logged."""
 
     key_id: SecretStr
     secret: SecretStr

@@ -98,8 +98,8 @@ class MarketImpactBase(SlippageModel):
 
 
 def _volume_and_volatility(data: BarLike, asset: Asset, sessions: int) -> tuple[float, float]:
-    # One row more is asked for and the last one left out: the current session is not
-    # complete in minute mode.
+    # Ask for one row more and leave out the last: in minute mode the current session is
+    # not complete.
     try:
         volumes = _floats(data.history(asset, "volume", sessions + 1, "1d"))[:-1]
         closes = _floats(data.history(asset, "close", sessions + 1, "1d"))[:-1]

@@ -114,7 +114,7 @@ class ObservedSession:
     def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
         """Where the session stands: starting, running, paused, stopping, stopped or
         failed. What `pause()` or `resume()` asked for counts at once: no callback runs
-        before it does.
+        in between.
         """
         if self.engine.state == "running":
             asked = self._asked_for()

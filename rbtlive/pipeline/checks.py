@@ -35,10 +35,10 @@ def optional_mask(mask: Any) -> Any:
 
 
 def factors_only(term: Any, name: str) -> Term:
-    """Return a term that holds numbers.
+    """Return `term` if it is a factor of numbers.
 
     Raises:
-        TypeError: it holds none.
+        TypeError: it is not.
     """
     if not isinstance(term, Term) or term.dtype.kind not in "fi":
         raise TypeError(f"{name} must be a Factor of numbers: was {term!r}")

@@ -79,7 +79,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     if not is_one_of(frames, ("polars", "pandas")):
         raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r:.80}")
     check_flag(zipline_quirks, "zipline_quirks")
-    del calendar  # the portal's own is the run's
+    del calendar  # a run has the calendar of its portal
     check_params(params)
     odd = [name for name in params or {} if not isinstance(name, str)]
     if odd:

@@ -310,7 +310,7 @@ async def list_bars_of_one(request: web.Request) -> web.Response:
 
 
 async def corporate_actions(request: web.Request) -> web.Response:
-    """Return the splits, dividends and new symbols of some symbols between two days."""
+    """Return splits, dividends and symbol changes of symbols between two days."""
     venue, query = request.app[VENUE], request.query
     wanted = {s for s in query.get("symbols", "").split(",") if s}
     first, last = _day(query.get("start"), "start"), _day(query.get("end"), "end")

@@ -165,7 +165,7 @@ def check_restrictions(account: Mapping[str, Any]) -> None:
 
 
 def check_cash(book: Account, request: OrderRequest, needed: Decimal) -> None:
-    """Say no to a pair that the account's own cash does not pay.
+    """Refuse to buy a pair that the account's own cash cannot pay.
 
     Source: docs.alpaca.markets/docs/crypto-trading: crypto cannot be bought on margin.
 

@@ -1,7 +1,7 @@
-"""What the venue must not forget: the inputs of its book, on the disk before anybody is
-answered that they were taken.
+"""What the venue must not forget: the inputs of its book, written to the disk before a
+client is told that they were accepted.
 
-The rule: a row is never changed. Playing the rows to a new book gives the old one.
+The rule: a row is never changed. Replayed into a new book, they rebuild the old one.
 """
 
 from __future__ import annotations

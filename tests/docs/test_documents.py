@@ -113,6 +113,29 @@ def test_the_table_of_differences_is_that_of_the_quirks():
     assert all(len(row) == 3 and all(row) for row in table)
 
 
+def places_of_changes():
+    """Yield each name that CONTRIBUTING's table of changes places "in" a file, and the file."""
+    for row in rows(read(ROOT / "CONTRIBUTING.md"), "## Where do I change what"):
+        text = " ".join(row)
+        for names, file in re.findall(r"((?:`\w+`(?:, | and ))*`\w+`) in `([\w./]+\.py)`", text):
+            yield from ((name, file) for name in re.findall(r"`(\w+)`", names))
+        for file, names in re.findall(r"`([\w./]+\.py)` \(((?:`\w+`(?:, | and ))*`\w+`)\)", text):
+            yield from ((name, file) for name in re.findall(r"`(\w+)`", names))
+
+
+def test_a_name_in_the_table_of_changes_is_in_the_file_it_is_placed_in():
+    placed = list(places_of_changes())
+
+    missing = [
+        (name, file)
+        for name, file in placed
+        if not any(re.search(rf"\b{name}\b", read(path)) for path in (ROOT / "rbtlive").rglob(file))
+    ]
+
+    assert len(placed) > 15
+    assert missing == []
+
+
 def names_of_changes():
     """Yield what CONTRIBUTING's table of changes names in code style."""
     for row in rows(read(ROOT / "CONTRIBUTING.md"), "## Where do I change what"):

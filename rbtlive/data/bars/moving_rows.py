@@ -14,7 +14,7 @@ from rbtlive.model.arrays import NDArray, np
 
 
 class MovingRows:
-    """The larger place, and how far it holds what the table holds.
+    """The larger arrays that a growing table moves into, and how far it has.
 
     Args:
         matrices: The table's, by field.

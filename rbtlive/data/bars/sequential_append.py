@@ -56,9 +56,7 @@ class SequentialAppend:
         self._places: Any = None  # index of each symbol of those
 
     def expect_after(self, us: int, session: int) -> None:
-        """Expect the bar after the one that ends at `us` and is the last row, in the
-        same session.
-        """
+        """Expect the bar after the last row, which ends at `us`, in its session."""
         self._until = self._whole_bars_until()
         self._due = datetime_of(us + self._step_us) if self._table.rows < self._until else None
         if session != self._session:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Intake:
-    """Facts of one reading.
+    """What one reading found.
 
     Attributes:
         source: What was read.
-        rows_in: Rows of the source; of a wide one a row a symbol.
-        rows_out: Bars that came of them.
+        rows_in: Rows of the source; a row of a wide table counts once a symbol.
+        rows_out: Bars made of them.
         left_out: Reason to number of rows, e.g. "no price".
         interval: How long the bars are.
         labels: Which end of a bar was stamped; None where it does not matter.

@@ -1,4 +1,4 @@
-"""Rows that the panel shows: orders, positions, fills, refusals, log lines.
+"""Rows that the panel shows: orders, fills, refusals, log lines.
 
 The rule: each part keeps what was sent last and returns only what changed since; none
 changes what it looks at, and each is bounded however long the session runs.

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class PositionRows:
-    """What is held, the largest first, at the latest known prices.
+    """What is held at the latest known prices; of very many positions the largest.
 
     Attributes:
         rows: The rows shown, by symbol.

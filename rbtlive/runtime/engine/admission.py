@@ -218,7 +218,7 @@ class OrdinarySlices:
     def taken(  # noqa: C901, PLR0912 - a call less at every slice
         self, event: MarketDataEvent, last_us: int | None
     ) -> MarketDataEvent | None:
-        """Return the slice as it can be taken in; None leaves it to the judge.
+        """Return the slice ready to be processed, or None: the judge decides.
 
         Args:
             event: What was given.

@@ -1,7 +1,7 @@
 """Refused orders, put into words: each kind once, with a count.
 
 The rule: what is refused again for the same reason is counted and summed up, so that a
-strategy that is refused at every bar neither fills the log nor stays unnoticed.
+strategy that is refused at every bar neither fills the log nor goes unnoticed.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Block(NamedTuple):
         first: Number of its first row.
         kinds: The kinds of its rows, each between commas.
         checksum: The last row's.
-        seal: SHA-256 over the seal before, and everything here.
+        seal: SHA-256 of the seal of the block before, and of everything in this one.
         facts: See `Packed`.
         bars: See `Packed`.
     """
