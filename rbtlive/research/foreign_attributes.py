@@ -162,6 +162,12 @@ MONTE_CARLO_ARGUMENTS: Final = by_word(
 class Figures(dict[str, Any]):
     """Figures by name; asked by the name of another library, they tell their own."""
 
+    def __getattr__(self, name: str) -> Any:
+        own = own_statistic(name)
+        if own in self:
+            raise AttributeError(f'{name!r} is an item: write metrics["{own}"]')
+        raise no_attribute("metrics", name, _places(name), self)
+
     def __missing__(self, name: object) -> Any:
         own = own_statistic(str(name))
         step = f"write {own!r}" if own in self else what_to_write(own, {}, self)

@@ -90,8 +90,8 @@ def _cut_by_volume(record: RunRecord) -> Iterator[Hint]:
         yield Hint(
             f"{len(cut)} of {counted(len(record.orders), 'order')} cut by the volume of the bars "
             f"({_named(order.asset.symbol for order in cut)}; {len(filled)} filled in parts)",
-            "order less, trade what is traded more, or allow a larger share with "
-            "slippage=FixedBasisPointsSlippage(volume_limit=...)",
+            "order less, trade what is traded more, or allow a larger share in the slippage "
+            "model: volume_limit= of FixedBasisPointsSlippage, the default, or your own",
         )
 
 

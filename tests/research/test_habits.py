@@ -7,6 +7,7 @@ import pickle
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -154,17 +155,101 @@ def test_a_walk_forward_and_a_cross_validation_refuse_in_their_own_name():
         rbt.cross_validate(Buys, BARS, {"fast": [1]}, splitter="x")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"n_splits": 5}, 'write train="2y", test="6mo"'),
+        ({"cv": 5, "train": 10}, 'write train="2y", test="6mo"'),
+        ({"train_size": 250, "test_size": 50}, 'write train="2y"'),
+        ({"embargo_size": 5}, "write embargo="),
+        ({"param_grid": {}}, "write params="),
+    ],
+    ids=lambda given: given if isinstance(given, str) else ",".join(given),
+)
+def test_words_for_a_walk_are_answered_before_an_argument_is_missed(given, said):
+    with pytest.raises(TypeError, match=rf"^walk_forward\(\) got .*{said}"):
+        rbt.walk_forward(Buys, BARS, **given)
+
+
+def test_words_for_folds_are_answered_by_folds():
+    with pytest.raises(TypeError, match=r"^cross_validate\(\) got .* write folds=5"):
+        rbt.cross_validate(Buys, BARS, {"fast": [1]}, n_splits=5)
+
+
+def test_a_grid_by_its_name_elsewhere_is_named_before_params_is_missed():
+    with pytest.raises(TypeError, match=r"^sweep\(\) got .*'param_grid': write params="):
+        rbt.sweep(Buys, BARS, param_grid={"fast": [1]})
+
+
+@pytest.mark.parametrize(
+    ("length", "sessions"),
+    [
+        ("6 months", 126),
+        ("3 years", 756),
+        ("1.5 Years", 378),
+        ("1 quarter", 63),
+        ("2Y", 504),
+        ("12 weeks", 60),
+        ("20 trading days", 20),
+        ("250", 250),
+        (np.timedelta64(365, "D"), 252),
+        (pd.DateOffset(years=1, months=6), 378),
+    ],
+    ids=str,
+)
+def test_a_length_in_words_is_a_number_of_sessions(length, sessions):
+    assert sessions_of(length, "train") == sessions
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        ("180 days", "write '180d' for 180 sessions, or 124 for that many days"),
+        ("6M", "write '6mo' for months"),
+        ("half a year", "was 'half a year'$"),
+        (pd.offsets.MonthEnd(3), "was <3 \\* MonthEnds>$"),
+    ],
+    ids=str,
+)
+def test_a_length_that_means_two_things_is_asked_about(length, said):
+    with pytest.raises(BadFolds, match=said):
+        sessions_of(length, "train")
+
+
 def test_a_length_of_days_is_a_length_of_sessions():
     assert sessions_of(timedelta(days=365), "train") == 252
     with pytest.raises(BadFolds, match="train must be"):
         sessions_of(timedelta(hours=5), "train")
 
 
-@pytest.mark.parametrize("size", ["x", None, np.array([1, 2]), float("nan")])
-def test_a_size_of_signals_is_a_number(size):
+@pytest.mark.parametrize("size", ["x", None, np.array([1, 2]), float("nan"), "10%"])
+def test_a_size_of_signals_is_a_number_when_it_is_declared(size):
     closes = pl.col("close")
     with pytest.raises(StrategyError, match=r"size of signals\(\) must be a number"):
-        rbt.backtest(rbt.signals(entries=closes > 1, exits=closes < 1, size=size), BARS)
+        rbt.signals(entries=closes > 1, exits=closes < 1, size=size)
+
+
+def test_a_size_that_a_function_returns_is_a_number_when_it_runs():
+    closes = pl.col("close")
+    strategy = rbt.signals(entries=closes > 1, exits=closes < 1, size=lambda _: "10%")
+    with pytest.raises(StrategyError, match=r"was '10%'.* order_target_percent\(asset, 0\.1\)"):
+        rbt.backtest(strategy, BARS)
+
+
+def test_a_size_of_a_part_of_a_share_is_a_hint():
+    closes = pl.col("close")
+    result = rbt.backtest(rbt.signals(entries=closes > 1, exits=closes < 1, size=0.1), BARS)
+    assert "came to less than one lot" in result.hints[0].text
+
+
+def test_a_metric_asked_for_as_an_attribute_is_an_item():
+    metrics = rbt.backtest(Buys, BARS).metrics
+    for word in ("sharpe", "sharpe_ratio", "Sharpe"):
+        with pytest.raises(AttributeError, match=r'write metrics\["sharpe"\]'):
+            getattr(metrics, word)
+    with pytest.raises(AttributeError, match=r"no attribute 'foo'$"):
+        _ = metrics.foo
+    assert copy.deepcopy(metrics) == metrics
 
 
 def test_what_is_no_pipeline_is_named():

@@ -127,7 +127,7 @@ def test_the_future_of_a_test_has_no_part_in_choosing():
     [
         ({"train": 200}, "not one fold fits into"),
         ({"step": 5}, "tests must not overlap: a test has 12 sessions and the next begins 5"),
-        ({"train": "2 years"}, "train must be a number of sessions"),
+        ({"train": "two years"}, "train must be a number of sessions"),
         ({"test": 0}, "test must be a number of sessions from 1 on"),
         ({"purge": -1}, "purge must be a number of sessions from 0 on"),
     ],

@@ -289,6 +289,43 @@ class ScheduledFunction:
         return self._bar[1]
 
 
+def why_never(
+    scheduled: ScheduledFunction, bars: TradingCalendar, first: date, last: date | None
+) -> str | None:
+    """Return why no bar ends at a function's time in most sessions of a run; None where
+    one does.
+
+    Args:
+        scheduled: The function with its rules.
+        bars: The calendar whose sessions have bars.
+        first: Label of the run's first session.
+        last: Label of its last one; None where the run has no end.
+    """
+    rule, calendar, grid = scheduled.time_rule, scheduled.calendar, scheduled.grid
+    if not isinstance(rule, (FromOpen, BeforeClose)):
+        return None
+    dates = calendar.labels
+    is_inside = dates >= np.datetime64(first, "D")
+    if last is not None:
+        is_inside &= dates <= np.datetime64(last, "D")
+    opens_us, closes_us = calendar.opens_us[is_inside], calendar.closes_us[is_inside]
+    if isinstance(rule, FromOpen):
+        wanted_us = opens_us + rule.offset_us
+        outside, where = wanted_us > closes_us, "behind the close"
+    else:
+        wanted_us = closes_us - rule.offset_us
+        outside, where = wanted_us <= opens_us, "before the first bar"
+    if 2 * int(outside.sum()) > len(outside):
+        return where
+    if grid is not None and (isinstance(rule, BeforeClose) or grid.calendar.breaks_us is None):
+        return None
+    minutes_us = wanted_us if grid is None else wanted_us // MINUTE_US * MINUTE_US
+    rests = bars.sessions_of_minutes(minutes_us) < 0
+    if 2 * int(rests.sum()) <= len(rests):
+        return None
+    return "between two minutes" if rule.offset_us % MINUTE_US else "within the lunch break"
+
+
 def _end_meant(
     grid: BarGrid, rule: FromOpen | BeforeClose, calendar: TradingCalendar, session: int
 ) -> int:

@@ -28,6 +28,7 @@ from rbtlive.core.rules.schedule import (
     Rule,
     ScheduledFunction,
     calendars,
+    why_never,
 )
 from rbtlive.core.shown.fetcher import FetchedValues, FetchOptions
 from rbtlive.core.strategy.bound import Bound
@@ -38,6 +39,7 @@ from rbtlive.errors import (
     IncompatibleSlippageModel,
     NotBuilt,
     OrderDuringInitialize,
+    RbtliveWarning,
     ScheduleFunctionInvalidCalendar,
     SetBenchmarkOutsideInitialize,
     SetCancelPolicyPostInit,
@@ -210,16 +212,24 @@ class SetupMethods(Bound):
                 f"calendars.US_FUTURES: was {calendar!r}"
             )
         interval = state.settings.interval
-        state.scheduled.append(
-            ScheduledFunction(
-                state.callbacks.bound(func),
-                date_rule or Always(),
-                (time_rule or Always()) if state.settings.intraday else Always(),
-                rules_calendar,
-                half_days,
-                BarGrid(state.calendar, interval) if interval.minutes > 1 else None,
-            )
+        scheduled = ScheduledFunction(
+            state.callbacks.bound(func),
+            date_rule or Always(),
+            (time_rule or Always()) if state.settings.intraday else Always(),
+            rules_calendar,
+            half_days,
+            BarGrid(state.calendar, interval) if interval.minutes > 1 else None,
         )
+        state.scheduled.append(scheduled)
+        span = (state.settings.start, state.settings.end)
+        if (where := why_never(scheduled, state.calendar, *span)) is not None:
+            name = getattr(func, "__name__", "the function")
+            warnings.warn(
+                f"schedule_function(): the time of {name} lies {where} of {rules_calendar.name}, "
+                "where no bar ends: it will not run; pass another offset to time_rules",
+                RbtliveWarning,
+                stacklevel=3,
+            )
 
     # -- cost models and policies -----------------------------------------------------
 

@@ -96,11 +96,7 @@ class Signals(TradingAlgorithm):
                     f"parameters that returns one: was {found[place]!r}; pass e.g. "
                     'lambda p: pl.col("close") > pl.col("close").rolling_mean(p.slow)'
                 )
-        if not _is_number(found[2]):
-            raise StrategyError(
-                "size of signals() must be a number of shares, or a function of the parameters "
-                f"that returns one: was {found[2]!r:.80}; pass e.g. size=100"
-            )
+        _check_size(found[2])
         for name in params:
             if name not in read.names and name not in self.defaults:
                 raise UnknownParameter(
@@ -119,6 +115,9 @@ class Signals(TradingAlgorithm):
         context.signal_sizes = {
             asset: whole_lots(size, asset.lot_size, binary=False) for asset in chosen
         }
+        for asset, lots in context.signal_sizes.items():
+            if size and not lots:
+                self._running("signals").record.notes.note_rounded(asset.symbol)
 
     def _is_parameter(self, name: str) -> bool:
         return name not in _OWN and not name.startswith("_")
@@ -145,11 +144,19 @@ class Signals(TradingAlgorithm):
 
 
 # A series of sizes, a text or a percentage are none.
-def _is_number(size: object) -> bool:
+def _check_size(size: object) -> None:
     try:
-        return to_decimal(size).is_finite()
+        if to_decimal(size).is_finite():
+            return
     except TypeError:
-        return False
+        pass
+    step = "pass e.g. size=100"
+    if isinstance(size, str) and "%" in size:
+        step += ", or write a strategy that calls order_target_percent(asset, 0.1)"
+    raise StrategyError(
+        "size of signals() must be a number of shares, or a function of the parameters that "
+        f"returns one: was {size!r:.80}; {step}"
+    )
 
 
 class ReadParams(Params):
@@ -199,8 +206,11 @@ def signals(
         **defaults: Values of parameters that are not given otherwise.
 
     Raises:
-        StrategyError: a signal is neither an expression nor a function.
+        StrategyError: a signal is neither an expression nor a function, or the size no
+            number.
     """
+    if not callable(size):
+        _check_size(size)
     for what, signal in (("entries", entries), ("exits", exits)):
         if not isinstance(signal, pl.Expr) and not callable(signal):
             raise StrategyError(

@@ -8,27 +8,17 @@ write.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Final
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 BACKTEST_OPTIONS: Final = (
     *("start", "end", "capital_base", "frequency", "calendar", "commission", "slippage"),
     *("benchmark", "frames", "zipline_quirks", "warmup"),
-)
-
-OWN_OPTIONS: Final = (
-    "method",
-    "n",
-    "maximize",
-    "where",
-    "workers",
-    "backend",
-    "store",
-    "seed",
-    "gear",
-    "verify",
-    "timeout",
-    "progress",
 )
 
 _ELSEWHERE: Final = {
@@ -45,23 +35,83 @@ _ELSEWHERE: Final = {
     **dict.fromkeys(("param_grid", "grid", "ranges"), 'params={"fast": [5, 10]}'),
     "fees": "commission=rbt.PerDollar(0.001)",
     **dict.fromkeys(("interval", "freq", "timeframe"), 'frequency="5m"'),
-    **dict.fromkeys(("train_size", "in_sample"), 'train="2y"'),
-    **dict.fromkeys(("test_size", "out_of_sample"), 'test="6mo"'),
 }
+_LENGTHS: Final = 'train="2y", test="6mo"'
+WALK_WORDS: Final = {
+    **dict.fromkeys(("train_size", "max_train_size", "in_sample", "is_window"), 'train="2y"'),
+    **dict.fromkeys(("train_period", "train_window", "lookback", "window"), 'train="2y"'),
+    **dict.fromkeys(("test_size", "out_of_sample", "oos", "oos_window"), 'test="6mo"'),
+    **dict.fromkeys(("test_period", "test_window", "horizon"), 'test="6mo"'),
+    **dict.fromkeys(("n_splits", "splits", "folds", "cv", "n_folds", "windows"), _LENGTHS),
+    "n_windows": _LENGTHS,
+    **dict.fromkeys(("expanding", "growing"), "anchored=True"),
+    "rolling": "anchored=False",
+    **dict.fromkeys(("purged_size", "purge_size"), 'purge="1w"'),
+    "embargo_size": 'embargo="1w"',
+    **dict.fromkeys(("retrain_every", "refit", "step_size"), 'step="6mo"'),
+}
+CROSS_WORDS: Final = {
+    **dict.fromkeys(("n_splits", "n_folds", "cv", "k", "splits"), "folds=5"),
+    **dict.fromkeys(("n_test_folds", "n_test_splits", "n_test_groups"), "test_folds=2"),
+    **dict.fromkeys(("test_size", "train_size", "train", "test"), "folds=10, test_folds=2"),
+    **dict.fromkeys(("purged_size", "purge_size", "gap"), 'purge="1w"'),
+    "embargo_size": 'embargo="1w"',
+    "embargo_pct": 'embargo="1w"',
+}
+"""What walks and cross validations are called at scikit-learn, skfolio and vectorbt."""
 
 
-def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+def knows_only(
+    options: Iterable[str], elsewhere: Mapping[str, str] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function refuse unknown arguments before it misses one of its own.
+
+    Args:
+        options: What it passes on.
+        elsewhere: What to write, by argument of another library.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        parameters = inspect.signature(function).parameters.values()
+        own = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
+
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = [name for name in kwargs if name not in own]
+            refuse_unknown(function.__name__, given, (*own, *options), elsewhere)
+            return function(*args, **kwargs)
+
+        return called
+
+    return decorate
+
+
+def refuse_unknown(
+    function: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    elsewhere: Mapping[str, str] | None = None,
+) -> None:
     """Refuse arguments that a function does not have, with what to write.
+
+    Args:
+        function: Its name.
+        given: Arguments that were given.
+        known: Those it has.
+        elsewhere: What to write, by argument of another library, beside what is common.
 
     Raises:
         TypeError: there is one.
     """
     names = list(known)
+    words = elsewhere or {}
     for name in given:
         if name in names:
             continue
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
-        if near:
+        if name in words:
+            hint = f"write {words[name]}"
+        elif near:
             hint = f"did you mean {near[0]!r}?"
         elif name in _ELSEWHERE:
             hint = f"write {_ELSEWHERE[name]}"

@@ -27,7 +27,7 @@ from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
 from rbtlive.research.sweeping.identity import shown_text
 from rbtlive.research.sweeping.objectives import objectives_of
-from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, OWN_OPTIONS, refuse_unknown
+from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, knows_only
 from rbtlive.research.sweeping.params import Params, Space, Where
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.result import SweepResult
@@ -44,6 +44,7 @@ RETURNS_KEPT: Final = 400_000_000
 
 
 @from_own_line
+@knows_only(BACKTEST_OPTIONS)
 def sweep(  # noqa: PLR0913 - the public contract, each by name
     strategy: object,
     data: object,
@@ -115,7 +116,6 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         UnknownParameter: the strategy has no such parameter; the nearest is named.
         SettingsError: a setting cannot be; each kind has a class of its own.
     """
-    _check_options(backtest_options)
     n = None if n is None else whole(n, "n of sweep()", least=1)
     verify = whole(verify, "verify of sweep()", least=0)
     seed = None if seed is None else whole(seed, "seed of sweep()", least=0)
@@ -175,10 +175,6 @@ def _is_columnar(gear: str | None, strategy: object, settings: RunSettings) -> b
 # A distribution's own values are known when it is drawn.
 def _first(axis: object) -> Any:
     return axis[0] if isinstance(axis, tuple) else None
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    refuse_unknown("sweep", options, (*OWN_OPTIONS, *BACKTEST_OPTIONS))
 
 
 class Plan:

@@ -27,7 +27,7 @@ from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import number
-from rbtlive.research.sweeping.options import refuse_unknown
+from rbtlive.research.sweeping.options import CROSS_WORDS, knows_only
 from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.surface import param_columns
@@ -41,7 +41,6 @@ run, NaN for none."""
 SPLITS_AT_MOST = 20_000
 _SPAN: Final = ("split", "test_folds", "train_sessions")
 _CHOICE: Final = dict.fromkeys(("in_sample", "out_of_sample", "out_of_sample_rank"), pl.Float64)
-_OWN: Final = ("folds", "test_folds", "purge", "embargo", "splitter", "maximize")
 
 
 class CrossValidation:
@@ -128,6 +127,7 @@ class CrossValidation:
 
 
 @from_own_line
+@knows_only(PASSED_ON, CROSS_WORDS)
 def cross_validate(  # noqa: PLR0913 - the public contract, each by name
     strategy: object,
     data: object,
@@ -178,7 +178,6 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
 
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7 and 12.
     """
-    refuse_unknown("cross_validate", options, (*_OWN, *PASSED_ON))
     score = _score_of(maximize)
     portal = PolarsDataPortal.coerce(
         data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")

@@ -25,7 +25,7 @@ from rbtlive.research.backtesting import backtest
 from rbtlive.research.reports.writing import short
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.sweeping.objectives import RunView, number
-from rbtlive.research.sweeping.options import refuse_unknown
+from rbtlive.research.sweeping.options import WALK_WORDS, knows_only
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.surface import metric_series, param_columns
 from rbtlive.research.sweeping.sweep import sweep
@@ -34,7 +34,6 @@ from rbtlive.research.walking.stitching import stitch
 from rbtlive.runtime.backtest import prepare_settings
 
 _SPAN: Final = ("train_start", "train_end", "test_start", "test_end")
-_OWN: Final = (*("train", "test", "anchored", "gap", "purge", "embargo", "step", "maximize"),)
 
 
 class WalkForwardResult:
@@ -158,6 +157,7 @@ def _shown(value: object) -> str:
 
 
 @from_own_line
+@knows_only(PASSED_ON, WALK_WORDS)
 def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     strategy: object,
     data: object,
@@ -175,7 +175,8 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
 ) -> WalkForwardResult:
     """Choose parameters in a span of sessions, try them in the next, and go on.
 
-    Lengths are sessions, or text: "2y" is 504, "6mo" 126, "4w" 20, "10d" 10.
+    Lengths are sessions, or text: "2y" and "2 years" are 504, "6mo" and "6 months" 126,
+    "4w" 20, "10d" 10.
 
     Args:
         strategy: What `backtest` takes.
@@ -205,7 +206,6 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         BadFolds: tests overlap, or not one fold fits.
         SweepError: in a fold no run has a value.
     """
-    refuse_unknown("walk_forward", options, (*_OWN, *PASSED_ON))
     searching = {name: options.pop(name) for name in SWEEPS if name in options}
     progress = options.pop("progress", False)
     store = _path(options.pop("store", None))
