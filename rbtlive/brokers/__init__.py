@@ -1,4 +1,4 @@
-"""Where orders go: the asynchronous port, the paper broker, and one file per real
+"""Where orders go: the asynchronous port, the paper broker, and an adapter per real
 broker.
 
 Real brokers are imported when they are asked for: a backtest needs none.

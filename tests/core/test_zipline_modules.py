@@ -58,6 +58,20 @@ def test_calendars_name_minutes_by_their_end():
     assert str(calendar.session_first_minute("2017-01-03")) == "2017-01-03 14:31:00+00:00"
 
 
+def test_the_calendar_of_currencies_is_one_of_the_library_too():
+    from rbtlive.data.calendars.calendar import get_calendar as own_calendar
+    from rbtlive.utils.calendar_utils import get_calendar
+
+    calendar, own = get_calendar("FX"), own_calendar("FX")
+
+    schedule = calendar.schedule.loc["2020":"2021"]
+    first = own.number(schedule.index[0].date())
+    days = slice(first, first + len(schedule))
+    for column, moments in (("open", own.opens_us), ("close", own.closes_us)):
+        assert [at.value // 1_000 for at in schedule[column]] == moments[days].tolist()
+    assert (calendar.name, calendar.side, len(schedule)) == ("FX", "right", 523)
+
+
 def test_order_statuses_have_ziplines_numbers():
     from rbtlive.finance.order import ORDER_STATUS
 

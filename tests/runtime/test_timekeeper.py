@@ -11,7 +11,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.events import MarketDataEvent, ScheduledTriggerEvent
+from rbtlive.model.events import CircuitBreakerEvent, MarketDataEvent, ScheduledTriggerEvent
 from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import VirtualClock
@@ -200,9 +200,9 @@ def test_a_slice_that_is_given_bar_by_bar_is_over_when_its_grace_is_and_not_with
     assert all(at - event.timestamp == timedelta(seconds=5.5) for event, at in reported[1:])
 
 
-def stale_after(calendar, frequency, last, moments):
+def stale_after(calendar, frequency, last, moments, *, limit=2.0):
     """Return whether prices are found stale at each moment, the last bar having come at
-    `last`.
+    `last`; without a limit, whether the silence shows all the same.
     """
     reported = []
     bar = {"timestamp": last, "symbol": "AA"} | dict.fromkeys(("open", "high", "low", "close"), 1.0)
@@ -212,21 +212,23 @@ def stale_after(calendar, frequency, last, moments):
     core = new_core(Idle, portal, settings, preload=False, simulated=True)
     core.start()
     clock = VirtualClock(last)
-    keeper = Timekeeper(StreamFeed(_nothing()), clock, reported.append)
+    keeper = Timekeeper(StreamFeed(_nothing()), clock, reported.append, stale_after_bars=limit)
     keeper.note_slice(last, Interval.parse(frequency))
     found = []
     for moment in moments:
         clock.advance((moment - clock.now()).total_seconds())
         keeper.tick(core)
-        found.append(keeper.stale)
+        found.append(keeper.silence_s(core) > 0 if limit is None else keeper.stale)
+    assert any(isinstance(event, CircuitBreakerEvent) for event in reported) == keeper.stale
     return found
 
 
-def test_nobody_waits_for_bars_in_a_lunch_break():
+@pytest.mark.parametrize("limit", [2.0, None])
+def test_nobody_waits_for_bars_in_a_lunch_break(limit):
     day = datetime(2023, 11, 21, tzinfo=UTC)  # Tokyo rests from 2:30 to 3:30 UTC
     moments = [day + timedelta(hours=2, minutes=m, seconds=30) for m in (45, 75, 91, 93)]
 
-    found = stale_after("XTKS", "1m", day + timedelta(hours=2, minutes=30), moments)
+    found = stale_after("XTKS", "1m", day + timedelta(hours=2, minutes=30), moments, limit=limit)
 
     assert found == [False, False, False, True]
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -82,7 +83,7 @@ def _library_calendar(name: str, last: date) -> ExchangeCalendar:
         kind = type(evaluate(name))
         earliest, latest = kind.bound_min(), kind.bound_max()
     except (ValueError, NotImplementedError) as error:
-        raise UnknownCalendar(_cannotevaluate(name, error)) from error
+        raise UnknownCalendar(_cannot_evaluate(name, error)) from error
     end = last if latest is None else min(last, latest.date())
     for wanted in (FIRST_LABEL, *_LATER_STARTS):
         start = wanted if earliest is None else max(wanted, earliest.date())
@@ -90,17 +91,37 @@ def _library_calendar(name: str, last: date) -> ExchangeCalendar:
             return evaluate(name, start=start.isoformat(), end=end.isoformat())
         except (ValueError, NotImplementedError) as error:
             reason = error
-    raise UnknownCalendar(_cannotevaluate(name, reason)) from reason
+    raise UnknownCalendar(_cannot_evaluate(name, reason)) from reason
 
 
 def evaluate(name: str, **options: str) -> ExchangeCalendar:
     """Return the calendar as `exchange_calendars.get_calendar(name, **options)` makes
-    it.
+    it, or "FX", which the library does not have, as it would.
     """
     import exchange_calendars
 
     with _without_deprecations():
+        if name == "FX":
+            return _currency_days()(**options)
         return exchange_calendars.get_calendar(name, **options)
+
+
+# Days of currencies, from five in the afternoon to five in New York.
+@cache
+def _currency_days() -> type[ExchangeCalendar]:
+    from datetime import time
+    from zoneinfo import ZoneInfo
+
+    from exchange_calendars import ExchangeCalendar
+
+    class CurrencyDays(ExchangeCalendar):  # type: ignore[misc]
+        name = "FX"
+        tz = ZoneInfo("America/New_York")
+        open_times = ((None, time(17)),)
+        close_times = ((None, time(17)),)
+        open_offset = -1
+
+    return CurrencyDays
 
 
 # exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no
@@ -113,7 +134,7 @@ def _without_deprecations() -> Iterator[None]:
         yield
 
 
-def _cannotevaluate(name: str, reason: Exception | None) -> str:
+def _cannot_evaluate(name: str, reason: Exception | None) -> str:
     text = str(reason)
     short = (
         text if len(text) <= 120 else text[:120] + "..."

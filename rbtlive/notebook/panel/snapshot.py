@@ -14,7 +14,6 @@ from typing import Any
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.core.state.callback_state import KEPT_FAILURES
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.events import Priority
 from rbtlive.notebook.operated_session import OperatedSession
@@ -30,8 +29,6 @@ DEPTHS_KEPT = 150
 LAGS_KEPT = 300
 """Samples of the loop's lag: a minute of ticks."""
 _QUANTILE_PERIOD = 8
-STALE_AFTER_BARS = 2.0
-"""Seconds without a bar after which a live feed is shown as stale: two intervals."""
 
 State = dict[str, Any]
 
@@ -327,15 +324,10 @@ class PanelState:
         }
 
     def _is_stale(self) -> bool:
-        # Only a live feed in open hours can be late.
+        # Only a live feed can be late; it is judged as the breaker judges it.
         engine = self._session.engine
-        interval = engine.core.state.settings.interval
-        if not interval.intraday or not engine.feed.is_live or engine.state != "running":
-            return False
-        if monotonic() - self._bar_since_s <= STALE_AFTER_BARS * interval.duration.total_seconds():
-            return False
-        calendar, now_us = engine.core.state.calendar, us_of(engine.clock.now())
-        return calendar.session_of_us(now_us) >= 0
+        watched = engine.feed.is_live and engine.state == "running"
+        return watched and engine.timekeeper.silence_s(engine.core) > 0
 
     def _all_failures(self) -> dict[str, deque[BaseException]]:
         engine = self._session.engine

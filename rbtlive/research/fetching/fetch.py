@@ -20,7 +20,7 @@ from rbtlive.data.foreign_attributes import FETCH_ARGUMENTS
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.given import DateLike
-from rbtlive.model.interval import WEEK, Interval
+from rbtlive.model.interval import MONTH, WEEK, Interval
 from rbtlive.model.other_names import teaches_names
 from rbtlive.research.fetching.vendors import Ask, vendor_named
 from rbtlive.runtime.clock import Clock, SystemClock
@@ -99,6 +99,7 @@ def _whole(day: date, interval: Interval) -> tuple[date, date]:
     if interval == WEEK:
         monday = day - timedelta(days=day.weekday())
         return monday, monday + timedelta(days=6)
+    assert interval == MONTH, interval
     first = day.replace(day=1)
     return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 

@@ -29,6 +29,7 @@ DAILY_GRACE_S = 900.0
 """Daily bars arrive minutes after the close, and nobody trades before the next open.
 """
 STALE_AFTER_BARS = 2.0
+"""Bar intervals of open hours without a bar, after which prices are stale."""
 _PRESENT_BARS = 10
 _PRESENT = timedelta(days=4)
 """How long ago a bar of the present may have ended: as many bars of a session, or as
@@ -158,16 +159,33 @@ class Timekeeper:
         if morning and _is_next(core, session):
             self._opened_session = session
             self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
-        self._watch_silence(core, now, session)
-
-    def _watch_silence(self, core: TradingCore, now: datetime, session: int) -> None:
-        limit = self._stale_after_bars
-        if self.stale or limit is None or self._lead_us is None or not self._interval.intraday:
+        if self.stale or self._stale_after_bars is None:
             return
-        calendar = core.state.calendar
+        silence_s = self.silence_s(core)
+        if silence_s:
+            self.stale = True
+            self._tell(
+                CircuitBreakerEvent(
+                    timestamp=now,
+                    name="stale data",
+                    reason=f"no bar for {silence_s:.0f} s of open hours",
+                )
+            )
+
+    def silence_s(self, core: TradingCore) -> float:
+        """Return for how many seconds of open hours no bar has come, once that is too
+        long; else 0.
+
+        Without a limit of its own a run is shown as silent after `STALE_AFTER_BARS`.
+        """
+        limit = STALE_AFTER_BARS if self._stale_after_bars is None else self._stale_after_bars
+        if self._lead_us is None or not self._interval.intraday:
+            return 0.0
         allowed_us = int(self._interval.us * limit) + self._grace // timedelta(microseconds=1)
         if self._passed_us() - self._last_bar_us <= allowed_us:
-            return
+            return 0.0
+        calendar, now = core.state.calendar, self._now()
+        session = calendar.next_session(us_of(now))
         open_us, close_us = calendar.opens_us.item(session), calendar.closes_us.item(session)
         now_us = us_of(now)
         since_us = now_us - (self._passed_us() - self._last_bar_us)
@@ -176,15 +194,7 @@ class Timekeeper:
         if self._open_time is None:
             self._open_time = OpenTime(calendar)
         open_s = (self._open_time.before(now_us) - self._open_time.before(since_us)) / 1e6
-        if open_s * 1e6 > allowed_us:
-            self.stale = True
-            self._tell(
-                CircuitBreakerEvent(
-                    timestamp=now,
-                    name="stale data",
-                    reason=f"no bar for {open_s:.0f} s of open hours",
-                )
-            )
+        return open_s if open_s * 1e6 > allowed_us else 0.0
 
     def _note_lead(self, reached: datetime) -> None:
         lead_us = us_of(reached) - self._passed_us()
