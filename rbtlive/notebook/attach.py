@@ -183,7 +183,7 @@ def _require_loop() -> None:
         )
 
 
-# A session that replaces one on a thread goes on on that thread.
+# A session that replaces one on a thread runs on the same thread.
 def _start_on_thread(launch: Launch) -> LiveSession:
     before = sessions().get(launch.name)
     thread = None if before is None else before.thread

@@ -219,8 +219,8 @@ class OperatedSession(ObservedSession):
         self._enqueue(SplitEvent(timestamp=self.engine.core.state.now, symbol=symbol, ratio=number))
 
     def change_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Follow an asset that the broker and the feed call otherwise from now on; in
-        the session it keeps its name, and `symbol()` finds it by both.
+        """Follow an asset that the broker and the feed list under another symbol from
+        now on. In the session it keeps its name; `symbol()` finds it by both.
 
         Args:
             symbol: The run's name of the asset.

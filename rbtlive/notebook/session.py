@@ -71,7 +71,7 @@ class LiveSession(OperatedSession):
         remember(launch)
 
     def __dir__(self) -> list[str]:
-        """Name what people use, not what runs the session."""
+        """Return the public names; the machinery is left out."""
         return sorted(set(super().__dir__()) - _MACHINERY)
 
     # -- life -------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Protocol
 from rbtlive.model.bar import aware_utc
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_time_ns = time.time_ns  # as it is at import: a strategy may put another one in its place
+_time_ns = time.time_ns  # bound at import: a strategy may replace time.time_ns
 _MICROSECOND = timedelta(microseconds=1)
 
 

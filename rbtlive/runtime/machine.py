@@ -36,7 +36,7 @@ def refusals_explained(what: str) -> Iterator[None]:
     """Turn what the operating system refuses within this block into a JournalError.
 
     Args:
-        what: What cannot be done, as the begin of a sentence.
+        what: What cannot be done, as the start of a sentence.
     """
     try:
         yield

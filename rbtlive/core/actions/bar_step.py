@@ -48,7 +48,7 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
             waiting_orders.is_rested = True
         if not state.start_hook_done:
             start_hook_if_due(state, int(market.table.row_us[row]))
-        if market.looks_back:  # the first bar of a session; with a lag each
+        if market.looks_back:  # at the first bar of a session; with a lag at every bar
             market.advance(row)
         else:  # what `advance` does: the call would be a sixth of an empty bar
             market.row = market.view = market.seen = row

@@ -22,7 +22,7 @@ def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the
     if state.operator_actions is not None:
         state.operator_actions.append({"do": "cancel", "order_id": order_id})
     if order.state is not OrderState.CREATED:
-        # Where it is done at once, the command is still to be written down.
+        # Even where the venue cancels at once, the command must be journaled.
         state.outbox.append(CancelOrder(order_id=order_id))
         if not state.venue.cancels_at_once:
             order.cancel_reason = reason

@@ -48,7 +48,7 @@ class TradingControl(abc.ABC):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 33-90.
     """
 
-    _warning_frames = 4  # from the warning to who asked the control
+    _warning_frames = 4  # stack frames from the warning to the order that was checked
 
     def __init__(self, on_error: str, **parameters: Any) -> None:
         if on_error not in _ON_ERROR:

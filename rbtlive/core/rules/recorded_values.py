@@ -24,8 +24,8 @@ MOST_BITS: Final = 14_000
 
 
 def kept_value(value: object) -> Any:
-    """Return a value as it is kept: texts and numbers of classes of one's own as plain
-    ones, and everything else if it can be shown.
+    """Return a value as it is kept: instances of subclasses of text and numbers as
+    plain ones, and everything else if it can be shown.
 
     Raises:
         ValueError: it is too large to be kept.

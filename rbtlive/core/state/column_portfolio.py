@@ -153,12 +153,12 @@ class ColumnPortfolio(Portfolio):
             columns.give_back(self.positions)
 
     def release(self) -> None:
-        """Hold nothing in circles: nothing changes from now on."""
+        """Break reference cycles: the portfolio does not change any more."""
         if self._columns is not None:
             self._columns.close()
 
     def book_charges(self, fills: WholeFills) -> None:
-        """Charge what fills cost that were booked in columns."""
+        """Charge the commissions of fills that were booked in columns."""
         charged = [cost for cost in fills.costs.tolist() if cost > 0]
         if not charged:
             return

@@ -29,8 +29,8 @@ _MOST_BLOCKS: Final = 1_000
 
 
 def temporary_file(owner: object) -> IO[bytes]:
-    """Return a file that nobody else sees, gone when it is closed, its owner is, or the
-    process is, however that ends.
+    """Return a file that nobody else sees. It is deleted when it is closed, when its
+    owner is collected, or when the process ends in any way.
     """
     import tempfile  # a part of what rbtlive's import would take, for what few runs need
 

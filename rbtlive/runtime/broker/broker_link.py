@@ -236,7 +236,7 @@ class BrokerLink:
     async def _take(self, given: object) -> None:
         try:
             event = asking.judged_event(self.broker, given)
-        except BrokerError as unreadable:  # what it may have said is asked for
+        except BrokerError as unreadable:  # the next look finds what it may have reported
             self._reports.trouble_counted("an event was left out", unreadable)
             self._look_now.set()
             return
