@@ -23,7 +23,7 @@ from rbtlive.errors import (
 from rbtlive.finance.commission import CommissionModel
 from rbtlive.pipeline import Pipeline
 from rbtlive.pipeline.factors import Returns
-from rbtlive.research.walking.folds import sessions_of
+from rbtlive.research.walking.lengths import rows_of
 from tests.builders import daily_frame
 
 BARS = daily_frame(40)
@@ -198,7 +198,7 @@ def test_a_grid_by_its_name_elsewhere_is_named_before_params_is_missed():
     ids=str,
 )
 def test_a_length_in_words_is_a_number_of_sessions(length, sessions):
-    assert sessions_of(length, "train") == sessions
+    assert rows_of(length, "train") == sessions
 
 
 @pytest.mark.parametrize(
@@ -213,13 +213,13 @@ def test_a_length_in_words_is_a_number_of_sessions(length, sessions):
 )
 def test_a_length_that_means_two_things_is_asked_about(length, said):
     with pytest.raises(BadFolds, match=said):
-        sessions_of(length, "train")
+        rows_of(length, "train")
 
 
 def test_a_length_of_days_is_a_length_of_sessions():
-    assert sessions_of(timedelta(days=365), "train") == 252
+    assert rows_of(timedelta(days=365), "train") == 252
     with pytest.raises(BadFolds, match="train must be"):
-        sessions_of(timedelta(hours=5), "train")
+        rows_of(timedelta(hours=5), "train")
 
 
 @pytest.mark.parametrize("size", ["x", None, np.array([1, 2]), float("nan"), "10%"])

@@ -1,6 +1,7 @@
 """Walks forward try what was chosen before, and their result is one run's."""
 
 import math
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import BadFolds, InvalidSetting, SweepError
-from rbtlive.research.walking.folds import combinations, path_count, sessions_of, walk
+from rbtlive.research.walking.folds import combinations, path_count, walk
+from rbtlive.research.walking.lengths import rows_of
 from tests.research.sweeping.sweeps import SETS, Counts, Cross, FailsOnThree
 from tests.research.sweeping.test_signals import cross, market
 
@@ -144,7 +146,55 @@ def test_a_fold_in_which_everything_fails_is_named():
 
 
 def test_lengths_may_be_text():
-    assert [sessions_of(text, "train") for text in ("2y", "6mo", "4w", "10d")] == [504, 126, 20, 10]
+    assert [rows_of(text, "train") for text in ("2y", "6mo", "4w", "10d")] == [504, 126, 20, 10]
+
+
+@pytest.mark.parametrize(
+    ("a_year", "rows"),
+    [
+        (252, [504, 126, 20, 10, 252]),
+        (260, [520, 130, 20, 10, 260]),
+        (365, [730, 182, 28, 10, 365]),
+        (52, [104, 26, 4, None, 52]),
+        (12, [24, 6, None, None, 12]),
+    ],
+)
+def test_a_length_has_the_rows_that_the_calendar_and_the_interval_give_it(a_year, rows):
+    lengths = ("2y", "6mo", "4w", "10d", timedelta(days=365))
+
+    for length, count in zip(lengths, rows, strict=True):
+        if count is None:
+            row = {52: "weeks", 12: "months"}[a_year]
+            with pytest.raises(BadFolds, match=f"train must be a number of {row}.*; write [12]"):
+                rows_of(length, "train", a_year=a_year)
+        else:
+            assert rows_of(length, "train", a_year=a_year) == count
+
+
+def test_half_a_year_of_days_is_no_question_where_every_day_trades():
+    assert rows_of("180 days", "train", a_year=365) == 180
+
+
+@pytest.mark.parametrize(("frequency", "sessions"), [("1w", 52), ("1mo", 12)])
+def test_a_walk_over_weeks_or_months_trains_as_long_as_its_text_says(frequency, sessions):
+    found = rbt.walk_forward(
+        Trades, rbt.load_sample("us-daily"), {"size": [1, 2]}, train="4y", test="1y",
+        frequency=frequency, start="2004-01-02", end="2009-12-31",
+    )  # fmt: skip
+
+    trained, tried, end = found.folds.select("train_start", "test_start", "test_end").row(0)
+    assert (tried - trained).days == pytest.approx(4 * 365, abs=20)
+    assert (end - tried).days == pytest.approx(365, abs=32)
+    assert found.result.performance.height == pytest.approx(2 * sessions, abs=2)
+
+
+class Trades(rbt.TradingAlgorithm):
+    """Trades IBM in one size or another."""
+
+    size = 1
+
+    def handle_data(self, context, data):
+        self.order(self.symbol("IBM"), self.size)
 
 
 def test_a_last_test_is_kept_if_half_of_it_is_there():

@@ -32,7 +32,8 @@ from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.surface import param_columns
 from rbtlive.research.sweeping.sweep import sweep
-from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Split, combinations, sessions_of
+from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Split, combinations
+from rbtlive.research.walking.lengths import rows_of
 from rbtlive.runtime.backtest import prepare_settings
 
 Score = Callable[[Floats, int], Floats]
@@ -189,9 +190,9 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
     assert end is not None
     first = calendar.number(settings.start)
     labels = [calendar.label(first + n) for n in range(calendar.number(end) - first + 1)]
-    splits = _splits(len(labels), folds, test_folds, purge, embargo, splitter)
-    found = sweep(strategy, portal, params, **options)
     a_year = rows_a_year(settings)
+    splits = _splits(len(labels), folds, test_folds, purge, embargo, splitter, a_year=a_year)
+    found = sweep(strategy, portal, params, **options)
     returns = found.returns()
     rows = [row for row in found if row.error is None]
     choices = [_choice(split, returns, score, a_year) for split in splits]
@@ -267,6 +268,8 @@ def _splits(
     purge: object,
     embargo: object,
     splitter: object,
+    *,
+    a_year: int,
 ) -> list[Split]:
     if splitter is not None:
         return list(_of_splitter(splitter, sessions))
@@ -276,7 +279,10 @@ def _splits(
             f"{tested} of {blocks} folds make {math.comb(blocks, tested):,} splits, more than "
             f"{SPLITS_AT_MOST:,}: pass fewer folds, or fewer test_folds"
         )
-    apart = [sessions_of(v, n, least=0) for v, n in ((purge, "purge"), (embargo, "embargo"))]
+    apart = [
+        rows_of(value, name, a_year=a_year, least=0)
+        for name, value in (("purge", purge), ("embargo", embargo))
+    ]
     return list(
         combinations(sessions, blocks=blocks, tested=tested, purge=apart[0], embargo=apart[1])
     )

@@ -8,30 +8,18 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
-from rbtlive.errors import BadFolds, InvalidSetting
+from rbtlive.errors import BadFolds
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.given import whole
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS
 
 SWEEPS: Final = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
+"""What goes to the sweeps of the folds, and not to their backtests."""
 PASSED_ON: Final = (*SWEEPS, "store", "progress", *BACKTEST_OPTIONS)
 """What a walk forward and a cross validation take beside their own arguments."""
-"""What goes to the sweeps of the folds, and not to their backtests."""
-_SESSIONS: Final = {
-    **dict.fromkeys(("d", "b", "bd", "session", "trading day", "business day"), 1),
-    **dict.fromkeys(("w", "wk", "week"), 5),
-    **dict.fromkeys(("mo", "mon", "mth", "month"), 21),
-    **dict.fromkeys(("q", "quarter"), 63),
-    **dict.fromkeys(("y", "yr", "year"), 252),
-}
-"""Sessions of each unit; all but letters may end in an s."""
-_LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)[\s_-]*([a-z ]+?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,60 +33,6 @@ class Fold:
 
     train: tuple[int, int]
     test: tuple[int, int]
-
-
-def sessions_of(value: object, name: str, *, least: int = 1) -> int:
-    """Return a number of sessions: an int, text such as "2y", "6 months", "4w", "10d"
-    (252, 21, 5 and 1 sessions each), a timedelta of whole days (252 sessions are 365),
-    or an offset of pandas or dateutil.
-
-    Raises:
-        BadFolds: it is neither, or below `least`.
-    """
-    count = value
-    if isinstance(value, np.timedelta64) and not np.isnat(value):
-        value = value.astype("timedelta64[us]").item()
-    if isinstance(value, timedelta):
-        count = None if value % timedelta(days=1) else _of_days(value.days)
-    elif isinstance(value, str):
-        count = _of_text(value.strip().lower())
-    elif hasattr(value, "years") or hasattr(value, "months"):
-        years, months = getattr(value, "years", 0), getattr(value, "months", 0)
-        days = getattr(value, "days", 7 * getattr(value, "weeks", 0))
-        count = 252 * years + 21 * months + _of_days(days)
-    try:
-        return whole(count, name, least=least)
-    except InvalidSetting:
-        hint = "" if not isinstance(value, str) else _hint(value.strip())
-        raise BadFolds(
-            f"{name} must be a number of sessions from {least} on, or text such as '2y', '6mo', "
-            f"'4w', '10d': was {value!r}{hint}"
-        ) from None
-
-
-def _of_days(days: int) -> int:
-    return round(days * 252 / 365)
-
-
-def _of_text(text: str) -> int | None:
-    if text.isdecimal():
-        return int(text)
-    match = _LENGTH.fullmatch(text)
-    unit = match and next((u for u in (match[2], match[2].removesuffix("s")) if u in _SESSIONS), "")
-    if not match or not unit:
-        return None
-    return round(float(match[1]) * _SESSIONS[unit])
-
-
-# "180 days" are 124 sessions of a calendar, or 180 sessions: only the letter is clear.
-def _hint(text: str) -> str:
-    found = re.fullmatch(r"(\d+)\s*(days?|m|min|t)", text, re.IGNORECASE)
-    if not found:
-        return ""
-    if found[2].lower().startswith("day"):
-        days = int(found[1])
-        return f"; write '{days}d' for {days} sessions, or {_of_days(days)} for that many days"
-    return f"; write '{found[1]}mo' for months"
 
 
 def walk(

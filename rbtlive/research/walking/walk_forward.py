@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,12 +24,14 @@ from rbtlive.model.wording import counted
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.reports.writing import short
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import RunView, number
 from rbtlive.research.sweeping.options import WALK_WORDS, knows_only
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.surface import metric_series, param_columns
 from rbtlive.research.sweeping.sweep import sweep
-from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Fold, sessions_of, walk
+from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Fold, walk
+from rbtlive.research.walking.lengths import rows_of
 from rbtlive.research.walking.stitching import stitch
 from rbtlive.runtime.backtest import prepare_settings
 
@@ -175,8 +177,9 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
 ) -> WalkForwardResult:
     """Choose parameters in a span of sessions, try them in the next, and go on.
 
-    Lengths are sessions, or text: "2y" and "2 years" are 504, "6mo" and "6 months" 126,
-    "4w" 20, "10d" 10.
+    Lengths are sessions, or text: on an exchange "2y" is 504, "6 months" 126, "4w" 20,
+    "10d" 10. Where every day trades, a year is 365 of them; of weekly or monthly bars
+    lengths are weeks or months.
 
     Args:
         strategy: What `backtest` takes.
@@ -217,9 +220,12 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     calendar = portal.calendar
     assert settings.end is not None
     first = calendar.number(settings.start)
+    check_flag(anchored, "anchored")
     folds = _folds(
-        calendar.number(settings.end) - first + 1, train, test, anchored, gap, purge, embargo, step
-    )
+        calendar.number(settings.end) - first + 1, train, test, step, anchored=anchored,
+        apart={"gap": gap, "purge": purge, "embargo": embargo},
+        length=partial(rows_of, a_year=rows_a_year(settings)),
+    )  # fmt: skip
     for name in ("start", "end", "warmup", "capital_base"):
         options.pop(name, None)
     spans, sweeps, chosen, tests = [], [], [], []
@@ -275,23 +281,19 @@ def _folds(
     sessions: int,
     train: object,
     test: object,
-    anchored: bool,
-    gap: object,
-    purge: object,
-    embargo: object,
     step: object,
+    *,
+    anchored: bool,
+    apart: Mapping[str, object],
+    length: Callable[..., int],
 ) -> list[Fold]:
-    check_flag(anchored, "anchored")
-    distance = sum(
-        sessions_of(value, name, least=0)
-        for name, value in (("gap", gap), ("purge", purge), ("embargo", embargo))
-    )
-    length = sessions_of(test, "test")
+    distance = sum(length(value, name, least=0) for name, value in apart.items())
+    tested = length(test, "test")
     return walk(
         sessions,
-        train=sessions_of(train, "train", least=2),
-        test=length,
-        step=length if step is None else sessions_of(step, "step"),
+        train=length(train, "train", least=2),
+        test=tested,
+        step=tested if step is None else length(step, "step"),
         anchored=anchored,
         distance=distance,
     )
