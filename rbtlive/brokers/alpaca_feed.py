@@ -160,6 +160,7 @@ class AlpacaFeed(AggregatedFeed):
         self._settle = timedelta(seconds=settle_s)
         self._silent_after_s = silent_after_s
         self.most_symbols = most_symbols
+        self.past_days_settle_s = settle_s
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
         self._given: dict[str, int] = {}

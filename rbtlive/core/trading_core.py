@@ -21,6 +21,7 @@ from rbtlive.core.actions.conclusion import check_benchmark, snapshot
 from rbtlive.core.actions.error_notes import noting_step
 from rbtlive.core.actions.fills import let_orders_wait, on_fill, settle
 from rbtlive.core.actions.interventions import operate, trip
+from rbtlive.core.actions.past_days import take_past_days
 from rbtlive.core.actions.quiet_sessions import run_quiet_sessions
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, on_trigger
@@ -47,6 +48,7 @@ from rbtlive.model.events import (
     OrderFillEvent,
     OrderRejectEvent,
     OrderUpdateEvent,
+    PastDaysEvent,
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
@@ -68,6 +70,7 @@ _HANDLERS: dict[type[Event], Callable[[RunState, Any], None]] = {
     CircuitBreakerEvent: trip,
     OperatorEvent: operate,
     SystemErrorEvent: on_system_error,
+    PastDaysEvent: take_past_days,
     **account_changes.HANDLERS,
 }
 

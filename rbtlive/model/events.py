@@ -394,6 +394,43 @@ class BarRevisedEvent(Event):
     bar: Bar
 
 
+class UniverseChangedEvent(Event):
+    """A live feed is asked for bars of other assets than before.
+
+    Attributes:
+        symbols: The assets it is asked for now, by the run's names.
+        before: Those it was asked for until now, where the journal has not said that
+            yet; None is all.
+        whole_from: Label of the first session of which it gives all bars of those that
+            join; None is the run's first.
+    """
+
+    default_priority = Priority.SYSTEM_ERROR
+    written_if_set = frozenset({"before", "whole_from"})
+    symbols: tuple[str, ...]
+    before: tuple[str, ...] | None = None
+    whole_from: date | None = None
+
+
+class PastDaysEvent(Event):
+    """A source gave daily bars of sessions that were over, of assets of which the feed
+    gave no bars then, or not all: windows of days and tables have them from now on, and
+    what was decided stands.
+
+    Attributes:
+        symbols: The assets that were asked for; some may have no bar.
+        first: Label of the first session that was asked for.
+        last: Label of the last one.
+        bars: One a session and asset; the timestamp is the session's close.
+    """
+
+    default_priority = Priority.SYSTEM_ERROR
+    symbols: tuple[str, ...]
+    first: date
+    last: date
+    bars: tuple[Bar, ...]
+
+
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
@@ -413,6 +450,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SymbolChangeEvent,
         OrderReplacedEvent,
         BarRevisedEvent,
+        UniverseChangedEvent,
+        PastDaysEvent,
     )
 }
 """Every event class by its `event_type`."""

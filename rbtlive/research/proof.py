@@ -32,6 +32,7 @@ from rbtlive.model.events import (
     MarketDataEvent,
     OperatorCallEvent,
     OperatorEvent,
+    PastDaysEvent,
     PositionAdjustmentEvent,
 )
 from rbtlive.model.number import plain_text
@@ -270,7 +271,7 @@ class Proof:
         core = self._fresh(strategy, settings)
         core.acknowledge(core.start())
         for event in inputs_between(self.run, 0, None):
-            if isinstance(event, MarketDataEvent):
+            if isinstance(event, (MarketDataEvent, PastDaysEvent)):
                 core.acknowledge(core.process(event))
         return result_of(core)
 

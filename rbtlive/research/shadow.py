@@ -20,6 +20,7 @@ from rbtlive.model.events import (
     MarketDataEvent,
     OperatorCallEvent,
     OrderReplacedEvent,
+    PastDaysEvent,
     PositionAdjustmentEvent,
     ScheduledTriggerEvent,
     SplitEvent,
@@ -31,6 +32,7 @@ from rbtlive.runtime.journal.journal_reader import JournalRow, RowKind
 # What happens to bars and books. What people and breakers did is in the orders already.
 _TAKEN = (
     MarketDataEvent,
+    PastDaysEvent,
     ScheduledTriggerEvent,
     SplitEvent,
     CashAdjustmentEvent,

@@ -325,6 +325,17 @@ def test_prints_are_conflated_and_counted(minute_venue):
     assert stats["conflated"] == 2
 
 
+def test_past_days_of_what_joins_come_from_the_archive(venue):
+    async def fetch():
+        return await broker_at(venue).feed.past_days(["IBM"], date(2004, 12, 30), date(2005, 1, 3))
+
+    portal = within(fetch())
+
+    labels = [portal.calendar.label(session) for session in portal.daily["session"]]
+    assert labels == [date(2004, 12, 30), date(2004, 12, 31), date(2005, 1, 3)]
+    assert [asset.symbol for asset in portal.assets] == ["IBM"]
+
+
 def test_fetched_bars_are_a_portal(venue, minute_venue):
     minute_venue.advance(9)
 

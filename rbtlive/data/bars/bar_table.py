@@ -269,6 +269,24 @@ class BarTable(BarReads):
             kept = in_thousandths(column, field) if self.thousandths else column
             self._matrices[field][row, places] = kept
 
+    def amend(self, row: int, bars: Mapping[int, Sequence[float]]) -> None:
+        """Put bars into a row that is over, by asset index: open, high, low, close,
+        volume.
+        """
+        places = np.fromiter(bars, np.intp, len(bars))
+        self.put_row(row, places, np.array(list(bars.values())).T)
+        if self._moving is not None:
+            self._moving.set_back(row)
+
+    def loosen(self) -> None:
+        """Let rows be amended: this is a copy, whose arrays are no other table's from
+        now on.
+        """
+        self.frozen, self.complete, self.computed = False, None, None
+        self.has_close, self._series, self._dates = {}, {}, None
+        self._matrices = {field: matrix.copy() for field, matrix in self._matrices.items()}
+        self._note_cells()
+
     # Everything is checked before anything changes.
     def _grow(self, session: int, us: int) -> int:
         if session != self._ends_of:

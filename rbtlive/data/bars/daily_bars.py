@@ -1,13 +1,14 @@
 """The daily bars beside a run's own: the run's bars themselves in a daily run, else
 laid out when they are first asked for.
 
-The rule: a session that is over has the portal's daily bar; where there is none, one
-made of its intraday bars.
+The rule: a session that is over has the portal's daily bar; where there is none, the
+one that came later; where none did, one made of its intraday bars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
@@ -17,6 +18,7 @@ from rbtlive.data.bars.session_bars import session_bar
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.data.windows.history import History
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.table_maker import TableMaker
@@ -49,6 +51,7 @@ class DailyBars:
         self._history_of = history_of
         self._history = None if main.table.interval.intraday else main
         self._portal_sessions: set[int] = set()  # those with daily bars, once laid out
+        self._late: dict[int, dict[int, Sequence[float]]] = {}  # by session, then asset
 
     # Few intraday runs ask for days: they are laid out when the first one does.
     @property
@@ -83,6 +86,41 @@ class DailyBars:
                 table.fill(self._maker.listing.keep(bars))
             else:
                 table.set_row(row, session_bar(self._main.table, session))
+            self._amend(session)
+
+    def take_late(self, days: Mapping[int, Mapping[int, Sequence[float]]]) -> None:
+        """Take bars of sessions that are over: in place of what the run's own bars made
+        of them, while what the portal has stays.
+
+        Args:
+            days: Open, high, low, close and volume by session, then by asset index.
+        """
+        if self.table.frozen:  # whose history keeps what it has made of bars
+            table = copy(self.table)
+            table.loosen()
+            self._history = self._history_of(table)
+            self._history.note(self._main.noted)
+        for session, bars in days.items():
+            self._late.setdefault(session, {}).update(bars)
+            self._amend(session)
+
+    def late_value(self, index: int, field: str, session: int) -> float | None:
+        """Return a field of the bar of a session that came when it was over, None if
+        none did; `price` is the close.
+        """
+        bar = self._late[session].get(index) if session in self._late else None
+        return None if bar is None else bar[OHLCV.index("close" if field == "price" else field)]
+
+    def _amend(self, session: int) -> None:
+        table, bars = self.table, self._late.get(session)
+        if not bars or not table.first_session <= session <= table.last_session:
+            return
+        row = session - table.first_session
+        if session in self._portal_sessions:
+            closes = table.values("close", row, row + 1)[0]
+            bars = {index: bar for index, bar in bars.items() if np.isnan(closes[index])}
+        if bars:
+            table.amend(row, bars)
 
     def closes_before(self, session: int) -> Sequence[float] | None:
         """Return the unadjusted closes of the session before, by asset; None if there

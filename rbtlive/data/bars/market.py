@@ -311,6 +311,26 @@ class Market(Cursor):
         super()._bind()
         self.quick.forget()
 
+    def take_past_days(self, days: Mapping[int, Mapping[int, Sequence[float]]]) -> None:
+        """Take daily bars of sessions that are over; dividends of the days after them
+        take effect by their closes.
+
+        Args:
+            days: Open, high, low, close and volume by session, then by asset index.
+        """
+        self.adjustments.stand_alone()
+        self.days.take_late(days)
+        after = {session + 1 for session in days}.intersection(self._dividends)
+        factors = self.adjustments.renew(after) if after else None
+        if factors is not None:
+            self._history.begin_anew(factors)
+            self.days.history.begin_anew(factors)
+        self.quick.forget()
+
+    def is_listed(self, index: int, session: int) -> bool:
+        """Say whether a session lies in an asset's life."""
+        return self._first[index] <= session <= self._last[index]
+
     def splits_at(self, session: int) -> Sequence[Split]:
         """Return the splits that take effect in a session."""
         return self._splits.get(session, ())

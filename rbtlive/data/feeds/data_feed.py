@@ -9,12 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.feeds.slot_axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import InvalidSetting
+from rbtlive.errors import InvalidSetting, NoFeed
 from rbtlive.model.events import Event
 from rbtlive.model.interval import DAY
 
@@ -65,11 +65,19 @@ class DataFeed(ABC):
         is_timed_by_session: Whether its stamps are judged by the session's clock; a
             feed with a clock of its own says no.
         most_symbols: How many symbols can be subscribed to; None is any number.
+        subscription_changes: How often what is subscribed to was changed.
+        past_days_settle_s: How long after its close, in seconds, `past_days` has the
+            daily bar of a session as it stays.
+        past_days_waits_s: How long to wait, in seconds, before `past_days` is asked
+            again for what it did not give; after the last of them no more.
     """
 
     is_live = True
     is_timed_by_session = True
     most_symbols: int | None = None
+    subscription_changes = 0
+    past_days_settle_s = 0.0
+    past_days_waits_s: Sequence[float] = (5.0, 30.0, 120.0, 600.0, 1200.0)
 
     def __init__(self) -> None:
         self._wanted: set[str] | None = None
@@ -104,7 +112,7 @@ class DataFeed(ABC):
         if self._kept is not None:
             self._kept |= _upper(symbols)
         self._unwanted -= self._wanted
-        self._subscriptions_changed()
+        self._changed()
 
     def unsubscribe(self, symbols: str | Iterable[str]) -> None:
         """Give no more bars of these symbols, from the next slice on."""
@@ -114,7 +122,7 @@ class DataFeed(ABC):
             self._wanted -= _upper(symbols)
         if self._kept is not None:
             self._kept -= _upper(symbols)
-        self._subscriptions_changed()
+        self._changed()
 
     def follow(self, symbols: Iterable[str]) -> None:
         """Give bars of these symbols, and of no others but those that were subscribed
@@ -125,13 +133,44 @@ class DataFeed(ABC):
         wanted = _upper(symbols) | self._kept
         if wanted != self._wanted:
             self._wanted, self._unwanted = wanted, set()
-            self._subscriptions_changed()
+            self._changed()
 
     def wants(self, symbol: str) -> bool:
         """Say whether bars of a symbol are asked for."""
         if self._wanted is None:
             return not self._unwanted or symbol.upper() not in self._unwanted
         return symbol.upper() in self._wanted
+
+    def _changed(self) -> None:
+        self.subscription_changes += 1
+        self._subscriptions_changed()
+
+    @property
+    def has_past_days(self) -> bool:
+        """Whether `past_days` can be asked: the class has a way of its own, or
+        `fetch_bars`.
+        """
+        return type(self).past_days is not DataFeed.past_days or hasattr(self, "fetch_bars")
+
+    async def past_days(self, symbols: Sequence[str], first: date, last: date) -> object:
+        """Return daily bars, as traded, of sessions that are over, for assets of which
+        this feed gave no bars then: a portal, or what makes one. What `fetch_bars`
+        gives, if the feed has it.
+
+        Args:
+            symbols: Whose bars.
+            first: Label of the first session.
+            last: Label of the last one.
+
+        Raises:
+            BrokerError: the source cannot be asked.
+            DataError: it has none of these.
+        """
+        fetch: Callable[..., Awaitable[object]] | None
+        fetch = getattr(self, "fetch_bars", None)
+        if fetch is None:
+            raise NoFeed(f"{type(self).__name__} has no history: it has no fetch_bars")
+        return await fetch(symbols, first, last)
 
     @abstractmethod
     def configure(self, plan: FeedPlan) -> None:

@@ -6,7 +6,7 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -71,6 +71,7 @@ class Adjustments:
         self._closes_before = closes_before
         self._known = known
         self._pending = list(upcoming)
+        self._effective: list[tuple[int, Sequence[Any], list[Factor]]] = []
 
     @property
     def by_asset(self) -> list[list[Factor]]:
@@ -109,8 +110,32 @@ class Adjustments:
                 if known is not None:
                     known.setdefault(effective, found)
             fresh += found[1]
+            self._effective.append((effective, *found))
         self._unsorted += fresh
         return fresh
+
+    def stand_alone(self) -> None:
+        """Share no factors from now on: this run has closes that others have not."""
+        self._known = None
+
+    def renew(self, sessions: Collection[int]) -> list[Factor] | None:
+        """Compute the factors of some sessions again: closes before them have come.
+
+        Returns:
+            All factors in effect, in the order in which they took effect; None if none
+            has changed.
+        """
+        changed = False
+        for place, (session, actions, factors) in enumerate(self._effective):
+            again = self._factors(session, actions) if session in sessions else factors
+            if again != factors:
+                self._effective[place] = (session, actions, again)
+                changed = True
+        if not changed:
+            return None
+        found = [factor for _, _, factors in self._effective for factor in factors]
+        self._by_asset, self._unsorted = [[] for _ in self._by_asset], list(found)
+        return found
 
     # A dividend has none for want of a close before, or if it exceeds that. Source: 1 -
     # amount / close before, zipline-reloaded 3.2.1, data/windows/adjustments.py.

@@ -61,15 +61,21 @@ class History:
         self._last_sessions = last_sessions
         self._decimals = decimals
         self._without_volume = without_volume
-        self._factors: list[list[tuple[int, Factor]]] = [
-            [] for _ in range(table.width)
-        ]  # with the first row unaffected
-        self._clear_from = [0] * table.width  # windows starting here or later meet no factor
-        self._all_clear_from = 0
         self._plain = table.frozen and decimals is None
-        self._clean_from = [
-            0
-        ] * table.width  # windows that are slices of the bars themselves, if `_plain`
+        self._everything = tuple(range(table.width))
+        self._generation = table.generation
+        self.first_row = 0
+        self.changes = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        width = self.table.width
+        self._factors: list[list[tuple[int, Factor]]] = [
+            [] for _ in range(width)
+        ]  # with the first row unaffected
+        self._clear_from = [0] * width  # windows starting here or later meet no factor
+        self._all_clear_from = 0
+        self._clean_from = [0] * width  # windows that are slices of the bars, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._every_close: dict[int, bool] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
@@ -78,10 +84,15 @@ class History:
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
         # A set of assets that was asked for once has no copy of its columns yet: None.
         self._matrices: dict[tuple[tuple[int, ...], str], Floats | None] = {}
-        self._everything = tuple(range(table.width))
-        self._generation = table.generation
-        self.first_row = 0
-        self.changes = 0
+
+    def begin_anew(self, factors: list[Factor]) -> None:
+        """Forget what was made of the bars and of factors: some of either are others.
+
+        Args:
+            factors: All that are in effect, in the order in which they took effect.
+        """
+        self._forget()
+        self.note(factors)
 
     def note(self, factors: list[Factor]) -> None:
         """Take factors that have come into effect into account."""

@@ -264,7 +264,7 @@ class Windows:
         market = self._market
         if field in market.indicators:
             return self._indicator(index, field, span)
-        tail = self._so_far.value(index, field, row=market.view) if span.today else None
+        tail = self._today(index, field) if span.today else None
         if not market.looks_back:
             return span.history.values(index, field, span.low, span.high, tail=tail)
         ratio = market.adjustments.ratio(
@@ -280,6 +280,15 @@ class Windows:
             span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from)
             * ratio
         )
+
+    # The session that is seen, until now; in the morning the one before, which is over.
+    def _today(self, index: int, field: str) -> float:
+        market = self._market
+        if market.looks_back:
+            late = market.days.late_value(index, field, market.view_session)
+            if late is not None:
+                return late
+        return self._so_far.value(index, field, row=market.view)
 
     def _indicator(self, index: int, name: str, span: Span) -> Floats:
         market = self._market

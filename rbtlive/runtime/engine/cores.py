@@ -17,9 +17,11 @@ from rbtlive.runtime.backtest import new_core
 from rbtlive.runtime.engine.live_universe import LiveUniverse
 
 if TYPE_CHECKING:
+    from rbtlive.core.state.record import SessionRow
     from rbtlive.core.state.settings import RunSettings
     from rbtlive.core.trading_core import TradingCore
     from rbtlive.data.portal import PolarsDataPortal
+    from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
 
 
@@ -31,6 +33,7 @@ class CoreMaker:
         strategy: What `backtest` takes.
         portal: The run's.
         settings: The run's, as they were asked for.
+        tasks: What runs beside the run.
 
     Attributes:
         universe: Subscribes the feed to what the run's pipelines select.
@@ -42,9 +45,10 @@ class CoreMaker:
         strategy: object,
         portal: PolarsDataPortal,
         settings: RunSettings,
+        tasks: BackgroundTasks,
     ) -> None:
         self._thread: int | None = None
-        self.universe = LiveUniverse(run)
+        self.universe = LiveUniverse(run, tasks)
         self._run = run
         self._strategy = strategy
         self._portal = portal
@@ -84,13 +88,17 @@ class CoreMaker:
         core.state.on_message = run.on_message
         core.state.own_thread = self._thread
         core.state.emit = run.on_simulated_fill
-        core.state.on_session_closed = lambda row: run.recorder.session_closed(run.core, row)
+        core.state.on_session_closed = self._on_session_closed
         label, pipelines = core.state.calendar.label, core.state.pipelines
         pipelines.on_table = lambda name, session, facts: run.recorder.pipeline_computed(
             run.core, name, label(session), facts
         )
         pipelines.on_universe = self.universe.follow
         pipelines.recorded = lambda name, session: run.recorder.pipeline_table(name, label(session))
+
+    def _on_session_closed(self, row: SessionRow) -> None:
+        self._run.recorder.session_closed(self._run.core, row)
+        self.universe.close(row.label)
 
     def begin_at(self, event: MarketDataEvent) -> bool:
         """Begin the run anew in the session of a live feed's first slice, and return

@@ -150,7 +150,7 @@ class TradingEngine:
         self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
         self.feed_side = FeedSide(self.run_state, self.timekeeper, expected)
         self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
-        self._cores = cores = CoreMaker(self.run_state, strategy, portal, settings)
+        self._cores = cores = CoreMaker(self.run_state, strategy, portal, settings, self.tasks)
         self.processor = EventProcessor(
             self.run_state, cores, self.account_side, self.breakers, self.refusals, self.meters
         )
@@ -188,6 +188,7 @@ class TradingEngine:
             self.run_state.last_slice = begun.last_slice
         self.processor.register()
         self.feed_side.register()
+        self._cores.universe.register()
 
     @property
     def clock(self) -> Clock:
@@ -391,6 +392,7 @@ class TradingEngine:
 
     def _drain(self, loop_budget: LoopBudget) -> None:
         # Processes what waits, until nothing does or the loop is to be given back.
+        self._cores.universe.look_at_feed()
         self.processor.last_bars = None
         with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
@@ -437,6 +439,7 @@ class TradingEngine:
 
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
+        self._cores.universe.look_at_feed()
         if lag_s >= REPORTED_LAG_S:
             self.run_state.on_message(
                 "warning", f"the loop was held for {lag_s:.1f} s: nothing was processed meanwhile"

@@ -1,4 +1,5 @@
-"""The universe of a live feed: what a run's pipelines select, within the feed's limit.
+"""The universe of a live feed: what a run's pipelines select, within the feed's limit,
+and the days of what was outside.
 
 The rule: symbols that the feed was subscribed to otherwise stay; with daily bars
 nothing is unsubscribed, as the next morning's table needs a bar of every asset.
@@ -7,43 +8,73 @@ nothing is unsubscribed, as the next morning's table needs a bar of every asset.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from datetime import date
+from typing import TYPE_CHECKING
 
 from rbtlive.core.actions.universe import wanted
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.events import Event, PastDaysEvent, UniverseChangedEvent
+from rbtlive.runtime.engine.past_days import NAMED, PastDays
+from rbtlive.runtime.recorded.attendance import Attendance, Gap
 
 if TYPE_CHECKING:
+    from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
-
-_NAMED: Final = 10  # so many symbols are named in a message
 
 
 class LiveUniverse:
-    """Subscribes one run's feed to what its pipelines select.
+    """Subscribes one run's feed to what its pipelines select, and gets the daily bars
+    of the sessions in which it did not give an asset.
 
     Args:
         run: The run.
+        tasks: What runs beside the run.
     """
 
-    def __init__(self, run: LiveRun) -> None:
+    def __init__(self, run: LiveRun, tasks: BackgroundTasks) -> None:
         self._run = run
+        self._past_days = PastDays(run, tasks, self._look)
+        self._attendance: Attendance | None = None  # none before the run is recovered
         self._left_out: frozenset[str] = frozenset()
-        self._outside: dict[str, int] = {}  # since which session, by symbol
+        self._seen = 0  # changes of the feed
+        self._given: frozenset[str] = frozenset()  # what it was asked for after them
+        self._is_told = False  # the journal knows what was asked for
+
+    def register(self) -> None:
+        """Register with the run's dispatcher."""
+        for kind in (UniverseChangedEvent, PastDaysEvent):
+            self._run.dispatcher.register_handler(kind, self._take, critical=True)
+
+    @property
+    def _is_live(self) -> bool:
+        return self._run.feed.is_live and self._run.core.state.settings.intraday
 
     @property
     def _decides(self) -> bool:
-        state = self._run.core.state
-        return (
-            self._run.feed.is_live
-            and state.settings.intraday
-            and any(attached.subscribes for attached in state.pipelines.by_name.values())
-        )
+        pipelines = self._run.core.state.pipelines.by_name.values()
+        return self._is_live and any(attached.subscribes for attached in pipelines)
 
     def begin(self) -> None:
         """Subscribe before the first table is there: to what was selected last, else to
-        as many of the run's assets as the feed takes.
+        as many of the run's assets as the feed takes. What no answer came for before
+        the run was left is asked for again.
         """
-        if not self._decides:
+        if not self._is_live:
             return
+        state = self._run.core.state
+        known = self._attendance = Attendance(state.market.assets, state.calendar)
+        known.read(self._run.journal)
+        self._is_told = known.inside is not None
+        if known.inside is not None:
+            self._given = frozenset(known.inside)
+        else:
+            self._given = self._everything() if self._decides else self._asked_for()
+        if self._decides:
+            self._subscribe_first()
+        self._note_change()
+        self._look()
+
+    def _subscribe_first(self) -> None:
         state, limit = self._run.core.state, self._run.feed.most_symbols
         if any(attached.shown for attached in state.pipelines.by_name.values()):
             self.follow(wanted(state))
@@ -62,48 +93,112 @@ class LiveUniverse:
             symbols: The most important first; beyond the feed's limit the last are left
                 out, with a message.
         """
-        if not self._decides:
+        if not self._decides or self._run.recorder.replaying:
             return
         feed = self._run.feed
         asked = list(dict.fromkeys([*sorted(feed.kept), *symbols]))
         taken = asked[: feed.most_symbols]
-        lacking = self._days_outside(taken)
-        if self._run.recorder.replaying:
-            return
         self._say_what_is_left_out(asked, len(taken))
-        self._say_what_is_missing(lacking)
         if taken:
             feed.follow(taken)
+            self._note_change()
 
-    # Of what joins, in words: the run's sessions of which there are no whole bars. What
-    # the portal has is there, subscribed to or not.
-    def _days_outside(self, taken: Sequence[str]) -> dict[str, str]:
-        state = self._run.core.state
-        market, session = state.market, state.market.session
-        begin = max(market.first_session, market.portal.last_session + 1)
-        missing: dict[str, str] = {}
-        inside = set(taken)
-        for asset in state.assets:
-            since = self._outside.get(asset.symbol)
-            if asset.symbol not in inside:
-                self._outside.setdefault(asset.symbol, session)
-            elif since is not None and max(since, begin) < session:
-                first, last = (state.calendar.label(n) for n in (max(since, begin), session - 1))
-                missing[asset.symbol] = f"{first}" if first == last else f"{first} to {last}"
-                del self._outside[asset.symbol]
-            else:
-                self._outside.pop(asset.symbol, None)
-        return missing
+    def look_at_feed(self) -> None:
+        """Take notice of what somebody else has subscribed the feed to."""
+        if self._run.feed.subscription_changes != self._seen and self._attendance is not None:
+            self._note_change()
 
-    def _say_what_is_missing(self, days: dict[str, str]) -> None:
-        if not days:
+    def close(self, label: date) -> None:
+        """Take the end of a session: what the feed did not give of it is asked for."""
+        if self._attendance is not None:
+            self._attendance.close(label)
+            self._look()
+
+    # --- what the feed gives ----------------------------------------------------------
+
+    def _asked_for(self) -> frozenset[str]:
+        assets, wants = self._run.core.state.market.assets, self._run.feed.wants
+        return frozenset(asset.symbol for asset in assets if wants(asset.symbol))
+
+    def _everything(self) -> frozenset[str]:
+        return frozenset(asset.symbol for asset in self._run.core.state.market.assets)
+
+    def _note_change(self) -> None:
+        given, now = self._given, self._asked_for()
+        self._given, self._seen = now, self._run.feed.subscription_changes
+        if now == given or self._attendance is None:
             return
-        named = ", ".join(f"{symbol} ({span})" for symbol, span in list(days.items())[:_NAMED])
+        tells_before = not self._is_told and given != self._everything()
+        self._is_told = True
+        self._run.enqueue(
+            UniverseChangedEvent(
+                timestamp=self._run.clock.now(),
+                symbols=tuple(sorted(now)),
+                before=tuple(sorted(given)) if tells_before else None,
+                whole_from=self._whole_from(),
+            )
+        )
+
+    # Of a session from which a slice was taken, or is being read, bars were missed.
+    def _whole_from(self) -> date | None:
+        run, state = self._run, self._run.core.state
+        if run.last_slice is None:
+            return None
+        table, session = state.market.table, state.market.session
+        begun = table.rows > 0 and table.session_at(table.rows - 1) == session
+        reached = run.feed.reached
+        read = -1 if reached is None else state.calendar.session_of_us(us_of(reached))
+        return state.calendar.label(max(session + begun, read + 1))
+
+    def _take(self, event: Event) -> None:
+        known = self._attendance
+        if known is None:
+            return
+        before = known.inside
+        known.take(event)
+        if isinstance(event, UniverseChangedEvent):
+            joined = [s for s in event.symbols if before is None or s not in before]
+            self._say_what_is_missing([symbol for symbol in joined if symbol in known.gaps])
+        elif isinstance(event, PastDaysEvent):
+            self._past_days.note(event)
+        self._look()
+
+    # --- what it did not give ---------------------------------------------------------
+
+    # What the portal has is there, subscribed to or not. A table needs the days of all
+    # assets; without one, those that joined need theirs.
+    def _open(self) -> dict[str, list[Gap]]:
+        known, state = self._attendance, self._run.core.state
+        if known is None or not known.gaps:
+            return {}
+        calendar, last = state.calendar, state.market.portal.last_session
+        begin = calendar.label(max(state.market.first_session, last + 1))
+        chosen = known.gaps if self._decides else known.gaps.keys() & (known.inside or {}).keys()
+        return {
+            symbol: [Gap(max(gap.first, begin), gap.last) for gap in gaps if gap.last >= begin]
+            for symbol, gaps in sorted(known.gaps.items())
+            if symbol in chosen and gaps[-1].last >= begin
+        }
+
+    def _look(self) -> None:
+        if self._run.feed.has_past_days and not self._run.recorder.replaying:
+            self._past_days.ask(self._open())
+
+    def _say_what_is_missing(self, joined: Sequence[str]) -> None:
+        if self._run.feed.has_past_days or not joined:
+            return
+        lacking = {symbol: gaps for symbol, gaps in self._open().items() if symbol in joined}
+        if not lacking:
+            return
+        named = ", ".join(
+            f"{symbol} ({'; '.join(gap.words for gap in gaps)})"
+            for symbol, gaps in list(lacking.items())[:NAMED]
+        )
         self._run.on_message(
             "warning",
             "these symbols join what the feed gives, and windows and tables have no whole bars of "
             f"the days they were outside: {named}"
-            f"{', …' if len(days) > _NAMED else ''}; to let them in, attach again with fresh "
+            f"{', …' if len(lacking) > NAMED else ''}; to let them in, attach again with fresh "
             "history, data=await feed.fetch_bars(...): the run goes on",
         )
 
@@ -111,7 +206,7 @@ class LiveUniverse:
     def _say_what_is_left_out(self, asked: list[str], count: int) -> None:
         left_out = asked[count:]
         if left_out and frozenset(left_out) != self._left_out:
-            named = ", ".join(left_out[:_NAMED]) + (", …" if len(left_out) > _NAMED else "")
+            named = ", ".join(left_out[:NAMED]) + (", …" if len(left_out) > NAMED else "")
             self._run.on_message(
                 "warning",
                 f"the feed takes {count} symbols, and {len(asked)} are wanted by what is held, "

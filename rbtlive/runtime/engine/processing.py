@@ -21,6 +21,7 @@ from rbtlive.model.events import (
     OrderRejectEvent,
     OrderReplacedEvent,
     OrderUpdateEvent,
+    PastDaysEvent,
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
@@ -39,6 +40,7 @@ CORE_EVENTS = (
     OperatorCallEvent,
     OrderReplacedEvent,
     *OPENING_EVENTS,
+    PastDaysEvent,
     OrderFillEvent,
     OrderUpdateEvent,
     OrderRejectEvent,

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from rbtlive.brokers.paper import PaperBroker
+from rbtlive.core.actions.past_days import take_past_days
 from rbtlive.core.serialization import capture, order_of, recorded_of, restore, session_of
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, SessionRow
@@ -25,6 +26,7 @@ from rbtlive.model.events import (
     Event,
     MarketDataEvent,
     OrderFillEvent,
+    PastDaysEvent,
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
@@ -113,6 +115,7 @@ class Facts:
         self.transactions: list[Transaction] = []
         self.denied: list[Order] = []
         self.slices: list[MarketDataEvent] = []
+        self.past_days: list[PastDaysEvent] = []
         self.tail: list[JournalRow] = []
         self.state: Mapping[str, Any] | None = None
         # What the end of the run had to say, if nothing happened after it.
@@ -152,6 +155,10 @@ class Facts:
             event = row.event()
             assert isinstance(event, MarketDataEvent)
             self.slices.append(event)
+        elif row.type == PastDaysEvent.__name__:
+            past = row.event()
+            assert isinstance(past, PastDaysEvent)
+            self.past_days.append(past)
         elif row.type == OrderFillEvent.__name__:
             self._fill(row)
 
@@ -227,13 +234,14 @@ class Facts:
 
 
 def refill(core: TradingCore, facts: Facts) -> None:
-    """Give a fresh core's market the bars that were seen already, without calling the
-    strategy.
+    """Give a fresh core's market the bars that were seen already, and the days that
+    came later, without calling the strategy.
     """
-    if core.state.market.preload:
-        return
-    for event in facts.slices:
-        core.take_in(event)
+    if not core.state.market.preload:
+        for event in facts.slices:
+            core.take_in(event)
+    for past in facts.past_days:
+        take_past_days(core.state, past)
 
 
 def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:

@@ -1,0 +1,42 @@
+"""Daily bars that come after their sessions were over.
+
+The rule: they change windows and tables of what is decided from now on; a table that
+was shown stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from rbtlive.core.run_state import RunState
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.events import PastDaysEvent
+
+
+def take_past_days(state: RunState, event: PastDaysEvent) -> None:
+    """Take daily bars of past sessions, all of an answer in one step."""
+    market = state.market
+    if not state.settings.intraday:
+        return
+    indices = {asset.symbol: asset.index for asset in market.assets}
+    days: dict[int, dict[int, Sequence[float]]] = {}
+    for bar in event.bars:
+        index = indices.get(bar.symbol, -1)
+        session = state.calendar.session_of_us(us_of(bar.timestamp))
+        if index >= 0 and session >= 0 and market.is_listed(index, session):
+            days.setdefault(session, {})[index] = bar.floats()
+    if days:
+        market.take_past_days(days)
+        _forget_days_ahead(state)
+
+
+# What is computed of days ahead, as in a backtest, has not seen these bars.
+def _forget_days_ahead(state: RunState) -> None:
+    pipelines, session = state.pipelines, state.market.session
+    pipelines.source = pipelines.day_so_far = None
+    for attached in pipelines.by_name.values():
+        ahead = attached.last - session - 1
+        if attached.computed is not None and ahead >= 0:
+            attached.last = session
+            attached.chunks = chain([ahead], attached.chunks)

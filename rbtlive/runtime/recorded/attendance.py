@@ -1,0 +1,116 @@
+"""Of which sessions a live feed gave no bars of an asset, or not all.
+
+The rule: the journal is the only memory. A session that runs and one that is recovered
+take the same rows, so that no question is lost with a process or a core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from rbtlive.data.calendars.calendar import TradingCalendar, us_of
+from rbtlive.model.asset import Asset
+from rbtlive.model.events import Event, PastDaysEvent, UniverseChangedEvent
+from rbtlive.runtime.journal.journal_reader import RecordedRun
+from rbtlive.runtime.journal.recorder import SESSION_CLOSED
+
+_DAY: Final = timedelta(days=1)
+
+
+class Gap(NamedTuple):
+    """Consecutive sessions that an asset lacks.
+
+    Attributes:
+        first: Label of the first.
+        last: Label of the last.
+    """
+
+    first: date
+    last: date
+
+    @property
+    def words(self) -> str:
+        """The days, as a message names them."""
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
+
+class Attendance:
+    """What each asset of a run lacks.
+
+    Args:
+        assets: The run's, by the names of its journal.
+        calendar: The run's.
+
+    Attributes:
+        inside: Since which session the feed gives all bars of an asset, by symbol; None
+            while it gives all bars of all assets.
+        gaps: What was not answered yet, by symbol, the oldest first.
+        closed: Label of the session that was closed last.
+    """
+
+    def __init__(self, assets: Iterable[Asset], calendar: TradingCalendar) -> None:
+        self._lives = {asset.symbol: (asset.start_date, asset.end_date) for asset in assets}
+        self._calendar = calendar
+        self._begun: date | None = None
+        self.inside: dict[str, date] | None = None
+        self.gaps: dict[str, list[Gap]] = {}
+        self.closed: date | None = None
+
+    def read(self, run: RecordedRun) -> None:
+        """Take the rows of a journal."""
+        for row in run.rows_without_slices():
+            if row.type == SESSION_CLOSED:
+                session = self._calendar.session_of_us(us_of(row.timestamp))
+                self.close(self._calendar.label(session))
+            elif row.type in {UniverseChangedEvent.__name__, PastDaysEvent.__name__}:
+                self.take(row.event())
+
+    def take(self, event: Event) -> None:
+        """Take a change of the universe, or the answer to a question."""
+        if isinstance(event, UniverseChangedEvent):
+            self._change(event)
+        elif isinstance(event, PastDaysEvent):
+            for symbol in event.symbols:
+                self._answer(symbol, event.first, event.last)
+
+    def close(self, label: date) -> None:
+        """Take the end of a session."""
+        if self.inside is not None:
+            for symbol, (start, end) in self._lives.items():
+                if start <= label <= end and self.inside.get(symbol, date.max) > label:
+                    self._lack(symbol, label)
+        self._begun = self._begun or label
+        self.closed = label
+
+    def _lack(self, symbol: str, label: date) -> None:
+        gaps = self.gaps.setdefault(symbol, [])
+        if gaps and gaps[-1].last == self.closed:
+            gaps[-1] = Gap(gaps[-1].first, label)
+        else:
+            gaps.append(Gap(label, label))
+
+    # What was inside stays so since it was; what leaves lacks the session it leaves in.
+    def _change(self, event: UniverseChangedEvent) -> None:
+        inside = self.inside
+        if inside is None:
+            known = self._lives if event.before is None else event.before
+            inside = dict.fromkeys(known, date.min)
+            if self._begun is not None and self.closed is not None:
+                for symbol in self._lives.keys() - inside.keys():
+                    start, end = self._lives[symbol]
+                    first, last = max(start, self._begun), min(end, self.closed)
+                    if first <= last:
+                        self.gaps[symbol] = [Gap(first, last)]
+        since = date.min if event.whole_from is None else event.whole_from
+        self.inside = {symbol: inside.get(symbol, since) for symbol in event.symbols}
+
+    def _answer(self, symbol: str, first: date, last: date) -> None:
+        left: list[Gap] = []
+        for gap in self.gaps.pop(symbol, ()):
+            before, after = min(gap.last, first - _DAY), max(gap.first, last + _DAY)
+            left += [Gap(gap.first, before)] if gap.first <= before else []
+            left += [Gap(after, gap.last)] if after <= gap.last else []
+        if left:
+            self.gaps[symbol] = left
