@@ -188,7 +188,6 @@ class TradingEngine:
             self.run_state.last_slice = begun.last_slice
         self.processor.register()
         self.feed_side.register()
-        self._cores.universe.register()
 
     @property
     def clock(self) -> Clock:

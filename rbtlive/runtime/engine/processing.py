@@ -91,6 +91,7 @@ class EventProcessor:
         register(MarketDataEvent, self.on_slice, critical=True)
         for event_type in CORE_EVENTS:
             register(event_type, self.on_event, critical=True)
+        self._cores.universe.register()
 
     def on_slice(self, event: MarketDataEvent) -> None:
         """Process a slice."""
