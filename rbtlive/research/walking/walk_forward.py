@@ -246,15 +246,9 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
             error.add_note(f"in fold {place}, trained from {labels[0]} to {ends[0]}")
             raise
         tried = backtest(
-            strategy,
-            portal,
-            params=dict(best.params),
-            start=labels[2],
-            end=ends[1],
-            capital_base=capital,
-            progress=False,
-            **options,
-        )
+            strategy, portal, params=dict(best.params), start=labels[2], end=ends[1],
+            capital_base=capital, progress=False, **options,
+        )  # fmt: skip
         capital = tried.record.sessions[-1].portfolio_value
         if capital <= 0:
             raise SweepError(f"the tests lost all money by {ends[1]}, in fold {place}")
