@@ -211,6 +211,19 @@ def test_a_trade_by_hand_is_left_outside_also_if_the_session_was_away(at_s, away
     assert world.venue.by_hand != {}
 
 
+@pytest.mark.parametrize("strategy", ["Quotes", "Reacting"])
+@pytest.mark.parametrize("away", [True, False])
+def test_what_was_bought_by_hand_before_the_run_went_short_is_left_outside(strategy, away):
+    absence = [Fault("time", 90, "absence", 170.898)] if away else []
+
+    world = world_of(
+        replace(QUOTES, strategy=strategy), *absence, Fault("time", 134, "foreign trade", 8.0)
+    )
+
+    assert world.venue.by_hand == {"BBB": 8}
+    assert (world.outcome.wrong, world.outcome.figures["halts"]) == ([], 0)
+
+
 def test_what_was_held_outside_is_sold_by_hand_while_the_run_is_short():
     world = World(scenario_of(800028))
     world.run()

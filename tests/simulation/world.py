@@ -263,16 +263,10 @@ class World:
             ):
                 continue
             reason = engine.core.state.halt_reason
-            known = reason.startswith(("stale data", "blind: "))
-            if not known and not self._was_traded_against(engine):
+            if not reason.startswith(("stale data", "blind: ")):
                 self.outcome.wrong.append(f"trading was halted without a cause: {reason}")
             self.outcome.figures["halts"] += 1
             engine.enqueue(OperatorEvent(timestamp=self.clock.now(), action="resume"))
-
-    # A person who bought what the run is short of, or sold what it holds, took its shares.
-    def _was_traded_against(self, engine: TradingEngine) -> bool:
-        ours = {p.asset.symbol: p.amount for p in engine.core.state.portfolio}
-        return any(ours.get(s, 0) * amount < 0 for s, amount in self.venue.by_hand.items())
 
     async def _trouble(self) -> None:
         await asyncio.gather(*(self._strike(fault) for fault in self.faults.timed()))

@@ -42,6 +42,13 @@ from rbtlive.runtime.broker.ownership import (
     put,
     taken_from_outside,
 )
+from rbtlive.runtime.broker.trades_elsewhere import (
+    Trade,
+    left_the_runs_theirs,
+    owned_until,
+    totals,
+    trades_elsewhere,
+)
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -309,7 +316,7 @@ class BooksWatch:
             return
         self._note("HeldOutside", self.outside)
         if self._foreign is not None:  # what is outside's already explains nothing later
-            now = await self._filled_elsewhere()
+            now = totals(await self._trades_elsewhere())
             explained = {s: n for s, n in self._foreign.items() if s in traded}
             self._foreign = {s: n for s, n in now.items() if s not in traded} | explained
             self._note(FILLED_ELSEWHERE, self._foreign)
@@ -388,7 +395,8 @@ class BooksWatch:
     ) -> None:
         # Shares that an order placed elsewhere brought are outside's, as long as what
         # the runs own is still there.
-        before, now = self._foreign, await self._filled_elsewhere()
+        trades = await self._trades_elsewhere()
+        before, now = self._foreign, totals(trades)
         ours = self.ours()
         for one in differing:
             symbol = one.symbol
@@ -399,7 +407,15 @@ class BooksWatch:
             owned = ours.get(symbol, ZERO) + others.get(symbol, ZERO)
             assert self.outside is not None
             left = self.outside.get(symbol, ZERO)
-            if not is_outsides(left, held.get(symbol, ZERO) - owned, owned):
+            if not is_outsides(left, held.get(symbol, ZERO) - owned, owned) and not (
+                came == one.gap
+                and left_the_runs_theirs(
+                    trades.get(symbol, ()),
+                    came,
+                    before=left,
+                    owned_at=owned_until(self._core(), symbol, owned),
+                )
+            ):
                 continue
             before[symbol] = now[symbol]
             self._note(FILLED_ELSEWHERE, before)
@@ -412,16 +428,13 @@ class BooksWatch:
         known.
         """
         if self._foreign is None:
-            self._foreign = await self._filled_elsewhere()
+            self._foreign = totals(await self._trades_elsewhere())
             self._note(FILLED_ELSEWHERE, self._foreign)
 
-    async def _filled_elsewhere(self) -> dict[str, Decimal]:
-        runs = (f"{self._run_id}-", *(f"{run_id}-" for run_id in self._others))
-        total: dict[str, Decimal] = {}
-        for order in await asking.orders(self._broker):
-            if not order.client_order_id.startswith(runs) and order.filled:
-                total[order.symbol] = total.get(order.symbol, ZERO) + order.filled
-        return self._spelled(total)
+    async def _trades_elsewhere(self) -> dict[str, list[Trade]]:
+        return await trades_elsewhere(
+            self._broker, runs={self._run_id, *self._others}, spelled=self.spelled
+        )
 
     def _count(self, found: list[facts.Mismatch]) -> None:
         seen: dict[str, tuple[int, facts.Mismatch]] = {}

@@ -98,11 +98,16 @@ class OrderSender:
                     f"{type(command).__name__} of order {command.order_id}",
                     BrokerError(f"has had no answer for {silent_s:.0f} s{waiting}"),
                 )
-            unsent = {one.order_id for one in self._outgoing if isinstance(one, SubmitOrder)}
-            unsent.add(command.order_id)
-            for cancel in [one for one in self._outgoing if one.order_id not in unsent]:
+            # It may be answered while a cancel is sent: then the queue goes on.
+            while self._sending is command and (cancel := self._next_cancel(command)) is not None:
                 self._outgoing.remove(cancel)
                 await self._send(cancel)
+
+    # The first waiting cancel of an order that is neither waiting nor being sent.
+    def _next_cancel(self, sending: Command) -> Command | None:
+        unsent = {one.order_id for one in self._outgoing if isinstance(one, SubmitOrder)}
+        unsent.add(sending.order_id)
+        return next((one for one in self._outgoing if one.order_id not in unsent), None)
 
     async def _send(self, command: Command) -> None:
         order_id = command.order_id

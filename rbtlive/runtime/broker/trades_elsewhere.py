@@ -1,0 +1,94 @@
+"""What orders placed elsewhere have traded on an account, and whose shares it took.
+
+The rule: a trade is judged by what the runs owned when it was made, not by what they
+own when it is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.model.number import ZERO
+from rbtlive.runtime.broker import asking
+from rbtlive.runtime.broker.ownership import is_outsides
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+Trade: TypeAlias = tuple[datetime, Decimal]
+"""When it was made, and signed shares."""
+
+
+async def trades_elsewhere(
+    broker: BrokerAdapter, *, runs: Iterable[str], spelled: Callable[[str], str]
+) -> dict[str, list[Trade]]:
+    """Return what orders that are no run's have traded, by symbol.
+
+    Args:
+        broker: The broker.
+        runs: Ids of the runs on the account.
+        spelled: Spells a symbol as the run does.
+    """
+    prefixes = tuple(f"{run_id}-" for run_id in runs)
+    found: dict[str, list[Trade]] = {}
+    for order in await asking.orders(broker):
+        if order.client_order_id.startswith(prefixes) or not order.filled:
+            continue
+        trades = [(one.at, one.amount) for one in order.executions]
+        if sum((amount for _at, amount in trades), ZERO) != order.filled:
+            trades = [(order.updated_at, order.filled)]
+        found.setdefault(order.symbol, []).extend(trades)
+    named: dict[str, list[Trade]] = {}
+    for symbol, trades in found.items():
+        named.setdefault(spelled(symbol), []).extend(trades)
+    return named
+
+
+def totals(trades: Mapping[str, list[Trade]]) -> dict[str, Decimal]:
+    """Return the signed shares of all trades, by symbol."""
+    return {symbol: sum((n for _at, n in made), ZERO) for symbol, made in trades.items()}
+
+
+def owned_until(core: TradingCore, symbol: str, now: Decimal) -> Callable[[datetime], Decimal]:
+    """Return what tells the signed shares that the runs owned at a time.
+
+    Args:
+        core: The run that looks; what others owned is taken as it is now.
+        symbol: Of which asset.
+        now: What the runs own now.
+    """
+    done = [t for t in core.state.record.transactions if t.asset.symbol == symbol]
+    return lambda at: now - sum((t.amount for t in done if t.dt > at), ZERO)
+
+
+def left_the_runs_theirs(
+    trades: Iterable[Trade],
+    came: Decimal,
+    *,
+    before: Decimal,
+    owned_at: Callable[[datetime], Decimal],
+) -> bool:
+    """Say whether the last trades placed elsewhere left the runs what they owned when
+    each was made. A person who buys before a run sells short has taken nothing from it.
+
+    Args:
+        trades: Time and signed shares of each that is known.
+        came: Signed shares of those that are to be judged: the last ones of `trades`.
+        before: Signed shares held outside before them.
+        owned_at: Tells the signed shares that the runs owned at a time.
+    """
+    last, rest = [], came
+    for trade in sorted(trades, reverse=True):
+        last.append(trade)
+        rest -= trade[1]
+        if not rest:
+            break
+    for at, amount in reversed(last):
+        if not is_outsides(before, before + amount, owned_at(at)):
+            return False
+        before += amount
+    return bool(last) and not rest
