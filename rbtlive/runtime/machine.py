@@ -31,6 +31,12 @@ ADVICE: Final = {
 """What a person can do about an error of the operating system."""
 
 
+def advice_on(error: OSError, *, otherwise: str) -> str:
+    """Say what a person can do about an error, and what else."""
+    advice = ADVICE.get(error.errno or 0)
+    return otherwise if advice is None else f"{advice}, or {otherwise}"
+
+
 @contextmanager
 def refusals_explained(what: str) -> Iterator[None]:
     """Turn what the operating system refuses within this block into a JournalError.

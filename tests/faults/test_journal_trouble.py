@@ -160,6 +160,7 @@ def test_a_torn_tail_is_cut_and_the_run_carried_on_equals_the_unbroken_one(tmp_p
 
     session = run(whole(Churn, tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
 
+    assert any("the journal was cut after row" in line for line in session.logs)
     assert same(rbt.backtest(Churn, daily_frame(BARS)), session.result())
     run(whole(Churn, tmp_path / "unbroken", feed=rbt.ReplayFeed(daily_frame(BARS))))
     assert rows_of(tmp_path, "Churn") == rows_of(tmp_path / "unbroken", "Churn")

@@ -104,6 +104,13 @@ class Recovery:
 
     def _begin(self) -> None:
         run = self._run
+        cut = run.journal.cut
+        if cut is not None:
+            run.on_message(
+                "warning",
+                f"the journal was cut after row {cut.last_seq}, the last that is whole: "
+                f"{cut.reason}; the run goes on from there, and what was written after it is lost",
+            )
         if run.feed.is_live and run.journal.resumed:
             self._start_where_it_began()
         if self._segment is not None and self._segment.state is not None:

@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from rbtlive.runtime.journal.lock import SessionLock, changed
+from rbtlive.runtime.journal.lock import SessionLock, changed, lost_sight
 
 _SIDE_FILES = ("-wal", "-shm")
 
@@ -46,9 +46,9 @@ class Custody:
                 now = os.lstat(path)
             except OSError as error:
                 if was is not None:
-                    return f"{self._paths[place].name} is gone: {error.strerror}"
+                    return lost_sight(self._paths[place].name, error)
                 if place == 0:
-                    return f"{self._paths[0].name} is gone"
+                    return lost_sight(self._paths[0].name, error)
                 continue
             if was is not None:
                 wrong = changed(self._paths[place], now, was)
@@ -58,7 +58,10 @@ class Custody:
                     name = self._paths[place].name
                     return f"{name} was cut from {was.st_size} to {now.st_size} bytes"
             known[place] = now
-        folder = os.stat(self._folder_text)  # noqa: PTH116 - see above
+        try:
+            folder = os.stat(self._folder_text)  # noqa: PTH116 - see above
+        except OSError as error:
+            return lost_sight(f"folder {self._folder.name}", error)
         if not folder.st_mode & stat.S_IWUSR:
             return f"folder {self._folder.name} was made read-only"
         return None if self._lock is None else self._lock.lost()

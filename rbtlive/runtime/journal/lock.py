@@ -18,6 +18,7 @@ from json import dumps, loads
 from pathlib import Path
 
 from rbtlive.errors import JournalUnwritable, SessionLocked, UnsafeStateFolder
+from rbtlive.runtime.machine import advice_on
 
 _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 """What the operating system answers if somebody else holds a lock."""
@@ -92,12 +93,14 @@ class SessionLock:
             return None
         try:
             held = os.fstat(self._file)
-        except OSError as error:  # other code has closed it
-            return f"{self.path.name} is not open any more: {error.strerror}"
+        except OSError as error:
+            if error.errno == errno.EBADF:  # other code has closed it
+                return f"{self.path.name} is not open any more: {error.strerror}"
+            return lost_sight(self.path.name, error)
         try:
             now = os.lstat(self._text)
         except OSError as error:
-            return f"{self.path.name} is gone: {error.strerror}"
+            return lost_sight(self.path.name, error)
         return changed(self.path, now, held)
 
     def _mark(self) -> tuple[str, int]:
@@ -142,10 +145,15 @@ def _open(path: Path) -> int:
         return os.open(path, flags, 0o600)
     except OSError as error:
         raise JournalUnwritable(
-            f"{path.name} cannot be made in the state folder: {error.strerror}; make the folder "
-            "writable, "
-            "or set RBTLIVE_HOME to one that is"
+            f"{path.name} cannot be made in the state folder: {error.strerror}; "
+            + advice_on(error, otherwise="set RBTLIVE_HOME to a folder that can be written")
         ) from error
+
+
+def lost_sight(name: str, error: OSError) -> str:
+    """Say why a file that was there cannot be looked at any more."""
+    gone = error.errno in {errno.ENOENT, errno.ENOTDIR}
+    return f"{name} {'is gone' if gone else 'cannot be looked at'}: {error.strerror}"
 
 
 def changed(path: Path, now: os.stat_result, was: os.stat_result) -> str | None:

@@ -102,8 +102,9 @@ def found_start(folder: StateFolder, name: str) -> tuple[str | None, str]:
     began anew for; (None, "") if it began where it was asked to, or there is none.
     """
     path = folder.journal_path(name)
-    if not path.exists():
-        return None, ""
+    with refusals_explained(f"the journal of session {name} cannot be opened"):
+        if not path.exists():
+            return None, ""
     try:
         with closing(store.connect_read_only(path)) as connection:
             header, _seed = store.read_header(connection, path)

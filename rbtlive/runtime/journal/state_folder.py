@@ -30,6 +30,7 @@ from rbtlive.errors import (
     UnsafeStateFolder,
 )
 from rbtlive.model.given import as_path, is_one_of
+from rbtlive.runtime.machine import advice_on
 
 HOME_VARIABLE: Final = "RBTLIVE_HOME"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -125,8 +126,8 @@ class StateFolder:
             clear_drafts(self.path / "bars")
         except OSError as error:
             raise JournalUnwritable(
-                f"the state folder {self.path.name} cannot be made: {error.strerror}; set "
-                f"{HOME_VARIABLE} to another place"
+                f"the state folder {self.path.name} cannot be made: {error.strerror}; "
+                f"{advice_on(error, otherwise=f'set {HOME_VARIABLE} to another place')}"
             ) from error
 
     def journal_path(self, name: str, run: int | None = None) -> Path:

@@ -16,6 +16,7 @@ from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable, Jour
 from rbtlive.runtime.journal.blocks import BLOCKS
 from rbtlive.runtime.journal.codec import canonical_json
 from rbtlive.runtime.journal.state_folder import refuse_link
+from rbtlive.runtime.machine import advice_on
 
 FORMAT: Final = 2
 """Number of the file format; raised when an earlier rbtlive cannot read new files."""
@@ -32,6 +33,7 @@ message.
 
 _APPLICATION_ID: Final = 0x5242544C  # "RBTL"
 _BUSY_MS: Final = 100
+_CHUNK_BYTES: Final = 1 << 20
 CHECKSUM_KEY: Final = ""
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
@@ -60,7 +62,8 @@ def create_file(path: Path) -> None:
         path.touch(mode=0o600)
     except OSError as error:
         raise JournalUnwritable(
-            f"journal {path.name} cannot be made: {error.strerror}; make its folder writable"
+            f"journal {path.name} cannot be made: {error.strerror}; "
+            + advice_on(error, otherwise="make its folder writable")
         ) from error
 
 
@@ -228,13 +231,27 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
         isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
     ):  # that one: a table is gone
         return JournalUnwritable(
-            f"journal {name} cannot be used: {error}; look for a full disk, a missing permission, "
-            "or another program "
-            "that has the file open"
+            f"journal {name} cannot be used: {error}; look for a full disk or quota, a missing "
+            "permission, or another program that has the file open"
         )
+    unreadable = None if path is None else _unreadable(path)
+    if unreadable is not None:  # SQLite calls that damage too
+        advice = advice_on(unreadable, otherwise="restore it from a copy")
+        return JournalUnwritable(f"journal {name} cannot be read: {unreadable.strerror}; {advice}")
     return JournalCorrupt(
         f"journal {name} is damaged: {error}; restore it from a copy, or attach with fresh=True"
     )
+
+
+# What the operating system says when the whole file is read, if it refuses that.
+def _unreadable(path: Path) -> OSError | None:
+    try:
+        with path.open("rb") as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    except OSError as error:
+        return error
+    return None
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
