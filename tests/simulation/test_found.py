@@ -114,6 +114,17 @@ def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, w
     # the next minute's, and fills later.
 
 
+@pytest.mark.parametrize("what", ["clock jumps", "clock jumps back"])
+@pytest.mark.parametrize("jump_s", [3_600.0, 86_400.0, 31_622_400.0])
+def test_a_feed_that_falls_silent_after_a_jump_of_the_clock_is_noticed(what, jump_s):
+    jump, silent = Fault("time", 100, what, jump_s), Fault("time", 270, "bars fall silent", 240.0)
+
+    outcome = world_of(STEADY, jump, silent).outcome
+
+    assert outcome.wrong == []
+    assert outcome.figures["halts"] == 1
+
+
 def test_a_clock_set_back_before_the_first_bar_begins_no_earlier():
     back = Fault("time", 2, "clock jumps back", 35.0)
 

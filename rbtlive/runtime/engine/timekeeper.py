@@ -69,6 +69,7 @@ class Timekeeper:
     ) -> None:
         self.stale = False
         self.is_present = False
+        self._was_present = False
         self._feed = feed
         self._clock = clock
         self._tell = tell
@@ -101,12 +102,20 @@ class Timekeeper:
         self._interval = interval
         self._last_bar_us = self._passed_us()
         self._note_lead(timestamp)
+        known_us = self._slice_lead_us
         self._slice_lead_us = (
             us_of(timestamp) - self._passed_us()
             if self._slice_lead_us is None
             else max(self._slice_lead_us, us_of(timestamp) - self._passed_us())
         )
-        self.is_present = abs(self._clock.now() - timestamp) <= _present(interval)
+        near = _present(interval)
+        self.is_present = abs(self._clock.now() - timestamp) <= near
+        if self.is_present:
+            self._was_present = True
+        elif self._was_present and known_us is not None:
+            # A wall clock that was set says nothing of a feed that goes on as before.
+            going_on = datetime_of(known_us + self._passed_us())
+            self.is_present = abs(going_on - timestamp) <= near
         self.stale = False
 
     async def run(self, core: Callable[[], TradingCore]) -> None:
@@ -184,7 +193,11 @@ class Timekeeper:
         allowed_us = int(self._interval.us * limit) + self._grace // timedelta(microseconds=1)
         if self._passed_us() - self._last_bar_us <= allowed_us:
             return 0.0
-        calendar, now = core.state.calendar, self._now()
+        # By the slices and the time passed since: a wall clock may have been set back
+        # to before the open.
+        lead_us = self._lead_us if self._slice_lead_us is None else self._slice_lead_us
+        now = max(self._now(), datetime_of(lead_us + self._passed_us()))
+        calendar = core.state.calendar
         session = calendar.next_session(us_of(now))
         open_us, close_us = calendar.opens_us.item(session), calendar.closes_us.item(session)
         now_us = us_of(now)
