@@ -8,29 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline.array_types import Mask, Places, Values
+from rbtlive.pipeline.array_types import Mask, Values
+from rbtlive.pipeline.picking import as_float32, blocks, few_smallest, places_in_rows
 from rbtlive.pipeline.sorting import sorted_cells, sorted_places
 from rbtlive.pipeline.term import is_missing
 
-_CACHED = 32_768  # so many numbers stay in a processor's cache
-_FEW = 4  # a share of a row below which what is ranked is taken out of it
+_FEW = 4  # a share of a table below which what is ranked is taken out of it
 
 
 def as_floats(values: Values) -> Values:
     """Return values for sorting; whole numbers and times keep their order."""
-    if values.dtype.kind == "f":
-        return values.copy()
-    return values.astype(np.int64).view(np.float64).copy()
+    return values if values.dtype.kind == "f" else values.astype(np.int64).view(np.float64)
 
 
-# Numbers in the order wanted, NaN where there is none.
+# Numbers in the order wanted, NaN where there is none; -0.0 becomes 0.0.
 def _ordered(values: Values, lost: Mask, *, ascending: bool) -> Values:
-    numbers = as_floats(values)
-    if not ascending:
-        np.negative(numbers, out=numbers)
-    numbers += 0.0  # -0.0 is 0.0
+    numbers = _turned(as_floats(values), ascending=ascending)
     np.copyto(numbers, np.nan, where=lost)
     return numbers
+
+
+def _turned(numbers: Values, *, ascending: bool) -> Values:
+    turned: Values = numbers + 0.0 if ascending else 0.0 - numbers
+    return turned
 
 
 def ordinal_ranks(numbers: Values, out: Values) -> None:
@@ -49,19 +49,6 @@ def ordinal_ranks(numbers: Values, out: Values) -> None:
         line[places] = counting
 
 
-# What is ranked, moved to the left of each row, where little of a row is.
-def _rank_few(numbers: Values, lost: Mask, counts: Places, out: Values) -> None:
-    most = int(counts.max(initial=0))
-    cells = np.flatnonzero(~lost)
-    begins = np.arange(len(counts)) * most + counts - np.cumsum(counts)
-    moved = np.arange(len(cells)) + np.repeat(begins, counts)
-    few = np.full((len(numbers), most), np.nan)
-    few.reshape(-1)[moved] = numbers.reshape(-1).take(cells)
-    ranks = np.empty(few.shape)
-    ordinal_ranks(few, ranks)
-    out.reshape(-1)[cells] = ranks.reshape(-1).take(moved)
-
-
 def masked_ranks(
     values: Values, mask: Mask, missing: Any, *, method: str, ascending: bool
 ) -> Values:
@@ -71,28 +58,40 @@ def masked_ranks(
     any other method, a row in which one is missing has no ranks.
     Source: zipline-reloaded 3.2.1, `lib/rank.pyx`.
     """
+    mask = np.broadcast_to(mask, values.shape)
+    if method == "ordinal" and np.count_nonzero(mask) * _FEW < mask.size:
+        return _ranks_of_few(values, mask, missing, ascending=ascending)
     ranks = np.empty(values.shape)
-    step = max(1, _CACHED // max(1, values.shape[1]))
-    for low in range(0, len(values), step):
-        some = slice(low, low + step)
+    for some in blocks(len(values), values.shape[1]):
         lost = is_missing(values[some], missing)
         lost |= ~mask[some]
-        _rank(_ordered(values[some], lost, ascending=ascending), lost, method, ranks[some])
+        numbers = _ordered(values[some], lost, ascending=ascending)
+        if method == "ordinal":
+            ordinal_ranks(numbers, ranks[some])
+        else:
+            from scipy.stats import rankdata
+
+            ranks[some] = np.apply_along_axis(rankdata, 1, numbers, method=method)
         np.copyto(ranks[some], np.nan, where=lost)
     return ranks
 
 
-def _rank(numbers: Values, lost: Mask, method: str, out: Values) -> None:
-    if method != "ordinal":
-        from scipy.stats import rankdata
-
-        out[:] = np.apply_along_axis(rankdata, 1, numbers, method=method)
-        return
-    counts = lost.shape[1] - np.count_nonzero(lost, axis=1)
-    if counts.max(initial=0) * _FEW < lost.shape[1]:
-        _rank_few(numbers, lost, counts, out)
-    else:
-        ordinal_ranks(numbers, out)
+# What is ranked, moved to the left of each row, where little of a table is.
+def _ranks_of_few(values: Values, mask: Mask, missing: Any, *, ascending: bool) -> Values:
+    cells = np.flatnonzero(mask)
+    given = values.reshape(-1).take(cells)
+    lost = is_missing(given, missing)
+    if lost.any():
+        cells, given = cells[~lost], given[~lost]
+    _, moved = places_in_rows(cells, len(values), values.shape[1])
+    few: Values = np.full(moved.shape, np.nan)
+    few[moved] = _turned(as_floats(given), ascending=ascending)
+    found = np.empty(few.shape)
+    for some in blocks(len(few), few.shape[1]):
+        ordinal_ranks(few[some], found[some])
+    ranks = np.full(values.shape, np.nan)
+    ranks.reshape(-1)[cells] = found[moved]
+    return ranks
 
 
 def first_ranked(
@@ -107,29 +106,35 @@ def first_ranked(
         count: How many of each row are wanted.
         ascending: Whether the smallest are.
     """
-    lost = is_missing(values, missing)
-    lost |= ~mask
-    width = lost.shape[1]
-    if count >= width or count < 1:
-        return ~lost if count >= 1 else np.zeros(lost.shape, dtype=bool)
-    numbers = _ordered(values, lost, ascending=ascending)
-    rough = _rounded(numbers) if values.dtype.kind == "f" else numbers
-    edge = np.partition(rough, count - 1, axis=1)[:, count - 1 : count]
-    chosen = rough <= edge
-    few = np.isnan(edge[:, 0])  # fewer than wanted are there
-    chosen[few] = ~lost[few]
-    for row in np.flatnonzero(np.count_nonzero(chosen, axis=1) > count).tolist():
-        ties = np.flatnonzero(rough[row] == edge[row])
-        surplus = int(np.count_nonzero(chosen[row])) - count
-        order = np.argsort(numbers[row, ties], kind="stable")
-        chosen[row, ties[order[len(ties) - surplus :]]] = False
+    mask = np.broadcast_to(mask, values.shape)
+    chosen = np.zeros(values.shape, dtype=bool)
+    for some in blocks(len(values), values.shape[1]):
+        lost = is_missing(values[some], missing)
+        lost |= ~mask[some]
+        if count >= values.shape[1]:
+            np.logical_not(lost, out=chosen[some])
+        elif count > 0:
+            numbers = _turned(as_floats(values[some]), ascending=ascending)
+            rough = as_float32(numbers) if values.dtype.kind == "f" else numbers.copy()
+            _choose_first(numbers, rough, lost, count=count, out=chosen[some])
     return chosen
 
 
-# Half as long, in the same order but for more ties.
-def _rounded(numbers: Values) -> Values:
-    with np.errstate(over="ignore"):
-        return numbers.astype(np.float32)
+# Rough numbers decide; of those that are equal at the edge, all bits.
+def _choose_first(numbers: Values, rough: Values, lost: Mask, *, count: int, out: Mask) -> None:
+    np.copyto(rough, np.inf, where=lost)
+    few = few_smallest(rough, count, rough)
+    edge = np.partition(few, count - 1, axis=1)[:, count - 1 : count]
+    counts = np.count_nonzero(few <= edge, axis=1)
+    np.less_equal(rough, edge, out=out)
+    for row in np.flatnonzero(np.isinf(edge[:, 0])).tolist():  # the edge may be a missing one
+        out[row] &= ~lost[row]
+        counts[row] = np.count_nonzero(out[row])
+    for row in np.flatnonzero(counts > count).tolist():
+        ties = np.flatnonzero(out[row] & (rough[row] == edge[row]))
+        surplus = int(counts[row]) - count
+        order = np.argsort(numbers[row, ties], kind="stable")
+        out[row, ties[order[len(ties) - surplus :]]] = False
 
 
 def row_ranks(row: Values, method: str) -> Values:

@@ -12,7 +12,10 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Values
+from rbtlive.pipeline.picking import as_float32, few_smallest
 from rbtlive.pipeline.term import is_missing
+
+_TAIL = 15.0  # percentiles so near to an end are found among the few values there
 
 
 def nansum(values: Values, axis: int = 0) -> Values:
@@ -158,10 +161,34 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
         if share in {0.0, 100.0}:  # no sorting for the smallest and the largest
             extreme = np.fmax if share else np.fmin
             extreme.reduce(values, axis=1, out=found[:, number], initial=np.nan)
+        elif min(share, 100.0 - share) <= _TAIL and values.shape[1]:
+            found[:, number] = _in_tail(values, counts, share)
         else:
             inner.append(number)
     if inner:
         found[:, inner] = _between(values, counts, np.array(shares)[inner])
+    return found
+
+
+# A percentile with few values on one side: they alone are sorted.
+def _in_tail(values: Values, counts: Values, share: float) -> Values:
+    upper = share > 50.0
+    places = share / 100.0 * (counts - 1)
+    lower = np.maximum(np.floor(places), 0).astype(np.int64)
+    numbers = -values if upper else values.copy()
+    np.copyto(numbers, np.inf, where=np.isnan(numbers))
+    last = np.maximum(counts - 1, 0)
+    below = last - lower if upper else lower
+    above = np.clip(below - 1 if upper else below + 1, 0, last)
+    most = int(np.maximum(below, above).max(initial=0)) + 1
+    few = few_smallest(as_float32(numbers), most, numbers)
+    few = np.sort(few, axis=1)
+    rows = np.arange(len(values))
+    ends = few[rows, below], few[rows, above]
+    if upper:
+        ends = -ends[0], -ends[1]
+    found = _mixed(*ends, places - lower)
+    found[counts == 0] = np.nan
     return found
 
 
@@ -175,7 +202,10 @@ def _between(values: Values, counts: Values, shares: Any) -> Values:
             below[first:last], above[first:last] = _neighbours(
                 values[first:last], int(counts[first]), lower[first]
             )
-    share = places - lower
+    return _mixed(below, above, places - lower)
+
+
+def _mixed(below: Values, above: Values, share: Values) -> Values:
     with np.errstate(invalid="ignore"):
         step = above - below
         result: Values = np.where(share < 0.5, below + step * share, above - step * (1.0 - share))

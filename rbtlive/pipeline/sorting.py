@@ -11,6 +11,7 @@ from __future__ import annotations
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Places, Values
 
+_AT_ONCE = 512  # columns up to which NumPy sorts whole numbers of 32 bits in one piece
 _NARROW = 1_000  # columns up to which one key of 16 bits leaves few numbers out of order
 _SIZE = np.int32(0x7FFFFFFF)  # the bits of a float32 without its sign
 _SIGN = np.int32(-(2**31))
@@ -28,12 +29,33 @@ def sorted_cells(numbers: Values) -> Places | None:
         numbers: Rows x assets, one after the other in memory; a zero is never -0.0.
     """
     rows, width = numbers.shape
-    keys = _short_keys(numbers) if 0 < width <= _NARROW else None
+    if not 0 < width <= _NARROW:
+        return None
+    begins = (np.arange(rows) * width)[:, None]
+    if width <= _AT_ONCE:
+        cells: Places = (_columns_by_key(numbers) + begins).reshape(-1)
+        if _swap_neighbours(cells, numbers):
+            return cells
+    keys = _short_keys(numbers)
     if keys is None:
         return None
-    cells: Places = keys.argsort(axis=1, kind="stable")
-    cells += (np.arange(rows) * width)[:, None]
-    return cells.reshape(-1) if _swap_neighbours(cells.reshape(-1), numbers) else None
+    cells = (keys.argsort(axis=1, kind="stable") + begins).reshape(-1)
+    return cells if _swap_neighbours(cells, numbers) else None
+
+
+# Columns of each row from the smallest number on, but for numbers that are nearly
+# equal, which are in the order of their columns. The column's number takes the place of
+# the last bits of the float32, so that one sort of whole numbers gives the order.
+def _columns_by_key(numbers: Values) -> Places:
+    width = numbers.shape[1]
+    low_bits = np.int32((1 << (width - 1).bit_length()) - 1)
+    keys = _float32_bits(numbers)
+    keys ^= (keys >> np.int32(31)) & _SIZE  # of a negative number, bits sort backwards
+    keys &= ~low_bits
+    keys |= np.arange(width, dtype=np.int32)
+    keys.sort(axis=1)
+    keys &= low_bits
+    return keys
 
 
 # Whole numbers of 16 bits that sort as the numbers do, but for those that are nearly

@@ -319,8 +319,10 @@ def test_the_smallest_and_the_largest_bound_percentiles_without_sorting():
     assert found[2, [0, 2]].tolist() == [-np.inf, np.inf]
 
 
-@pytest.mark.parametrize("width", [0, 1, 40, 900, 1_100])
-@pytest.mark.parametrize("kind", ["prices", "changes", "far apart", "nearly zero", "negative"])
+@pytest.mark.parametrize("width", [0, 1, 40, 512, 900, 1_100])
+@pytest.mark.parametrize(
+    "kind", ["prices", "changes", "far apart", "nearly zero", "negative", "close together"]
+)
 def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int):
     """Prices of one key change places with neighbours; numbers of both signs have keys
     of their own, and so have those below a part of the largest.
@@ -333,6 +335,7 @@ def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int
         "far apart": np.exp(values * 20.0),
         "nearly zero": np.where(dice.random(values.shape) < 0.1, values, values * 1e-12),
         "negative": -np.exp(values),
+        "close together": 50.0 + 0.05 * values,
     }[kind]
     values[:, ::9], values[dice.random(values.shape) < 0.05] = np.round(values[:, ::9], 1), np.nan
     values += 0.0
@@ -340,12 +343,41 @@ def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int
     expected = np.argsort(values, axis=1, kind="stable")
     known = ~np.isnan(np.take_along_axis(values, expected, 1))
     cells = sorting.sorted_cells(values)
-    assert (cells is None) == (width in {0, 1_100} or (width > 1 and kind == "nearly zero"))
+    assert (cells is None) == (width in {0, 1_100} or (width > 512 and kind == "nearly zero"))
     ways = [sorting.sorted_places(values)]
     if cells is not None:
         ways.append(cells.reshape(values.shape) - np.arange(35)[:, None] * width)
     for columns in ways:
         np.testing.assert_array_equal(columns[known], expected[known])
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_the_first_few_and_percentiles_of_wide_rows_look_at_few_numbers(ascending: bool):
+    """Rows of 2,100 with equals, near equals, infinities, few known values and none: what
+    is found among a few numbers is what a sort of all gives.
+    """
+    dice = np.random.Generator(np.random.PCG64(8))
+    values = dice.normal(0.0, 1.0, (30, 2_100))
+    values[:, ::5] = np.round(values[:, ::5], 1)
+    values[:, 1::5] = np.sign(values[:, 1::5]) * (2.0 + dice.integers(0, 9, (30, 420)) * 1e-15)
+    values[dice.random(values.shape) < 0.2] = np.nan
+    values[2], values[3, 9:], values[4, ::3] = np.nan, np.nan, np.inf
+    values[5, ::2], values[6, 1:] = -np.inf, np.nan
+    mask = dice.random(values.shape) < 0.9
+    lost = np.isnan(values) | ~mask
+    keys = np.where(lost, np.nan, values if ascending else -values)
+    order = np.argsort(keys, axis=1, kind="stable")
+    expected = np.argsort(order, axis=1) < (~lost).sum(axis=1)[:, None]
+
+    for count in (1, 3, 100, 300, 349, 351, 2_000, 2_100):
+        first = ranks.first_ranked(values, mask, np.nan, count=count, ascending=ascending)
+        np.testing.assert_array_equal(first, expected & (np.argsort(order, axis=1) < count))
+    for share in (0.01, 2.0, 14.9, 85.1, 90.0, 99.99):
+        found = rows.percentiles(np.where(lost, np.nan, values), (share,))[:, 0]
+        with np.errstate(invalid="ignore"):  # between two infinities
+            known = [row[~gone] for row, gone in zip(values, lost, strict=True)]
+            wanted = [np.percentile(row, share) if len(row) else np.nan for row in known]
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_numbers_out_of_order_change_places_with_their_neighbours():

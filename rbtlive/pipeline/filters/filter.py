@@ -23,6 +23,7 @@ from rbtlive.pipeline.mixins import (
     StandardOutputs,
     no_such_asset,
 )
+from rbtlive.pipeline.picking import blocks
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, ComputableTerm, is_missing
 
@@ -155,9 +156,13 @@ class PercentileFilter(SingleInputMixin, Filter):
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
-        values = np.where(mask, inputs[0].astype(np.float64, copy=False), np.nan)
-        edges = rows.percentiles(values, (self.low, self.high))
-        return (edges[:, :1] <= values) & (values <= edges[:, 1:])
+        given, out = inputs[0], np.empty(mask.shape, dtype=bool)
+        for some in blocks(*mask.shape):
+            values = np.where(mask[some], given[some].astype(np.float64, copy=False), np.nan)
+            edges = rows.percentiles(values, (self.low, self.high))
+            np.less_equal(edges[:, :1], values, out=out[some])
+            out[some] &= values <= edges[:, 1:]
+        return out
 
 
 class CustomFilter(PositiveWindowLengthMixin, CustomTermMixin, Filter):
