@@ -85,6 +85,8 @@ class Source:
         return column.dataset.root is EquityPricing and self._loader(column) is None
 
     def _loader(self, column: Any) -> Any:
+        if not self._loaders:
+            return column.dataset.root.loader
         for key in (column, column.unspecialize(), column.dataset, column.dataset.root):
             if key in self._loaders:
                 return self._loaders[key]

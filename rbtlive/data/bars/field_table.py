@@ -46,14 +46,15 @@ class FieldTable:
         self.first_session, self.last_session = portal.first_session, portal.last_session
         self.rows = self.last_session - self.first_session + 1
         self.width = len(assets)
-        sessions = bars["session"].to_numpy()
+        self._sessions = sessions = bars["session"].to_numpy()
         # Of their type: else all of them would be converted to the axis's.
         axis = np.arange(self.first_session, self.last_session + 2, dtype=sessions.dtype)
         self._starts: list[int] = np.searchsorted(sessions, axis).tolist()
         self._assets = bars["asset"].to_numpy()
         listing = portal.shared.listing(lambda: ListingDates(calendar, assets))
-        self._first_listed = np.array(listing.first, dtype=np.int64)
-        self._last_listed = np.array(listing.last, dtype=np.int64)
+        self._first_listed = np.array(listing.first, dtype=np.int32)
+        self._last_listed = np.array(listing.last, dtype=np.int32)
+        self._all_from, self._all_until = max(listing.first), min(listing.last)
         self._with_strays: frozenset[int] | None = None
         self._kept: dict[str, Floats] = {}
 
@@ -101,13 +102,15 @@ class FieldTable:
     # Rows in which there is a bar outside its asset's life; that is no bar.
     def _rows_with_strays(self) -> frozenset[int]:
         if self._with_strays is None:
-            changes = {*self._first_listed.tolist(), *(self._last_listed + 1).tolist()}
-            found, gone = [], self._gone(0)
-            for row in range(self.rows):
-                if self.first_session + row in changes:
-                    gone = self._gone(row)
-                if gone[self._assets[self._starts[row] : self._starts[row + 1]]].any():
-                    found.append(row)
+            found: set[int] = set()
+            for low in range(0, len(self._sessions), _CACHED):
+                sessions = self._sessions[low : low + _CACHED]
+                if self._all_from <= sessions[0] and sessions[-1] <= self._all_until:
+                    continue
+                assets = self._assets[low : low + _CACHED]
+                stray = self._first_listed.take(assets) > sessions
+                stray |= self._last_listed.take(assets) < sessions
+                found.update((sessions[stray] - self.first_session).tolist())
             self._with_strays = frozenset(found)
         return self._with_strays
 

@@ -33,7 +33,7 @@ EMPTY_SESSIONS: Final = 5
 
 def as_days(dates: Sequence[date]) -> NDArray[np.datetime64]:
     """Return dates as datetime64[D]; ordinals are ten times faster than NumPy's way."""
-    ordinals = np.fromiter((day.toordinal() for day in dates), np.int64, len(dates))
+    ordinals = np.fromiter(map(date.toordinal, dates), np.int64, len(dates))
     return (ordinals - _EPOCH).view("M8[D]")
 
 
