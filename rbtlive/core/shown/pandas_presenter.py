@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
+from rbtlive.core.shown.pandas_parts import makers, numbers_of, series_cutter
 from rbtlive.core.shown.presented import Cut, record_name
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import us_of
@@ -34,6 +35,16 @@ _LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies 
 # already stands for itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
 
+
+# Which date and which asset each row of a long frame is of.
+def _codes(count: int, width: int) -> list[Sequence[int]]:
+    codes: Any = [np.repeat(np.arange(count), width), np.tile(np.arange(width), count)]
+    return codes  # type: ignore[no-any-return]
+
+
+_KEPT_NAMES = 64
+"""Indices of so many lists of fields are kept."""
+
 # The times of all rows of a table, as an index.
 _AXES: WeakKeyDictionary[BarTable, pd.DatetimeIndex] = WeakKeyDictionary()
 
@@ -50,6 +61,8 @@ class PandasPresenter:
         self._pd = pd
         self._copies_on_write = int(pd.__version__.split(".", maxsplit=1)[0]) >= 3
         self._labelled: tuple[list[Any], Any] = ([], pd.Index([], dtype=object))
+        self._named: dict[tuple[Any, ...], Any] = {}  # indices of fields
+        self._make = makers()
 
     def number(self, value: Decimal) -> float:
         """Return money as a float."""
@@ -106,20 +119,26 @@ class PandasPresenter:
 
     def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: object) -> pd.Series[Any]:
         """Return a Series indexed by the keys."""
+        numbers = numbers_of(values)
+        if numbers is not None:
+            return self._make.series(numbers, self._labels(keys), name)
         return self._pd.Series(list(values), index=self._labels(keys), name=name)
 
     def flags(self, keys: Sequence[Any], values: Sequence[bool]) -> pd.Series[Any]:
         """Return a boolean Series indexed by the keys."""
-        return self._pd.Series(list(values), index=self._labels(keys), dtype=bool)
+        return self._make.series(np.array(values, dtype=bool), self._labels(keys), None)
 
     def table(self, assets: Sequence[Asset], columns: dict[str, list[Any]]) -> pd.DataFrame:
         """Return a frame: assets down, fields across."""
+        if assets and all({float} == set(map(type, values)) for values in columns.values()):
+            block = np.array(list(columns.values()), dtype=np.float64)
+            return self._make.frame(block, self._labels(list(columns)), self._labels(assets))
         return self._pd.DataFrame(columns, index=self._labels(assets))
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> pd.Series[Any]:
         """Return a Series of floats indexed by asset."""
-        values = [float(weight) for weight in weights.values()]
-        return self._pd.Series(values, index=self._labels(list(weights)), dtype=float)
+        values = np.array([float(weight) for weight in weights.values()], dtype=np.float64)
+        return self._make.series(values, self._labels(list(weights)), None)
 
     def record_name(self, name: object) -> str:
         """Return an asset's symbol, or the text of anything else."""
@@ -133,8 +152,7 @@ class PandasPresenter:
             return None
         values = table.whole_column(asset.index, "close" if field == "price" else field)
         axis = self._whole_axis(table)
-        rows = self._pd.Series(np.array(values), index=axis, name=asset).iloc
-        return lambda low, count: rows[low : low + count]
+        return series_cutter(self._pd.Series(np.array(values), index=axis, name=asset))
 
     def frame_cutter(
         self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
@@ -148,28 +166,26 @@ class PandasPresenter:
         """
         if table.base or not table.frozen:
             return None
-        made, labels = self._pd.DataFrame, self._labels(assets)
-        axis = self._whole_axis(table)
+        made, labels = self._make.frame, self._labels(assets)
+        cut_axis = self._make.index_cutter(self._whole_axis(table))
 
         def cut(low: int, count: int) -> pd.DataFrame:
             high = low + count
-            return made(matrix(low, high).copy(), index=axis[low:high], columns=labels.view())
+            return made(matrix(low, high).T.copy(), labels.view(), cut_axis(slice(low, high)))
 
         return cut
 
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pd.Series[Any]:
         """Return a Series named by the asset, indexed by session labels or minutes."""
         values = market.windows.values(asset.index, field, span)
-        return self._pd.Series(np.array(values), index=self._axis(market, span), name=asset)
+        return self._make.series(np.array(values), self._axis(market, span), asset)
 
     def by_asset(
         self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
     ) -> pd.DataFrame:
         """Return a frame: time down, assets across."""
         matrix = market.windows.matrix(tuple([asset.index for asset in assets]), field, span)
-        return self._pd.DataFrame(
-            matrix.copy(), index=self._axis(market, span), columns=self._labels(assets)
-        )
+        return self._make.frame(matrix.T.copy(), self._labels(assets), self._axis(market, span))
 
     def by_field(
         self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]
@@ -186,17 +202,26 @@ class PandasPresenter:
         ordered = sorted(assets)
         axis = self._axis(market, span)
         first = assets[0].index if len(assets) else None
-        columns = {
-            field: self._matrix(market, span, ordered, field=field, like=first).reshape(-1)
-            for field in fields
-        }
         time_name = "date" if axis.tz is None else "date_time"
-        rows = self._pd.MultiIndex.from_product(
-            [axis, self._labels(ordered)], names=[time_name, None]
-        )
-        frame = self._pd.DataFrame(columns, index=rows)
-        frame.columns.name = "fields"
-        return frame
+        labels, names = [axis, self._labels(ordered)], list(dict.fromkeys(fields))
+        count, width = len(axis), len(ordered)
+        if width and len(set(ordered)) == width:
+            # As `from_product` makes it, which looks for the distinct ones among all.
+            rows = self._pd.MultiIndex(
+                levels=labels,
+                codes=_codes(count, width),
+                names=[time_name, None],
+                verify_integrity=False,
+            )
+        else:
+            rows = self._pd.MultiIndex.from_product(labels, names=[time_name, None])
+        block = np.empty((len(names), count * width))
+        for place, field in enumerate(names):
+            values = self._matrix(market, span, ordered, field=field, like=first)
+            block[place] = values.reshape(-1)
+        columns = self._labels(names)
+        columns.name = "fields"
+        return self._make.frame(block, columns, rows)
 
     def _matrix(
         self,
@@ -235,7 +260,13 @@ class PandasPresenter:
     # one made last serves as long as the same things are asked for.
     def _labels(self, keys: Sequence[Any]) -> Any:
         if keys and isinstance(keys[0], str):
-            return self._pd.Index(list(keys))
+            named = tuple(keys)
+            index = self._named.get(named)
+            if index is None:
+                if len(self._named) >= _KEPT_NAMES:
+                    self._named.clear()
+                index = self._named[named] = self._pd.Index(list(keys))
+            return index.view()
         known, index = self._labelled
         if len(known) != len(keys) or not all(map(is_, known, keys)):
             index = self._pd.Index(list(keys), dtype=object)
