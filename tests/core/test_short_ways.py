@@ -124,6 +124,53 @@ def test_can_trade_answers_for_one_asset_as_for_several(frame: pl.DataFrame) -> 
     assert seen == {True, False}
 
 
+# Several in a tuple go the long way, several in a list the short one.
+@pytest.mark.parametrize("frames", ["polars", "pandas"])
+@pytest.mark.parametrize(
+    "frame", [daily_frame(30, gaps=True), minute_frame(2, every=9)], ids=["days", "minutes"]
+)
+def test_several_values_are_the_same_in_a_list_and_in_a_tuple(
+    frame: pl.DataFrame, frames: str
+) -> None:
+    missing = set()
+
+    def each(context: Any, data: Any) -> None:
+        assets = context.assets
+        for fields in (["open", "close"], ["price", "volume", "low"]):
+            _alike(data.current(assets, fields), data.current(tuple(assets), tuple(fields)))
+            _alike(data.current(assets[0], fields), data.current(assets[0], tuple(fields)))
+        for field in ("open", "price", "volume"):
+            short, long = data.current(assets, field), data.current(tuple(assets), field)
+            _alike(short, long)
+            assert str(data.current(assets[0], field)) == str(long[assets[0]])
+            missing.update(str(long[asset]).lower() == "nan" for asset in assets)
+        _alike(data.can_trade(assets), data.can_trade(tuple(assets)))
+        assert data.is_stale(assets[0]) == data.is_stale(assets)[assets[0]]
+
+    assert _run(frame, each, frames) > 8
+    assert missing == {True, False}
+
+
+def _alike(short: Any, long: Any) -> None:
+    assert repr(short) == repr(long)
+    assert type(short) is type(long)
+    if isinstance(short, (pl.DataFrame, pd.Series, pd.DataFrame)):
+        assert _same(short, long)
+
+
+def test_a_sid_among_several_is_no_asset_however_often_they_were_asked_for() -> None:
+    def each(context: Any, data: Any) -> None:
+        assets = context.assets
+        assert len(data.current(assets, ["open", "close"])) == len(data.can_trade(assets))
+        sids = [asset.sid for asset in assets]
+        with pytest.raises(TypeError, match="an asset or a list of assets"):
+            data.can_trade(sids)
+        with pytest.raises(TypeError, match="an asset or a list of assets"):
+            data.current(sids, ["open", "close"])
+
+    assert _run(daily_frame(12), each) == 12
+
+
 def test_an_asset_is_restricted_from_the_bar_its_restriction_is_set() -> None:
     def initialize(context: Any) -> None:
         context.asset = rbt.api.symbol(_symbols(frame)[0])

@@ -141,7 +141,7 @@ class BarData:
             self._values.make_fast(assets, fields)
             return self._values.one_by_one(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
-            return self._values.one_by_one(assets, fields)
+            return self._values.missing(assets, fields, value)
         return value if show is None else show(value)
 
     @overload
@@ -169,7 +169,25 @@ class BarData:
                 pass
             if assets in self._index:
                 return self._can_trade(assets)
+        elif type(assets) is list and self.is_unrestricted and self._all_can_trade(assets):
+            return self._presenter.flags(assets, [True] * len(assets))
         return self._ask(assets, "can_trade", self._can_trade)
+
+    # Whether it is known of each of several without a longer look.
+    def _all_can_trade(self, assets: list[Asset]) -> bool:
+        market, until = self._market, self._tradable_until
+        session, seen = market.session, market.seen
+        try:
+            known = self._numbers["price"]
+            for asset in assets:
+                price = known[asset][0][seen]
+                if price != price or until[asset] < session:  # noqa: PLR0124 - NaN
+                    return False
+                if type(asset) is not Equity:  # a sid equals its asset
+                    return False
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
 
     def _can_trade(self, asset: Asset) -> bool:
         market, index = self._market, self._index[asset]
@@ -199,10 +217,17 @@ class BarData:
         Raises:
             TypeError: `assets` is neither an asset nor several.
         """
+        if type(assets) is Equity:
+            try:  # what trades in this bar is not stale
+                if self._numbers["volume"][assets][0][self._market.seen] > 0:
+                    return False
+            except (KeyError, IndexError):
+                pass
         return self._ask(assets, "is_stale", self._is_stale)
 
     def _is_stale(self, asset: Asset) -> bool:
         market, index = self._market, self._index[asset]
+        self._values.make_fast(asset, "volume")
         return (
             market.alive(index)
             and not market.trades_now(index)

@@ -15,6 +15,7 @@ from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
+from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.bar import OHLCV
 
 CURRENT_FIELDS: Final = (*OHLCV, "price", "last_traded", "contract")
@@ -67,18 +68,20 @@ class CurrentValues:
                     column, show = known[asset]
                     value = column[seen]
                     if value != value:  # noqa: PLR0124 - NaN
-                        return self.one_by_one(assets, fields)
-                    shown[asset] = value if show is None else show(value)
+                        shown[asset] = self.missing(asset, fields, value)
+                    else:
+                        shown[asset] = value if show is None else show(value)
             elif type(assets) is not list:
                 name = assets.symbol
                 for field in fields:
                     column, show = numbers[field][assets]
                     value = column[seen]
                     if value != value:  # noqa: PLR0124 - NaN
-                        return self.one_by_one(assets, fields)
-                    shown[field] = value if show is None else show(value)
+                        shown[field] = self.missing(assets, field, value)
+                    else:
+                        shown[field] = value if show is None else show(value)
             else:
-                return self.one_by_one(assets, fields)
+                return self._table(assets, fields)
         except (KeyError, TypeError, IndexError, AttributeError):
             self._learn(assets, fields)
             return self.one_by_one(assets, fields)
@@ -88,6 +91,44 @@ class CurrentValues:
         if len(shown) < len(keys):  # something was asked for twice
             return self.one_by_one(assets, fields)
         return self._presenter.mapping(list(keys), list(shown.values()), name)
+
+    def missing(self, asset: object, field: str, value: float) -> object:
+        """Return what a number of one asset is shown as, where its column has none in
+        the bar that is seen.
+
+        Args:
+            asset: The asset.
+            field: The field.
+            value: What the column has: NaN.
+        """
+        if field == "price":
+            return self._presenter.price(self._market.price(self._index[asset]))
+        if field in self._prices:
+            return self._presenter.price(value)
+        return value if field in self._market.indicators else self.one_by_one(asset, field)
+
+    # Several prices of several assets, as a frame; whatever else it may be is left to
+    # the long way.
+    def _table(self, assets: list[Asset], fields: list[str]) -> object:
+        numbers, seen = self._numbers, self._market.seen
+        price = self._market.price
+        columns: dict[str, list[Any]] = {}
+        for field in fields:
+            known = numbers[field]
+            values = columns[field] = [known[asset][0][seen] for asset in assets]
+            if field == "volume":
+                if not self._gives_dicts:
+                    columns[field] = list(map(self._presenter.volume, values))
+            elif field not in self._prices:
+                return self.one_by_one(assets, fields)
+            elif field == "price":
+                columns[field] = [
+                    value if value == value else price(self._index[asset])  # noqa: PLR0124 - NaN
+                    for asset, value in zip(assets, values, strict=True)
+                ]
+        if not columns or set(map(type, assets)) != {Equity}:  # a sid equals its asset
+            return self.one_by_one(assets, fields)
+        return self._presenter.numbers(assets, columns)
 
     def _learn(self, assets: object, fields: object) -> None:
         for asset in assets if type(assets) is list else [assets]:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from rbtlive.core.shown.pandas_parts import makers, numbers_of, series_cutter
+from rbtlive.core.shown.pandas_parts import CutIndex, makers, numbers_of, series_cutter
 from rbtlive.core.shown.presented import Cut, record_name
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import us_of
@@ -63,6 +63,7 @@ class PandasPresenter:
         self._labelled: tuple[list[Any], Any] = ([], pd.Index([], dtype=object))
         self._named: dict[tuple[Any, ...], Any] = {}  # indices of fields
         self._make = makers()
+        self._days: tuple[object, CutIndex | None] = (None, None)  # of a calendar's sessions
 
     def number(self, value: Decimal) -> float:
         """Return money as a float."""
@@ -134,6 +135,10 @@ class PandasPresenter:
             block = np.array(list(columns.values()), dtype=np.float64)
             return self._make.frame(block, self._labels(list(columns)), self._labels(assets))
         return self._pd.DataFrame(columns, index=self._labels(assets))
+
+    def numbers(self, assets: Sequence[Asset], columns: dict[str, list[float]]) -> pd.DataFrame:
+        """Return the same of prices and volumes."""
+        return self.table(assets, columns)
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> pd.Series[Any]:
         """Return a Series of floats indexed by asset."""
@@ -243,6 +248,13 @@ class PandasPresenter:
         table = span.history.table
         if span.dates is None and table.frozen and (table.interval.intraday or not span.today):
             return self._whole_axis(table)[span.low : span.high]
+        if span.dates is None and span.today:  # days, and the session so far
+            calendar, first = table.calendar, table.first_session
+            known, cut = self._days
+            if known is not calendar or cut is None:
+                cut = self._make.index_cutter(self._index_of(pl.Series(calendar.labels)))
+                self._days = calendar, cut
+            return cut(slice(first + span.low, first + span.high + 1))
         return self._index_of(market.windows.dates(span))
 
     def _whole_axis(self, table: BarTable) -> pd.DatetimeIndex:

@@ -28,6 +28,7 @@ EXACT = pl.Decimal(38, 12)
 """What `dtype=pl.Decimal` gives in histories."""
 
 _KEPT_NUMBERS = 200_000
+_KEPT_SYMBOLS = 64
 _MISSING = Number("NaN")
 
 
@@ -48,6 +49,7 @@ class PolarsPresenter:
 
     def __init__(self) -> None:
         self._numbers = _Numbers()
+        self._symbols: dict[tuple[Asset, ...], pl.Series] = {}  # of assets together
         self.fast_price = self._numbers.__getitem__
 
     # The class itself, which is a call less than a method.
@@ -103,6 +105,21 @@ class PolarsPresenter:
             numbers = all(isinstance(value, Decimal) for value in values)
             shown[field] = _floats(values) if numbers else pl.Series(_known(values), strict=False)
         return pl.DataFrame(shown)
+
+    def numbers(self, assets: Sequence[Asset], columns: dict[str, list[float]]) -> pl.DataFrame:
+        """Return the same of prices and volumes."""
+        chosen = tuple(assets)
+        symbols = self._symbols.get(chosen)
+        if symbols is None:
+            if len(self._symbols) >= _KEPT_SYMBOLS:
+                self._symbols.clear()
+            names = [asset.symbol for asset in assets]
+            symbols = self._symbols[chosen] = pl.Series("symbol", names, dtype=pl.String)
+        shown = [
+            pl.Series(field, np.array(values, dtype=np.float64), nan_to_null=True)
+            for field, values in columns.items()
+        ]
+        return pl.DataFrame([symbols, *shown])
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> dict[Asset, Number]:
         """Return a dict of Numbers."""

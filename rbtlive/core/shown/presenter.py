@@ -85,6 +85,10 @@ class Presenter(Protocol):
         """Show several fields of several assets."""
         ...
 
+    def numbers(self, assets: Sequence[Asset], columns: dict[str, list[float]]) -> object:
+        """Show prices and volumes of several assets; NaN is a missing one."""
+        ...
+
     def weights(self, weights: Mapping[Asset, Decimal]) -> Any:
         """Show fractions of the portfolio, by asset."""
         ...

@@ -84,12 +84,12 @@ class Marks(LastSales):
         step is enough.
         """
         market = self._market
-        us, row, table = market.now_us, market.seen, market.table
-        if self.marked_us == us:
-            return
-        if not self.by_asset:
+        us = market.now_us
+        if self.marked_us == us or not self.by_asset:
             self.marked_us = us
-        elif row < 0 or self._lags or table.computed is None:  # an earlier session's bar is seen
+            return
+        row, table = market.seen, market.table
+        if row < 0 or self._lags or table.computed is None:  # an earlier session's bar is seen
             self.mark_now()
         elif table.complete is not None and table.complete[row]:
             self.marked_us = us

@@ -215,6 +215,13 @@ class Portfolio:
         """Return gross and net leverage; infinite at a portfolio value of zero."""
         if self._totals is not None and self._totals_version == self.marks.version:
             long_value, short_value = self._totals[:2]
+        elif len(self.positions) == 1 and self._columns is None:
+            # Most have one; two sums over it take as long again.
+            (price,) = self.marks.prices()
+            (position,) = self.positions.values()
+            worth = position.amount * price
+            long_value = max(ZERO, worth)
+            short_value = min(ZERO, worth)  # NaN is neither
         else:
             long_value, short_value, _, _ = _sums(self._values())
         net = long_value + short_value
