@@ -33,6 +33,7 @@ _PRICES: dict[str, tuple[str, ...]] = {
 }
 _LARGEST = Decimal("1E12")
 _WIRE_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
 _NOT_HERE = ("legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
 
 
@@ -142,11 +143,15 @@ def read_order_request(
     forces = CRYPTO_FORCES if "/" in symbol else STOCK_FORCES
     force = _choice(body, "time_in_force", forces)
     qty, notional = _size(body, symbol, kind=kind, force=force, price_of=price_of)
+    side = _choice(body, "side", ("buy", "sell"))
+    _check_intent(body, side)
+    if not isinstance(body.get("extended_hours", False), bool | None):
+        raise Refused(422, 40010001, "extended_hours must be true or false")
     request = OrderRequest(
         client_order_id=client_order_id,
         symbol=symbol,
         qty=qty,
-        side=_choice(body, "side", ("buy", "sell")),  # type: ignore[arg-type]
+        side=side,  # type: ignore[arg-type]
         type=kind,  # type: ignore[arg-type]
         time_in_force=force,  # type: ignore[arg-type]
         extended_hours=bool(body.get("extended_hours")),
@@ -167,12 +172,12 @@ def _size(
 ) -> tuple[Decimal, Decimal | None]:
     # Shares, or money for market orders: one of the two.
     if body.get("notional") is None:
-        return _positive(body, "qty"), None
+        return positive_number(body, "qty"), None
     if body.get("qty") is not None:
         raise Refused(422, 40010001, "qty and notional must not both be given")
     if kind != "market" or (force != "day" and "/" not in symbol):
         raise Refused(422, 42210000, "notional orders must be market orders for the day")
-    notional = _positive(body, "notional")
+    notional = positive_number(body, "notional")
     price = price_of(symbol)
     if price is None or not price:
         raise Refused(403, 40310000, f'asset "{symbol}" has no price yet')
@@ -205,6 +210,17 @@ def _check_rules(request: OrderRequest) -> None:
             )
 
 
+# What an order is meant to do to a position must at least go its way.
+def _check_intent(body: Mapping[str, Any], side: str) -> None:
+    intent = body.get("position_intent")
+    if intent is None:
+        return
+    if intent not in _INTENTS:
+        raise Refused(422, 40010001, "invalid position_intent specified")
+    if not intent.startswith(side):
+        raise Refused(422, 42210000, f"position intent mismatch: side is {side}, intent {intent}")
+
+
 def _choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
     value = body.get(name)
     if not isinstance(value, str) or value not in choices:
@@ -216,7 +232,7 @@ def _prices(body: Mapping[str, Any], kind: str) -> dict[str, Decimal]:
     for name in ("limit_price", "stop_price"):
         if body.get(name) is not None and name not in _PRICES[kind]:
             raise Refused(422, 40010001, f"{kind} orders must not have {name}")
-    return {name: _positive(body, name) for name in _PRICES[kind]}
+    return {name: positive_number(body, name) for name in _PRICES[kind]}
 
 
 def wire_number(value: str | int | Decimal) -> Decimal:
@@ -230,7 +246,12 @@ def wire_number(value: str | int | Decimal) -> Decimal:
     return Decimal(value)
 
 
-def _positive(body: Mapping[str, Any], name: str) -> Decimal:
+def positive_number(body: Mapping[str, Any], name: str) -> Decimal:
+    """Return a number of a body that must be there, positive and fine enough.
+
+    Raises:
+        Refused: it is not.
+    """
     value = body.get(name)
     if value is None:
         raise Refused(422, 40010001, f"{name} is required")

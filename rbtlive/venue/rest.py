@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, cast
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ from rbtlive.venue import closing, corporate_shapes, shapes
 from rbtlive.venue.bars import Frequency, Print
 from rbtlive.venue.book_entries import VenueOrder
 from rbtlive.venue.guards import VENUE
-from rbtlive.venue.order_requests import Refused, read_order_request, wire_number
+from rbtlive.venue.order_requests import Refused, positive_number, read_order_request
 from rbtlive.venue.venue import Venue
 
 MOST_ORDERS = 500
@@ -31,6 +32,7 @@ MOST_ACTIVITIES = 100
 MOST_BARS = 10_000
 _TIMEFRAMES: dict[str, Frequency] = {"1Min": "1m", "1T": "1m", "1Day": "1d", "1D": "1d"}
 _CLOSED_FIRST = "closed"
+_NEW_YORK = ZoneInfo("America/New_York")
 
 
 async def read_json(request: web.Request) -> Any:
@@ -81,6 +83,9 @@ async def list_orders(request: web.Request) -> web.Response:
     after, until = _moment(query.get("after"), "after"), _moment(query.get("until"), "until")
     symbols = {s for s in query.get("symbols", "").split(",") if s}
     side = query.get("side")
+    if side is not None:
+        _choice(side, "side", ("buy", "sell"))
+    classes = {s for s in query.get("asset_class", "").split(",") if s}
     found = [
         placed
         for placed in venue.book.orders.values()
@@ -89,6 +94,7 @@ async def list_orders(request: web.Request) -> web.Response:
         and (until is None or placed.submitted < until)
         and (not symbols or placed.request.symbol in symbols)
         and side in (None, placed.request.side)
+        and (not classes or shapes.asset_class(placed.request.symbol) in classes)
     ]
     if newest_first:
         found.reverse()
@@ -150,12 +156,13 @@ async def patch_order(request: web.Request) -> web.Response:
         "limit_price": shapes.optional(wanted.limit_price),
         "stop_price": shapes.optional(wanted.stop_price),
         "client_order_id": changes.get("client_order_id"),
+        "extended_hours": wanted.extended_hours,
     }
     for name in ("limit_price", "stop_price"):
         if changes.get(name) is not None:
             body[name] = changes[name]
     if changes.get("qty") is not None:
-        body["qty"] = plain_text(wire_number(str(changes["qty"])) - filled)
+        body["qty"] = plain_text(positive_number(changes, "qty") - filled)
     asked = read_order_request(body, new_id=str(uuid4()), price_of=_price_of(venue))
     successor = venue.replace(placed, asked)
     return web.json_response(shapes.order_shape(venue.book, successor))
@@ -200,36 +207,49 @@ async def get_account(request: web.Request) -> web.Response:
 async def list_activities(request: web.Request) -> web.Response:
     """List executions, and what else changed the account's cash, as activities."""
     book, query = request.app[VENUE].book, request.query
-    asked = request.match_info.get("kind") or query.get("activity_types", "FILL")
     after, until = _moment(query.get("after"), "after"), _moment(query.get("until"), "until")
-    order_id, token = query.get("order_id"), query.get("page_token")
+    day, order_id = _day(query.get("date"), "date"), query.get("order_id")
     newest_first = _choice(query.get("direction", "desc"), "direction", ("asc", "desc")) == "desc"
-    kinds = set(asked.split(","))
-    if query.get("category") == "non_trade_activity":
-        kinds = {one.code for one in book.activities}
-    found = [
-        shapes.activity_shape(e)
-        for e in (book.executions if "FILL" in kinds else [])
-        if (after is None or e.at > after)
-        and (until is None or e.at < until)
-        and order_id in (None, str(e.order.id))
+    wanted = _wanted_activities(request)
+    known: list[tuple[datetime, dict[str, Any]]] = [
+        (e.at, shapes.activity_shape(e))
+        for e in book.executions
+        if wanted("FILL") and order_id in (None, str(e.order.id))
     ]
-    found += [
-        shapes.cash_activity_shape(one)
-        for one in book.activities
-        if one.code in kinds
-        and (after is None or one.at > after)
-        and (until is None or one.at < until)
+    known += [(c.at, shapes.cash_activity_shape(c)) for c in book.activities if wanted(c.code)]
+    found = [
+        shape
+        for at, shape in sorted(known, key=itemgetter(0))
+        if (after is None or at > after)
+        and (until is None or at < until)
+        and (day is None or at.astimezone(_NEW_YORK).date() == day)
     ]
     if newest_first:
         found.reverse()
+    token = query.get("page_token")
     if token:
         ids = [one["id"] for one in found]
         if token not in ids:
             raise Refused(422, 40010001, "page_token must be the id of an activity")
         found = found[ids.index(token) + 1 :]
-    limit = _limit(query.get("page_size"), default=MOST_ACTIVITIES, most=MOST_ACTIVITIES)
+    # A day is returned whole, unless a page is asked for.
+    most = MOST_ACTIVITIES if day is None else max(len(found), 1)
+    limit = _limit(query.get("page_size"), default=most, most=most, name="page_size")
     return web.json_response(found[:limit])
+
+
+# Tells whether activities of a type are asked for: by default all are, as the broker's
+# reference of account activities says.
+def _wanted_activities(request: web.Request) -> Callable[[str], bool]:
+    asked = request.match_info.get("kind") or request.query.get("activity_types")
+    category = request.query.get("category")
+    if category is not None:
+        if asked:
+            raise Refused(422, 40010001, "category and activity type must not both be given")
+        _choice(category, "category", ("trade_activity", "non_trade_activity"))
+        return lambda code: (code == "FILL") == (category == "trade_activity")
+    kinds = set((asked or "").split(",")) - {""}
+    return lambda code: not kinds or code in kinds
 
 
 async def list_positions(request: web.Request) -> web.Response:
@@ -271,11 +291,17 @@ async def get_calendar(request: web.Request) -> web.Response:
 
 async def list_assets(request: web.Request) -> web.Response:
     """List the assets."""
-    venue = request.app[VENUE]
-    if request.query.get("status", "active") != "active":
+    venue, query = request.app[VENUE], request.query
+    if _choice(query.get("status", "active"), "status", ("active", "inactive")) != "active":
         return web.json_response([])
+    found = [shapes.asset_shape(venue.book, asset) for asset in venue.market.by_symbol.values()]
     return web.json_response(
-        [shapes.asset_shape(venue.book, asset) for asset in venue.market.by_symbol.values()]
+        [
+            one
+            for one in found
+            if query.get("asset_class", one["class"]) == one["class"]
+            and query.get("exchange", one["exchange"]) == one["exchange"]
+        ]
     )
 
 
@@ -416,11 +442,11 @@ def _choice(value: str, name: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _limit(text: str | None, *, default: int, most: int) -> int:
+def _limit(text: str | None, *, default: int, most: int, name: str = "limit") -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) >= 1):
-        raise Refused(422, 40010001, f"limit must be a whole number from 1 to {most}")
+        raise Refused(422, 40010001, f"{name} must be a whole number from 1 to {most}")
     return min(int(text), most)
 
 

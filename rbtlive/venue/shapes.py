@@ -68,7 +68,7 @@ def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
         "replaces": None if placed.replaces is None else str(placed.replaces),
         "asset_id": str(book.asset_id(request.symbol)),
         "symbol": request.symbol,
-        "asset_class": _asset_class(request.symbol),
+        "asset_class": asset_class(request.symbol),
         "notional": optional(request.notional),
         "qty": plain_text(abs(order.amount)),
         "filled_qty": plain_text(abs(order.filled)),
@@ -138,7 +138,8 @@ def cash_activity_shape(one: CashActivity) -> dict[str, Any]:
     return shape | ({"symbol": one.symbol} if one.symbol else {})
 
 
-def _asset_class(symbol: str) -> str:
+def asset_class(symbol: str) -> str:
+    """Return what kind of asset a symbol is."""
     return "crypto" if "/" in symbol else "us_equity"
 
 
@@ -206,7 +207,7 @@ def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:
         "asset_id": str(book.asset_id(symbol)),
         "symbol": symbol.replace("/", ""),
         "exchange": _exchange(symbol),
-        "asset_class": _asset_class(symbol),
+        "asset_class": asset_class(symbol),
         "asset_marginable": "/" not in symbol,
         "qty": plain_text(position.amount),
         "qty_available": plain_text(free if position.amount > 0 else -free),
@@ -228,7 +229,7 @@ def asset_shape(book: VenueBook, asset: Asset) -> dict[str, Any]:
     """Return an asset."""
     return {
         "id": str(book.asset_id(asset.symbol)),
-        "class": _asset_class(asset.symbol),
+        "class": asset_class(asset.symbol),
         "exchange": _exchange(asset.symbol),
         "symbol": asset.symbol,
         "name": asset.asset_name or asset.symbol,

@@ -211,6 +211,9 @@ class MarketStreams:
             isinstance(names, list) and all(isinstance(n, str) for n in names)
             for names in asked.values()
         )
+        if action == "auth":
+            send_queue.reply([{"T": "error", "code": 403, "msg": "already authenticated"}])
+            return
         if action not in ("subscribe", "unsubscribe") or not fine:
             send_queue.reply([{"T": "error", "code": 400, "msg": "invalid syntax"}])
             return
