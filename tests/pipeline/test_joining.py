@@ -15,14 +15,16 @@ import rbtlive as rbt
 from rbtlive.api import symbol, time_rules
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import BrokerError, DataError
-from rbtlive.model.events import Event, PastDaysEvent, UniverseChangedEvent
+from rbtlive.model.events import Event
 from rbtlive.pipeline import CustomFactor, CustomFilter, Pipeline
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import SimpleMovingAverage
-from rbtlive.runtime.recorded.attendance import Attendance, Gap
+from tests.brokers.conftest import _minute_process, minute_venue
 from tests.builders import run
-from tests.pipeline.test_live_universe import LiveReplay
-from tests.venue.process import until
+from tests.pipeline.test_live_universe import LiveReplay, feed_at, history
+from tests.venue.process import until, within
+
+__all__ = ["_minute_process", "minute_venue"]
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 CALENDAR = get_calendar("XNYS")
@@ -246,6 +248,29 @@ def test_a_universe_grows_as_in_the_backtest(tmp_path, tested):
     assert said(ended, "the feed") == []
     assert ended.parity().identical
     assert ended.parity().tables_compared == 2 * len(ended.context.days)
+
+
+@pytest.mark.parametrize("options", [{"zipline_quirks": True}, {"frames": "pandas"}])
+def test_it_does_so_under_other_settings(tmp_path, options):
+    strategy = type("Growing", (Shown,), {}) if "frames" in options else Growing
+
+    ended, tested = (
+        session(Remembering(), tmp_path, strategy, **options),
+        backtest(strategy, **options),
+    )
+
+    assert ended.context.days == tested.context.days
+    assert ended.parity().identical
+
+
+class Shown(Growing):
+    """The same with pandas, whose frames have an index."""
+
+    def before_trading_start(self, context, data):
+        day = self.get_datetime().date().isoformat()
+        window = data.history([symbol(name) for name in SYMBOLS], "close", 4, "1d")
+        context.days[day] = repr([self.pipeline_output("all").to_dict(), window.to_dict()])
+        context.dear.append(self.pipeline_output("dear").index[0].symbol)
 
 
 @pytest.mark.parametrize("options", [{"count": 2}, {"count": 3, "eager": False}])
@@ -494,79 +519,45 @@ def test_a_changed_symbol_is_asked_for_by_its_new_name(tmp_path, tested):
     assert ended.context.days == tested.days
 
 
-# --- what the journal tells -----------------------------------------------------------
+class OfTwo(rbt.TradingAlgorithm):
+    """Shows one of two symbols each day: the other one must be asked for."""
+
+    def initialize(self, context):
+        self.attach_pipeline(Pipeline(screen=OddDays()), "turn", subscribe=True)
+        context.closes = {}
+
+    def before_trading_start(self, context, data):
+        day = self.get_datetime().date().isoformat()
+        names = [symbol(name) for name in SYMBOLS[:2]]
+        context.closes[day] = data.history(names, "close", 1, "1d").row(0)[1:]
 
 
-def attendance() -> Attendance:
-    return Attendance(bars(LAST).assets, CALENDAR)
+class OddDays(Turn):
+    def compute(self, today, assets, out, close):
+        out[:] = np.arange(len(assets)) == today.day % 2
 
 
-def changed(*symbols: str, before: Any = None, whole_from: date | None = None) -> Event:
-    return UniverseChangedEvent(
-        timestamp=CALENDAR.open(FIRST), symbols=symbols, before=before, whole_from=whole_from
-    )
+def test_the_archive_of_a_broker_gives_the_day_of_what_its_stream_did_not(minute_venue, tmp_path):
+    """Over the wire: a whole session, its close, and the morning after."""
+    feed = feed_at(minute_venue, settle_s=0.0)
 
+    async def watch() -> Any:
+        made = rbt.attach(
+            OfTwo, rbt.PaperBroker(), feed=feed, data=history(), frequency="1m",
+            journal=tmp_path, name="two", late_orders="send",
+        )  # fmt: skip
+        await until(lambda: feed._reach_us is not None)
+        for minutes in (2, 387):  # one was there
+            await asyncio.to_thread(minute_venue.advance, minutes)
+            await until(lambda: feed._reach_us is not None and not made.engine.queue.size)
+        known = made.engine._cores.universe
+        await until(lambda: known._attendance.closed is not None and not known._attendance.gaps)
+        await asyncio.to_thread(minute_venue.advance, 2)
+        await until(lambda: "2024-01-04" in made.context.closes)
+        await made.stop()
+        return made, await feed.fetch_bars(SYMBOLS[:2], date(2024, 1, 3), date(2024, 1, 3))
 
-def answered(*symbols: str, first: int, last: int) -> Event:
-    return PastDaysEvent(
-        timestamp=CALENDAR.open(FIRST), symbols=symbols, first=label(first), last=label(last),
-        bars=(),
-    )  # fmt: skip
+    ended, days = within(watch(), seconds=60)
 
-
-def label(number: int) -> date:
-    return CALENDAR.label(FIRST + number)
-
-
-def test_a_feed_that_gives_all_leaves_no_gap():
-    known = attendance()
-    known.close(label(0))
-
-    assert known.gaps == {}
-    assert known.inside is None
-
-
-def test_a_gap_grows_by_session_and_a_part_of_it_can_be_answered():
-    known = attendance()
-    known.take(changed(*SYMBOLS[1:]))
-    for number in range(5):
-        known.close(label(number))
-
-    known.take(answered("AAA", "BBB", first=1, last=2))
-
-    assert known.gaps == {
-        "AAA": [
-            Gap(label(0), label(1) - timedelta(days=1)),
-            Gap(label(2) + timedelta(days=1), label(4)),
-        ]
-    }
-    known.close(label(5))
-    assert known.gaps["AAA"][-1].last == label(5)
-    known.take(answered("AAA", first=0, last=5))
-    assert known.gaps == {}
-
-
-def test_who_joins_leaves_and_joins_again_lacks_the_sessions_between():
-    known = attendance()
-    known.take(changed("AAA"))
-    known.close(label(0))
-    known.take(changed("AAA", "BBB", whole_from=label(1)))
-    known.close(label(1))  # whole
-    known.take(changed("AAA", whole_from=label(2)))
-    known.take(changed("AAA", "BBB", whole_from=label(3)))  # within session 2
-    known.close(label(2))
-    known.close(label(3))
-
-    assert known.gaps["BBB"] == [Gap(label(0), label(0)), Gap(label(2), label(2))]
-    assert known.gaps["CCC"] == [Gap(label(0), label(3))]
-
-
-def test_who_was_not_asked_for_before_the_first_change_lacks_all_days_of_the_run():
-    known = attendance()
-    known.close(label(0))
-    known.close(label(1))
-    known.take(changed("AAA", "BBB", before=("AAA",), whole_from=label(2)))
-    known.close(label(2))
-
-    assert known.gaps["BBB"] == [Gap(label(0), label(1))]
-    assert "AAA" not in known.gaps
+    assert ended.context.closes["2024-01-04"] == tuple(days.daily["close"])
+    assert ended.parity().identical

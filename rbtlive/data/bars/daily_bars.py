@@ -18,7 +18,6 @@ from rbtlive.data.bars.session_bars import session_bar
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.data.windows.history import History
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import OHLCV
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.table_maker import TableMaker
@@ -105,11 +104,15 @@ class DailyBars:
             self._amend(session)
 
     def late_value(self, index: int, field: str, session: int) -> float | None:
-        """Return a field of the bar of a session that came when it was over, None if
-        none did; `price` is the close.
+        """Return a field of a session whose bar came when it was over, None if none
+        did; `price` is the close.
         """
-        bar = self._late[session].get(index) if session in self._late else None
-        return None if bar is None else bar[OHLCV.index("close" if field == "price" else field)]
+        if session not in self._late or index not in self._late[session]:
+            return None
+        table, row = self.table, session - self.table.first_session
+        if not 0 <= row < table.rows:
+            return None
+        return table.value(index, "close" if field == "price" else field, row)
 
     def _amend(self, session: int) -> None:
         table, bars = self.table, self._late.get(session)
