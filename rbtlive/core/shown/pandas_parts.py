@@ -17,7 +17,7 @@ from rbtlive.model.arrays import NDArray, np
 if TYPE_CHECKING:
     import pandas as pd
 
-Values: TypeAlias = NDArray[Any]
+Values: TypeAlias = "NDArray[Any]"
 Series: TypeAlias = "pd.Series[Any]"
 Labels: TypeAlias = "pd.Index[Any]"
 
