@@ -39,7 +39,7 @@ from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
 from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
 from rbtlive.finance.defaults import default_commission, default_slippage
-from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset, fixed_tick
 from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import EngineContext
@@ -92,6 +92,8 @@ class RunState:
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
         plain_assets: Whether each trades in single shares, and its bars have a volume.
+        fixed_ticks: The price step of each; None if it depends on the price, or prices
+            are put on it in binary.
         session_open: A session has begun and is not closed.
         session_span: Its first and last minute, µs UTC.
         start_hook_done: `before_trading_start` has run in it, or there is none.
@@ -168,6 +170,7 @@ class RunState:
     auto_close_us: list[int] = field(init=False)
     first_auto_close_us: int = field(init=False)
     plain_assets: list[bool] = field(init=False)
+    fixed_ticks: list[Decimal | None] = field(init=False)
     session_open: bool = False
     session_span: tuple[int, int] = (0, 0)
     start_hook_done: bool = True
@@ -214,6 +217,9 @@ class RunState:
         self.plain_assets = [
             a.has_volume and a.lot_size == _ONE and _ONE.same_quantum(a.lot_size)
             for a in market.assets
+        ]
+        self.fixed_ticks = [
+            None if self.quirks.round_history else fixed_tick(asset) for asset in market.assets
         ]
         self._now = (0, datetime_of(0))
         first = market.first_session
@@ -270,9 +276,15 @@ class RunState:
         """
         self.orders.waiting.flush()
         if self.changed_orders:
-            for order in self.changed_orders.values():
-                self.orders.touch(order)
-            self.changed_orders.clear()
+            self.touch_changed()
+
+    def touch_changed(self) -> None:
+        """Count the orders that are objects, and were placed or cancelled since the
+        last bar, as changed in this session.
+        """
+        for order in self.changed_orders.values():
+            self.orders.touch(order)
+        self.changed_orders.clear()
 
     def order_news(self) -> tuple[Collection[Any], ...]:
         """Return what is empty unless orders were placed or cancelled since the last

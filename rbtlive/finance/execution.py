@@ -20,6 +20,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
 
 DEFAULT_TICK_SIZE = Decimal("0.01")
+_USUAL_DIFF = 0.95
 
 
 class ExecutionStyle(abc.ABC):
@@ -197,7 +198,7 @@ def asymmetric_round_price(
     price: Any,
     prefer_round_down: bool,
     tick_size: object,
-    diff: float = 0.95,
+    diff: float = _USUAL_DIFF,
     *,
     binary_ticks: bool = False,
 ) -> float:
@@ -227,6 +228,20 @@ def asymmetric_round_price(
     ticks = (float(price) - (shift if prefer_round_down else -shift)) / step
     nearest = math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks)
     return (step * nearest if binary_ticks else float(exact_tick * nearest)) + 0.0
+
+
+def price_on_tick(price: float, tick_size: Decimal, *, round_down: bool) -> Decimal:
+    """Return what `asymmetric_round_price` gives for a finite price, as a decimal; the
+    prices of a market's ticks come again and again.
+    """
+    _, step, shift = _tick_facts(tick_size, _USUAL_DIFF)
+    ticks = (price - shift if round_down else price + shift) / step
+    return _ticks_as_price(math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks), tick_size)
+
+
+@lru_cache(maxsize=1 << 14)
+def _ticks_as_price(count: int, tick_size: Decimal) -> Decimal:
+    return Decimal(repr(float(tick_size * count) + 0.0))
 
 
 # The tick as a number and as a float, and how far a price may be off it.

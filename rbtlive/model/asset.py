@@ -142,6 +142,14 @@ class Asset(_HashedBySid):
         return f"{type(self).__name__}({self.sid} [{self.symbol}])"
 
 
+def fixed_tick(asset: Asset) -> Decimal | None:
+    """Return the smallest price step at any price; None if it depends on the price."""
+    usual = ASSET_CLASSES[asset.asset_class]
+    if asset.tick_size == usual.tick_size and len(usual.ticks) > 1:
+        return None
+    return asset.tick_at(asset.tick_size)
+
+
 def own_asset(asset: object, assets: Sequence[Asset]) -> Asset | None:
     """Return the one of `assets` that `asset` stands for: itself, or that of the same
     number and symbol if it comes from a copy of the portal; None if there is none.

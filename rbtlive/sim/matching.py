@@ -19,7 +19,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.money_units import floats_of, units_of
-from rbtlive.model.number import ZERO, money_of_float, money_of_price, to_decimal, to_money
+from rbtlive.model.number import ZERO, money_of_price, to_decimal, to_money
 from rbtlive.model.trusted import Template
 from rbtlive.sim.resting import RestingBounds
 
@@ -76,9 +76,6 @@ class SimVenue:
             at the order itself.
         transaction_view: Turns an execution into what commission models of others may
             look at.
-
-    Attributes:
-        matched_version: The version of the book that was matched last.
     """
 
     cancels_at_once = True
@@ -97,7 +94,6 @@ class SimVenue:
         self._order_view = order_view
         self._transaction_view = transaction_view
         self._resting = RestingBounds()
-        self.matched_version = -1
         self._trade = _Trade()
 
     def set_models(
@@ -183,7 +179,7 @@ class SimVenue:
             return None
         exact = money_of_price(price) if type(price) is float else to_money(price)
         cost = self._cost_of_first(shares, float(exact))
-        return exact, money_of_float(cost) if type(cost) is float else to_money(cost)
+        return exact, to_money(cost)  # sizes and prices, and so costs, come again
 
     def has_nothing_to_do(
         self,
@@ -217,7 +213,7 @@ class SimVenue:
         if not self._may_skip or len(book) != 1:
             return None
         ranges = self._resting.ranges(book, version)
-        return ranges[0] if ranges else None
+        return ranges[0] if ranges is not None and len(ranges) == 1 else None
 
     def match(
         self,
@@ -245,7 +241,6 @@ class SimVenue:
             emit_whole: Books one that fills an order whole, at half the cost; None
                 books all by `emit`.
         """
-        self.matched_version = version
         short = emit_whole if self._price_of_all and self._cost_of_first else None
         bounded_by = close_of if self._may_skip else None
         seen = data if self._shows_orders else getattr(data, "floats", data)

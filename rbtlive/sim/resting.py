@@ -13,6 +13,7 @@ from typing import Any
 from rbtlive.model.asset import Asset
 
 _MARGIN = 1e-9  # closes may carry binary noise that the comparison of decimals does not see
+_ABOVE, _BELOW = 1 + _MARGIN, 1 - _MARGIN
 
 
 class RestingBounds:
@@ -57,8 +58,23 @@ class RestingBounds:
         """
         known = self._all
         if known is None or known[0] != version:
-            known = self._all = (version, _quiet_ranges(book))
+            known = self._all = (version, self._quiet_ranges(book, version))
         return known[1]
+
+    # None if one of the orders may fill on any bar that has a close.
+    def _quiet_ranges(
+        self, book: Mapping[Asset, Sequence[Any]], version: int
+    ) -> list[tuple[int, float, float]] | None:
+        ranges = []
+        for asset, orders in book.items():
+            if not orders:
+                continue  # its last one has just ended
+            low, high = _quiet_range(orders)
+            self._bounds[asset] = (version, low, high)
+            if low > high:
+                return None
+            ranges.append((asset.index, low, high))
+        return ranges
 
     def may_touch(self, asset: Asset, orders: Sequence[Any], *, version: int, close: float) -> bool:
         """Say whether a bar that closes at `close` may trigger or fill one of `orders`.
@@ -83,34 +99,22 @@ class RestingBounds:
         self._all = None
 
 
-# None if one of the orders may fill on any bar that has a close.
-def _quiet_ranges(book: Mapping[Asset, Sequence[Any]]) -> list[tuple[int, float, float]] | None:
-    ranges = []
-    for asset, orders in book.items():
-        for order in orders:
-            if order.limit is None and order.stop is None:
-                return None
-        low, high = _quiet_range(orders)
-        if low > high:
-            return None
-        ranges.append((asset.index, low, high))
-    return ranges
-
-
 def _quiet_range(orders: Sequence[Any]) -> tuple[float, float]:
     low, high = float("-inf"), float("inf")
     for order in orders:
-        if order.triggered:
-            return float("inf"), float("-inf")  # it may fill on any bar
-        buy = order.amount > 0
+        stop, limit = order.stop, order.limit
         # A stop comes first: until it is reached the limit of a stop-limit order does
         # not count.
-        if order.stop is not None:
-            below, price = not buy, float(order.stop)
+        if stop is not None:
+            if order.stop_reached and (limit is None or order.limit_reached):
+                return float("inf"), float("-inf")
+            price, below = float(stop), order.amount < 0
+        elif limit is not None and not order.limit_reached:
+            price, below = float(limit), order.amount > 0
         else:
-            below, price = buy, float(order.limit)
+            return float("inf"), float("-inf")  # it may fill on any bar
         if below:
-            low = max(low, price * (1 + _MARGIN))
+            low = max(low, price * _ABOVE)
         else:
-            high = min(high, price * (1 - _MARGIN))
+            high = min(high, price * _BELOW)
     return low, high

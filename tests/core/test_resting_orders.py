@@ -105,3 +105,66 @@ def test_short_ways_of_resting_orders_leave_what_long_ones_do(seed: int) -> None
 
     assert short["fills"]
     assert short == facts(Long, bars, **settings)
+
+
+def test_a_limit_fills_where_the_only_order_of_another_asset_was_cancelled() -> None:
+    class Cancelling(rbt.TradingAlgorithm):
+        def initialize(self, context: Any) -> None:
+            context.bars = 0
+
+        def handle_data(self, context: Any, data: Any) -> None:
+            context.bars += 1
+            if context.bars == 1:
+                context.other = self.order(self.symbol("B"), 1, limit_price=1.0)
+                self.order(self.symbol("A"), 1, limit_price=40.0)
+            elif context.bars == 3:
+                self.cancel_order(context.other)
+
+    closes = [50.0] * 5 + [39.0] + [50.0] * 3
+    rows = [
+        (FIRST + timedelta(minutes=number + 1), symbol, *[close] * 4, 1e6)
+        for symbol in ("A", "B")
+        for number, close in enumerate(closes)
+    ]
+    names = ["timestamp", "symbol", "open", "high", "low", "close", "volume"]
+    frame = pl.DataFrame(rows, schema=names, orient="row")
+
+    result = rbt.backtest(
+        Cancelling,
+        rbt.PolarsDataPortal(None, minute_bars=frame, calendar="24/7"),
+        frequency="1m",
+        slippage=slippage.NoSlippage(),
+        progress=False,
+    )
+
+    [fill] = result.record.transactions
+    assert fill.asset.symbol == "A"
+    assert fill.dt == FIRST + timedelta(minutes=6)
+
+
+def test_a_market_order_cut_by_volume_goes_on_beside_a_stop_that_rests() -> None:
+    class Cut(rbt.TradingAlgorithm):
+        def initialize(self, context: Any) -> None:
+            context.bars = 0
+
+        def handle_data(self, context: Any, data: Any) -> None:
+            context.bars += 1
+            if context.bars == 1:
+                self.order(self.symbol("A"), -5, stop_price=1.0)
+            elif context.bars == 2:
+                self.order(self.symbol("A"), 25)
+
+    rows = [(FIRST + timedelta(minutes=n + 1), "A", *[50.0] * 4, 100.0) for n in range(9)]
+    names = ["timestamp", "symbol", "open", "high", "low", "close", "volume"]
+    frame = pl.DataFrame(rows, schema=names, orient="row")
+
+    result = rbt.backtest(
+        Cut,
+        rbt.PolarsDataPortal(None, minute_bars=frame, calendar="24/7"),
+        frequency="1m",
+        slippage=slippage.VolumeShareSlippage(0.1),
+        progress=False,
+    )
+
+    assert [int(fill.amount) for fill in result.record.transactions] == [10, 10, 5]
+    assert [fill.order_id for fill in result.record.transactions] == ["2", "2", "2"]

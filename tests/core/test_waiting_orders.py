@@ -59,8 +59,22 @@ class Looking(rbt.TradingAlgorithm):
         for asset, orders in self.get_open_orders().items():
             context.seen.append((asset.symbol, [str(order.to_dict()) for order in orders]))
 
+    # Market orders follow stops and cancels of the same bar, and meet stops that rest.
+    def place_beside(self, context: Any) -> None:
+        if context.day % 3 == 1:
+            for place in (0, 2, 20, 39):
+                asset = context.assets[place]
+                context.ids.append(self.order(asset, -4, stop_price=19.0 + place))
+        elif context.day % 3 == 0:
+            for orders in self.get_open_orders().values():
+                self.cancel_order(orders[0])
+        if context.day % 4 == 2:
+            self.order(context.assets[2], 7)
+
     def handle_data(self, context: Any, data: Any) -> None:
         context.day += 1
+        if self.look == "beside":
+            self.place_beside(context)
         for number, asset in enumerate(context.assets):
             if not data.can_trade(asset):
                 continue
@@ -116,6 +130,7 @@ def facts(look: str) -> dict[str, Any]:
         "by id",
         "cancels",
         "mapping",
+        "beside",
     ],
 )
 def test_waiting_orders_look_as_objects_would_have_looked(

@@ -11,19 +11,23 @@ from rbtlive.core.run_state import RunState
 from rbtlive.core.state.order import Order
 from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderRejectEvent, OrderUpdateEvent
-from rbtlive.model.order_facts import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OPEN_STATES, OrderState
+from rbtlive.model.trusted import Template
+
+_cancel = Template(CancelOrder)
+_CREATED, _CANCELED = OrderState.CREATED, OrderState.CANCELED
 
 
 def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the strategy") -> None:
     """Cancel an open order; an unknown or ended one is left alone."""
     order = state.orders.get_order(order_id)
-    if order is None or not order.is_open or order.cancel_requested:
+    if order is None or order.state not in OPEN_STATES or order.cancel_reason is not None:
         return
     if state.operator_actions is not None:
         state.operator_actions.append({"do": "cancel", "order_id": order_id})
-    if order.state is not OrderState.CREATED:
+    if order.state is not _CREATED:
         # Even where the venue cancels at once, the command must be journaled.
-        state.outbox.append(CancelOrder(order_id=order_id))
+        state.outbox.append(_cancel(order_id=order.id))
         if not state.venue.cancels_at_once:
             order.cancel_reason = reason
             return
@@ -35,7 +39,7 @@ def end_order(state: RunState, order: Order, reason: str, *, report: bool = True
     orders.
     """
     # One that was never sent stays in the outbox, and is left out when that is emptied.
-    state.orders.move(order, OrderState.CANCELED, state.now, reason=reason)
+    state.orders.move(order, _CANCELED, state.now, reason=reason)
     if report:
         state.note_change(order)
     else:

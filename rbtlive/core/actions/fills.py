@@ -30,15 +30,16 @@ Calm: TypeAlias = tuple[int, Sequence[float], float, float]
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill what fills on the current bar."""
     orders, venue = state.orders, state.venue
-    # Orders that have been through a bar mostly rest: one comparison tells.
-    if open_orders and (
-        venue.matched_version != orders.version
-        or not venue.has_nothing_to_do(
-            open_orders, version=orders.version, close_of=state.market.close
-        )
+    waiting = orders.waiting
+    # Orders with prices mostly rest: one comparison tells.
+    if open_orders and not venue.has_nothing_to_do(
+        open_orders, version=orders.version, close_of=state.market.close
     ):
+        if waiting.amounts and not open_orders.keys().isdisjoint(waiting.amounts):
+            waiting.make()  # they fill in the order of the book
+            orders.version += 1
         _match(state, open_orders)
-    if orders.waiting.amounts:
+    if waiting.amounts:
         fill_waiting(state, _match)
     orders.prune()
     settle(state)
@@ -55,9 +56,8 @@ def match_resting(state: RunState) -> Calm | None:
     """
     orders, venue, table = state.orders, state.venue, state.market.table
     version = orders.version
-    has_rested = venue.matched_version == version
     match(state, orders.book)
-    if not has_rested or orders.version != version or table.base:
+    if orders.version != version or table.base:
         return None
     found = venue.calm_range(orders.book, version=version)
     return None if found is None else (version, table.view(found[0], "close"), *found[1:])
@@ -150,9 +150,10 @@ def settle(state: RunState) -> None:
         InvariantBroken: they do not.
     """
     portfolio = state.portfolio
-    for fills in state.unbooked_charges:
-        portfolio.book_charges(fills)
-    state.unbooked_charges.clear()
+    if state.unbooked_charges:
+        for fills in state.unbooked_charges:
+            portfolio.book_charges(fills)
+        state.unbooked_charges.clear()
     if state.unbooked_commissions:
         portfolio.book_commissions(state.unbooked_commissions)
         state.unbooked_commissions.clear()

@@ -18,17 +18,26 @@ from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
-from rbtlive.finance.execution import ExecutionStyle, LimitOrder, StopLimitOrder, StopOrder
+from rbtlive.finance.execution import (
+    ExecutionStyle,
+    LimitOrder,
+    StopLimitOrder,
+    StopOrder,
+    price_on_tick,
+)
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.foreign_text import as_utf8
-from rbtlive.model.number import plain_text, to_decimal
+from rbtlive.model.number import Number, plain_text, to_decimal
 
 ZIPLINES_MAX_SHARES = Decimal(10**11)
 MAX_SHARES = Decimal(10**20)
 """What 38 digits leave room for: amounts in billionths, at prices in billionths."""
-_MOST = Decimal(10**9)
+MOST_QUICK = 10**9
+"""Fewer shares are placed the short way."""
+_MOST = Decimal(MOST_QUICK)
 _FEWEST, _ONE = -_MOST, Decimal(1)
+_FAR = 1e12
 LONGEST_TAG = 1_000
 """Characters of an order's tag."""
 
@@ -76,8 +85,41 @@ def place_order(
         return None
     if style is None and at_market:
         return enter(state, asset, shares, tag=tag)
-    limit, stop = _prices(state, asset, shares, style or _style(asset, limit_price, stop_price))
+    limit, stop = _prices(state, asset, shares, terms)
     return enter(state, asset, shares, limit=limit, stop=stop, tag=tag)
+
+
+# Limit and stop price of an order, each None if it has none.
+def _prices(
+    state: RunState, asset: Asset, shares: Decimal, terms: Terms
+) -> tuple[Decimal | None, Decimal | None]:
+    limit_price, stop_price, style, _ = terms
+    if style is None:
+        if stop_price is None:
+            limit = _price(state, asset, limit_price, round_down=shares > 0)
+            if limit is not None:
+                return limit, None
+        elif limit_price is None:
+            stop = _price(state, asset, stop_price, round_down=shares < 0)
+            if stop is not None:
+                return None, stop
+        style = _style(asset, limit_price, stop_price)
+    return _prices_of_style(state, asset, shares, style)
+
+
+# What the style of one price gives; None where that is to be asked: the asset's tick
+# depends on the price, or this is no price.
+def _price(state: RunState, asset: Asset, asked: Any, *, round_down: bool) -> Decimal | None:
+    kind, tick = type(asked), state.fixed_ticks[asset.index]
+    if tick is None or not (kind is float or kind is Number or kind is int):
+        return None
+    price = float(asked)
+    if not 0.0 <= price < _FAR:
+        return None
+    placed = price_on_tick(price, tick, round_down=round_down)
+    if price != float(placed) or (kind is Number and asked != placed):
+        state.record.notes.note_moved(asset.symbol, asked, placed)
+    return placed
 
 
 def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms) -> str | None:
@@ -91,13 +133,11 @@ def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms)
         or style is not None
         or tag is not None
         or state.trading_controls
+        or not shares
+        or not _may_wait_alone(state, asset)
     ):
         return place_order(state, asset, shares, terms)
-    if not shares:
-        return None
-    if _is_alone(state, asset):
-        return state.orders.let_one_wait(asset, shares, dt=state.now)
-    return enter(state, asset, Decimal(shares))
+    return state.orders.let_one_wait(asset, shares, dt=state.now)
 
 
 def place_all(
@@ -160,9 +200,11 @@ def _whole_sizes(
 
 # Whether plain market orders need be no objects until the next bar.
 def _may_wait(state: RunState) -> bool:
-    return (
-        state.orders.waiting.takes and not state.changed_orders and state.trading_state == "running"
-    )
+    if not state.orders.waiting.takes or state.trading_state != "running":
+        return False
+    if state.changed_orders:
+        state.touch_changed()  # they changed before those that wait
+    return True
 
 
 # What is held in parts of a lot (taken over from an account, or left by a split) is
@@ -193,8 +235,8 @@ def _check_controls(state: RunState, asset: Asset, shares: Decimal) -> None:
         control.validate(asset, amount, state.portfolio_view, now, state.data)
 
 
-# Limit and stop price of a style, each None if it has none.
-def _prices(
+# The same of a style.
+def _prices_of_style(
     state: RunState, asset: Asset, shares: Decimal, style: Any
 ) -> tuple[Decimal | None, Decimal | None]:
     if hasattr(style, "for_asset"):
@@ -204,8 +246,7 @@ def _prices(
     for name, placed in (("limit_price", limit), ("stop_price", stop)):
         asked = getattr(style, name, None)
         if asked is not None and placed is not None and asked != placed:
-            notes = state.record.notes
-            notes.note_price(asset.symbol, to_decimal(asked), to_decimal(placed))
+            state.record.notes.note_moved(asset.symbol, asked, to_decimal(placed))
     return (
         None if limit is None else to_decimal(limit),
         None if stop is None else to_decimal(stop),
@@ -233,7 +274,7 @@ def enter(
         limit is stop is None
         and _FEWEST < shares < _MOST
         and _ONE.same_quantum(shares)
-        and _is_alone(state, asset)
+        and _may_wait_alone(state, asset)
     ):
         return state.orders.let_one_wait(asset, int(shares), dt=state.now, tag=tag)
     order = state.orders.submit_order(asset, shares, dt=state.now, limit=limit, stop=stop)
@@ -252,18 +293,21 @@ def enter(
     return order.id
 
 
-# Whether a plain market order need be no object until the next bar.
-def _is_alone(state: RunState, asset: Asset) -> bool:
+# Whether a plain market order need be no object until the next bar. One whose asset has
+# other orders must be the first that waits: it fills in the place of those.
+def _may_wait_alone(state: RunState, asset: Asset) -> bool:
     orders = state.orders
     waiting = orders.waiting
-    return (
-        waiting.takes
-        and not state.changed_orders
-        and state.trading_state == "running"
-        and state.plain_assets[asset.index]
-        and not (orders.book and asset in orders.book)
-        and asset not in waiting.amounts
-    )
+    if (
+        not waiting.takes
+        or state.trading_state != "running"
+        or not state.plain_assets[asset.index]
+        or (waiting.amounts and (asset in waiting.amounts or asset in orders.book))
+    ):
+        return False
+    if state.changed_orders:
+        state.touch_changed()  # they changed before it
+    return True
 
 
 def _denial(state: RunState, order: Order) -> str | None:

@@ -52,6 +52,7 @@ def fill_waiting(state: RunState, match: Match) -> None:
         _book_whole(state, whole, asked, first)
         whole, first = [], number + 1
         order = orders.waiting.made(asked, number, asset, shares)
+        orders.version += 1  # the book was looked at without it
         match(state, {asset: [order]})
     _book_whole(state, whole, asked, first)
 
@@ -71,6 +72,7 @@ def _fill_in_columns(state: RunState, venue: SimVenue, asked: Asked, match: Matc
         if place < len(sizes):
             asset = assets[place]
             order = state.orders.waiting.made(asked, asked.first + place, asset, sizes[place])
+            state.orders.version += 1  # the book was looked at without it
             match(state, {asset: [order]})
         begun = place + 1
     return True
@@ -97,16 +99,18 @@ def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) 
 def _fill_only(state: RunState, venue: SimVenue) -> bool:
     orders, now, log = state.orders, state.now, state.record.transactions
     [(asset, shares)] = orders.waiting.amounts.items()
-    [(close, volume)] = state.data.floats.traded((asset,))
-    fill = venue.whole_fill(shares, close, volume)
-    if fill is None:
+    costs = venue.whole_fill(shares, *state.data.floats.traded_of(asset))
+    if costs is None:
         return False
-    (price, cost), amount = fill, Decimal(shares)
-    state.portfolio.book_whole_fill(asset, amount, price=price, dt=now)
-    if cost > ZERO:
-        state.unbooked_commissions.append((asset, cost))
+    fill = (asset, Decimal(shares), *costs)
+    if state.unbooked_commissions or state.unbooked_charges:  # of fills of this step
+        state.portfolio.book_whole_fills((fill,), now)
+        if fill[3] > ZERO:
+            state.unbooked_commissions.append((asset, fill[3]))
+    else:
+        state.portfolio.book_only_fill(fill, now)
     order_id = orders.waiting.note_only(len(log))
-    log.append(_row(Transaction, (now, asset, amount, price, cost, order_id, order_id + "-1")))
+    log.append(_row(Transaction, (now, *fill, order_id, order_id + "-1")))
     orders.version += 1
     return True
 

@@ -54,6 +54,14 @@ class FloatBarData:
         except (KeyError, IndexError):
             return float(self._data.current(asset, field))  # from now on the short way is known
 
+    def traded_of(self, asset: Asset) -> tuple[float, float]:
+        """Return close and volume of an asset."""
+        numbers, seen = self._numbers, self._market.seen
+        try:
+            return numbers["close"][asset][0][seen], numbers["volume"][asset][0][seen]
+        except (KeyError, IndexError):
+            return self.current(asset, "close"), self.current(asset, "volume")
+
     def traded(self, assets: Sequence[Asset]) -> list[tuple[float, float]]:
         """Return close and volume of each of several assets."""
         market = self._market

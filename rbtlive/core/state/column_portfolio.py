@@ -17,6 +17,7 @@ from rbtlive.core.state.position import Position, PositionColumns
 from rbtlive.core.state.whole_fills import Charges, CostsAfter, WholeFills
 from rbtlive.model.asset import Asset
 from rbtlive.model.money_units import money_of_units, sum_of_units, units_of_money
+from rbtlive.model.number import ZERO
 
 FEW_HELD = 2
 """Columns are begun where at most so many positions are held for each of many fills."""
@@ -67,6 +68,16 @@ class ColumnPortfolio(Portfolio):
             return
         for asset, amount, price, _ in fills:
             self.book_whole_fill(asset, amount, price=price, dt=dt)
+
+    def book_only_fill(self, fill: WholeFill, dt: datetime) -> None:
+        """Book the one execution of a step, as `Portfolio` does."""
+        if self._columns is None:
+            super().book_only_fill(fill, dt)
+            return
+        asset, amount, price, cost = fill
+        self.book_whole_fill(asset, amount, price=price, dt=dt)
+        if cost > ZERO:
+            self.book_commissions(((asset, cost),))
 
     def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
         """Charge several, in turn."""

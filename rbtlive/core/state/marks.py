@@ -215,6 +215,15 @@ class Marks(LastSales):
             column = self._closes_of[index] = table.view(index, "close")
         return column
 
+    def drop(self, asset: Asset) -> None:
+        """Forget an asset that is no longer held; its price, if it is the only one that
+        waits to be read, is not made exact.
+        """
+        is_only = len(self.by_asset) == 1 and asset in self.by_asset
+        if self._is_behind and is_only and not self._late:
+            self._is_behind, self._unread = False, None
+        super().drop(asset)
+
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
         """Take the prices of several fills, by asset, in turn; prices that they replace
         are not made exact.

@@ -118,6 +118,20 @@ class OrderArchive:
                     self._forget(order, number, -len(self._whole))
         return OrderPictures(self, keys)
 
+    def note_one_filled(self, number: int, place: int) -> None:
+        """Note an order without a tag that was filled whole and never was an object.
+
+        Args:
+            number: Its number.
+            place: Place of its transaction.
+        """
+        where = self._where
+        missing = number - len(where)
+        if missing:
+            assert missing > 0  # no later order has ended: see `note_filled`
+            where.extend([0] * missing)
+        where.append(1 + place)
+
     def note_filled(self, first: int, count: int, place: int, tags: Mapping[int, str]) -> None:
         """Note orders that were filled whole and never were objects.
 

@@ -247,9 +247,7 @@ class OrderManager:
         order.fill_whole(commission, dt)
         del self.book[order.asset]
         self.version += 1
-        order_id, touched = order.id, self.touched
-        touched.forget(order_id)
-        touched[order_id] = order
+        self.touched.put_last(order.id, order)
 
     def apply_update(self, event: OrderUpdateEvent) -> bool:
         """Move an order to the state the venue reports; return whether anything
@@ -385,6 +383,8 @@ class OrderManager:
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""
+        if not self._emptied:
+            return
         for asset in self._emptied:
             if not self.book.get(asset, True):
                 del self.book[asset]
@@ -408,8 +408,7 @@ class OrderManager:
 
     def touch(self, order: Order) -> None:
         """Note that `order` changed in this session, the latest last."""
-        self.touched.forget(order.id)
-        self.touched[order.id] = order
+        self.touched.put_last(order.id, order)
 
     def _known(self, order_id: str) -> Order:
         order = self.get_order(order_id)

@@ -290,6 +290,40 @@ class Portfolio:
         worth = price * amount
         self._book(asset, amount, price=price, cash_flow=-(_normalize(worth) + ZERO), dt=dt)
 
+    def book_only_fill(self, fill: WholeFill, dt: datetime) -> None:
+        """Do what `book_whole_fills` and then `book_commissions` do, of the one
+        execution of a step.
+        """
+        asset, amount, price, cost = fill
+        worth = price * amount
+        paid = _normalize(worth) + ZERO
+        position = self.positions.get(asset)
+        if position is None:
+            position = self.positions[asset] = Position(asset)
+        before = position.amount
+        if not before or before.is_signed() == amount.is_signed():
+            position.fill_cost += paid
+            position.basis_cost += worth
+        else:
+            self._reduce(position, amount, price=price, cash_flow=-paid)
+        position.amount = after = before + amount
+        cash, flow = self.cash - paid, self.cash_flow - paid
+        self.version += 1
+        if after:
+            self.marks.note_fill(asset, price, dt)
+        else:
+            del self.positions[asset]
+            self.marks.drop(asset)
+        if cost > ZERO:
+            if after:
+                position.basis_cost += cost
+            self.commissions_paid += cost
+            cash -= cost
+            flow -= cost
+            self.version += 1
+        self.cash, self.cash_flow = cash, flow
+        self._totals = self._held = None
+
     def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
         """Book executions of whole shares at prices in money, in turn: the same as
         `book_transaction` for each. Their commissions are booked apart.

@@ -49,6 +49,14 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
             self.name_each()
         self.pop(order_id, None)
 
+    def put_last(self, order_id: str, order: Order | None) -> None:
+        """Count an order as the last that changed."""
+        if self._ranges:
+            self.forget(order_id)
+        elif order_id in self:
+            del self[order_id]
+        self[order_id] = order
+
     def name_each(self) -> None:
         """Let each order of a range stand by itself."""
         if not self._ranges:

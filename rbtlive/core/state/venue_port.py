@@ -20,7 +20,6 @@ class Venue(Protocol):
     """A venue; `SimVenue` is one."""
 
     cancels_at_once: bool
-    matched_version: int
 
     def has_nothing_to_do(
         self, book: Book, *, version: int, close_of: Callable[[int], float]
@@ -51,7 +50,6 @@ class RemoteVenue:
     """A venue elsewhere: it fills nothing here, and answers through events."""
 
     cancels_at_once = False
-    matched_version = -1
 
     def has_nothing_to_do(self, book: Book, **bar: object) -> bool:  # noqa: ARG002 - see Venue
         """Say that it never fills here."""

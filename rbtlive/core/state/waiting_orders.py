@@ -135,11 +135,12 @@ class WaitingOrders:
         number = self.first
         order_id = str(number)
         self.amounts.clear()
-        self._archive.note_filled(number, 1, place, self.tags)
         if self.tags:
+            self._archive.note_filled(number, 1, place, self.tags)
             self.tags.clear()
-        self._touched.forget(order_id)
-        self._touched[order_id] = None
+        else:
+            self._archive.note_one_filled(number, place)
+        self._touched.put_last(order_id, None)
         return order_id
 
     def note_filled(self, asked: Asked, numbers: range, place: int) -> None:

@@ -13,6 +13,7 @@ from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import all_orderable, check_orderable, resolve
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import (
+    MOST_QUICK,
     place_all,
     place_batch,
     place_order,
@@ -65,11 +66,14 @@ class OrderMethods(Bound):
             OrderDuringInitialize: called from `initialize`.
             TradingControlViolation: a control with on_error="fail" refused it.
         """
-        state = self._running("order", orders=True)
+        state = self._ordering("order")
         known = check_orderable(state, asset, "order")
         if known is None:
             return None
-        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+        terms = (limit_price, stop_price, style, tag)
+        if type(amount) is int and -MOST_QUICK < amount < MOST_QUICK:
+            return place_whole_shares(state, known, amount, terms)
+        return place_order(state, known, amount, terms)
 
     def order_value(
         self,
@@ -85,7 +89,7 @@ class OrderMethods(Bound):
         Raises:
             CannotOrderDelistedAsset: the asset is not listed now, or has no price yet.
         """
-        state = self._running("order_value", orders=True)
+        state = self._ordering("order_value")
         known = check_orderable(state, asset, "order_value")
         if known is None:
             return None
@@ -104,7 +108,7 @@ class OrderMethods(Bound):
         """Order shares worth a fraction of the portfolio's value (0.5 is half of
         it).
         """
-        state = self._running("order_percent", orders=True)
+        state = self._ordering("order_percent")
         known = check_orderable(state, asset, "order_percent")
         if known is None:
             return None
@@ -123,7 +127,7 @@ class OrderMethods(Bound):
         """Order what is missing to hold `target` shares; open orders of the asset count
         as done.
         """
-        state = self._running("order_target", orders=True)
+        state = self._ordering("order_target")
         known = check_orderable(state, asset, "order_target")
         if known is None:
             return None
@@ -146,7 +150,7 @@ class OrderMethods(Bound):
         """Order what is missing to hold shares worth `target`; open orders of the asset
         count as done.
         """
-        state = self._running("order_target_value", orders=True)
+        state = self._ordering("order_target_value")
         known = check_orderable(state, asset, "order_target_value")
         if known is None:
             return None
@@ -167,7 +171,7 @@ class OrderMethods(Bound):
         """Order what is missing to hold a fraction of the portfolio's value; open
         orders count as done.
         """
-        state = self._running("order_target_percent", orders=True)
+        state = self._ordering("order_target_percent")
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None
@@ -196,7 +200,7 @@ class OrderMethods(Bound):
         Raises:
             TypeError: not a mapping.
         """
-        state = self._running("order_target_percents", orders=True)
+        state = self._ordering("order_target_percents")
         if not hasattr(targets, "items"):
             raise TypeError(
                 f"targets must map assets to fractions: was {type(targets).__name__} in "

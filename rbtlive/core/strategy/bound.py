@@ -28,6 +28,13 @@ class Bound:
             )
         return state
 
+    def _ordering(self, method: str) -> RunState:
+        # The run, for a method that orders.
+        state = self._run
+        if state is None or state.in_before_trading_start or not state.is_in_callback:
+            return self._running(method, orders=True)
+        return state
+
     def _running(self, method: str, *, orders: bool = False) -> RunState:
         state = self._run
         if orders and state is not None and not state.is_in_callback:
