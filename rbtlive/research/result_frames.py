@@ -22,6 +22,8 @@ from rbtlive.core.state.record import (
     column,
     floats,
     position_facts,
+    transaction_column,
+    transaction_texts,
 )
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
@@ -105,13 +107,15 @@ def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
     """Return one row an execution: dt, symbol, amount, price, commission, order_id
     (null when no order was behind it).
     """
-    columns: list[Sequence[Any]] = [
-        [t.dt for t in transactions],
-        [t.asset.symbol for t in transactions],
-        [t.amount for t in transactions],
-        [t.price for t in transactions],
-        [t.commission for t in transactions],
-        [t.order_id or None for t in transactions],
+    moments, assets, order_ids = (
+        transaction_column(transactions, name) for name in ("dt", "asset", "order_id")
+    )
+    money = [transaction_texts(transactions, name) for name in ("amount", "price", "commission")]
+    columns = [
+        moments,
+        [asset.symbol for asset in assets],
+        *money,
+        [order_id or None for order_id in order_ids],
     ]
     return frame_of_columns(_TRANSACTION_SCHEMA, columns)
 
@@ -344,17 +348,18 @@ _LONGEST_EXACT = len("0.") + 12
 
 
 # A price that was never known is NaN in the books. A cost basis has up to 38 digits,
-# and small numbers an exponent.
-def _money_text(value: Decimal | None) -> str | None:
+# and small numbers an exponent. A text is a decimal as it is written.
+def _money_text(value: Decimal | str | None) -> str | None:
     if value is None:
         return None
     text = str(value)
     if len(text) <= _LONGEST_EXACT and "E" not in text and "N" not in text:
         return text
+    exact = Decimal(value)
     return (
         None
-        if value.is_nan()
-        else format(value.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT), "f")
+        if exact.is_nan()
+        else format(exact.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT), "f")
     )
 
 

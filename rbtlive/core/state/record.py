@@ -359,6 +359,13 @@ def transaction_column(transactions: Sequence[Transaction], name: str) -> list[A
     return list(map(attrgetter(name), transactions))
 
 
+def transaction_texts(transactions: Sequence[Transaction], name: str) -> list[str]:
+    """Return one field of every transaction, decimals, as they are written."""
+    if isinstance(transactions, RowLog):
+        return transactions.texts(Transaction._fields.index(name))
+    return [str(getattr(transaction, name)) for transaction in transactions]
+
+
 def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
     """Return one field of every row."""
     return (

@@ -35,11 +35,15 @@ class Texts:
 
     def values(self) -> Iterable[Decimal]:
         """Return the decimals."""
-        return map(Decimal, self._text.split(","))
+        return map(Decimal, self.texts())
+
+    def texts(self) -> list[str]:
+        """Return the decimals as they are written."""
+        return self._text.split(",")
 
     def floats(self) -> Iterable[float]:
         """Return the floats next to them."""
-        return map(float, self._text.split(","))
+        return map(float, self.texts())
 
 
 class _Names:
@@ -166,6 +170,18 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         )
         recent = (self._take(row)[place] for row in self._recent)
         return [*map(float, chain.from_iterable(parts)), *map(float, recent)]
+
+    def texts(self, place: int) -> list[str]:
+        """Return one field of every row, decimals, as they are written; of those that
+        are packed so no decimal is made.
+        """
+        parts = (
+            block[place].texts()
+            if isinstance(block[place], Texts)
+            else map(str, block[place].values())
+            for block in self._blocks
+        )
+        return [*chain.from_iterable(parts), *(str(self._take(row)[place]) for row in self._recent)]
 
     def __len__(self) -> int:
         return self._starts[-1] + len(self._recent)
