@@ -119,8 +119,8 @@ BUGS = (
     Bug(
         "commission is paid twice",
         "core/state/portfolio.py",
-        "            cash -= cost\n",
-        "            cash -= cost + cost\n",
+        "        self.cash -= cost\n",
+        "        self.cash -= cost + cost\n",
     ),
     Bug(
         "reducing moves the cost basis",

@@ -6,7 +6,6 @@ or nothing.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
@@ -133,9 +132,11 @@ def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms)
         or style is not None
         or tag is not None
         or state.trading_controls
-        or not shares
-        or not _may_wait_alone(state, asset)
     ):
+        return place_order(state, asset, shares, terms)
+    if not shares:
+        return None
+    if not _may_wait_alone(state, asset):
         return place_order(state, asset, shares, terms)
     return state.orders.let_one_wait(asset, shares, dt=state.now)
 
@@ -334,15 +335,18 @@ def _leaving(state: RunState, order: Order, held: Decimal) -> Decimal:
 def show_order(state: RunState, order_id: str) -> OrderView | None:
     """Return a view of an order as it is now; later changes do not show in it."""
     order = state.orders.get_order(order_id)
-    return None if order is None else OrderView(copy.copy(order), state.presenter)
+    return None if order is None else OrderView(order.__copy__(), state.presenter)
 
 
 def show_open_orders(state: RunState, asset: Asset) -> list[OrderView]:
     """Return views of an asset's open orders, as they are now."""
-    return [
-        OrderView(copy.copy(order), state.presenter)
-        for order in state.orders.get_active_orders(asset)
-    ]
+    orders = state.orders
+    if asset in orders.waiting.amounts:
+        orders.waiting.make()
+    open_orders, presenter = orders.book.get(asset), state.presenter
+    if not open_orders:
+        return []
+    return [OrderView(order.__copy__(), presenter) for order in open_orders]
 
 
 def _order_action(order: Order) -> dict[str, str | None]:

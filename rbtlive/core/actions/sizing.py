@@ -19,7 +19,7 @@ from rbtlive.errors import (
 )
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_decimal
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, Number, to_decimal
 
 Sizes: TypeAlias = list[int | None]
 """Whole shares, None where they are not known."""
@@ -82,10 +82,53 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> S
     return [quick_target(state, asset, target) for asset, target in targets]
 
 
+def quick_shares(state: RunState, asset: Asset, value: object) -> int | None:
+    """Return the whole shares that `value` buys at the last price; None where that has
+    to be computed exactly, or is no share.
+    """
+    quirks, market = state.quirks, state.market
+    place = asset.index
+    if (
+        type(value) not in _PLAIN
+        or not state.plain_assets[place]
+        or quirks.round_in_binary
+        or quirks.round_history
+        or market.session < market.listing.first[place]
+    ):
+        return None
+    price = market.price(place)
+    if not price > _CHEAP:
+        return None
+    if state.portfolio.whole_shares() is None:
+        position = state.portfolio.positions.get(asset)
+        if position is not None and not _ONE.same_quantum(position.amount):
+            return None
+    worth = float(cast(float, value)) / price
+    if not -_CERTAIN < worth < _CERTAIN:
+        return None
+    shares = int(worth)
+    return (shares or None) if _UNSURE < abs(worth - shares) < _SURE else None
+
+
+def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> int | None:
+    """Return the whole shares worth a fraction of the portfolio's value; None where
+    that has to be computed exactly, or is no share.
+    """
+    if type(percent) is not float:
+        return None
+    state.marks.mark()
+    return quick_shares(state, asset, state.portfolio.float_value() * percent)
+
+
 def quick_target(
-    state: RunState, asset: Asset, target: object, *, notes_rounding: bool = False
+    state: RunState,
+    asset: Asset,
+    target: object,
+    *,
+    is_value: bool = False,
+    notes_rounding: bool = False,
 ) -> int | None:
-    """Return the same for one asset.
+    """Return the same as `quick_targets` for one asset.
 
     Floats decide where they are certain: their error is below a hundred-thousandth of a
     share, and what they give is further than that from where shares are rounded.
@@ -94,6 +137,7 @@ def quick_target(
         state: The run.
         asset: What is to be held.
         target: The fraction.
+        is_value: It is an amount of money.
         notes_rounding: Note where less than a share is missing, and return 0; without
             it that is None too.
     """
@@ -109,7 +153,7 @@ def quick_target(
         or asset in orders.waiting.amounts
     ):
         return None
-    if state.marks.marked_us != market.now_us:
+    if not is_value and state.marks.marked_us != market.now_us:
         state.marks.mark()
     price = market.price(place)
     if not price > _CHEAP:
@@ -123,7 +167,7 @@ def quick_target(
         held = 0 if position is None else position.amount
     if not target:
         return _all_of(held)
-    worth = portfolio.float_value() * target / price
+    worth = (target if is_value else portfolio.float_value() * target) / price
     if not -_CERTAIN < worth < _CERTAIN:
         return None
     missing = worth - float(held)
@@ -235,6 +279,7 @@ _SURE = 1.0 - _UNSURE
 _CHEAP = 0.0001
 _SEVERAL = 8
 _FLOATS = frozenset({float, int})
+_PLAIN = frozenset({float, int, Number})
 
 
 def shares_to_target(state: RunState, asset: Asset, target: object) -> Decimal:

@@ -187,8 +187,10 @@ class Portfolio:
             self._float_value = (self.version, self.marks.version, value)
         return value
 
-    # Of many positions at prices that nobody has read, without making these exact.
+    # At prices that nobody has read, without making these exact.
     def _estimate(self) -> float:
+        if self._columns is None and len(self.positions) <= _MANY:
+            return self._estimate_of_few()
         prices = self.marks.unread_prices() if len(self.positions) > _MANY else None
         if prices is None:
             return float(self.portfolio_value)
@@ -200,6 +202,20 @@ class Portfolio:
         if not float(np.abs(values).sum()) + abs(float(self.cash)) < 100.0 * abs(value):
             return float(self.portfolio_value)
         return value
+
+    def _estimate_of_few(self) -> float:
+        unread_close = self.marks.unread_close
+        value = float(self.cash)
+        size = abs(value)
+        for asset, position in self.positions.items():
+            close = unread_close(asset.index)
+            if close is None:
+                return float(self.portfolio_value)
+            worth = float(position.amount) * close
+            value += worth
+            size += abs(worth)
+        # Where longs and shorts nearly cancel out, digits are lost.
+        return value if size < 100.0 * abs(value) else float(self.portfolio_value)
 
     @property
     def pnl(self) -> Decimal:
@@ -307,7 +323,9 @@ class Portfolio:
         else:
             self._reduce(position, amount, price=price, cash_flow=-paid)
         position.amount = after = before + amount
-        cash, flow = self.cash - paid, self.cash_flow - paid
+        self.cash -= paid
+        self.cash_flow -= paid
+        self._totals = self._held = None
         self.version += 1
         if after:
             self.marks.note_fill(asset, price, dt)
@@ -315,14 +333,7 @@ class Portfolio:
             del self.positions[asset]
             self.marks.drop(asset)
         if cost > ZERO:
-            if after:
-                position.basis_cost += cost
-            self.commissions_paid += cost
-            cash -= cost
-            flow -= cost
-            self.version += 1
-        self.cash, self.cash_flow = cash, flow
-        self._totals = self._held = None
+            self._charge(position if after else None, cost)
 
     def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
         """Book executions of whole shares at prices in money, in turn: the same as
@@ -391,27 +402,18 @@ class Portfolio:
 
     def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
         """Charge several, in turn."""
-        positions, paid, cash, flow = (
-            self.positions,
-            self.commissions_paid,
-            self.cash,
-            self.cash_flow,
-        )
-        count = 0
         for asset, cost in costs:
-            if not cost:
-                continue
-            count += 1
-            position = positions.get(asset)
-            if position is not None:
-                position.basis_cost += cost
-            paid += cost
-            cash -= cost
-            flow -= cost
-        if count:
-            self.commissions_paid, self.cash, self.cash_flow = paid, cash, flow
-            self._totals = self._held = None
-            self.version += count
+            if cost:
+                self._charge(self.positions.get(asset), cost)
+
+    def _charge(self, position: Position | None, cost: Decimal) -> None:
+        if position is not None:
+            position.basis_cost += cost
+        self.commissions_paid += cost
+        self.cash -= cost
+        self.cash_flow -= cost
+        self._totals = self._held = None
+        self.version += 1
 
     def book_dividend(self, cash: Decimal) -> None:
         """Receive a dividend, or pay one on a short (negative)."""

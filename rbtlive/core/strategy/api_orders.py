@@ -93,8 +93,11 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_value")
         if known is None:
             return None
-        amount = sizing.shares_for_value(state, known, value)
-        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+        terms = (limit_price, stop_price, style, tag)
+        size = sizing.quick_shares(state, known, value)
+        if size is not None:
+            return place_whole_shares(state, known, size, terms)
+        return place_order(state, known, sizing.shares_for_value(state, known, value), terms)
 
     def order_percent(
         self,
@@ -112,8 +115,11 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_percent")
         if known is None:
             return None
-        amount = sizing.shares_for_percent(state, known, percent)
-        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+        terms = (limit_price, stop_price, style, tag)
+        size = sizing.quick_shares_for_percent(state, known, percent)
+        if size is not None:
+            return place_whole_shares(state, known, size, terms)
+        return place_order(state, known, sizing.shares_for_percent(state, known, percent), terms)
 
     def order_target(
         self,
@@ -154,10 +160,15 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_target_value")
         if known is None:
             return None
-        amount = sizing.shares_to_target(
-            state, known, sizing.shares_for_value(state, known, target)
-        )
-        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
+        rounds = not state.trading_controls
+        size = sizing.quick_target(state, known, target, is_value=True, notes_rounding=rounds)
+        terms = (limit_price, stop_price, style, tag)
+        if size is None:
+            amount = sizing.shares_to_target(
+                state, known, sizing.shares_for_value(state, known, target)
+            )
+            return place_order(state, known, amount, terms)
+        return place_whole_shares(state, known, size, terms)
 
     def order_target_percent(
         self,
@@ -263,6 +274,8 @@ class OrderMethods(Bound):
         """
         state = self._running("get_open_orders")
         if asset is not None:
+            if id(asset) in state.asset_ids:
+                return show_open_orders(state, asset)
             if state.quirks.loose_argument_types and not isinstance(asset, Asset):
                 return []
             return show_open_orders(state, resolve(state, asset, "get_open_orders"))
