@@ -257,7 +257,7 @@ class SimVenue:
                 )
             ):
                 continue
-            if short is not None and len(orders) == 1 and self._fill_whole(first, seen, short):
+            if short is not None and self._fill_whole(orders, seen, short):
                 continue
             if waits:
                 self._resting.forget(asset)
@@ -269,36 +269,44 @@ class SimVenue:
             for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
 
-    # Fills an order for whole shares that is alone in its bar, if the bar has room for
-    # all of it and touches its price; the same as the long way gives.
-    def _fill_whole(self, order: Any, data: Any, emit: EmitWhole) -> bool:
-        asset, amount = order.asset, order.amount
-        is_priced = order.limit is not None or order.stop is not None
-        if (
-            (is_priced and not self._may_skip)
-            or order.executions
-            or not (asset.has_volume and asset.lot_size == _ONE and _ONE.same_quantum(amount))
-        ):
+    # Fills the only order of an asset that the bar touches, for whole shares, if the
+    # bar has room for all of it; the same as the long way gives.
+    def _fill_whole(self, orders: Sequence[Any], data: Any, emit: EmitWhole) -> bool:
+        asset = orders[0].asset
+        if not (asset.has_volume and asset.lot_size == _ONE):
             return False
-        close, volume, shares = (
-            data.current(asset, "close"),
-            data.current(asset, "volume"),
-            float(amount),
-        )
+        close, volume = data.current(asset, "close"), data.current(asset, "volume")
         if not (close > 0.0 and volume > 0.0):
             return False
-        if is_priced and not (order.triggered or order.is_touched(to_decimal(close))):
+        order = self._only_touched(orders, to_decimal(close))
+        if order is None or order.executions or not _ONE.same_quantum(order.amount):
             return False
+        shares = float(order.amount)
         price = self._price_of_all(shares, close, volume)
         if price is None or not 0.0 < price < _FAR:
             return False
         exact, limit = to_money(price), order.limit
         if limit is not None and (exact > limit if shares > 0.0 else exact < limit):
             return False
-        if is_priced:
+        if limit is not None or order.stop is not None:
             order.latch()
         emit(order, exact, to_money(self._cost_of_first(shares, float(exact))))
         return True
+
+    # The one order that fills on a bar of this close; None if there are more, or one
+    # has two prices.
+    def _only_touched(self, orders: Sequence[Any], close: Decimal) -> Any:
+        touched = None
+        for order in orders:
+            if order.stop is not None or order.limit is not None:
+                if not self._may_skip or (order.stop is not None and order.limit is not None):
+                    return None
+                if not (order.is_touched(close) or order.triggered):
+                    continue
+            if touched is not None:
+                return None
+            touched = order
+        return touched
 
     def _execute(
         self, shown: Any, price: object, *, amount: object, now: datetime, emit: Emit

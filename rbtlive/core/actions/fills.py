@@ -24,6 +24,9 @@ from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import Transaction
 from rbtlive.sim.matching import SimVenue, execution_id, fill_event
 
+_MOST = Decimal(10**9)
+_FEWEST = -_MOST
+
 Calm: TypeAlias = tuple[int, Sequence[float], float, float]
 
 
@@ -68,7 +71,13 @@ def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     book_whole = None
     if emit is None:
         if state.callbacks.hooks["on_order_fill"] is None:
-            book_whole = _whole_fills(state, now)
+            is_only = (
+                len(open_orders) == 1
+                and not state.orders.waiting.amounts
+                and not state.unbooked_commissions
+                and not state.unbooked_charges
+            )
+            book_whole = _whole_fills(state, now, is_only=is_only)
 
         # Nobody else hears of fills, so no event is made: a third of an order's cost.
         def book(order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
@@ -107,18 +116,24 @@ def let_orders_wait(state: RunState) -> None:
         orders.waiting.begin(orders.archive, state.changed_orders, state.outbox)
 
 
-# Books executions that fill their orders whole; the same as the long way does.
-def _whole_fills(state: RunState, now: datetime) -> Callable[[Order, Decimal, Decimal], None]:
-    transact, fill_whole = state.portfolio.book_transaction, state.orders.fill_whole
-    charge, note = state.unbooked_commissions.append, state.record.transactions.append
+# Books executions that fill their orders whole; the same as the long way does. An asset
+# has one at most.
+def _whole_fills(
+    state: RunState, now: datetime, *, is_only: bool
+) -> Callable[[Order, Decimal, Decimal], None]:
+    portfolio, orders, log = state.portfolio, state.orders, state.record.transactions
+    charge = state.unbooked_commissions.append
 
     def book(order: Order, price: Decimal, commission: Decimal) -> None:
         asset, amount, order_id = order.asset, order.amount, order.id
-        fill_whole(order, commission, now)
-        transact(asset, amount, price=price, dt=now)
-        if commission > ZERO:
-            charge((asset, commission))
-        note(Transaction(now, asset, amount, price, commission, order_id, f"{order_id}-1"))
+        orders.fill_whole(order, commission, now)
+        if is_only and _FEWEST < amount < _MOST:
+            portfolio.book_only_fill((asset, amount, price, commission), now)
+        else:
+            portfolio.book_transaction(asset, amount, price=price, dt=now)
+            if commission > ZERO:
+                charge((asset, commission))
+        log.append(Transaction(now, asset, amount, price, commission, order_id, f"{order_id}-1"))
 
     return book
 

@@ -17,8 +17,9 @@ from rbtlive.core.state.position import Position, PositionColumns
 from rbtlive.core.state.whole_fills import Charges, CostsAfter, WholeFills
 from rbtlive.model.asset import Asset
 from rbtlive.model.money_units import money_of_units, sum_of_units, units_of_money
-from rbtlive.model.number import ZERO
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 
+_normalize = ENGINE_CONTEXT.normalize
 FEW_HELD = 2
 """Columns are begun where at most so many positions are held for each of many fills."""
 
@@ -70,14 +71,42 @@ class ColumnPortfolio(Portfolio):
             self.book_whole_fill(asset, amount, price=price, dt=dt)
 
     def book_only_fill(self, fill: WholeFill, dt: datetime) -> None:
-        """Book the one execution of a step, as `Portfolio` does."""
-        if self._columns is None:
-            super().book_only_fill(fill, dt)
-            return
+        """Book the one execution of a step, and its commission: what `book_whole_fills`
+        and then `book_commissions` do.
+
+        Args:
+            fill: Of less than 1E9 whole shares, at a price in money.
+            dt: When, UTC.
+        """
         asset, amount, price, cost = fill
-        self.book_whole_fill(asset, amount, price=price, dt=dt)
+        if self._columns is not None:
+            self.book_whole_fill(asset, amount, price=price, dt=dt)
+            if cost > ZERO:
+                self.book_commissions(((asset, cost),))
+            return
+        worth = price * amount
+        paid = _normalize(worth) + ZERO
+        position = self.positions.get(asset)
+        if position is None:
+            position = self.positions[asset] = Position(asset)
+        before = position.amount
+        if not before or before.is_signed() == amount.is_signed():
+            position.fill_cost += paid
+            position.basis_cost += worth
+        else:
+            self._reduce(position, amount, price=price, cash_flow=-paid)
+        position.amount = after = before + amount
+        self.cash -= paid
+        self.cash_flow -= paid
+        self._totals = self._held = None
+        self.version += 1
+        if after:
+            self.marks.note_fill(asset, price, dt)
+        else:
+            del self.positions[asset]
+            self.marks.drop(asset)
         if cost > ZERO:
-            self.book_commissions(((asset, cost),))
+            self._charge(position if after else None, cost)
 
     def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
         """Charge several, in turn."""

@@ -113,8 +113,10 @@ class OrderArchive:
                 keys.append(4 * number + _ENDED)
             else:
                 keys.append(4 * len(self._whole) + _WHOLE)
-                self._whole.append(order.snapshot())
-                if not order.is_open:
+                is_open = order.is_open
+                # One that has ended is reached by nobody who could change it.
+                self._whole.append(order.snapshot() if is_open else order)
+                if not is_open:
                     self._forget(order, number, -len(self._whole))
         return OrderPictures(self, keys)
 

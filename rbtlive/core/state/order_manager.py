@@ -237,15 +237,18 @@ class OrderManager:
             self._take_from_book(order)
 
     def fill_whole(self, order: Order, commission: Decimal, dt: datetime) -> None:
-        """Book the one execution of an order that is alone in its asset's book, and has
-        had none before.
+        """Book the one execution of an order that has had none before.
 
         Raises:
             IllegalTransition: the order cannot fill in its state; nothing has changed
                 then.
         """
         order.fill_whole(commission, dt)
-        del self.book[order.asset]
+        orders = self.book[order.asset]
+        if len(orders) == 1:
+            del self.book[order.asset]
+        else:
+            orders.remove(order)
         self.version += 1
         self.touched.put_last(order.id, order)
 

@@ -9,7 +9,7 @@ with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -67,6 +67,23 @@ def _sums(values: Iterable[Decimal]) -> tuple[Decimal, Decimal, int, int]:
             short_value += value
             shorts += 1
     return long_value, short_value, longs, shorts
+
+
+# Cash and positions at closes that nobody has read, as a float that is right to a part
+# in 1E12; None if one was read.
+def _estimate_of_few(
+    positions: Mapping[Asset, Position], cash: float, close_of: Callable[[int], float | None]
+) -> float | None:
+    value, size = cash, abs(cash)
+    for asset, position in positions.items():
+        close = close_of(asset.index)
+        if close is None:
+            return None
+        worth = float(position.amount) * close
+        value += worth
+        size += abs(worth)
+    # Where longs and shorts nearly cancel out, digits are lost.
+    return value if size < 100.0 * abs(value) else None
 
 
 class Portfolio:
@@ -190,7 +207,8 @@ class Portfolio:
     # At prices that nobody has read, without making these exact.
     def _estimate(self) -> float:
         if self._columns is None and len(self.positions) <= _MANY:
-            return self._estimate_of_few()
+            value = _estimate_of_few(self.positions, float(self.cash), self.marks.unread_close)
+            return float(self.portfolio_value) if value is None else value
         prices = self.marks.unread_prices() if len(self.positions) > _MANY else None
         if prices is None:
             return float(self.portfolio_value)
@@ -202,20 +220,6 @@ class Portfolio:
         if not float(np.abs(values).sum()) + abs(float(self.cash)) < 100.0 * abs(value):
             return float(self.portfolio_value)
         return value
-
-    def _estimate_of_few(self) -> float:
-        unread_close = self.marks.unread_close
-        value = float(self.cash)
-        size = abs(value)
-        for asset, position in self.positions.items():
-            close = unread_close(asset.index)
-            if close is None:
-                return float(self.portfolio_value)
-            worth = float(position.amount) * close
-            value += worth
-            size += abs(worth)
-        # Where longs and shorts nearly cancel out, digits are lost.
-        return value if size < 100.0 * abs(value) else float(self.portfolio_value)
 
     @property
     def pnl(self) -> Decimal:
@@ -305,35 +309,6 @@ class Portfolio:
         """
         worth = price * amount
         self._book(asset, amount, price=price, cash_flow=-(_normalize(worth) + ZERO), dt=dt)
-
-    def book_only_fill(self, fill: WholeFill, dt: datetime) -> None:
-        """Do what `book_whole_fills` and then `book_commissions` do, of the one
-        execution of a step.
-        """
-        asset, amount, price, cost = fill
-        worth = price * amount
-        paid = _normalize(worth) + ZERO
-        position = self.positions.get(asset)
-        if position is None:
-            position = self.positions[asset] = Position(asset)
-        before = position.amount
-        if not before or before.is_signed() == amount.is_signed():
-            position.fill_cost += paid
-            position.basis_cost += worth
-        else:
-            self._reduce(position, amount, price=price, cash_flow=-paid)
-        position.amount = after = before + amount
-        self.cash -= paid
-        self.cash_flow -= paid
-        self._totals = self._held = None
-        self.version += 1
-        if after:
-            self.marks.note_fill(asset, price, dt)
-        else:
-            del self.positions[asset]
-            self.marks.drop(asset)
-        if cost > ZERO:
-            self._charge(position if after else None, cost)
 
     def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
         """Book executions of whole shares at prices in money, in turn: the same as
