@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rbtlive.core.state.last_sales import LastSale, LastSales
 from rbtlive.core.state.whole_fills import WholeFills
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.money_units import money_of_units
@@ -201,7 +202,11 @@ class Marks(LastSales):
         """
         if not self._is_behind or self._unread is not None or self._late:
             return None
-        column = self._column_of(index)
+        column = None
+        if self._columns_generation == self._market.table.generation:
+            column = self._closes_of.get(index)
+        if column is None:
+            column = self._column_of(index)
         return None if column is None else column[self._unread_row]
 
     # The closes of an asset, by row; None where the first rows may be gone.
@@ -215,14 +220,19 @@ class Marks(LastSales):
             column = self._closes_of[index] = table.view(index, "close")
         return column
 
-    def drop(self, asset: Asset) -> None:
-        """Forget an asset that is no longer held; its price, if it is the only one that
-        waits to be read, is not made exact.
+    def note_fill(self, asset: Asset, price: Decimal, dt: datetime) -> None:
+        """Take the price of a fill, if it is newer than what is known; where only the
+        price that it replaces waits to be read, that is not made exact.
         """
-        is_only = len(self.by_asset) == 1 and asset in self.by_asset
-        if self._is_behind and is_only and not self._late:
+        sale = self.by_asset.get(asset)
+        is_only = self._is_behind and sale is not None and len(self.by_asset) == 1
+        if is_only and not self._late and us_of(dt) > self._unread_us:
+            assert sale is not None
             self._is_behind, self._unread = False, None
-        super().drop(asset)
+            sale.price, sale.when = price, dt
+            self.version += 1
+        else:
+            super().note_fill(asset, price, dt)
 
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
         """Take the prices of several fills, by asset, in turn; prices that they replace

@@ -198,17 +198,20 @@ class Portfolio:
 
     def float_value(self) -> float:
         """Return the same as a float, right to a part in 1E12."""
-        version, marks, value = self._float_value
-        if version != self.version or marks != self.marks.version:
+        marks = self.marks
+        books_of, marks_of, known = self._float_value
+        if books_of == self.version and marks_of == marks.version:
+            return known
+        value = None
+        if self._columns is None and len(self.positions) <= _MANY:
+            value = _estimate_of_few(self.positions, float(self.cash), marks.unread_close)
+        if value is None:
             value = self._estimate()
-            self._float_value = (self.version, self.marks.version, value)
+        self._float_value = (self.version, marks.version, value)
         return value
 
-    # At prices that nobody has read, without making these exact.
+    # Of many positions at prices that nobody has read, without making these exact.
     def _estimate(self) -> float:
-        if self._columns is None and len(self.positions) <= _MANY:
-            value = _estimate_of_few(self.positions, float(self.cash), self.marks.unread_close)
-            return float(self.portfolio_value) if value is None else value
         prices = self.marks.unread_prices() if len(self.positions) > _MANY else None
         if prices is None:
             return float(self.portfolio_value)

@@ -272,7 +272,7 @@ class OrderMethods(Bound):
         """Return the open orders of `asset` as a list, or of all assets as a dict of
         non-empty lists.
         """
-        state = self._running("get_open_orders")
+        state = self._run or self._running("get_open_orders")
         if asset is not None:
             if id(asset) in state.asset_ids:
                 return show_open_orders(state, asset)

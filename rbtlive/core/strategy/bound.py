@@ -31,7 +31,13 @@ class Bound:
     def _ordering(self, method: str) -> RunState:
         # The run, for a method that orders.
         state = self._run
-        if state is None or state.in_before_trading_start or not state.is_in_callback:
+        if (
+            state is None
+            or state.in_before_trading_start
+            or not state.acting
+            or state.thread_now is None
+            or state.thread_now() != state.own_thread
+        ):
             return self._running(method, orders=True)
         return state
 
