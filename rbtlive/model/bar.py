@@ -145,8 +145,6 @@ _WHOLE: Final = 1 << 53
 """Whole numbers below it are floats exactly."""
 _MOST_KNOWN: Final = 1 << 15
 _numbers_of: Final = itemgetter(*OHLCV)
-_known: Final[dict[float, Decimal]] = {}
-_known_exact: Final = _known.get
 
 
 def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
@@ -166,14 +164,15 @@ def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
             and symbol.isascii()
             and len(facts) == _REQUIRED_FIELDS
         ):
+            known = _known
             values = {
                 "symbol": symbol,
                 "timestamp": timestamp if timestamp.tzinfo is UTC else aware_utc(timestamp),
-                "open": _known_exact(first) or _exact(first),
-                "high": _known_exact(high) or _exact(high),
-                "low": _known_exact(low) or _exact(low),
-                "close": _known_exact(last) or _exact(last),
-                "volume": _known_exact(volume) or _exact(volume),
+                "open": known[first],
+                "high": known[high],
+                "low": known[low],
+                "close": known[last],
+                "volume": known[volume],
                 "_floats": (first, high, low, last, volume),
                 "_plain": True,
             }
@@ -212,11 +211,19 @@ def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
         return float(first), float(high), float(low), float(last), float(volume)
 
 
-# Prices come again and again: each is turned into a decimal, and checked, once.
-def _exact(value: float) -> Decimal:
-    if not _SMALLEST <= value < _BEYOND and (value != 0.0 or copysign(1.0, value) < 0.0):
-        raise ValueError(value)
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    exact = _known[value] = Decimal(float.__repr__(value))
-    return exact
+# Prices come again and again: each is turned into a decimal, and checked, once. To ask
+# the dictionary costs half of what its `get` does. Zeros are looked at each time: -0.0
+# would find what is known of 0.0.
+class _Exact(dict[float, Decimal]):
+    def __missing__(self, value: float) -> Decimal:
+        if not _SMALLEST <= value < _BEYOND:
+            if value != 0.0 or copysign(1.0, value) < 0.0:
+                raise ValueError(value)
+            return Decimal(float.__repr__(value))
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        exact = self[value] = Decimal(float.__repr__(value))
+        return exact
+
+
+_known: Final = _Exact()

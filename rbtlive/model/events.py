@@ -142,8 +142,10 @@ class MarketDataEvent(Event):
         bar = plain_bar_of(facts) or Bar(**facts)
         values = bar.__dict__
         event: MarketDataEvent = make(MarketDataEvent)  # as `trusted_slice` does, a call less
-        timestamp, bars = values["timestamp"], {values["symbol"]: bar}
-        set_values(event, {**_SLICE, "timestamp": timestamp, "bars": bars})
+        facts_of_slice = _copy_slice()
+        facts_of_slice["timestamp"] = values["timestamp"]
+        facts_of_slice["bars"] = {values["symbol"]: bar}
+        set_values(event, facts_of_slice)
         return event
 
 
@@ -462,6 +464,7 @@ SLICE_DEFAULTS: Final[dict[str, Any]] = defaults_of(MarketDataEvent) | {
 }
 # Every field in its place: what pydantic writes is in the order of these names.
 _SLICE: Final = {name: SLICE_DEFAULTS.get(name) for name in MarketDataEvent.model_fields}
+_copy_slice: Final = _SLICE.copy  # half the cost of `{**_SLICE, ...}`
 _COLUMN_SLICE: Final = {name: value for name, value in _SLICE.items() if name != "bars"}
 
 
@@ -470,7 +473,9 @@ def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
     without checking them again.
     """
     event: MarketDataEvent = make(MarketDataEvent)
-    set_values(event, {**_SLICE, "timestamp": timestamp, "bars": bars})
+    facts = _copy_slice()
+    facts["timestamp"], facts["bars"] = timestamp, bars
+    set_values(event, facts)
     return event
 
 

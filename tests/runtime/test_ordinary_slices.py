@@ -79,24 +79,64 @@ def plain(minutes=1, symbol="AAA", **more):
     return MarketDataEvent.of({"symbol": symbol, "timestamp": stamp, **numbers, **more})
 
 
-def standing_at_last(state, latest=None):
-    """A run that has taken one slice, so that the next one is due."""
-    ordinary = OrdinarySlices(state, None if latest is None else lambda: latest)
+@pytest.fixture
+def core():
+    """The core of a run of the same assets, which stands a minute before LAST in an
+    open session.
+    """
+    first = {"timestamp": OPEN + MINUTE, "open": 10.0, "high": 10.0, "low": 10.0, "close": 10.0}
+    rows = pl.DataFrame([{**first, "volume": 1.0, "symbol": name} for name in ("AAA", "BBB")])
+
+    async def feed():
+        for number in range(-9, 0):
+            yield plain(number)
+
+    async def made():
+        session = rbt.attach(
+            {"__name__": "open", "handle_data": lambda context, data: None},
+            rbt.PaperBroker(),
+            feed=feed(),
+            data=rbt.PolarsDataPortal(None, minute_bars=rows),
+            frequency="1m",
+            name="open",
+        )
+        await session.wait()
+        return session
+
+    return run(made()).engine.core
+
+
+def standing_at_last(core, latest=None):
+    """Take one slice, so that the next one is due."""
+    ordinary = OrdinarySlices(core.state, None if latest is None else lambda: latest)
     assert ordinary.taken(plain(0), us_of(LAST - MINUTE)) is not None
-    state.market.now_us = us_of(LAST)
+    core.process(plain(0))
     return ordinary
 
 
-def test_the_slice_that_was_due_follows_once_and_the_next_one_after_it(state):
-    ordinary, other = standing_at_last(state), standing_at_last(state)
+def test_the_slice_that_was_due_follows_and_the_next_one_once_the_market_took_it(core):
+    ordinary = standing_at_last(core)
 
     assert ordinary.follows(plain(1))
-    assert not ordinary.follows(plain(1))
     assert not ordinary.follows(plain(2))  # the market has not taken the one before
-    state.market.now_us = us_of(LAST + MINUTE)
+    assert ordinary.taken(plain(1), us_of(LAST)) == plain(1)  # it is still to come
+    core.process(plain(1))
+    assert not ordinary.follows(plain(1))
     assert ordinary.follows(plain(2))
-    state.market.now_us = us_of(LAST)
-    assert other.taken(plain(1), us_of(LAST)) == plain(1)  # what was no other's turn is still here
+
+
+def test_no_slice_follows_while_the_market_expects_none(core):
+    ordinary = standing_at_last(core)
+
+    core.state.market.end_session(core.state.market.session)
+
+    assert not ordinary.follows(plain(1))
+
+
+def test_nothing_follows_before_it_was_asked_how_far_slices_may_go(core):
+    core.process(plain(0))
+
+    assert not OrdinarySlices(core.state).follows(plain(1))
 
 
 def other_time(one):
@@ -120,15 +160,15 @@ def other_time(one):
     ],
     ids=lambda one: None,
 )
-def test_what_is_not_plainly_the_slice_that_was_due_changes_nothing(state, given):
-    ordinary = standing_at_last(state)
+def test_what_is_not_plainly_the_slice_that_was_due_changes_nothing(core, given):
+    ordinary = standing_at_last(core)
 
     assert not ordinary.follows(given)
     assert ordinary.follows(plain())
 
 
-def test_a_slice_of_the_future_does_not_follow(state):
-    assert not standing_at_last(state, latest=LAST).follows(plain())
+def test_a_slice_of_the_future_does_not_follow(core):
+    assert not standing_at_last(core, latest=LAST).follows(plain())
 
 
 def test_a_slice_that_calls_itself_something_else_is_written_as_what_it_is(state):

@@ -133,7 +133,7 @@ def on_market_data(state: RunState, event: MarketDataEvent) -> None:
     """
     facts = event.__dict__
     if "bars" in facts:
-        row = state.market.append_next(event.timestamp, facts["bars"])
+        row = state.market.append_next(facts["timestamp"], facts["bars"])
     else:
         row = state.market.append_columns(facts["_columns"])
     if row < 0:

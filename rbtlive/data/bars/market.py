@@ -67,19 +67,20 @@ class Market(Cursor):
         quick: Short ways to numbers and windows of the row that is seen, good while
             nothing `looks_back`.
         sources: What `add_source` added, by field.
+        appender: Knows the bar after the last one.
         append_next: Stores the bar after the last one; another slice it leaves to
             `append_slice`, and gives -1.
         append_columns: The same for a slice of columns.
     """
 
     __slots__ = (
-        "_appender",
         "_dividends",
         "_history",
         "_index",
         "_splits",
         "append_columns",
         "append_next",
+        "appender",
         "assets",
         "calendar",
         "data_start",
@@ -143,9 +144,9 @@ class Market(Cursor):
         if not preload or isinstance(self.table, RollingTable):
             _ = self.days.history  # what it is made of may not be held later
         self._learn_actions()
-        self._appender = SequentialAppend(self.table, self._index, listing)
-        self.append_next = self._appender.append
-        self.append_columns = self._appender.append_columns
+        self.appender = SequentialAppend(self.table, self._index, listing)
+        self.append_next = self.appender.append
+        self.append_columns = self.appender.append_columns
         self.row = self.table.rows_of_session(first_session)[0] - 1
         self.table.reach(first_session, back_to=self.row)
         self._apply_actions(first_session - 1)
@@ -205,7 +206,7 @@ class Market(Cursor):
         """
         self.session = session
         self.before_open = False
-        self._appender.expect_nothing()
+        self.appender.expect_nothing()
         if not self.preload and self.interval.intraday:
             self.days.complete(session - 1)
         self.table.reach(session, back_to=self.row)
@@ -239,7 +240,7 @@ class Market(Cursor):
     def end_session(self, session: int) -> None:
         """End a session; what is seen stays as it is at its last bar."""
         self.session = session
-        self._appender.expect_nothing()
+        self.appender.expect_nothing()
 
     def append_slice(
         self, us: int, bars: Mapping[str, Bar] | SliceColumns | None, *, session: int = -1
@@ -280,7 +281,7 @@ class Market(Cursor):
         if self._generation != self.table.generation:
             self._bind()
         if self.interval.intraday:
-            self._appender.expect_after(us, session)
+            self.appender.expect_after(us, session)
         return row
 
     @property

@@ -30,10 +30,13 @@ class SequentialAppend:
         table: Where to.
         index: Index of each asset by its symbol.
         listing: In which sessions each is listed.
+
+    Attributes:
+        due: END of the bar that is expected: the one after the last, in its session;
+            None expects none.
     """
 
     __slots__ = (
-        "_due",
         "_index",
         "_length",
         "_listed",
@@ -44,12 +47,13 @@ class SequentialAppend:
         "_step_us",
         "_table",
         "_until",
+        "due",
     )
 
     def __init__(self, table: BarTable, index: Mapping[str, int], listing: ListingDates) -> None:
         self._table, self._index, self._listing = table, index, listing
         self._step_us, self._length = table.interval.us, table.interval.duration
-        self._due: datetime | None = None  # END of the bar after the last one
+        self.due: datetime | None = None
         self._until = 0  # its row is below
         self._session, self._listed = -1, dict[str, int]()
         self._places_of: tuple[Names, int] | None = None
@@ -58,7 +62,7 @@ class SequentialAppend:
     def expect_after(self, us: int, session: int) -> None:
         """Expect the bar after the last row, which ends at `us`, in its session."""
         self._until = self._whole_bars_until()
-        self._due = datetime_of(us + self._step_us) if self._table.rows < self._until else None
+        self.due = datetime_of(us + self._step_us) if self._table.rows < self._until else None
         if session != self._session:
             first, last = self._listing.first, self._listing.last
             self._session = session
@@ -83,7 +87,7 @@ class SequentialAppend:
         """Expect no bar until one was stored otherwise: a session has begun or
         ended.
         """
-        self._due = None
+        self.due = None
 
     def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
         """Store a slice as `Market.append_slice` does if it is the bar that is
@@ -97,7 +101,7 @@ class SequentialAppend:
             Its row; -1 if it is another slice, or one that has to be looked at: nothing
             has changed then.
         """
-        if timestamp != self._due:
+        if timestamp != self.due:
             return -1
         table, places = self._table, self._listed
         row = table.rows
@@ -113,13 +117,13 @@ class SequentialAppend:
             table.set_row(row, EMPTY)
             return -1
         table.rows = row = row + 1
-        self._due = timestamp + self._length if row < self._until else None
+        self.due = timestamp + self._length if row < self._until else None
         return row - 1
 
     def append_columns(self, columns: SliceColumns) -> int:
         """Store a slice of columns as `append` does."""
         timestamp = columns.timestamp
-        if timestamp != self._due:
+        if timestamp != self.due:
             return -1
         if self._places_of != (columns.names, self._session):
             try:
@@ -133,5 +137,5 @@ class SequentialAppend:
         table.open_row(row)
         table.put_row(row, self._places, columns.values)
         table.rows = row = row + 1
-        self._due = timestamp + self._length if row < self._until else None
+        self.due = timestamp + self._length if row < self._until else None
         return row - 1

@@ -174,6 +174,8 @@ class OrdinarySlices:
         self._axis = SlotAxis(state.calendar, frequency=settings.interval)
         self._step, self._step_us = settings.interval.duration, self._axis.step_us
         self._begin_us = self._until_us = 0  # slices follow each other between these
+        self._until = self._sure_until = _BEFORE_ALL  # up to here nothing more is asked
+        self._appender = state.market.appender
         self._symbols: frozenset[str] = frozenset()
         self._end_us: int | None = None
         if settings.end is not None:
@@ -181,18 +183,15 @@ class OrdinarySlices:
             self._end_us = us_of(calendar.close(calendar.number(settings.end)))
 
     def follows(self, event: MarketDataEvent) -> bool:
-        """Say whether it is the slice that was due, of one bar that `Bar.of` made: it
-        is taken as it is then. Where it is anything else nothing has changed.
+        """Say whether it is the slice that the market expects, of one bar that `Bar.of`
+        made: it is taken as it is then.
         """
         try:
             facts = event.__dict__
             stamp, bars = facts["timestamp"], facts["bars"]
             if (
-                stamp != self._due
-                or self.state.market.now_us != self.last_us
-                or type(stamp) is not datetime
-                or stamp.tzinfo is not UTC
-                or stamp > self._latest_known
+                stamp != self._appender.due
+                or stamp > self._sure_until
                 or type(bars) is not dict
                 or len(bars) != 1
                 or len(facts) != _SLICE_FACTS
@@ -201,19 +200,15 @@ class OrdinarySlices:
                 return False
             ((symbol, bar),) = bars.items()
             values = bar.__dict__
-            if (
-                type(bar) is not Bar
-                or "_plain" not in values
-                or values["timestamp"] is not stamp
-                or values["symbol"] != symbol
-                or symbol not in self._symbols
-            ):
-                return False
+            return (
+                type(bar) is Bar
+                and "_plain" in values
+                and values["timestamp"] is stamp  # that of a plain bar is in UTC
+                and values["symbol"] == symbol
+                and symbol in self._symbols
+            )
         except Exception:  # noqa: BLE001 - a slice may be made of anything
             return False
-        self.last_us = us = self.last_us + self._step_us
-        self._due = stamp + self._step if us + self._step_us <= self._until_us else _BEFORE_ALL
-        return True
 
     def taken(  # noqa: C901, PLR0912 - a call less at every slice
         self, event: MarketDataEvent, last_us: int | None
@@ -262,6 +257,7 @@ class OrdinarySlices:
         self.last_us = us
         follows = us + self._step_us <= self._until_us
         self._due = stamp + self._step if follows else _BEFORE_ALL
+        self._sure_until = min(self._latest_known, self._until)
         return event
 
     # The clock is read only where what it said last is not enough: time goes on.
@@ -275,6 +271,7 @@ class OrdinarySlices:
         if not self._begin_us < us <= self._until_us:
             self._begin_us, until_us = self._axis.stretch(us)
             self._until_us = until_us if self._end_us is None else min(until_us, self._end_us)
+            self._until = datetime_of(self._until_us)
         return (
             us - last_us == self._step_us
             and self._begin_us < last_us < us <= self._until_us
@@ -291,6 +288,11 @@ class Intake:
         queue: Where they wait.
         feed: The run's.
         present: Tells what time it is where the feed is; None for feeds of the past.
+
+    Attributes:
+        ordinary: What knows slices of a foreign feed at a glance, so that those that
+            follow need not be given to `admitted`; None before the first, and where the
+            feed is trusted.
     """
 
     def __init__(
@@ -302,7 +304,8 @@ class Intake:
         self._trusts_feed = home == __name__.partition(".")[0]
         self._foreign: deque[Event] = deque()  # those of others, where the feed is trusted
         self._last_stamp = _BEFORE_ALL
-        self._ordinary: OrdinarySlices | None = None
+        self.ordinary: OrdinarySlices | None = None
+        self._glance: OrdinarySlices | None = None
 
     def put(self, event: Event) -> None:
         """Put an event into the queue that is not the feed's.
@@ -324,7 +327,6 @@ class Intake:
             event: The slice.
             last: END of the last slice that was processed before this engine began.
         """
-        ordinary = self._ordinary
         if self._trusts_feed:
             foreign = self._foreign
             if foreign and foreign[0] is event:
@@ -332,16 +334,11 @@ class Intake:
             elif event.timestamp > self._last_stamp:
                 self._last_stamp = event.timestamp
                 return (event,)
-        elif (
-            ordinary is not None
-            and type(event) is MarketDataEvent
-            and ordinary.state is state
-            and ordinary.follows(event)
-        ):
-            return (event,)
+        ordinary = self._glance
         if ordinary is None or ordinary.state is not state:
             latest = None if self._present is None else partial(self._latest, state)
-            ordinary = self._ordinary = OrdinarySlices(state, latest)
+            ordinary = self._glance = OrdinarySlices(state, latest)
+            self.ordinary = None if self._trusts_feed else ordinary
         # Where the market stands at the last one that was ordinary, that was the last.
         now_us = state.market.now_us
         last_us = now_us if now_us == ordinary.last_us else state.market.last_slice_us

@@ -155,13 +155,13 @@ class EventDispatcher:
 
         It is for the driver: a handler must not call it.
         """
-        record, routes, waiting = self._record, self._routes, self._waiting
+        record, routes, waiting = self._record or _record_nothing, self._routes, self._waiting
         self._busy = True
         try:
-            for event in events:
-                current, is_recorded = event, recorded
+            for current in events:
+                is_recorded = recorded
                 while True:
-                    if not is_recorded and record is not None:
+                    if not is_recorded:
                         record(current)
                     self.dispatched += 1
                     kind = type(current)
@@ -174,7 +174,7 @@ class EventDispatcher:
                                 raise
                     if not waiting:
                         break
-                    current, is_recorded = waiting.popleft()
+                    current, is_recorded = waiting.popleft()  # noqa: PLW2901 - comes in between
         finally:
             self._busy = False
             waiting.clear()
@@ -213,6 +213,10 @@ class EventDispatcher:
     def _set(self, registrations: tuple[_Registration, ...]) -> None:
         self._registrations = registrations
         self._routes.clear()
+
+
+def _record_nothing(_event: Event) -> None:
+    pass
 
 
 def _name(handler: object) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -408,25 +408,33 @@ class TradingEngine:
         # event and begins the next.
         queue, now_ns, age, run = self.queue, self.clock.monotonic_ns, self._age, self.run_state
         keep, count, judges = self.meters.latencies_ns.append, 0, age.judges
-        admitted = self._intake.admitted
+        intake, get = self._intake, queue.get
+        ordinary = intake.ordinary
         began_ns = now_ns()
         if judges:
             age.look_at_the_clock()
         try:
             while queue.size and not self._given_up:
-                given = queue.get()
-                if isinstance(given, MarketDataEvent):
-                    events = admitted(run.core.state, given, run.last_slice)
+                given = get()
+                # Nearly all slices of a feed of one's own: what is below costs a tenth.
+                if (
+                    ordinary is not None
+                    and type(given) is MarketDataEvent
+                    and ordinary.state is run.core.state
+                    and ordinary.follows(given)
+                    and not (judges and given.timestamp > age.known_to)
+                ):
+                    yield given
                 else:
-                    events = (self._checked(given),)
-                for event in events:
-                    if judges and not (
-                        type(event) is MarketDataEvent and event.timestamp <= age.known_to
-                    ):
-                        aged = age.before(event)
-                        if aged is not None:
-                            yield aged
-                    yield event
+                    for event in self._admitted(given):
+                        if judges and not (
+                            type(event) is MarketDataEvent and event.timestamp <= age.known_to
+                        ):
+                            aged = age.before(event)
+                            if aged is not None:
+                                yield aged
+                        yield event
+                    ordinary = intake.ordinary
                 count += 1
                 ended_ns = now_ns()
                 keep(ended_ns - began_ns)
@@ -447,6 +455,12 @@ class TradingEngine:
             self.run_state.enqueue_if(self.breakers.check_lag(self.core, lag_s))
 
     # -- an event ---------------------------------------------------------------------
+
+    def _admitted(self, event: Event) -> Iterable[Event]:
+        if isinstance(event, MarketDataEvent):
+            run = self.run_state
+            return self._intake.admitted(run.core.state, event, run.last_slice)
+        return (self._checked(event),)
 
     def _checked(self, event: Event) -> Event:
         checked = judged(self.core.state, event, source=self.broker.name)

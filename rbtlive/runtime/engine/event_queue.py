@@ -67,26 +67,32 @@ class EventQueue:
                 has changed.
             TypeError: `event` is no event, or has a priority that does not exist.
         """
-        kind = type(event)
-        lane = _MARKET_DATA if kind is MarketDataEvent else self._lane_of.get(kind)
-        if lane is None:
-            lane = self._learn(event)
         size = self.size
+        if type(event) is MarketDataEvent and size < self.maxsize:
+            self._bars.append(event)
+        else:
+            self._put_other(event)
+        self.size = size = size + 1
+        if size > self.high_water:  # noqa: PLR1730 - `max` costs more than all the rest
+            self.high_water = size
+
+    # Anything but a slice that there is room for.
+    def _put_other(self, event: Event) -> None:
+        lane = self._lane_of.get(type(event), -1)
+        if lane < 0:
+            lane = self._learn(event)
         if lane != _MARKET_DATA:
             self._lanes[lane].append(event)
             self._urgent += 1
-        elif size < self.maxsize:
+        elif self.size < self.maxsize:
             self._bars.append(event)
         else:
             self.refused += 1
             raise QueueFull(
-                f"the event queue is full: {size} events wait, the limit for market data is "
+                f"the event queue is full: {self.size} events wait, the limit for market data is "
                 f"{self.maxsize}; "
                 "let the engine process some, then put it again"
             )
-        self.size = size = size + 1
-        if size > self.high_water:  # noqa: PLR1730 - `max` costs more than all the rest
-            self.high_water = size
 
     def get(self) -> Event:
         """Hand out the event that waits longest among those of the lowest priority
@@ -99,13 +105,12 @@ class EventQueue:
             raise QueueEmpty(
                 "the event queue is empty: check len() first, or wait for the next event"
             )
-        lane = self._bars
-        if self._urgent:
-            self._urgent -= 1
-            lane = next(lane for lane in self._lanes if lane)
         self.size -= 1
         self.taken += 1
-        return lane.popleft()
+        if not self._urgent:
+            return self._bars.popleft()
+        self._urgent -= 1
+        return next(lane for lane in self._lanes if lane).popleft()
 
     def __len__(self) -> int:
         return self.size

@@ -94,10 +94,10 @@ class FeedPump:
         loop_budget, queue = self._loop_budget, self._queue
         put, now_ns = queue.put, loop_budget.now_ns
         batch = BATCH_OF_ROWS if isinstance(self._feed, StreamFeed) else BATCH
-        async for given in stream:
+        async for event in stream:
             # `isinstance` costs half a microsecond where a model is of another class.
-            is_event = type(given) is MarketDataEvent or isinstance(given, Event)
-            event = given if is_event else _no_event(given)
+            if type(event) is not MarketDataEvent and not isinstance(event, Event):
+                event = _no_event(event)  # noqa: PLW2901 - takes its place
             self._in_hand = event
             if self._stopping:
                 return
