@@ -411,6 +411,29 @@ class PolarsDataPortal:
             self._daily = aggregate_by_session(self.minutes.whole())
         return self._daily
 
+    def daily_between(self, first: int, last: int) -> pl.DataFrame:
+        """Return the daily bars of some sessions; of minute bars alone only these are
+        made, while nobody has asked for all.
+        """
+        if self._daily is None:
+            assert self.minutes is not None
+            minutes = self.minutes.part(first, last)
+            return aggregate_by_session(minutes) if len(minutes) else minutes.drop("us")
+        return self._daily.filter(pl.col("session").is_between(first, last))
+
+    def daily_sessions(self) -> list[int]:
+        """Return the numbers of the sessions with daily bars, in order."""
+        bars = self._daily
+        if bars is None:
+            assert self.minutes is not None
+            bars = self.minutes.whole()
+        sessions = bars["session"].to_numpy()
+        changes = np.flatnonzero(sessions[1:] != sessions[:-1]) + 1
+        firsts: list[int] = (
+            sessions[np.append(0, changes)] if len(sessions) else sessions
+        ).tolist()
+        return firsts
+
     @property
     def minute(self) -> pl.DataFrame | None:
         """All minute bars: the columns of `daily` behind `us` (Int64, µs UTC), sorted

@@ -68,6 +68,7 @@ class StrategyExecutor:
         self._algorithm: TradingAlgorithm | None = None
         self._own_class: OwnClass | None = None
         self._context_is_self = False
+        self._fingerprint = ""
         self._initialize_kwargs: dict[str, Any] = {}
         if isinstance(strategy, (type, TradingAlgorithm)):
             callbacks = self._from_class(strategy)
@@ -147,8 +148,13 @@ class StrategyExecutor:
         """Return a SHA-256 over the source: the class's, the module's or the cell's,
         else the callbacks'.
 
-        Where there is no source the code objects stand for it.
+        Where there is no source the code objects stand for it. It is that of the first
+        call: a launch asks for it twice, and to find a source costs milliseconds.
         """
+        self._fingerprint = self._fingerprint or self._hash_of_source()
+        return self._fingerprint
+
+    def _hash_of_source(self) -> str:
         digest = hashlib.sha256()
         subject = self.template if isinstance(self.template, type) else type(self.template)
         digest.update(_source_around(self.template).encode())

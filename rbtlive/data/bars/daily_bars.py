@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, cast
 
-import polars as pl
-
 from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.session_bars import session_bar
 from rbtlive.data.windows.adjustments import Factor
@@ -57,7 +55,7 @@ class DailyBars:
     def history(self) -> History:
         """Windows over one row a session."""
         if self._history is None:
-            self._portal_sessions.update(self._portal.daily["session"].unique().to_list())
+            self._portal_sessions.update(self._portal.daily_sessions())
             self._history = self._history_of(
                 self._maker.daily_beside(self._main.table, self._portal_sessions)
             )
@@ -81,7 +79,7 @@ class DailyBars:
             session = table.last_session + 1
             row = table.append(session, int(table.calendar.closes_us[session]), {})
             if session in self._portal_sessions:
-                bars = self._portal.daily.filter(pl.col("session") == session)
+                bars = self._portal.daily_between(session, session)
                 table.fill(self._maker.listing.keep(bars))
             else:
                 table.set_row(row, session_bar(self._main.table, session))

@@ -168,4 +168,6 @@ class TableMaker:
             if session not in known_sessions:
                 minutes.reach(session, back_to=minutes.rows_of_session(session)[0])
                 daily.set_row(session - first, session_bar(minutes, session))
-        return self._filled(daily, [self._portal.daily])
+        # Runs that hold all bars share the portal's daily ones; a live one needs few.
+        bars = self._portal.daily if self._frozen else self._portal.daily_between(first, self._end)
+        return self._filled(daily, [bars])

@@ -150,8 +150,7 @@ def _blocks(
         if size > most_bytes:
             spans = "SELECT last, first, seal FROM blocks ORDER BY last"
             *earlier, (last, _first, _seal) = connection.execute(spans).fetchall()
-            for end, first, seal in earlier:
-                link.pass_block(end, first, seal)
+            link.pass_blocks(earlier)
             yield from map(
                 Block._make, connection.execute(f"{SELECT_BLOCK} WHERE last = ?", (last,))
             )
@@ -189,12 +188,17 @@ class _Links:
             raise self._corrupt(f"rows {block.first} to {block.last} follow")
         self._seal, self._before = block.seal, (block.last, block.checksum)
 
-    def pass_block(self, last: int, first: int, seal: bytes) -> None:
-        if self.damaged is None and not (first == self.chain.seq + 1 and last >= first):
-            self.damaged = f"rows {self.chain.seq + 1} to {last} are not what was written"
-        elif self.damaged is None:
-            self.chain.seq = last
-        self._seal, self._before = seal, (last, b"")
+    def pass_blocks(self, spans: Sequence[tuple[int, int, bytes]]) -> None:
+        """Take the numbers and the seals of the first blocks: (last, first, seal)."""
+        seq = self.chain.seq
+        for last, first, _seal in spans:
+            if not (first == seq + 1 and last >= first):
+                self.damaged = f"rows {seq + 1} to {last} are not what was written"
+                break
+            seq = last
+        self.chain.seq = seq
+        if spans:
+            self._seal, self._before = spans[-1][2], (spans[-1][0], b"")
 
     def take_row(self, row: RawRow) -> None:
         chain = self.chain
