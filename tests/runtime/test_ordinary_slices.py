@@ -29,7 +29,7 @@ def event(*bars, stamp=LAST + MINUTE):
 
 
 @pytest.fixture
-def state():
+def state(tmp_path):
     """The state of a run over minutes of two assets, whose last session is the third."""
     first = {"timestamp": OPEN + MINUTE, "open": 10.0, "high": 10.0, "low": 10.0, "close": 10.0}
     rows = pl.DataFrame([{**first, "volume": 1.0, "symbol": name} for name in ("AAA", "BBB")])
@@ -41,6 +41,7 @@ def state():
             feed=rbt.ReplayFeed(rbt.PolarsDataPortal(None, minute_bars=rows)),
             frequency="1m",
             name="ordinary",
+            journal=tmp_path,
             end=date(2017, 1, 3),
         )
         await session.wait()
@@ -80,7 +81,7 @@ def plain(minutes=1, symbol="AAA", **more):
 
 
 @pytest.fixture
-def core():
+def core(tmp_path):
     """The core of a run of the same assets, which stands a minute before LAST in an
     open session.
     """
@@ -99,6 +100,7 @@ def core():
             data=rbt.PolarsDataPortal(None, minute_bars=rows),
             frequency="1m",
             name="open",
+            journal=tmp_path,
         )
         await session.wait()
         return session
