@@ -90,13 +90,14 @@ class SimBroker(BrokerAdapter):
         self._reached("before send")
         await self._wire.ask("cancel", lambda: self._venue.cancel(client_order_id))
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncIterator[Any]:
         """Yield what the stream tells, over as many connections as it takes."""
         while True:
             try:
                 pipe = self._pipe = self._pipe or self._wire.connect("news")
                 async for text in pipe:
-                    event = _event_of(json.loads(text))
+                    facts = json.loads(text)
+                    event = _event_of(facts) if "at" in facts else facts
                     if isinstance(event, OrderFillEvent):
                         self._reached("before fill")
                     yield event

@@ -56,6 +56,8 @@ ACCOUNT_EVENTS = (
     "absence",
 )
 """What happens to an account beside the run's own orders."""
+ANSWERED = ("submit", "find", "orders", "positions", "account")
+"""Requests whose answers a broker class may get wrong."""
 LONGEST_ABSENCE_S = 300.0
 STREAM_FAULTS = ("drop", "delay", "reorder", "duplicate", "cut", "disconnect")
 
@@ -139,6 +141,26 @@ def draw_account_events(seed: int, *, seconds: int) -> list[Fault]:
     for _ in range(chance.choice((0, 0, 1, 3))):
         where = chance.choice(("submit", "submit", "orders", "positions"))
         fault = Fault(where, chance.randint(1, 40), "too many", round(chance.uniform(0.5, 20.0), 3))
+        found[fault.where, fault.number] = fault
+    return list(found.values())
+
+
+def draw_odd_answers(seed: int) -> list[Fault]:
+    """Return which of a seed's answers cannot be, which positions flicker, and which
+    messages of the stream are none; drawn apart, so that its other faults stay its own.
+    """
+    chance = random.Random(f"answers of {seed}")
+    found: dict[tuple[str, int], Fault] = {}
+    for _ in range(chance.choice((0, 0, 1, 2, 4, 8))):
+        where = chance.choice((*ANSWERED, "news"))
+        if where == "positions" and chance.random() < 0.5:
+            # Not twice in a row, and not while a run first looks: that is believed.
+            fault = Fault(where, 10 * chance.randint(1, 20), "flicker", chance.randint(1, 9))
+        elif where == "news":
+            fault = Fault(where, chance.randint(1, 80), "garbage", chance.randint(1, 9))
+        else:
+            reach = 30 if where in {"submit", "find"} else 200
+            fault = Fault(where, chance.randint(1, reach), "odd answer", chance.randint(1, 9))
         found[fault.where, fault.number] = fault
     return list(found.values())
 

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.faults import ACCOUNT_EVENTS, Fault, draw, draw_account_events, shrink
+from tests.simulation.faults import (
+    ACCOUNT_EVENTS,
+    Fault,
+    draw,
+    draw_account_events,
+    draw_odd_answers,
+    shrink,
+)
 from tests.simulation.world import World, description_of, fails, run, scenario_of, wrong_in
 
 SEEDS = range(150)
@@ -69,7 +76,11 @@ def test_the_seeds_of_the_suite_meet_every_kind_of_fault():
     planned = {
         fault.what
         for seed in SEEDS
-        for fault in (*draw(seed, seconds=600), *draw_account_events(seed, seconds=600))
+        for fault in (
+            *draw(seed, seconds=600),
+            *draw_account_events(seed, seconds=600),
+            *draw_odd_answers(seed),
+        )
     }
 
     assert {
@@ -93,6 +104,7 @@ def test_the_seeds_of_the_suite_meet_every_kind_of_fault():
         "disconnect",
     } <= planned
     assert {"too many", *ACCOUNT_EVENTS} <= planned
+    assert {"odd answer", "flicker", "garbage"} <= planned
     nights = [scenario_of(seed).night for seed in SEEDS]
     assert {night.ratio for night in nights if night} == {1, 2, 3, Decimal("0.5"), Decimal("0.25")}
     assert {night.symbol for night in nights if night} == {"AAA", "BBB"}

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from rbtlive.errors import BrokerError, OrderRefused
+from tests.simulation import odd
 from tests.simulation.faults import Fault, Faults
 
 TIMEOUT_S = 5.0
@@ -129,6 +130,8 @@ class Wire:
         elif what == "delay" and fault:
             asyncio.get_running_loop().call_later(self.latency_s + fault.size, pipe.deliver, text)
         elif what != "drop":
+            if what == "garbage" and fault:
+                self._send(pipe, odd.MESSAGES[int(fault.size) % len(odd.MESSAGES)])
             self._send(pipe, text)
             if what == "duplicate" and fault:
                 for copy in range(1, int(fault.size)):
@@ -190,6 +193,8 @@ class Wire:
                 result = handle()
             except BrokerError as refusal:
                 result = refusal
+            if fault and not isinstance(result, Exception):
+                result = odd.answer(result, what, int(fault.size))
             if what == "reset after":
                 self._answer(answer, ConnectionResetError("reset by peer"))
             elif what == "server error after":
