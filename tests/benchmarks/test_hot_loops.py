@@ -35,9 +35,9 @@ from tests.benchmarks.counting import (
 
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
-AN_ORDER = 80.0
-A_STOP = 139.0
-A_LIMIT = 143.0
+AN_ORDER = 79.0
+A_STOP = 138.0
+A_LIMIT = 132.0
 A_RESTING_BAR = 0.1
 A_DAILY_ORDER = 264.0
 ITS_METRICS = 29.0
@@ -121,7 +121,7 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         (6.8, lambda context, _data, _asset: context.portfolio.cash),
         (17, lambda context, _data, _asset: context.account.leverage),
         (12.5, lambda context, _data, _asset: context.get_datetime()),
-        (32.7, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
+        (30.4, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
     ],
     ids=[
         "position",
