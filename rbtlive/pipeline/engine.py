@@ -73,6 +73,7 @@ class _Run:
         self._check_reach()
         labels = source.labels[first : end + 1]
         self.dates = pd.DatetimeIndex(labels.astype("datetime64[ns]"))
+        self._dates_from: dict[int, Any] = {}  # by the row they begin at
         alive = source.alive(first, end)
         there = alive.any(axis=0)
         if not there.any():
@@ -146,7 +147,9 @@ class _Run:
             return self.source.load(term, self.first + begin, last, self.assets)
         assert isinstance(term, ComputableTerm)
         mask = self._from(term.mask, begin)
-        dates = self.dates[begin:]
+        if begin not in self._dates_from:
+            self._dates_from[begin] = self.dates[begin:]
+        dates = self._dates_from[begin]
         return term._compute(self._inputs(term, begin, mask), dates, self.sids, mask)  # noqa: SLF001
 
     # A term's rows from row `begin` of all rows on.

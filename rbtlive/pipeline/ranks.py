@@ -125,8 +125,8 @@ def _choose_first(numbers: Values, rough: Values, lost: Mask, *, count: int, out
     np.copyto(rough, np.inf, where=lost)
     few = few_smallest(rough, count, rough)
     edge = np.partition(few, count - 1, axis=1)[:, count - 1 : count]
-    counts = np.count_nonzero(few <= edge, axis=1)
     np.less_equal(rough, edge, out=out)
+    counts = np.count_nonzero(out if few is rough else few <= edge, axis=1)
     for row in np.flatnonzero(np.isinf(edge[:, 0])).tolist():  # the edge may be a missing one
         out[row] &= ~lost[row]
         counts[row] = np.count_nonzero(out[row])

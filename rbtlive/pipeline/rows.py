@@ -15,6 +15,7 @@ from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.picking import as_float32, few_smallest
 from rbtlive.pipeline.term import is_missing
 
+_WIDE = 1_536  # columns from which a few values are found without looking at all
 _TAIL = 15.0  # percentiles so near to an end are found among the few values there
 
 
@@ -161,7 +162,7 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
         if share in {0.0, 100.0}:  # no sorting for the smallest and the largest
             extreme = np.fmax if share else np.fmin
             extreme.reduce(values, axis=1, out=found[:, number], initial=np.nan)
-        elif min(share, 100.0 - share) <= _TAIL and values.shape[1]:
+        elif min(share, 100.0 - share) <= _TAIL and values.shape[1] >= _WIDE:
             found[:, number] = _in_tail(values, counts, share)
         else:
             inner.append(number)

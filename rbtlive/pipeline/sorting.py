@@ -108,7 +108,8 @@ def _swap_neighbours(cells: Places, numbers: Values) -> bool:
     for number in range(_ROUNDS):
         if not len(at):
             return True
-        left = at[(at & 1) == (number & 1)]  # no cell is in two such pairs
+        # No cell is in two such pairs; most pairs have no neighbour and go first.
+        left = at[(at & 1) == (number & 1)] if number else at[np.diff(at, prepend=-2) > 1]
         right = left + 1
         for swapped in (ordered, cells):
             lower = swapped.take(right)
