@@ -44,17 +44,22 @@ Volume = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 
 
 class BarField(NamedTuple):
-    """What a field of every bar means.
+    """What a field of a bar means.
 
     Attributes:
         fold: What a longer bar has of its shorter ones' values.
-        is_price: Whether it is a price: a split multiplies it by its ratio, and it is
-            missing in a bar that did not trade. Else it is an amount of shares: a split
-            divides it, and it is 0.
+        kind: What a split does to it: a price is multiplied by its ratio, an amount of
+            shares divided, and anything else is left alone. Where nothing traded
+            shares are 0, and what is not shares is missing.
     """
 
     fold: Literal["first", "highest", "lowest", "last", "sum"]
-    is_price: bool = True
+    kind: Literal["price", "shares", "other"] = "price"
+
+    @property
+    def is_price(self) -> bool:
+        """Whether it is a price."""
+        return self.kind == "price"
 
 
 BAR_FIELDS: Final[Mapping[str, BarField]] = {
@@ -62,7 +67,7 @@ BAR_FIELDS: Final[Mapping[str, BarField]] = {
     "high": BarField("highest"),
     "low": BarField("lowest"),
     "close": BarField("last"),
-    "volume": BarField("sum", is_price=False),
+    "volume": BarField("sum", kind="shares"),
 }
 """The fields of a bar beside whose it is and when it ended, in the order in which they
 are written. Where speed writes them out, `tests/model/test_bar_fields.py` compares.
@@ -71,6 +76,13 @@ OHLCV: Final = tuple(BAR_FIELDS)
 """Their names."""
 PRICES: Final = tuple(name for name, field in BAR_FIELDS.items() if field.is_price)
 """The names of those that are prices."""
+FURTHER: Final = BarField("last", kind="other")
+"""What a further column of a source is: nothing is known of it but its value."""
+
+
+def field_named(name: str) -> BarField:
+    """Return what a field of this name means; price is the close."""
+    return BAR_FIELDS.get("close" if name == "price" else name, FURTHER)
 
 
 class Bar(Flooding):

@@ -17,7 +17,7 @@ from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.tables import Table
 from rbtlive.errors import WrongColumnType
-from rbtlive.model.bar import OHLCV
+from rbtlive.model.bar import OHLCV, PRICES
 
 UNLIMITED_VOLUME: Final = 1e12
 """What a bar's volume is taken for where the source has none: no order is cut by it."""
@@ -110,7 +110,34 @@ def completed(fields: Mapping[str, pl.Series], note: Callable[[str], None]) -> l
         )
         volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
     done = dict(zip(OHLCV, (opens, high, low, close, volume), strict=True))
-    return [series.alias(name) for name, series in done.items()]
+    whole = pl.DataFrame([series.alias(name) for name, series in done.items()])
+    return (whole if lacking else _without_zeros(whole, note)).get_columns()
+
+
+# Vendors write 0 where nothing traded: for all prices of a missing bar, for all but the
+# close of a day without a trade, for an open that nobody recorded.
+# Sources: baostock and AkShare of suspended shares, Yahoo of indices before 1982.
+def _without_zeros(frame: pl.DataFrame, note: Callable[[str], None]) -> pl.DataFrame:
+    zero = [pl.col(name) == 0.0 for name in PRICES]
+    traded = pl.col("close") > 0.0
+    if not all(frame.select(zero[0].any(), traded.any()).row(0)):
+        return frame
+    none, untraded = pl.all_horizontal(zero), pl.all_horizontal(zero[:3]) & traded
+    unknown = zero[0] & (pl.col("low") > 0.0)
+    told = {
+        "bars whose prices are all 0: taken as missing": none,
+        "bars whose open, high and low are 0: taken as their close": untraded,
+        "opens of 0 below the low: taken as the close": unknown,
+    }
+    for what, where in told.items():
+        if count := int(frame.select(where.fill_null(value=False).sum()).item()):
+            note(f"{count:,} {what}")
+    for names, where in ((PRICES[:3], untraded), (PRICES[:1], unknown)):
+        frame = frame.with_columns(
+            pl.when(where).then("close").otherwise(name).alias(name) for name in names
+        )
+    missing = pl.lit(None, dtype=pl.Float64)
+    return frame.with_columns(pl.when(none).then(missing).otherwise("close").alias("close"))
 
 
 def _refuse_what_is_no_number(column: pl.Series, table: Table) -> None:

@@ -20,6 +20,7 @@ from rbtlive.data.reading.bar_fields import completed, fields_of
 from rbtlive.data.reading.beside import contract_columns, notes_of
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.day_counts import UnclearDays
+from rbtlive.data.reading.filler import finished_only, without_filled_weekends
 from rbtlive.data.reading.fit import LOSS
 from rbtlive.data.reading.guessing import (
     line_of_minutes,
@@ -102,6 +103,7 @@ class _Reader:
     def take(self, table: Table, roles: Roles) -> None:
         """Note what is missing in a long table, or keep its rows."""
         self._ask_of_rivals(roles)
+        table = table.but(frame=finished_only(table.frame, roles.symbol, self.intake))
         if table.symbol is not None and (first := twin_of(table.symbol, [table.symbol[:-4]])):
             self.needs.ask(f"the columns: several are named {first!r}; rename or drop one")
         there = ", ".join(table.frame.columns[:12]) or "none"
@@ -436,10 +438,12 @@ def _joined_up(reader: _Reader) -> ReadBars:
         needs.settle()
     us = pl.concat([part.moments.us for part in parts]) if len(parts) > 1 else parts[0].moments.us
     moments = Moments(us, parts[0].moments.zone, parts[0].moments.days, parts[0].moments.origin)
-    intake.rows_in = frame.height
+    intake.rows_in = frame.height + sum(intake.left_out.values())
     if reader.symbol is None:
         _refuse_without_symbol(frame, moments, needs)
     frame, moments = _without_empty(frame, moments, intake)
+    if reader.asked.calendar is None and not frame.is_empty():
+        frame, moments = without_filled_weekends(frame, moments, intake)
     if frame.is_empty():
         raise EmptyData(f"{needs.source} must have at least one bar with a close: was empty")
     hints = {part.labels for part in parts}

@@ -32,6 +32,8 @@ _COUNTRY_CODES: Final = ("cp932", "gb18030", "cp949", "big5", "cp1251", "cp1254"
 _EITHER_WAY: Final = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
 """Dates that polars would take for one of two ways."""
 
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+
 _TITLED: Final = ("security", "symbol", "ticker", "instrument", "ric", "isin")
 """What titles call the symbol of all rows."""
 
@@ -211,6 +213,8 @@ def _is_data(row: list[str]) -> bool:
 # pandas writes columns of two levels as two lines and the index's name as a third.
 def _levels(rows: list[list[str]]) -> int:
     if len(rows) < 3 or not rows[0] or _is_data(rows[1]):
+        return 1
+    if any(map(_MOMENT.match, rows[1])):  # a row of a query of InfluxDB
         return 1
     lead = plain(rows[1][0]) if rows[1] else ""
     if lead in ("ticker", "tickers", "symbol", "symbols") or (

@@ -190,13 +190,15 @@ def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Se
     for name in [one for one in frame.columns if one not in beside][:_MOST]:
         column = frame[name].head(_ROWS)
         means = name not in named and _MEANS.search(plain(name))
-        if means or not looks_numeric(column) or column.dtype == pl.Null:
+        if means or not looks_numeric(column) or column.null_count() == len(column):
             continue
         try:
             read = number_series({name: column}, decimal_comma=None)[name]
         except UnclearDecimals:
             return {}
-        found[name] = read.cast(pl.Float64, strict=False)
+        values = read.cast(pl.Float64, strict=False)
+        if not (values < 0.0).any():  # an account's statement has amounts below zero
+            found[name] = values
     return found
 
 

@@ -67,7 +67,17 @@ def must_be_read(source: object, interval: Interval, calendar: str | None) -> bo
         frame = read_frame(source, what="bars", wanted=(time, "symbol"))
     except DataError:
         return False  # the portal says what is wrong
+    if interval == DAY and _has_zero_opens(source):
+        return True  # which stand for no price
     return _contradicted(frame, time, interval, calendar)
+
+
+def _has_zero_opens(source: object) -> bool:
+    try:
+        opens = read_frame(source, what="bars", wanted=("open", "close"))
+        return bool(opens.select((pl.col("open") == 0.0).any()).item())
+    except (DataError, *READ_ERRORS):
+        return False  # the portal says what is wrong
 
 
 def _is_long(names: set[str], interval: Interval) -> bool:

@@ -25,7 +25,7 @@ from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import OHLCV
+from rbtlive.model.bar import OHLCV, PRICES
 
 TablesOf = Callable[..., list[Table]]
 
@@ -33,7 +33,8 @@ _AROUND: Final = frozenset(
     (
         "error", "errors", "meta", "metadata", "pagination", "links", "warnings", "messages",
         "status", "request", "params", "info", "events", "last", "paging", "debug", "schema",
-        "query", "retextinfo", "security",
+        "query", "retextinfo", "security", "statistics", "total", "shards", "cursor",
+        "historycursor", "pageinfo", "timing",
     )
 )  # fmt: skip
 """Keys beside the bars that are not bars, as `plain` writes them."""
@@ -43,7 +44,8 @@ _ENVELOPES: Final = frozenset(
         "bars", "results", "result", "data", "candles", "prices", "values", "quotes", "ohlc",
         "list", "historical", "historicalstocklist", "history", "day", "series", "datasetdata",
         "dataset", "datatable", "response", "payload", "body", "ohlcv", "candlesticks", "klines",
-        "stockprices", "items", "rows", "records", "content", "body", "chart",
+        "stockprices", "items", "rows", "records", "content", "chart", "historicals", "hits",
+        "documents", "docs",
     )
 )  # fmt: skip
 """Keys that hold bars and are no symbols."""
@@ -80,7 +82,8 @@ def of_mapping(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> li
         import pandas as pd
 
         return tables_of(pd.DataFrame(dict(source)), where=where)
-    if all(field_of(str(key)) for key in source) and not _scalars(source):
+    named_like_fields = all(field_of(str(key)) for key in source) and not _scalars(source)
+    if named_like_fields and not any(map(_has_all_prices, source.values())):
         return [_fields_as_columns(source, where, tables_of)]
     return _of_children(source, where, tables_of)
 
@@ -125,14 +128,16 @@ def _known_form(source: Mapping[Any, Any], where: str) -> list[Table] | None:
 def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> list[Table]:
     json_like = all(isinstance(value, (*_JSON_SCALARS, list, Mapping)) for value in source.values())
     symbol = _symbol_beside(source)
+    named = json_like and any(isinstance(source.get(key), str) for key in _SYMBOL_KEYS)
     tables: list[Table] = []
     for key, value in source.items():
-        if json_like and _is_around(key, value, source):
+        is_symbol = _is_symbol(key, value, source)
+        if json_like and not is_symbol and _is_around(key, value, source):
             continue
         place = f"{where}[{key!r}]"
         own = str(getattr(key, "symbol", key[0] if _is_single(key) else key))
         for table in tables_of(value, where=place):
-            if plain(own) in _ENVELOPES:
+            if not is_symbol and (plain(own) in _ENVELOPES or (named and symbol)):
                 tables.append(table.but(symbol=table.symbol or symbol))
             elif _is_of_several(table.frame):
                 tables.append(table)
@@ -142,6 +147,36 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
     if not tables:
         raise NotAFrame(f"{where} must hold bars: {_message(source) or 'it holds none'}; ask again")
     return tables
+
+
+# META and DAY are shares, where bars are behind the word.
+def _is_symbol(key: object, value: object, source: Mapping[Any, Any]) -> bool:
+    text = str(key)
+    if not text.isupper() or not _holds_bars(value):
+        return False
+    if plain(text) in _AROUND:
+        return True
+    others = (other for other in source if other is not key and plain(str(other)) not in _ENVELOPES)
+    return any(_holds_bars(source[other]) for other in others)
+
+
+def _holds_bars(value: object) -> bool:
+    if isinstance(value, Mapping):
+        roles = {role_of(str(name)) for name in value}
+        return {"time", "close"} <= roles or (all(map(_is_time, value)) and bool(value))
+    if not isinstance(value, list):
+        return hasattr(value, "columns")
+    first = value[0] if value else None
+    if isinstance(first, Mapping):
+        return {"time", "close"} <= {role_of(str(name)) for name in first}
+    return isinstance(first, (list, tuple)) and len(first) >= 5
+
+
+# Behind C, O and LOW are the bars of shares; behind a field are values by symbol.
+def _has_all_prices(value: object) -> bool:
+    first = value[0] if isinstance(value, list) and value else value
+    names = first if isinstance(first, Mapping) else getattr(value, "columns", ())
+    return set(PRICES) <= {field_of(str(name)) for name in names}
 
 
 def _is_of_several(frame: pl.DataFrame) -> bool:
@@ -259,9 +294,10 @@ def _is_pairs(rows: object) -> bool:
 def _named_rows(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     rows = source.get("data")
     names = source.get("columns", source.get("column_names", source.get("fields")))
+    names = names if names is not None else source.get("meta")  # ClickHouse's JSONCompact
     if not (isinstance(rows, list) and isinstance(names, list) and rows and names):
         return None
-    titles = [str(one["name"]) if isinstance(one, Mapping) else str(one) for one in names]
+    titles = [str(one.get("name")) if isinstance(one, Mapping) else str(one) for one in names]
     if not isinstance(rows[0], (list, tuple)) or len(rows[0]) != len(titles):
         return None
     columns = {name: [row[place] for row in rows] for place, name in enumerate(titles)}

@@ -18,11 +18,13 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "zeit", "datumzeit", "fecha", "fechahora", "data", "dato", "tarih", "closetime", "endtime",
         "end", "time", "t", "index", "observationdate", "month", "week", "effectivedate",
         "snappedattime", "dtyyyymmdd", "timeleft", "beginsat",
-        "startedat", "snapshottimeutc", "snapshottime", "quotedate", "quotedatetime", "日期",
+        "startedat", "candledatetimeutc", "traddt", "tradedt", "snapshottimeutc",
+        "snapshottime", "quotedate", "quotedatetime", "日期",
         "时间", "交易日期", "日付", "日付け", "날짜", "日時", "дата",
     ),
     "symbol": (
-        "symbol", "ticker", "tickers", "symbols", "tic", "sym", "asset", "instrument", "security",
+        "symbol", "ticker", "tickers", "symbols", "tic", "sym", "tckrsymb", "secid", "windcode",
+        "sinfowindcode", "asset", "instrument", "security",
         "code", "tscode", "stockcode", "actsymbol", "stock", "name", "ric", "pair",
         "currencypair", "contract", "rawsymbol", "kurzel", "wertpapier", "s", "isin", "permno",
         "sid", "entity", "uniquesymbol", "tradingsymbol", "conid", "figi", "level0", "underlying",
@@ -35,14 +37,14 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openpricebid", "openusd", "mktopen", "firstprice",
         "otwarcie", "openprc", "acilis", "ценаоткр", "开盘", "开盘价", "開盤價", "始値", "시가",
-        "откр",
+        "откр", "opnpric", "sdqopen",
     ),
     "high": (
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
         "hochstkurs", "tageshoch", "maximo", "maxima", "massimo", "plushaut", "highbid", "bidhigh",
         "highpricebid", "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价",
         "最高價", "高値", "고가", "haut", "hoog", "hogst", "hoy", "hoogste", "yuksek", "ценамакс",
-        "maximum", "高", "макс",
+        "maximum", "高", "макс", "hghpric", "sdqhigh",
     ),
     "low": (
         "low", "l", "lo", "low1", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst",
@@ -50,6 +52,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "lowpricebid", "min",
         "lowusd", "minprice", "najnizszy", "bidlo", "bas", "laag", "lagst", "lav", "laagste",
         "dusuk", "ценамин", "minimum", "低", "最低", "最低价", "最低價", "安値", "저가", "мин",
+        "lwpric", "sdqlow",
     ),
     "close": (
         "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
@@ -61,7 +64,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "ostatnio",
         "chiusura", "slot", "laatste", "koers", "slotkoers", "slutkurs", "stangning", "siste",
         "fecho", "zaver", "zaro", "fechamento", "simdi", "ценазакр", "закр", "senast",
-        "收盘", "收盘价", "收盤價", "終値", "종가", "цена",
+        "收盘", "收盘价", "收盤價", "終値", "종가", "цена", "clspric", "sdqclose", "tradeprice",
     ),
     "volume": (
         "volume", "v", "vol", "vols", "volumes", "pxvolume", "totalvolume", "tradevolume",
@@ -71,6 +74,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "basevol", "acvoluns", "acvol1", "tickvol", "tickvolume", "lasttradedvolume", "qty",
         "amount", "volumebtc", "volumeeth", "volym", "volum", "objem", "forgalom", "wolumen", "wol",
         "realvolume", "hac", "成交量", "成交股數", "交易量", "出来高", "거래량", "объем", "объём",
+        "ttltradgvol", "sdqvolume", "candleacctradevolume",
     ),
 }  # fmt: skip
 """Role to the names of its columns, without case, spaces and signs."""
@@ -92,6 +96,7 @@ LABELS_OF: Final[dict[str, Literal["start", "end"]]] = {
             "begin",
             "beginsat",
             "startedat",
+            "candledatetimeutc",
             "start",
             "gmttime",
         ),
@@ -112,6 +117,7 @@ UTC_NAMES: Final = frozenset(
         "timeutc",
         "timegmt",
         "snapshottimeutc",
+        "candledatetimeutc",
     )
 )
 """Names of times that say they are UTC."""

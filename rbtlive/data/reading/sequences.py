@@ -24,6 +24,8 @@ _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 """Prices that a bar may have several sets of; the first is taken before the others."""
 
 _BEYOND: Final = 2**64
+_COUNTS: Final = ("$numberLong", "$numberInt")
+"""Types of whole numbers, which MongoDB writes as texts."""
 
 
 # What polars would make numbers of, beside numbers. Asked for once there are rows: the
@@ -82,7 +84,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     several sets of prices the others keep their name in front, as "bid.o". A price that
     has a bid and an ask within becomes "bid_open" and "ask_open".
     """
-    frame = _with_sides_within(frame)
+    frame = _without_types(_with_sides_within(frame))
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
     frame = _with_times_within(frame, nested)
     priced = [
@@ -122,6 +124,28 @@ def _with_sides_within(frame: pl.DataFrame) -> pl.DataFrame:
         else:
             columns += [one.alias(f"{one.name}_{field}") for one in known]
     return pl.DataFrame(columns)
+
+
+# Documents of databases name the type of each value: {"$numberDouble": "1.5"} of
+# MongoDB, {"N": "1.5"} of DynamoDB.
+# Sources: mongodb.com, "MongoDB Extended JSON (v2)"; AWS, DynamoDB, "AttributeValue".
+def _without_types(frame: pl.DataFrame) -> pl.DataFrame:
+    columns: list[pl.Series] = []
+    for column in frame:
+        while isinstance(column.dtype, pl.Struct) and _are_types(column.dtype):
+            inner = [one for one in column.struct.unnest() if one.null_count() < len(one)]
+            if len(inner) != 1:
+                break
+            marked = inner[0].alias(column.name)
+            counts = inner[0].name in _COUNTS and marked.dtype == pl.String
+            column = marked.cast(pl.Int64, strict=False) if counts else marked  # noqa: PLW2901
+        columns.append(column)
+    return pl.DataFrame(columns)
+
+
+def _are_types(dtype: pl.Struct) -> bool:
+    names = {inner.name for inner in dtype.fields}
+    return all(name.startswith("$") for name in names) or names <= {"S", "N", "NULL", "BOOL"}
 
 
 def _is_of_sides(dtype: pl.DataType) -> bool:

@@ -23,7 +23,7 @@ from rbtlive.data.checking.bounds import (
 )
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
 from rbtlive.data.reading.delimited import read_delimited
-from rbtlive.data.reading.file_names import WORKBOOKS, named
+from rbtlive.data.reading.file_names import WORKBOOKS, named, symbol_of_stem
 from rbtlive.data.reading.foreign import rows_of_database
 from rbtlive.data.reading.mappings import of_json
 from rbtlive.data.reading.sequences import of_rows
@@ -58,6 +58,7 @@ _BY_OTHERS: Final = {
     **dict.fromkeys((".pkl", ".pickle"), "rbt.read(pd.read_pickle({0!r}))"),
     **dict.fromkeys((".npz", ".npy"), "rbt.read(dict(np.load({0!r})))"),
     **dict.fromkeys((".dbn", ".dbn.zst"), "rbt.read(databento.DBNStore.from_file({0!r}))"),
+    ".avro": "rbt.read(pl.read_avro({0!r}))",
     ".duckdb": "rbt.read(duckdb.connect({0!r}).sql('SELECT * FROM bars'))",
     **dict.fromkeys(
         (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
@@ -119,7 +120,8 @@ def tables_of_content(content: bytes, name: str) -> list[Table]:
         raise unreadable(name, error, what="bars") from error
     if _kind(name) or len(tables) > 1:
         return tables
-    return [tables[0].but(symbol=None)]
+    made_up = tables[0].symbol == symbol_of_stem(name)  # the content has no file's name
+    return [tables[0].but(symbol=None)] if made_up else tables
 
 
 # Content that has no name says by its first bytes what it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -21,6 +21,10 @@ _VALUES: Final = ("value", "values", "val", "level1", "0")
 _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 _BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 
+_OF_QUERIES: Final = ("result", "table", "_start", "_stop")
+"""What InfluxDB says of a query in each row. Source: docs.influxdata.com, "Annotated
+CSV"."""
+
 
 def long_tables(
     table: Table, columns: Mapping[str, str] | None, *, symbol: str | None = None
@@ -33,7 +37,7 @@ def long_tables(
         columns: What the user says of its columns.
         symbol: The only one that is wanted, if the user says so.
     """
-    table = _unmelted(_with_whole_dates(_turned(table)))
+    table = _unmelted(_with_whole_volume(_with_whole_dates(_turned(table))))
     roles = roles_of(table, columns)
     letters = _are_letters_of_symbols(table.frame.columns, roles)
     if "close" in roles.fields and not letters and not _of_many(table.frame.columns, roles):
@@ -90,10 +94,27 @@ def _with_whole_dates(table: Table) -> Table:
         return table
 
 
+# TradeStation counts the volume of upticks and of downticks apart.
+# Source: help.tradestation.com, "Data Export": intraday bars have "Up" and "Down".
+def _with_whole_volume(table: Table) -> Table:
+    names = {plain(name): name for name in table.frame.columns}
+    if not {"up", "down"} <= names.keys() or "close" not in map(field_of, names.values()):
+        return table
+    if any(role_of(name) == "volume" for name in names.values()):
+        return table
+    parts = table.frame.select(names["up"], names["down"])
+    if not all(dtype.is_integer() for dtype in parts.dtypes):
+        return table
+    whole = parts.sum_horizontal().alias("volume")
+    return table.but(frame=table.frame.drop(parts.columns).with_columns(whole))
+
+
 # A row a field, as pandas' melt and many databases have it: a column of names of fields
 # and one of values.
 def _unmelted(table: Table) -> Table:
     frame = table.frame
+    if {"_time", "_field", "_value"} <= set(frame.columns):
+        frame = frame.drop(_OF_QUERIES, strict=False)
     texts = [name for name in frame.columns if frame[name].dtype in _TEXTS]
     for name in texts:
         kinds = frame[name].head(1_000).unique().drop_nulls().cast(pl.String).to_list()
@@ -168,6 +189,7 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
         pieces[name] = parts
     if not pieces:
         return None
+    ways: list[dict[str, dict[str, str]]] = []
     for front in (True, False):
         by_symbol: dict[str, dict[str, str]] = {}
         known = 0
@@ -181,8 +203,14 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
         closes = all({"close", "adjusted"} & set(fields) for fields in by_symbol.values())
         sides = {symbol.lower() for symbol in by_symbol} <= {"bid", "ask", "mid"}
         if by_symbol and closes and not sides and known * 2 >= len(pieces):
-            return by_symbol
-    return None
+            ways.append(by_symbol)
+    return min(ways, key=_words_among, default=None)
+
+
+# Of C above "open", "high" and "low" the first is the symbol.
+def _words_among(symbols: Iterable[str]) -> float:
+    words = [len(name) > 1 and field_of(name) is not None for name in symbols]
+    return sum(words) / len(words)
 
 
 def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
@@ -207,7 +235,9 @@ def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[st
     if time is None or roles.symbol is not None:
         return None
     names = [name for name in frame.columns if name != time and plain(name) != "index"]
-    if not names or any(field_of(name) for name in names if len(plain(name)) > 1):
+    words = [name for name in names if len(plain(name)) > 1 and field_of(name)]
+    shares = 4 * len(words) <= len(names) and all(map(str.isupper, names))  # LOW is Lowe's
+    if not names or (words and not shares):
         return None
     if any(SEPARATOR in name or re.fullmatch(r"column_\d+", name) for name in names):
         return None

@@ -1,0 +1,83 @@
+"""Rows that stand for no trading: bars that a vendor marks as unfinished, and weekends
+that were filled with the day before.
+
+The rule: a row is left out, and counted, only where the source itself shows that
+nothing traded in it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.reading.column_roles import plain
+from rbtlive.data.reading.exchanges import exchange_of
+from rbtlive.data.reading.intake import Intake
+from rbtlive.data.reading.suggesting import trades_at_weekends
+from rbtlive.data.reading.timestamps import Moments
+from rbtlive.model.asset_class import common_class
+from rbtlive.model.bar import PRICES
+from rbtlive.model.interval import DAY_US
+
+_FINISHED: Final = ("complete", "iscomplete", "isfinal", "isclosed", "finished", "x")
+"""What says of a bar whether it is over. Sources: Oanda, Binance's streams."""
+
+_REPEATED: Final = 0.99
+"""So many bars of weekends must repeat the day before."""
+
+
+def finished_only(frame: pl.DataFrame, symbol: str | None, intake: Intake) -> pl.DataFrame:
+    """Return a table without the bar of each symbol that is marked as still forming.
+
+    Args:
+        frame: One that is long.
+        symbol: Its column of symbols, if there is one.
+        intake: Takes how many were left out.
+    """
+    marks = [name for name, dtype in frame.schema.items() if dtype == pl.Boolean]
+    mark = next((name for name in marks if plain(name) in _FINISHED), None)
+    if mark is None:
+        return frame
+    forming = ~frame[mark].fill_null(value=True)
+    symbols = 1 if symbol is None else frame[symbol].n_unique()
+    if not 0 < int(forming.sum()) <= symbols:
+        return frame
+    intake.leave_out("a bar that is not complete yet", int(forming.sum()))
+    return frame.filter(~forming)
+
+
+def without_filled_weekends(
+    frame: pl.DataFrame, moments: Moments, intake: Intake
+) -> tuple[pl.DataFrame, Moments]:
+    """Return daily bars without weekends and holidays that only repeat the day before,
+    as `resample("D").ffill()` makes them.
+
+    Args:
+        frame: Symbol and fields.
+        moments: Their times, row by row.
+        intake: Takes how many were left out.
+    """
+    us = moments.us.to_numpy()
+    symbols = frame["symbol"].unique().to_list()
+    if (us % DAY_US).any() or common_class(symbols) in ("crypto", "fx"):
+        return frame, moments
+    days = us // DAY_US
+    if not trades_at_weekends(days):
+        return frame, moments
+    bars = frame.select("symbol", *PRICES).with_columns(pl.Series("day", days))
+    ordered = bars.with_row_index("row").sort("symbol", "day")
+    same = [pl.col(name) == pl.col(name).shift().over("symbol") for name in PRICES]
+    repeats = ordered.select("row", same=pl.all_horizontal(same).fill_null(value=False))
+    repeated = repeats.sort("row")["same"].to_numpy()
+    weekend = (days + 3) % 7 >= 5
+    if repeated[weekend].mean() < _REPEATED or repeated.mean() >= _REPEATED:
+        return frame, moments
+    calendar = get_calendar(exchange_of(symbols) or "XNYS")
+    closed = calendar.sessions_of_labels(days.astype("datetime64[D]")) < 0
+    filled = repeated & closed
+    intake.leave_out("a day without trading that repeats the one before", int(filled.sum()))
+    keep = pl.Series(~filled)
+    kept = Moments(moments.us.filter(keep), moments.zone, moments.days, moments.origin)
+    return frame.filter(keep), kept
