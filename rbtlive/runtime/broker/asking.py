@@ -43,6 +43,8 @@ from rbtlive.runtime.engine.admission import LARGEST
 T = TypeVar("T")
 Rule = Callable[[object], object]
 _OWN: Final = f"{__name__.partition('.')[0]}."  # its adapters read the wire as strictly
+_DIGITS_OF_FLOATS: Final = 15
+_NOISE: Final = 3
 LONGEST_ID: Final = 256
 LONGEST_TEXT: Final = 1000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -52,6 +54,22 @@ _KINDS: Final = frozenset(get_args(CashKind))
 
 class _Wrong(Exception):  # noqa: N818 - its text is what was expected
     """A value that cannot be."""
+
+
+def is_of_users(broker: BrokerAdapter) -> bool:
+    """Say whether an adapter is a user's own code."""
+    return not type(broker).__module__.startswith(_OWN)
+
+
+async def connect(broker: BrokerAdapter) -> None:
+    """Let a broker be ready to trade."""
+    await _awaitable(broker.connect(), broker, "connect()")
+
+
+async def cancel(broker: BrokerAdapter, client_order_id: str) -> None:
+    """Ask for an order to be cancelled."""
+    asked = broker.cancel_order(client_order_id=client_order_id)
+    await _awaitable(asked, broker, "cancel_order()")
 
 
 async def submit(
@@ -185,8 +203,10 @@ def _bounded(name: str, value: object) -> object:
         return _shortened(value)
     if name.endswith("_id") and isinstance(value, str) and len(value) > LONGEST_ID:
         raise _Wrong(f"an id of at most {LONGEST_ID} characters")
-    if name == "amount" and isinstance(value, Decimal) and not value.is_finite():
-        raise _Wrong("finite")
+    if name == "amount" and isinstance(value, Decimal):
+        if not value.is_finite():
+            raise _Wrong("finite")
+        return _without_noise(value)
     return value
 
 
@@ -204,7 +224,17 @@ def _number(value: object) -> Decimal:
         raise _Wrong("a number") from None
     if not (number.is_finite() and abs(number) < LARGEST):
         raise _Wrong("a finite number below 1e15")
-    return number
+    return _without_noise(number)
+
+
+# 0.1 + 0.2 of a library that counts in floats is 0.3, and what it says is
+# 0.30000000000000004. A float holds 15 digits; zeros or nines behind them are noise.
+def _without_noise(number: Decimal) -> Decimal:
+    digits = len(number.as_tuple().digits)
+    if digits <= _DIGITS_OF_FLOATS:
+        return number
+    short = Decimal(f"{Decimal(f'{number:.{_DIGITS_OF_FLOATS}g}').normalize():f}")
+    return short if len(short.as_tuple().digits) <= digits - _NOISE else number
 
 
 def _number_or_none(value: object) -> Decimal | None:

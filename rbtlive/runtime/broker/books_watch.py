@@ -474,8 +474,19 @@ class BooksWatch:
             self._seen.pop(one.what, None)
         self.differences = tuple(one for one in self.differences if one.what in self._seen)
 
-    def judge(self, lasting: Iterable[facts.Mismatch], held: Mapping[str, Decimal]) -> None:
-        """Do with lasting differences what the policy says."""
+    def judge(
+        self,
+        lasting: Iterable[facts.Mismatch],
+        held: Mapping[str, Decimal],
+        causes: Iterable[str] = (),
+    ) -> None:
+        """Do with lasting differences what the policy says.
+
+        Args:
+            lasting: The differences.
+            held: What the account holds, by the run's symbols.
+            causes: What an adapter's code may lack, a sentence each.
+        """
         found = list(lasting)
         if self.policy == "adopt" and any(one.gap is not None for one in found):
             self.adopt(held)
@@ -484,7 +495,7 @@ class BooksWatch:
         found = [one for one in found if one.what in self._seen]
         if not found:
             return
-        text = facts.listed(found)
+        text = "; ".join([facts.listed(found), *causes])
         if self.policy == "warn":
             self._say_once(text)
         elif self._core().state.trading_state != "halted":

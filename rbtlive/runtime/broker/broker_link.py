@@ -410,7 +410,10 @@ class BrokerLink:
             return
         lasting = self.watch.lasting()
         if lasting:
-            self.watch.judge(lasting, await self.watch.held())
+            held = await self.watch.held()
+            orders = core.state.orders
+            causes = facts.likely_causes(lasting, held, known, orders)
+            self.watch.judge(lasting, held, causes if asking.is_of_users(self.broker) else ())
 
     async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
         orders = self._core().state.orders

@@ -116,7 +116,7 @@ class OrderSender:
             await self._submit(command, client_id)
             return
         try:
-            await self._broker.cancel_order(client_order_id=client_id)
+            await asking.cancel(self._broker, client_id)
         except Exception as failure:  # noqa: BLE001 - the outermost frame of a send: the next look asks for it again
             self.cancels_lost.add(order_id)
             self._reports.trouble_once(f"{type(command).__name__} of order {order_id}", failure)

@@ -222,6 +222,44 @@ def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> 
     ]
 
 
+def likely_causes(
+    found: Iterable[Mismatch],
+    held: Mapping[str, Decimal],
+    known: Mapping[str, BrokerOrder],
+    orders: OrderManager,
+) -> Iterator[str]:
+    """Yield what in an adapter's answers may have made differences of positions.
+
+    Args:
+        found: The differences.
+        held: What the account holds, by symbol.
+        known: The run's orders as the broker told them, by order id.
+        orders: Ours.
+    """
+    for one in found:
+        for symbol, amount in held.items():
+            alike = _letters(symbol).startswith(_letters(one.symbol)) and symbol != one.symbol
+            if one.gap and alike and amount == -one.gap:
+                yield (
+                    f"it has {plain_text(amount)} of {symbol!r}: positions() has to spell symbols "
+                    f"as orders do, {one.symbol!r}"
+                )
+        for order_id, theirs in known.items():
+            order = orders.get_order(order_id)
+            if order is None or theirs.symbol != one.symbol or theirs.executions:
+                continue
+            missing = theirs.filled - order.filled
+            if missing and missing == one.gap:
+                yield (
+                    f"order {order_id} is filled {plain_text(theirs.filled)} there: fills are "
+                    "booked from BrokerOrder.executions of find_order(), which has none"
+                )
+
+
+def _letters(symbol: str) -> str:
+    return "".join(letter for letter in symbol.lower() if letter.isalnum())
+
+
 def listed(mismatches: Iterable[Mismatch]) -> str:
     """Return differences as one line of text."""
     return "; ".join(sorted(map(str, mismatches)))

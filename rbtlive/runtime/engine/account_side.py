@@ -20,6 +20,7 @@ from rbtlive.model.events import (
     SplitEvent,
     SymbolChangeEvent,
 )
+from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.account_news import ACTIVITIES_KNOWN
 from rbtlive.runtime.broker.account_opening import (
     AccountOpener,
@@ -132,7 +133,7 @@ class AccountSide:
 
     async def _connect(self, *, begun: bool) -> Decimal | None:
         run = self._run
-        await run.broker.connect()
+        await asking.connect(run.broker)
         notes = {row.type: row.data() for row in run.journal.rows_of_kind(RowKind.NOTE)}
         outside, known = notes.get("HeldOutside"), notes.get(ACTIVITIES_KNOWN)
         foreign = notes.get(FILLED_ELSEWHERE)
