@@ -90,8 +90,7 @@ def moments_of(column: pl.Series) -> Moments:
         days = (column if common is None else common).cast(pl.Int64)
         return Moments(days * DAY_US, None, days=True, origin=origin)
     if isinstance(dtype, pl.Datetime):
-        wall = column.dt.replace_time_zone(None).dt.epoch("us")
-        return Moments(wall, dtype.time_zone, days=False, origin="date-times")
+        return _of_moments(column, dtype.time_zone)
     if dtype == pl.Object:
         return _of_objects(column)
     if dtype.is_numeric():
@@ -122,6 +121,18 @@ def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
     else:
         of_day = _clock(clocks.str.strip_chars(), clocks.str.extract(_HALF))
     return Moments(day.us + of_day, day.zone, days=False, origin="dates and times of day")
+
+
+# Wall clocks, so that a local midnight is its date; but the hour that a clock shows
+# twice is told apart by UTC alone.
+def _of_moments(column: pl.Series, zone: str | None) -> Moments:
+    wall = column.dt.replace_time_zone(None).dt.epoch("us")
+    if zone is not None:
+        us = column.dt.epoch("us")
+        known = us.fill_null(0).to_numpy()
+        if (to_utc(in_zone(known, zone), zone) != known).any():
+            return Moments(us, "UTC", days=False, origin="date-times")
+    return Moments(wall, zone, days=False, origin="date-times")
 
 
 def _of_objects(column: pl.Series) -> Moments:

@@ -1,0 +1,100 @@
+"""What people trip over who write a broker class: floats, spellings, fills without
+executions. It is named, or forgiven where nothing else can be meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from rbtlive.errors import BrokerError
+from rbtlive.model.events import OrderFillEvent
+from rbtlive.runtime.broker import asking
+from tests.builders import run, until
+from tests.faults.test_broker_answers import messages
+from tests.faults.test_broker_surprises import trading
+from tests.runtime.test_engine_broker import BookBroker
+
+
+@pytest.mark.parametrize("name", ["connect", "cancel_order"])
+def test_a_plain_method_is_named_before_it_is_awaited(name):
+    broker = BookBroker()
+    setattr(broker, name, lambda **_given: None)
+    asked = asking.connect(broker) if name == "connect" else asking.cancel(broker, "x-1")
+
+    with pytest.raises(BrokerError, match=rf"{name}\(\) of BookBroker must be an async def"):
+        run(asked)
+
+
+@pytest.mark.parametrize(
+    ("said", "believed"),
+    [
+        (0.1 + 0.2, "0.3"),
+        (100 * 1.1, "110"),
+        (-33.3 * 3, "-99.9"),
+        (Decimal("0.30000000000000004"), "0.3"),
+        ("100.00000000000001", "100"),
+        (1e-8, "1E-8"),
+        (0.1234567890123456, "0.1234567890123456"),
+        (Decimal("1234567.1234567891"), "1234567.1234567891"),
+        (1 / 3, "0.3333333333333333"),
+    ],
+    ids=str,
+)
+def test_noise_of_floats_is_no_difference_of_positions(said, believed):
+    class Floating(BookBroker):
+        async def positions(self):
+            return {"AAA": said}
+
+    assert run(asking.positions(Floating())) == {"AAA": Decimal(believed)}
+
+
+def test_noise_of_floats_is_no_amount_of_a_fill():
+    filled = OrderFillEvent(
+        timestamp=datetime(2026, 1, 2, tzinfo=UTC),
+        order_id="x-1",
+        execution_id="x1",
+        amount=0.1 + 0.2,
+        price=50,
+    )
+
+    assert asking.judged_event(BookBroker(), filled).amount == Decimal("0.3")
+
+
+def halting(broker, change):
+    """Return why a run halts once its order filled at a broker that then changes."""
+
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 10)
+        change(broker)
+        await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
+
+    _engine, reported = run(trading(broker, work))
+    return next(text for text in messages(reported) if text.startswith("position of AAA"))
+
+
+def test_a_fill_without_executions_halts_and_says_where_fills_come_from():
+    class Cumulative(BookBroker):
+        def tell(self, event):
+            """Says nothing."""
+
+    def forget(broker):
+        client_id = broker.sent[0]
+        broker.book[client_id] = replace(broker.book[client_id], executions=())
+
+    text = halting(Cumulative(), forget)
+
+    assert "is filled 10 there: fills are booked from BrokerOrder.executions" in text
+
+
+def test_a_symbol_that_positions_spell_otherwise_is_named():
+    class Spelled(BookBroker):
+        async def positions(self):
+            return {f"{symbol}.N": amount for symbol, amount in self.held.items()}
+
+    text = halting(Spelled(), lambda _broker: None)
+
+    assert "it has 10 of 'AAA.N': positions() has to spell symbols as orders do, 'AAA'" in text
