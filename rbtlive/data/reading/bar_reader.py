@@ -36,7 +36,14 @@ from rbtlive.data.reading.once import forget, taken
 from rbtlive.data.reading.placing import Asked, Placed, place
 from rbtlive.data.reading.sequences import flat
 from rbtlive.data.reading.tables import Labels, Table
-from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
+from rbtlive.data.reading.timestamps import (
+    DayOrMonth,
+    Moments,
+    UnreadableTimes,
+    joined,
+    moments_of,
+    told_apart,
+)
 from rbtlive.data.reading.unpacking import tables_of
 from rbtlive.data.reading.widening import long_tables
 from rbtlive.errors import (
@@ -110,6 +117,8 @@ class _Reader:
         self._ask_of_unnamed(table.frame, roles, there)
         moments = self._moments(table, roles, there)
         symbols = self._symbols(table, roles, moments)
+        if moments is not None and symbols is not None and moments.zone is None:
+            moments = told_apart(moments, symbols, self.asked.tz)
         self._ask_of_contracts(table, roles, moments, symbols)
         fields = fields_of(table, roles, source=self.source, needs=self.needs, note=self.note)
         if moments is None or symbols is None or fields is None or "close" not in fields:

@@ -150,7 +150,7 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
 
 
 # META and DAY are shares, where bars are behind the word.
-def _is_symbol(key: object, value: object, source: Mapping[Any, Any]) -> bool:
+def _is_symbol(key: object, value: object, source: Mapping[object, object]) -> bool:
     text = str(key)
     if not text.isupper() or not _holds_bars(value):
         return False

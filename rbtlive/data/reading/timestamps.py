@@ -322,6 +322,37 @@ def is_zone(name: str) -> bool:
     return True
 
 
+def told_apart(moments: Moments, symbols: pl.Series, zone: str | None) -> Moments:
+    """Return times without a zone in UTC where the hour that clocks show twice is there
+    twice, one after the other; else as they are.
+
+    Args:
+        moments: Times of a zone's clock, row by row.
+        symbols: Of which asset each row is.
+        zone: The zone, if it is known.
+    """
+    if zone is None or moments.days or not is_zone(zone) or moments.us.null_count():
+        return moments
+    wall = moments.us.cast(pl.Datetime("us"))
+    first, last = (
+        wall.dt.replace_time_zone(zone, ambiguous=which, non_existent="null").dt.epoch("us")
+        for which in ("earliest", "latest")
+    )
+    rows = pl.DataFrame({"symbol": symbols, "us": moments.us})
+    twice = (first != last).fill_null(value=False) & rows.is_duplicated()
+    if not twice.any():
+        return moments
+    rest = rows.filter(~twice).partition_by("symbol")
+    rises = all(part["us"].is_sorted() for part in rest)
+    if not rises and not all(part["us"].is_sorted(descending=True) for part in rest):
+        return moments  # nobody can tell which of the two is the later
+    place = rows.select(pl.int_range(pl.len()).over("symbol", "us")).to_series()
+    is_later = twice & ((place == 1) if rises else (place == 0))
+    early = pl.Series("us", to_utc(moments.us.to_numpy(), zone))
+    us = pl.select(pl.when(is_later).then(last).otherwise(early)).to_series().alias("us")
+    return Moments(us, "UTC", days=False, origin=moments.origin)
+
+
 def in_zone(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """Return UTC microseconds as the wall clock of a zone."""
     moments = pl.Series(us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

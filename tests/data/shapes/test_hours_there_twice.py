@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.errors import DuplicateBar
 from tests.data.shapes.plain import round_the_clock
 
 ZONES = {
@@ -50,3 +51,28 @@ def test_midnights_of_a_zone_stay_its_dates_over_the_change():
     portal = rbt.read(bars, calendar="24/7")
 
     assert portal.to_frame("1d")["date"].to_list() == days.to_list()
+
+
+@pytest.mark.parametrize("step", [1, 60])
+@pytest.mark.parametrize("order", ["rising", "falling"])
+@pytest.mark.parametrize("symbols", [["BTC/USDT"], ["BTC/USDT", "ETH/USDT"]], ids=len)
+def test_times_of_a_said_zone_are_told_apart_by_their_order(step, order, symbols):
+    bars = coins("Europe/Berlin", step=step)
+    bars = pl.concat(bars.with_columns(symbol=pl.lit(name)) for name in symbols)
+    local = pl.col("timestamp").dt.convert_time_zone("Europe/Berlin").dt.replace_time_zone(None)
+    source = bars.sort("timestamp", descending=order == "falling").with_columns(local)
+
+    portal = rbt.read(source, tz="Europe/Berlin", labels="end")
+
+    found = portal.to_frame(portal.interval.text).sort("symbol", "timestamp")
+    wanted = bars.sort("symbol", "timestamp")
+    assert found["timestamp"].equals(wanted["timestamp"])
+    assert found["close"].equals(wanted["close"])
+
+
+def test_of_times_in_no_order_none_is_guessed():
+    bars = coins("Europe/Berlin", step=60).sample(fraction=1.0, shuffle=True, seed=2)
+    local = pl.col("timestamp").dt.convert_time_zone("Europe/Berlin").dt.replace_time_zone(None)
+
+    with pytest.raises(DuplicateBar):
+        rbt.read(bars.with_columns(local), tz="Europe/Berlin", labels="end")
