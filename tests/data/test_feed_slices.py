@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rbtlive.data.calendars.calendar import get_calendar
@@ -18,7 +18,7 @@ from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.errors import BadFrequency
 from rbtlive.model.bar import Bar, trusted_bar
-from rbtlive.model.events import MarketDataEvent, SystemErrorEvent, trusted_slice
+from rbtlive.model.events import BarRevisedEvent, MarketDataEvent, SystemErrorEvent, trusted_slice
 
 XNYS = get_calendar("XNYS")
 DAILY = SlotAxis(XNYS, frequency="1d")
@@ -437,8 +437,15 @@ nearly_bars = st.fixed_dictionaries(
 )
 
 
+def day_of_a(days, close_price):
+    prices = dict.fromkeys(("open", "high", "low", "close"), close_price)
+    stamp = close("2020-01-02") + timedelta(days=days)
+    return {"symbol": "A", "timestamp": stamp, "volume": 1, **prices}
+
+
 @settings(deadline=None, max_examples=300)
 @given(st.lists(nearly_bars | st.lists(nearly_bars, max_size=3) | anything, max_size=8))
+@example([day_of_a(0, 1), day_of_a(1, 1), day_of_a(0, 2)])  # revised after its close
 def test_whatever_comes_slices_stay_in_order_and_complete_and_everything_else_is_named(items):
     builder = SliceBuilder(DAILY)
 
@@ -446,7 +453,8 @@ def test_whatever_comes_slices_stay_in_order_and_complete_and_everything_else_is
 
     slots = [event.timestamp for event in events if isinstance(event, MarketDataEvent)]
     errors = [event for event in events if isinstance(event, SystemErrorEvent)]
-    assert len(slots) + len(errors) == len(events)
+    revised = [event for event in events if isinstance(event, BarRevisedEvent)]
+    assert len(slots) + len(errors) + len(revised) == len(events)
     flooding = sum(builder.quarantined[reason] for reason in IN_FLOODS)
     assert builder.quarantined.total() - flooding <= len(errors) <= builder.quarantined.total()
     assert bool(errors) == bool(builder.quarantined)
@@ -459,6 +467,7 @@ def test_whatever_comes_slices_stay_in_order_and_complete_and_everything_else_is
             assert all(
                 b.timestamp == event.timestamp and b.low <= b.high for b in event.bars.values()
             )
+    assert all(event.bar.timestamp in slots for event in revised)
 
 
 class Thorough(SliceBuilder):
