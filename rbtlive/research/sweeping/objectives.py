@@ -77,12 +77,15 @@ class Objective:
     Attributes:
         name: The column of its values.
         named: Whether it was given by name.
+        is_statistic: Whether it names a statistic that is no metric: it takes a run's
+            whole result, which the columnar gear does not make.
     """
 
     def __init__(self, what: object, *, place: int = 0) -> None:
         self.function: Callable[[RunView], Any] | None = None
         self.sign = 1.0
         self.named = isinstance(what, str)
+        self.is_statistic = False
         if callable(what):
             if isinstance(what, type) or not takes(what, {}):
                 raise InvalidSetting(
@@ -98,7 +101,7 @@ class Objective:
             self.name = what.removeprefix("-")
             self.sign = -1.0 if what.startswith("-") else 1.0
             if self.name not in METRICS:
-                self.function = _statistic(self.name)
+                self.function, self.is_statistic = _statistic(self.name), True
         else:
             raise InvalidSetting(
                 f"maximize must be a metric's name or a function of a run: was {what!r}; pass "

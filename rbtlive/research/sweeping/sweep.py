@@ -26,7 +26,7 @@ from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
 from rbtlive.research.sweeping.identity import shown_text
-from rbtlive.research.sweeping.objectives import objectives_of
+from rbtlive.research.sweeping.objectives import Objective, objectives_of
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, knows_only
 from rbtlive.research.sweeping.params import Params, Space, Where
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
@@ -92,7 +92,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         seed: Makes random and optuna searches repeatable. A random search without one
             draws one: it is the result's `seed`.
         gear: How a strategy made by `signals` is computed: "columns" for all parameters
-            in one pass (the default for it), or "events" on the event engine.
+            in one pass, or "events" on the event engine. The default is "columns",
+            unless `maximize` names a statistic of `result.stats` that is no metric.
         verify: So many of the best runs of the columnar gear are run again on the event
             engine and compared at every close.
         timeout: How many seconds a run may take; one that takes longer is a row with
@@ -135,14 +136,15 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     StrategyExecutor(strategy, first)
     if isinstance(strategy, Signals) and None not in first.values():
         strategy.declared(first)  # says which parameter it does not read
+    objectives = objectives_of(maximize)
     plan = Plan(
         job=Job(
             strategy=strategy,
             portal=portal,
             settings=settings,
-            objectives=objectives_of(maximize),
+            objectives=objectives,
             free_start=all(backtest_options.get(name) is None for name in ("start", "warmup")),
-            columnar=_is_columnar(gear, strategy, settings),
+            columnar=_is_columnar(gear, strategy, settings, objectives),
             timeout=timeout,
         ),
         space=space,
@@ -158,7 +160,9 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     return plan.run(store)
 
 
-def _is_columnar(gear: str | None, strategy: object, settings: RunSettings) -> bool:
+def _is_columnar(
+    gear: str | None, strategy: object, settings: RunSettings, objectives: Sequence[Objective]
+) -> bool:
     if gear is not None and not is_one_of(gear, ("columns", "events")):
         raise InvalidSetting(f'gear must be "columns", "events" or None: was {gear!r}')
     if gear == "events" or (gear is None and not isinstance(strategy, Signals)):
@@ -167,6 +171,14 @@ def _is_columnar(gear: str | None, strategy: object, settings: RunSettings) -> b
         raise InvalidSetting(
             f'gear="columns" needs a strategy made by rbt.signals(...): was '
             f"{strategy_name(strategy)}; its callbacks run on the event engine"
+        )
+    statistics = [objective.name for objective in objectives if objective.is_statistic]
+    if statistics and gear is None:
+        return False
+    if statistics:
+        raise InvalidSetting(
+            f'{statistics[0]!r} takes a run\'s whole result, which gear="columns" does not make: '
+            'leave gear out, or pass gear="events"'
         )
     check_limits(strategy, settings)
     return True

@@ -402,3 +402,17 @@ def test_a_signal_that_looks_ahead_among_many_that_do_not_is_refused(cheat):
 
     with pytest.raises(LookAheadIndicator, match="must not look ahead"):
         rbt.sweep(many, market(3, sessions=400), {"which": range(12)}, workers=1, verify=0)
+
+
+def test_a_statistic_that_is_no_metric_is_maximised_on_the_event_engine():
+    options = {"params": {"fast": [2, 3], "slow": [6]}, "start": "2015-01-20", "workers": 1}
+
+    found = rbt.sweep(cross(size=500), market(), maximize="gain_to_pain", **options)
+
+    assert found.frame["error"].null_count() == 2
+    stats = found.best.result().stats
+    assert (
+        found.frame["gain_to_pain"].max() == stats.filter(statistic="gain_to_pain")["value"].item()
+    )
+    with pytest.raises(InvalidSetting, match=r"'gain_to_pain' takes a run's whole result"):
+        rbt.sweep(cross(size=500), market(), maximize="gain_to_pain", gear="columns", **options)
