@@ -48,6 +48,7 @@ from rbtlive.data.checking.schema import (
     minute_frame,
     typed_bars,
 )
+from rbtlive.data.columns.keyed import parted
 from rbtlive.data.foreign_attributes import PORTAL_WORDS
 from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
@@ -77,8 +78,13 @@ class PolarsDataPortal:
 
     Frames may be polars (eager or lazy) or pandas, or paths: a Parquet or CSV file, a
     folder of Parquet files, a pattern such as "minutes/*.parquet". Long form, rows in
-    any order, further columns ignored. A row whose close is NaN or null is a missing
-    bar.
+    any order. A row whose close is NaN or null is a missing bar.
+
+    Further columns of numbers or booleans (1 and 0), and texts of numbers, are fields:
+    `data.current(asset, "score")`. A value belongs to its bar's END and is known from
+    then on; a missing one is NaN. Splits and dividends leave it alone, and a longer bar
+    has the last one known. `report()` says which columns are fields. They are held in
+    memory; bars that are left on the disk have none.
 
     Minute bars of Parquet files and lazy frames are left on the disk if there are more
     than a million of them. They are checked in one look, a part at a time, and
@@ -122,6 +128,7 @@ class PolarsDataPortal:
         minutes: The minute bars, to be read a part at a time; None without minute bars.
         splits: All splits.
         dividends: All dividends.
+        further: Further columns of the source, which are fields.
         first_session: Number of the first session with a bar.
         last_session: Number of the last session with a bar.
 
@@ -143,6 +150,7 @@ class PolarsDataPortal:
         "calendar",
         "dividends",
         "first_session",
+        "further",
         "interval",
         "last_session",
         "minutes",
@@ -198,13 +206,12 @@ class PolarsDataPortal:
         self.assets: tuple[Equity, ...] = make_assets(
             tables[0], life, exchange=self.calendar.name, asset_class=asset_class
         )
-        self._ends_given = frozenset(
-            row["symbol"]
-            for row in ([] if tables[0] is None else tables[0].rows())
-            if row.get("end_date") is not None
-        )
+        self._ends_given = _with_ends(tables[0])
         self._name_assets()
         numbered = [indexed(frame, self._places(names)) for frame, names in frames]
+        found = [part.found for part in (daily, minute) if part is not None]
+        on_disk = () if seen is None else seen.further
+        numbered, self.further = parted(numbered, found, on_disk=on_disk)
         self.minutes: MinuteBars | None = None if minute is None else HeldMinutes(numbered[-1])
         if stored is not None:
             stored.number(self._places(stored.symbols))
@@ -268,6 +275,7 @@ class PolarsDataPortal:
         """Return the same portal without its intraday bars: itself if it has none."""
         made = self if self.minutes is None and self.interval == DAY else self._copy(DAY)
         made._daily, made.minutes = self.daily, None  # noqa: SLF001 - a copy of ourselves
+        made.further = self.further.without_bars()
         return made
 
     def _copy(self, interval: Interval) -> PolarsDataPortal:
@@ -282,13 +290,16 @@ class PolarsDataPortal:
         made = self._copy(interval)
         if interval.intraday:
             assert self.minutes is not None
-            made.minutes = fold_minutes(self.minutes, BarGrid(self.calendar, interval))
+            grid = BarGrid(self.calendar, interval)
+            made.minutes = fold_minutes(self.minutes, grid)
+            made.further = self.further.folded_bars(grid.ends_of)
             return made
         days = self.calendar
         made.minutes = None
         made.calendar = calendar_through(days.name, days.label(self.last_session), interval)
         fold = PeriodFold(days, made.calendar)
         made._daily = fold.daily(self.daily, self.splits)  # noqa: SLF001 - a copy of ourselves
+        made.further = self.further.folded_days(fold.periods_of)
         made.first_session = fold.session(self.first_session)
         made.last_session = fold.session(self.last_session)
         made.splits = tuple(fold.split(split) for split in self.splits)
@@ -354,14 +365,14 @@ class PolarsDataPortal:
             "asset_class": read.placed.asset_class,
         }
         try:
-            made = cls(**{"bars": None, name: read.frame, **options})
+            made = cls(**{"bars": None, name: read.source(), **options})
         except DuplicateBar:
-            once = read.frame.unique(maintain_order=True)
-            if once.height == read.frame.height:
+            once = read.once()
+            if once.frame.height == read.frame.height:
                 raise
-            read.intake.leave_out("the same row again", read.frame.height - once.height)
-            read.intake.rows_out = once.height
-            made = cls(**{"bars": None, name: once, **options})
+            read.intake.leave_out("the same row again", read.frame.height - once.frame.height)
+            read.intake.rows_out = once.frame.height
+            made = cls(**{"bars": None, name: once.source(), **options})
         made._intake = read.intake
         return made
 
@@ -523,7 +534,7 @@ class PolarsDataPortal:
                 splits=self.splits,
                 dividends=self.dividends,
             )
-            self._fingerprint = fingerprint(facts, self.daily, self.minutes)
+            self._fingerprint = fingerprint(facts, self.daily, self.minutes, self.further)
         return self._fingerprint
 
     __getattr__ = answering(PORTAL_WORDS)
@@ -553,6 +564,12 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
         if one is not None:
             names.update(first_round(one.frame["symbol"]).unique())
     return sorted(names)
+
+
+# The assets whose end was said.
+def _with_ends(assets: Table | None) -> frozenset[str]:
+    rows = [] if assets is None else assets.rows()
+    return frozenset(row["symbol"] for row in rows if row.get("end_date") is not None)
 
 
 # Where a calendar is not known far enough, the rows beyond it are what is wrong, and

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.minute_bars import MinuteBars
     from rbtlive.data.calendars.calendar import TradingCalendar
     from rbtlive.data.checking.corporate import Split
+    from rbtlive.data.columns.keyed import PortalColumns
     from rbtlive.model.asset import Asset
     from rbtlive.model.interval import Interval
 
@@ -70,6 +71,10 @@ class ReportedBars(Protocol):
     @property
     def last_session(self) -> int:
         """Number of the last session with a bar."""
+
+    @property
+    def further(self) -> PortalColumns:
+        """Further columns of the source."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ def report_of(portal: ReportedBars, intake: Intake | None) -> DataReport:
         suspected_splits=splits,
         stale=_stale(portal, days),
         hints=_hints(portal, splits),
-        notes=list(facts.notes),
+        notes=[*facts.notes, *portal.further.sentences()],
     )
 
 

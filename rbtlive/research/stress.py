@@ -211,6 +211,8 @@ def _noisy(
     tables = tables_of(asset_facts(portal), split_facts(portal), dividend_facts(portal))
     name = portal.calendar.name
     daily, intraday = (None, noisy) if interval.intraday else (noisy, None)
-    return PolarsDataPortal(
+    made = PolarsDataPortal(
         daily, minute_bars=intraday, calendar=name, interval=interval.text, **tables
     )
+    made.further = portal.at(interval).further
+    return made

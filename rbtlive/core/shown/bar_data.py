@@ -119,7 +119,8 @@ class BarData:
             assets: An asset, or several.
             fields: A field, or several: open, high, low, close (missing if nothing
                 traded in this bar), volume (then 0), price (the last known close,
-                adjusted to now), last_traded, an indicator, a column of fetched data.
+                adjusted to now), last_traded, an indicator, a further column of the
+                data, a column of fetched data.
 
         Returns:
             One asset, one field: a number (`last_traded`: a moment; a session label in
@@ -294,7 +295,8 @@ class BarData:
         Args:
             assets: An asset, or several.
             fields: A field, or several: open, high, low, close, volume, price
-                (forward-filled close), or an indicator.
+                (forward-filled close), an indicator, or a further column of the data,
+                which is neither adjusted nor filled.
             bar_count: How many bars, this one included.
             frequency: How long these bars are: as long as the run's, or longer bars
                 that those add up to, e.g. "1h" or "1d" in a run of "1m", "1w" in one of
@@ -475,7 +477,7 @@ class BarData:
 
         Args:
             assets: An asset, or several: the columns.
-            field: open, high, low, close, volume or price.
+            field: open, high, low, close, volume, price or a further column.
             bar_count: How many bars, this one included.
             frequency: How long these bars are, as in `history`; the run's own by
                 default.
@@ -515,11 +517,14 @@ class BarData:
     def _check_history_field(self, name: object, method: str = "history") -> None:
         if not isinstance(name, str):
             refuse("fields", name, method, "a field name or a list of them")
-        if name not in _SLICED and name not in self._market.indicators:
+        if name in _SLICED or name in self._market.indicators:
+            return
+        further, table = self._market.further, self._market.table
+        if not further.is_field(name, table):
             known = (*HISTORY_FIELDS, *self._market.indicators.names)
             raise ValueError(
                 f"fields in data.{method}() must name a field: was {name!r}; pass one of "
-                f"{', '.join(known)}"
+                f"{', '.join((*known, *further.names))}{further.advice(name, table, known)}"
             )
 
     # --- time -------------------------------------------------------------------------

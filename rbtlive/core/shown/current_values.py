@@ -208,13 +208,15 @@ class CurrentValues:
         if lookup is not None:
             value = lookup(asset, self._market.session)
             return self._presenter.price(value) if isinstance(value, float) else value
+        market, further = self._market, self._market.further
+        if index is not None and further.is_now(field, market.table):
+            return further.value(market.table, index, field, market.view)
         if self._loose_names:
             return self._presenter.price(float("nan"))
-        known = ", ".join(
-            (*CURRENT_FIELDS[:-1], *self._market.indicators.names, *self._market.sources)
-        )
+        known = (*CURRENT_FIELDS[:-1], *market.indicators.names, *market.sources)
         raise KeyError(
-            f"fields in data.current() must name a field: was {field!r}; pass one of {known}"
+            f"fields in data.current() must name a field: was {field!r}; pass one of "
+            f"{', '.join((*known, *further.names))}{further.advice(field, market.table, known)}"
         )
 
     def _last_traded(self, index: int) -> Any:

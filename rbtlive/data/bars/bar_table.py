@@ -22,6 +22,7 @@ from rbtlive.model.interval import MINUTE, Interval
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.column_cache import ColumnCache
+    from rbtlive.data.columns.laid_out import LaidOut
 
 Places: TypeAlias = "NDArray[np.intp]"
 Real = SupportsFloat | float
@@ -80,6 +81,7 @@ class BarTable(BarReads):
             on wait for their bars.
         blanked: Row after the last that may take a bar: what it held before is gone.
         thousandths: Whether prices are kept as zipline's files do.
+        further: Further columns of its bars, by name, as they were asked for.
         generation: Grows when the arrays are moved to another place, and views of them
             are no longer followed.
     """
@@ -119,6 +121,7 @@ class BarTable(BarReads):
         self.complete: bytes | None = None
         self.has_close: dict[int, bytes] = {}
         self.computed: ColumnCache | None = None
+        self.further: dict[str, LaidOut] = {}
         self.generation = 0
         self.laid_out = self.blanked = self._starts[-1]
         self._moving: MovingRows | None = None
@@ -141,6 +144,14 @@ class BarTable(BarReads):
         counts = np.array([len(part) for part in ends])
         self._starts.extend((self._starts[-1] + np.cumsum(counts)).tolist())
         return np.concatenate(ends), np.repeat(sessions, counts)
+
+    def ends_through(self, last: int) -> NDArray[np.int64]:
+        """Return the END of each row, µs UTC, up to those of a session that may be
+        still to come.
+        """
+        sessions = range(self.first_session, last + 1)
+        ends = [np.empty(0, dtype=np.int64), *(self._grid.ends_us(one) for one in sessions)]
+        return np.concatenate(ends)
 
     def _blank(self, rows: int) -> dict[str, Floats]:
         return {

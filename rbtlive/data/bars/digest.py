@@ -14,13 +14,20 @@ import polars as pl
 
 from rbtlive.data.bars.minute_bars import MinuteBars
 from rbtlive.data.checking.corporate import Dividend, Split
+from rbtlive.data.columns.keyed import PortalColumns
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
 from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.model.number import plain_text
 
 
-def fingerprint(facts: Iterable[str], daily: pl.DataFrame, minutes: MinuteBars | None) -> str:
-    """Return the SHA-256, in hex, of a portal's facts and bars."""
+def fingerprint(
+    facts: Iterable[str],
+    daily: pl.DataFrame,
+    minutes: MinuteBars | None,
+    further: PortalColumns,
+) -> str:
+    """Return the SHA-256, in hex, of a portal's facts, bars and further columns."""
     digest = hashlib.sha256()
     for line in facts:
         digest.update(line.encode() + b"\n")
@@ -29,6 +36,15 @@ def fingerprint(facts: Iterable[str], daily: pl.DataFrame, minutes: MinuteBars |
         digest.update(column_bytes(column))
     if minutes is not None:
         digest_minutes(minutes, digest)
+    for columns in further.given:
+        keys = pl.DataFrame({"time": columns.times, "asset": columns.assets})
+        for name in sorted(columns.names):
+            values = columns.values(name)
+            if values is not None:
+                digest.update(f"further {name!r} {len(values)}\n".encode())
+                same = np.where(np.isnan(values), np.nan, values)  # there are many NaNs
+                for column in (*keys, pl.Series(same)):
+                    digest.update(column_bytes(column))
     return digest.hexdigest()
 
 

@@ -82,9 +82,11 @@ class FastReads:
         """
         if field in self._indicators:
             return self._indicators.flat(index, field)
+        table, further = self._table, self._history.further
         if field not in _COLUMNS:
-            return None
-        table = self._table
+            if further is None or not further.is_now(field, table):
+                return None
+            return further.view(table, index, field)
         view = table.view(index, _COLUMNS[field])
         return view if table.base == 0 else _FromRow(table.base, view)
 

@@ -24,6 +24,7 @@ from rbtlive.data.bars.sequential_append import SequentialAppend
 from rbtlive.data.bars.table_maker import ListingDates, TableMaker
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.checking.corporate import Split
+from rbtlive.data.columns.of_run import RunColumns
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.data.windows.history import History
 from rbtlive.data.windows.indicators import Indicators
@@ -64,6 +65,7 @@ class Market(Cursor):
         days: The daily bars beside the run's own.
         windows: Windows over the bars, as they look from here.
         indicators: What `add_column` added.
+        further: Further columns of the portal.
         quick: Short ways to numbers and windows of the row that is seen, good while
             nothing `looks_back`.
         sources: What `add_source` added, by field.
@@ -87,6 +89,7 @@ class Market(Cursor):
         "days",
         "first_session",
         "frequency",
+        "further",
         "indicators",
         "interval",
         "known_splits",
@@ -174,8 +177,10 @@ class Market(Cursor):
         )
 
     def _make_readers(self, maker: TableMaker) -> None:
+        self.further = RunColumns(self.portal.further, self.listing)
         history_of = partial(
             _history_of,
+            further=self.further,
             data_start=self.data_start,
             last_sessions=self._last,
             decimals=3 if self.round_history else None,
@@ -394,6 +399,7 @@ class Market(Cursor):
         """
         self.quick.forget()
         self.indicators.add(name, expression)
+        self.further.hide(name)
 
     def column_value(self, index: int, name: str) -> float:
         """Return an indicator's value at the row that is seen; NaN if it has none.
@@ -411,6 +417,8 @@ class Market(Cursor):
             lookup: Returns the value of (asset or name, session number).
         """
         self.sources[field] = lookup
+        self.further.hide(field)
+        self.quick.numbers.pop(field, None)
 
     def benchmark_returns(self, index: int, first_session: int, count: int) -> list[float]:
         """Return an asset's daily returns over `count` complete sessions, dividends
@@ -426,13 +434,18 @@ class Market(Cursor):
 def _history_of(
     table: BarTable,
     *,
+    further: RunColumns,
     data_start: int,
     last_sessions: Sequence[int],
     decimals: int | None,
     without_volume: frozenset[int],
 ) -> History:
     history = History(
-        table, last_sessions=last_sessions, decimals=decimals, without_volume=without_volume
+        table,
+        last_sessions=last_sessions,
+        decimals=decimals,
+        without_volume=without_volume,
+        further=further,
     )
     history.first_row = table.rows_of_session(data_start)[0]
     return history

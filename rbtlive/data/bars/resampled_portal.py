@@ -52,6 +52,11 @@ class PeriodFold:
         """Return the week or month of a session."""
         return int(self._of[session])
 
+    def periods_of(self, sessions: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the weeks or months of sessions."""
+        periods: NDArray[np.int64] = self._of[sessions]
+        return periods
+
     def label(self, label: date) -> date:
         """Return the last session's label of the week or month of a session."""
         return self._periods.label(self.session(self._days.at_or_after(label)))

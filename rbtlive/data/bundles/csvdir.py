@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.errors import InvalidSetting, UnreadableFile
+
+_TAKEN: Final = ("split", "dividend")
+"""Columns that become the portal's actions."""
 
 
 def csvdir_equities(
@@ -58,8 +61,8 @@ def _portal(parts: dict[str, ReadBars], path: Path) -> PolarsDataPortal:
     assert one is not None
     splits, dividends = _actions(path / "daily")
     return PolarsDataPortal(
-        None if daily is None else daily.frame,
-        minute_bars=None if minute is None else minute.frame,
+        None if daily is None else daily.source(without=_TAKEN),
+        minute_bars=None if minute is None else minute.source(without=_TAKEN),
         interval=None if minute is None else one.placed.interval,
         calendar=one.placed.calendar,
         splits=splits,

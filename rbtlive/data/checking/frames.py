@@ -45,7 +45,7 @@ READ_ERRORS: Final = (
 )
 """What polars raises of a file that is broken."""
 
-_NO_ONE_TYPE: Final = (
+NO_ONE_TYPE: Final = (
     OverflowError,
     RuntimeError,
     TypeError,
@@ -58,7 +58,13 @@ _NO_ONE_TYPE: Final = (
 _NO_NUMBER: Final = ("", "NA", "N/A", "NULL", "null", "None")
 
 
-def read_frame(source: object, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
+def read_frame(
+    source: object,
+    *,
+    what: str,
+    wanted: Collection[str],
+    also: Callable[[pl.Schema], Collection[str]] | None = None,
+) -> pl.DataFrame:
     """Return those of the wanted columns that a source has, as a polars frame in the
     source's order.
 
@@ -68,6 +74,8 @@ def read_frame(source: object, *, what: str, wanted: Collection[str]) -> pl.Data
         what: How messages call it, e.g. "bars".
         wanted: Column names; others are ignored. In CSV those outside `TEXT_COLUMNS`
             are read as numbers.
+        also: Says of what is there which columns are wanted as they are, except of
+            pandas.
 
     Raises:
         NotAFrame: `source` is something else.
@@ -76,13 +84,11 @@ def read_frame(source: object, *, what: str, wanted: Collection[str]) -> pl.Data
             has no type for.
     """
     if isinstance(source, (str, Path)):
-        return _read_file(Path(source), what=what, wanted=wanted)
+        return _read_file(Path(source), what=what, wanted=wanted, also=also)
     if isinstance(source, pl.LazyFrame):
-        return source.select(
-            [name for name in source.collect_schema().names() if name in wanted]
-        ).collect()
+        return source.select(_chosen(source.collect_schema(), wanted, also)).collect()
     if isinstance(source, pl.DataFrame):
-        return source.select([name for name in source.columns if name in wanted])
+        return source.select(_chosen(source.schema, wanted, also))
     if is_pandas(source):
         return _from_pandas(source, what=what, wanted=wanted)
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
@@ -91,6 +97,15 @@ def read_frame(source: object, *, what: str, wanted: Collection[str]) -> pl.Data
         f"was {kind}; "
         f"build a frame with pl.DataFrame(...)"
     )
+
+
+def _chosen(
+    schema: pl.Schema,
+    wanted: Collection[str],
+    also: Callable[[pl.Schema], Collection[str]] | None,
+) -> list[str]:
+    more = () if also is None else also(schema)
+    return [name for name in schema if name in wanted or name in more]
 
 
 def require_columns(
@@ -290,23 +305,31 @@ def scan_files(files: Sequence[Path], *, below: Path) -> pl.LazyFrame:
     return pl.scan_parquet(list(files), glob=False, hive_partitioning=below.is_dir())
 
 
-def _read_file(path: Path, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
+def _read_file(
+    path: Path,
+    *,
+    what: str,
+    wanted: Collection[str],
+    also: Callable[[pl.Schema], Collection[str]] | None,
+) -> pl.DataFrame:
     files = parquet_files(path)
     if not files:
         _refuse_path(path, what=what)
     try:
         if files:
             refuse_many_rows(files, str(path))
-            return read_frame(scan_files(files, below=path), what=what, wanted=wanted)
+            scanned = scan_files(files, below=path)
+            return read_frame(scanned, what=what, wanted=wanted, also=also)
         texts = read_frame(
             pl.scan_csv(unpacked(path, path.name), infer_schema=False, glob=False),
             what=what,
             wanted=wanted,
+            also=also,
         )
     except READ_ERRORS as error:
         raise unreadable(path, error, what=what) from error
     for column in texts.columns:
-        if column not in TEXT_COLUMNS:
+        if column in wanted and column not in TEXT_COLUMNS:
             texts = texts.with_columns(_number_of_text(texts, column, what=what))
     return texts
 
@@ -363,7 +386,7 @@ def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataF
                 )
             try:
                 columns.append(pandas_column(source[name]).alias(str(name)))
-            except _NO_ONE_TYPE as error:
+            except NO_ONE_TYPE as error:
                 raise WrongColumnType(
                     f"column {name!r} of {what} must hold values of one type: was pandas "
                     f"{source[name].dtype} "

@@ -39,6 +39,7 @@ from rbtlive.data.checking.schema import (
     numbered_minutes,
     typed_part,
 )
+from rbtlive.data.columns.found import names_beside
 from rbtlive.errors import DuplicateBar, EmptyData, UnreadableFile
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import MINUTE_US
@@ -66,6 +67,7 @@ class Survey:
         rows: How many there are.
         spans_us: First and last time of each batch of rows, µs UTC.
         can_filter: Whether a part of the files can be read by its times alone.
+        further: Columns that are there beside the bars.
     """
 
     lazy: pl.LazyFrame
@@ -74,6 +76,7 @@ class Survey:
     rows: int
     spans_us: tuple[tuple[int, int], ...]
     can_filter: bool
+    further: tuple[str, ...] = ()
 
     def last_date(self) -> date:
         """Return the latest date, UTC."""
@@ -120,7 +123,15 @@ def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
     if not spans:
         return None
     whole_times = isinstance(schema["timestamp"], pl.Datetime) and not nulls
-    return Survey(lazy, files, source, rows, tuple(spans), can_filter=bool(files) and whole_times)
+    return Survey(
+        lazy,
+        files,
+        source,
+        rows,
+        tuple(spans),
+        can_filter=bool(files) and whole_times,
+        further=names_beside(lazy if files else source, COLUMNS),
+    )
 
 
 def store(seen: Survey, *, grid: BarGrid) -> StoredMinutes:

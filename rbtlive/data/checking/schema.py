@@ -6,7 +6,7 @@ once it is known that there is one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 from typing import Any, Final, Literal
@@ -19,12 +19,12 @@ from rbtlive.data.checking.frames import (
     date_column,
     instant_column,
     number_column,
-    read_frame,
     refuse_null,
     require_columns,
     symbol_column,
 )
 from rbtlive.data.checking.off_calendar_bars import LeftOut
+from rbtlive.data.columns.found import ROW, FoundColumns, read_beside
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.suggesting import calendar_of_dates, days_after
 from rbtlive.errors import (
@@ -58,16 +58,24 @@ class TypedBars:
     Attributes:
         what: "bars" or "minute_bars".
         frame: `date` (Date) or `timestamp` (Int64, µs UTC), `symbol` (String), the five
-            fields (Float64); missing bars left out.
+            fields (Float64), and `ROW` where there are columns beside; missing bars
+            left out.
+        found: The further columns of the source; None if there are none.
     """
 
     what: Kind
     frame: pl.DataFrame
+    found: FoundColumns | None = None
 
     @property
     def time_column(self) -> str:
         """Which of the two columns of time the frame has, "date" or "timestamp"."""
         return self.frame.columns[0]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns that are neither time nor symbol."""
+        return (*OHLCV, ROW) if ROW in self.frame.columns else OHLCV
 
     def last_date(self) -> date:
         """Return the latest date, UTC."""
@@ -86,13 +94,13 @@ def typed_bars(source: object, *, what: Kind) -> TypedBars:
     Raises:
         DataError: one of its subclasses, naming column, row and value.
     """
-    raw = read_frame(source, what=what, wanted=COLUMNS)
+    raw, found = read_beside(source, what=what, wanted=COLUMNS)
     time_name = _time_name(raw, what)
     require_columns(raw, (time_name, "symbol", *OHLCV), what=what, source=source)
     bars = typed_part(raw, what=what)
     if bars is None:
         raise EmptyData(f"{what} must have at least one bar with a close: was empty; pass bars")
-    return bars
+    return bars if found is None else replace(bars, found=found)
 
 
 def _time_name(raw: pl.DataFrame, what: Kind) -> str:
@@ -122,7 +130,8 @@ def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
     else:
         times = instant_column(raw, "timestamp", what=what)
     numbers = [number_column(raw, name, what=what) for name in OHLCV]
-    bars = TypedBars(what, pl.DataFrame([times, symbols, *numbers]))
+    rows = [raw[ROW]] if ROW in raw.columns else []
+    bars = TypedBars(what, pl.DataFrame([times, symbols, *numbers, *rows]))
     _check_values(bars)
     return bars
 
@@ -219,8 +228,8 @@ def daily_frame(
     """Return daily bars with numbered sessions and assets.
 
     Returns:
-        session (Int32), asset (Int32), the five fields (Float64); sorted by session,
-        then asset.
+        session (Int32), asset (Int32), the five fields (Float64), `ROW` if the bars
+        have it; sorted by session, then asset.
 
     Raises:
         BarOutsideSession: a bar's date is no session of the calendar.
@@ -236,7 +245,7 @@ def daily_frame(
             f"{_cause_of_days(bars, sessions, calendar)}"
         )
     assets = asset_column(bars.frame["symbol"], asset_of)
-    frame = bars.frame.select(pl.Series("session", sessions), assets, *OHLCV)
+    frame = bars.frame.select(pl.Series("session", sessions), assets, *bars.values)
     if _in_order(frame["session"], frame["asset"]):
         return frame.rechunk()
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
@@ -264,7 +273,7 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
 
     Returns:
         us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
-        fields (Float64); sorted by us, then asset.
+        fields (Float64), `ROW` if the bars have it; sorted by us, then asset.
 
     Raises:
         RowsLost: more than 1 % of the bars would be left out.
@@ -274,7 +283,7 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
     if outside.count:
         outside.judge(grid, stacklevel=4)
     assets = asset_column(frame["symbol"], asset_of)
-    frame = frame.select("us", "session", assets, *OHLCV)
+    frame = frame.select("us", "session", assets, *bars.values)
     if _in_order(frame["us"], frame["asset"]):
         return frame.rechunk()
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
@@ -286,11 +295,12 @@ def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, L
     what is left out.
 
     Returns:
-        us (Int64), session (Int32), symbol, the five fields; and the bars outside.
+        us (Int64), session (Int32), symbol, the five fields, `ROW` if the bars have it;
+        and the bars outside.
     """
     frame = bars.frame.rename({"timestamp": "us"})
     sessions = grid.sessions_of_ends(frame["us"].to_numpy())
-    frame = frame.select("us", pl.Series("session", sessions), "symbol", *OHLCV)
+    frame = frame.select("us", pl.Series("session", sessions), "symbol", *bars.values)
     inside = sessions >= 0
     if inside.all():
         return frame, LeftOut(total=len(inside))

@@ -7,7 +7,7 @@ not to one list of questions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,8 @@ import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.columns.found import ROW, BarsOfSource, FoundColumns, part_of
+from rbtlive.data.columns.found import Part as Beside
 from rbtlive.data.reading.bar_fields import completed, fields_of
 from rbtlive.data.reading.beside import contract_columns, notes_of
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
@@ -80,12 +82,28 @@ class ReadBars:
         placed: Where they lie: calendar and interval.
         asset_class: Common class of the symbols, if it is known or said.
         intake: What happened to the rows.
+        rows: Which row of the source each bar was, where there are further columns.
+        found: Those; None if there are none.
     """
 
     frame: pl.DataFrame
     placed: Placed
     asset_class: str | None
     intake: Intake
+    rows: pl.Series | None = None
+    found: FoundColumns | None = None
+
+    def source(self, *, without: Collection[str] = ()) -> BarsOfSource | pl.DataFrame:
+        """Return the bars as a portal takes them, with further columns but some."""
+        if self.found is None or self.rows is None:
+            return self.frame
+        return BarsOfSource(self.frame.with_columns(self.rows), self.found.but(without))
+
+    def once(self) -> ReadBars:
+        """Return the bars, of rows that are alike the first one."""
+        first = self.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+        rows = None if self.rows is None else self.rows.filter(first)
+        return replace(self, frame=self.frame.filter(first), rows=rows)
 
 
 @dataclass
@@ -94,6 +112,7 @@ class _Part:
     moments: Moments
     table: Table
     labels: Labels | None
+    beside: Beside
 
 
 @dataclass
@@ -135,7 +154,9 @@ class _Reader:
         if self.columns is None:
             self.needs.minutes = line_of_minutes(self.source, table, roles, moments)
             self.needs.floored = self._flooring(roles)
-        self.parts.append(_Part(frame, moments, table, labels))
+        taken = {*roles.time, roles.symbol or "", *roles.fields.values()}
+        beside = part_of(table.frame, taken, table.decimal_comma)
+        self.parts.append(_Part(frame, moments, table, labels, beside))
 
     def _label_of_vendor(self, table: Table) -> Labels | None:
         names = set(map(plain, table.frame.columns))
@@ -437,6 +458,10 @@ def _with_all_questions(reader: _Reader) -> ReadBars:
 def _joined_up(reader: _Reader) -> ReadBars:
     parts, needs, intake = reader.parts, reader.needs, reader.intake
     frame = pl.concat([part.frame for part in parts]) if len(parts) > 1 else parts[0].frame
+    found = None
+    if any(part.beside.names for part in parts):
+        frame = frame.with_row_index(ROW)
+        found = FoundColumns([part.beside for part in parts])
     zones = {part.moments.zone for part in parts}
     days = {part.moments.days for part in parts}
     if len(zones) > 1 or len(days) > 1:
@@ -471,7 +496,9 @@ def _joined_up(reader: _Reader) -> ReadBars:
     )
     bars = placed.bars(frame)
     intake.rows_out = bars.height
-    return ReadBars(bars, placed, placed.asset_class, intake)
+    rows = None if found is None else bars[ROW]
+    bars = bars if found is None else bars.drop(ROW)
+    return ReadBars(bars, placed, placed.asset_class, intake, rows, found)
 
 
 def _refuse_without_symbol(frame: pl.DataFrame, moments: Moments, needs: Needs) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.columns.found import ROW
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.exchanges import exchange_of
 from rbtlive.data.reading.intake import Intake
@@ -72,7 +73,8 @@ class Placed:
             time = pl.Series("timestamp", self.times).cast(pl.Datetime("us", "UTC"))
         else:
             time = pl.Series("date", self.times).cast(pl.Int32).cast(pl.Date)
-        bars = frame.select(time, "symbol", *OHLCV)
+        rows = [ROW] if ROW in frame.columns else []
+        bars = frame.select(time, "symbol", *OHLCV, *rows)
         inside = self.times >= 0
         return bars if inside.all() else bars.filter(pl.Series(inside))
 

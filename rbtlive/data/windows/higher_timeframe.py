@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rbtlive.data.calendars.grid import BarGrid, period_keys
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.bar import BAR_FIELDS
+from rbtlive.model.bar import field_named
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -27,11 +27,11 @@ def fold(values: Floats, starts: Places, field: str) -> Floats:
     Args:
         values: Of the shorter bars, a row each; further axes stay.
         starts: First row of each longer bar, the first one 0.
-        field: What the values are: a field of a bar, folded as `BAR_FIELDS` says, or
-            price, which is the close. First and last are those that are known; NaN
-            where none is.
+        field: What the values are, folded as `field_named` says: a field of a bar,
+            price, which is the close, or a further column. First and last are those
+            that are known; NaN where none is.
     """
-    how = BAR_FIELDS["close" if field == "price" else field].fold
+    how = field_named(field).fold
     if how == "sum":
         return np.add.reduceat(values, starts, axis=0)
     if how == "highest":

@@ -8,6 +8,7 @@ never handed out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -18,6 +19,9 @@ from rbtlive.data.windows.factor_arrays import FactorArrays, rounds
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import DAY_US
+
+if TYPE_CHECKING:
+    from rbtlive.data.columns.of_run import RunColumns
 
 BASE_FIELD = {name: name for name in OHLCV} | {"price": "close"}
 """The fields of a history, and the column each is made of."""
@@ -42,8 +46,10 @@ class History:
             None keeps them.
         without_volume: Assets whose bars' volume says nothing: they traded where there
             is a price.
+        further: Further columns, which are neither adjusted nor filled.
 
     Attributes:
+        further: As given.
         first_row: First row a window may begin at.
         changes: How often factors were noted: what was made of adjusted bars is out of
             date once it has grown.
@@ -56,8 +62,10 @@ class History:
         last_sessions: Sequence[int],
         decimals: int | None,
         without_volume: frozenset[int] = frozenset(),
+        further: RunColumns | None = None,
     ) -> None:
         self.table = table
+        self.further = further
         self._last_sessions = last_sessions
         self._decimals = decimals
         self._without_volume = without_volume
@@ -132,10 +140,15 @@ class History:
 
     def bars(self, index: int, low: int, fields: Iterable[str] = tuple(BASE_FIELD)) -> pl.DataFrame:
         """Return an asset's bars from row `low` on: some or all of open, high, low,
-        close, volume, price (null where missing).
+        close, volume, price, and further columns (null where missing).
         """
         columns = []
+        table = self.table
         for field in fields:
+            if field not in BASE_FIELD and self.further is not None:
+                further = self.further.values(table, index, field, low, table.rows)
+                columns.append(to_series(field, further).fill_nan(None))
+                continue
             values = self._seen(
                 self.table.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
             )

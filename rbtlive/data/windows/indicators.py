@@ -79,7 +79,7 @@ class Indicators:
                 f"an indicator needs a name that is no field: was {name!r}; pick another"
             )
         self.expressions[name] = expression
-        self._fields[name] = fields_of(expression)
+        self._fields[name] = fields_of(expression, self._history)
         self._keys[name] = None if self._history.table.computed is None else text_of(expression)
         for key in [key for key in self._columns if key[1] == name]:
             del self._columns[key]
@@ -145,7 +145,7 @@ class Indicators:
         except pl.exceptions.PolarsError as error:
             raise StrategyError(
                 f"indicator {name!r} must give one number a bar: {error}; use the columns "
-                f"{', '.join(BASE_FIELD)}"
+                f"{', '.join(columns_of(self._history))}"
             ) from error
 
     def _try_prefixes(
@@ -193,11 +193,20 @@ def text_of(expression: pl.Expr) -> bytes | None:
     return None if any(mark in written for mark in _OF_PYTHON) else written
 
 
-def fields_of(expression: pl.Expr) -> tuple[str, ...]:
+def fields_of(expression: pl.Expr, history: History) -> tuple[str, ...]:
     """Return the columns of a history that an expression is evaluated over: those it
-    names, or all if it does not name them.
+    names, or all fields of a bar if it does not name them.
     """
-    named = set(expression.meta.root_names())
-    if named and named <= BASE_FIELD.keys() and not expression.meta.has_multiple_outputs():
-        return tuple(field for field in BASE_FIELD if field in named)
-    return tuple(BASE_FIELD)
+    named = dict.fromkeys(expression.meta.root_names())
+    others = [name for name in named if name not in BASE_FIELD]
+    further: tuple[str, ...] = ()
+    if others and history.further is not None:
+        further = history.further.in_expression(others, history.table)
+    if named and len(further) == len(others) and not expression.meta.has_multiple_outputs():
+        return (*(field for field in BASE_FIELD if field in named), *further)
+    return (*BASE_FIELD, *further)
+
+
+def columns_of(history: History) -> tuple[str, ...]:
+    """Return the columns that an expression may name."""
+    return (*BASE_FIELD, *(() if history.further is None else history.further.names))

@@ -15,7 +15,7 @@ import polars as pl
 from rbtlive.data.bars.bar_reads import Floats, to_series
 from rbtlive.data.bars.session_bars import TodaySoFar
 from rbtlive.data.windows.higher_timeframe import BarsOfDay, BarsOfSessions, Places, fold
-from rbtlive.data.windows.history import History
+from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.errors import (
     BadFrequency,
     HistoryWindowStartsBeforeData,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.bars.daily_bars import DailyBars
     from rbtlive.data.calendars.calendar import TradingCalendar
+    from rbtlive.data.columns.of_run import RunColumns
     from rbtlive.data.windows.adjustments import Adjustments
     from rbtlive.data.windows.indicators import Indicators
     from rbtlive.model.asset import Asset
@@ -44,6 +45,7 @@ class Seen(Protocol):
     table: BarTable
     days: DailyBars
     indicators: Indicators
+    further: RunColumns
     adjustments: Adjustments
     round_history: bool
     data_start: int
@@ -252,7 +254,8 @@ class Windows:
 
         Args:
             index: The asset.
-            field: open, high, low, close, volume, price, or an indicator.
+            field: open, high, low, close, volume, price, an indicator or a further
+                column.
             span: Where the window lies.
             like: With zipline's rounding, before the open: the asset whose factors of
                 this morning are used.
@@ -262,8 +265,10 @@ class Windows:
 
     def _of_rows(self, index: int, field: str, span: Span, *, like: int | None) -> Floats:
         market = self._market
-        if field in market.indicators:
-            return self._indicator(index, field, span)
+        if field not in BASE_FIELD:
+            if field in market.indicators:
+                return self._indicator(index, field, span)
+            return self._further(field, span)[:, index]
         tail = self._today(index, field) if span.today else None
         if not market.looks_back:
             return span.history.values(index, field, span.low, span.high, tail=tail)
@@ -290,6 +295,14 @@ class Windows:
                 return late
         return self._so_far.value(index, field, row=market.view)
 
+    # Of all assets, neither adjusted nor filled.
+    def _further(self, name: str, span: Span) -> Floats:
+        market = self._market
+        rows = market.further.rows(span.history.table, name, span.low, span.high)
+        if span.today:
+            rows = np.vstack([rows, market.further.so_far(market.table, name, market.view)])
+        return rows
+
     def _indicator(self, index: int, name: str, span: Span) -> Floats:
         market = self._market
         if span.history is not self._history or span.starts is not None:
@@ -306,7 +319,7 @@ class Windows:
             span.today
             or span.starts is not None
             or (market.looks_back and market.round_history)
-            or field in market.indicators
+            or field not in BASE_FIELD
         )
 
     def series(self, index: int, field: str, span: Span) -> pl.Series:
@@ -335,6 +348,9 @@ class Windows:
         if span.starts is not None and self._is_plain(field, span._replace(starts=None)):
             rows = span.history.matrix(indices, field, span.low, span.high)
             window = fold(rows, span.starts, field)
+        elif field not in BASE_FIELD and field not in self._market.indicators:
+            window = self._further(field, span)[:, indices]
+            window = window if span.starts is None else fold(window, span.starts, field)
         else:
             window = np.empty((span.rows, len(indices)))
             for place, index in enumerate(indices):

@@ -151,11 +151,11 @@ def _declared(
 def _unusable(
     job: Job, market: Market, declared: dict[int, tuple[Any, Any, Any]]
 ) -> dict[int, str]:
-    bars = market.days.history.bars(0, 0)
-    bars = bars.head(8)
     places = sorted(declared)
     table = SignalTable()
     used = {p: (table.add(declared[p][0]), table.add(declared[p][1])) for p in places}
+    history = market.days.history
+    bars = history.bars(0, 0, table.fields(history)).head(8)
     del job
     try:
         table.evaluate(bars, symbol="", check=False)
@@ -220,6 +220,7 @@ class Columns:
             np.zeros((self._sessions, len(table.expressions)), dtype=np.int8) for _ in self._assets
         ]
         known: dict[int, int] = {}
+        fields = table.fields(history)
         for begin, end in self._segments():
             market.open_session(begin)
             for place, asset in enumerate(self._assets):
@@ -227,7 +228,7 @@ class Columns:
                 if known.get(asset.index) == factors:
                     continue
                 first = market.table.rows_of_session(market.listing.first[asset.index])[0]
-                bars = history.bars(asset.index, first)
+                bars = history.bars(asset.index, first, fields)
                 check = asset.index not in known
                 known[asset.index] = factors
                 values = table.evaluate(bars, symbol=asset.symbol, check=check)

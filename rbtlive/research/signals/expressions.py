@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.data.windows.indicators import PREFIXES
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
@@ -44,6 +45,17 @@ class SignalTable:
             if self._shapes[shape] <= WATCHED:
                 self._watched.append(place)
         return place
+
+    def fields(self, history: History) -> tuple[str, ...]:
+        """Return the columns that the expressions are evaluated over: the fields of
+        bars, and the further columns of the data that they name.
+        """
+        named = (name for one in self.expressions for name in one.meta.root_names())
+        others = [name for name in dict.fromkeys(named) if name not in BASE_FIELD]
+        further = history.further
+        if not others or further is None:
+            return tuple(BASE_FIELD)
+        return (*BASE_FIELD, *further.in_expression(others, history.table))
 
     def evaluate(self, bars: pl.DataFrame, *, symbol: str, check: bool) -> NDArray[np.int8]:
         """Return all expressions over an asset's bars, rows x expressions: 1 where true

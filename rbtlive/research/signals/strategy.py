@@ -193,10 +193,10 @@ def signals(
     for all parameters in one pass.
 
     Args:
-        entries: Expression over an asset's bars (open, high, low, close, volume) that
-            is true where the asset is to be bought; or a function of the parameters
-            that returns one: `lambda p: pl.col("close") >
-            pl.col("close").rolling_mean(p.n)`.
+        entries: Expression over an asset's bars (open, high, low, close, volume, and
+            further columns of the data) that is true where the asset is to be bought;
+            or a function of the parameters that returns one: `lambda p:
+            pl.col("close") > pl.col("close").rolling_mean(p.n)`.
         exits: Likewise, where what is held is to be closed. Where both are true, the
             exit counts.
         size: Shares to hold, negative for a short position; or a function of the

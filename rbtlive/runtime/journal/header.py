@@ -19,6 +19,7 @@ import polars as pl
 
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
+from rbtlive.data.columns.stored import column_frames
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, JournalMismatch, JournalVersion, StrategyChanged
 from rbtlive.model.bar import OHLCV
@@ -241,6 +242,7 @@ def _store_history(
     frames = {
         "daily": daily_frame(portal, before=before),
         "minute": minute_frame(portal, before=before),
+        **{f"columns {n}": frame for n, frame in enumerate(column_frames(portal))},
     }
     return {
         kind: None

@@ -17,6 +17,7 @@ import polars as pl
 
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.columns.stored import columns_of_frames
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import JournalCorrupt, RunNotFound
 from rbtlive.model.arrays import np
@@ -79,13 +80,16 @@ def recorded_portal(
     else:  # which reads no intraday bars
         minute = None
         daily = seen if daily is None else pl.concat([daily, seen])
-    return PolarsDataPortal(
+    portal = PolarsDataPortal(
         daily,
         minute_bars=minute,
         **tables_of(header["assets"], header["splits"], header["dividends"]),
         calendar=settings.calendar,
         interval=settings.interval,
     )
+    columns = [frame for kind, frame in stored.items() if kind.startswith("columns ")]
+    portal.further = columns_of_frames([one for one in columns if one is not None], portal)
+    return portal
 
 
 def tables_of(

@@ -1,0 +1,1 @@
+"""Further columns of a source: what stands beside its bars, as fields."""

@@ -1,0 +1,223 @@
+"""Further columns of a source, kept as they were found: a prediction, a signal, open
+interest.
+
+The rule: a column becomes numbers when it is first asked for, and what cannot be
+numbers is left out by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from rbtlive.data.checking.frames import NO_ONE_TYPE, is_pandas, pandas_column, read_frame
+from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
+from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.bar_reads import Floats
+
+ROW: Final = "row of the source"
+"""The column of a frame of bars that says which row of the source each was."""
+RESERVED: Final = frozenset(
+    (*OHLCV, "price", "last_traded", "contract", "date", "timestamp", "symbol", ROW, "")
+)
+"""Names that say something else already."""
+_TRUTH: Final = {"true": 1.0, "false": 0.0}
+_TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a source.
+
+    Attributes:
+        frame: Of polars or pandas, nobody else's: it stays as it is.
+        names: The columns that stand beside the bars.
+        height: How many rows there are.
+        decimal_comma: Whether texts are known to have a decimal comma.
+    """
+
+    frame: object
+    names: tuple[str, ...]
+    height: int
+    decimal_comma: bool | None = None
+
+
+class FoundColumns:
+    """Columns beside bars, one part of the source after the other.
+
+    Args:
+        parts: The parts; where one lacks a column its rows have no value.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = tuple(parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, numbers or not, in the source's order."""
+        return tuple(dict.fromkeys(name for part in self._parts for name in part.names))
+
+    def numbers(self, name: str) -> Floats | None:
+        """Return a column, a value a row of the source, NaN where there is none; None
+        if it does not hold numbers.
+        """
+        found = []
+        for part in self._parts:
+            if name not in part.names:
+                found.append(np.full(part.height, np.nan))
+                continue
+            values = _numbers(_column(part.frame, name), part.decimal_comma)
+            if values is None:
+                return None
+            found.append(values)
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def why_not(self, name: str) -> str:
+        """Return why a column does not hold numbers, as the end of a sentence."""
+        columns = [_column(part.frame, name) for part in self._parts if name in part.names]
+        kinds = {None if column is None else column.dtype for column in columns}
+        texts = any(kind in _TEXTS for kind in kinds if kind is not None)
+        return "holds text" if texts else "holds no numbers"
+
+    def but(self, names: Collection[str]) -> FoundColumns:
+        """Return the same without some columns."""
+        kept = [
+            replace(part, names=tuple(name for name in part.names if name not in names))
+            for part in self._parts
+        ]
+        return FoundColumns(kept)
+
+    # Frames of pandas travel as those of polars, which are mapped into memory.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FoundColumns, ([_for_travel(part) for part in self._parts],)
+
+
+@dataclass(frozen=True)
+class BarsOfSource:
+    """Bars in the form that a portal takes, with the columns that the source had beside
+    them.
+
+    Attributes:
+        frame: The bars; the column `ROW` says which row of the source each was.
+        found: The columns beside.
+    """
+
+    frame: pl.DataFrame
+    found: FoundColumns
+
+
+def read_beside(
+    source: object, *, what: str, wanted: Collection[str]
+) -> tuple[pl.DataFrame, FoundColumns | None]:
+    """Return what `read_frame` does, and the further columns of the source: None if it
+    has none; else `ROW` says which of its rows each is.
+
+    Raises:
+        DataError: as `read_frame` does.
+    """
+    if isinstance(source, BarsOfSource):
+        return source.frame, source.found
+    if is_pandas(source):
+        raw, part = read_frame(source, what=what, wanted=wanted), part_of(source, wanted)
+    else:
+        whole = read_frame(
+            source, what=what, wanted=wanted, also=lambda schema: beside(schema.items(), wanted)
+        )
+        part = part_of(whole, wanted)
+        raw = whole.select([name for name in whole.columns if name not in part.names])
+    return (raw.with_row_index(ROW), FoundColumns([part])) if part.names else (raw, None)
+
+
+def part_of(frame: object, taken: Collection[str], decimal_comma: bool | None = None) -> Part:
+    """Return what stands in a frame beside the columns that were taken.
+
+    Args:
+        frame: Of polars or pandas; one of pandas is copied, as it may change in place.
+        taken: Names that have a meaning already.
+        decimal_comma: Whether texts are known to have a decimal comma.
+    """
+    if isinstance(frame, pl.DataFrame):
+        names = beside(frame.schema.items(), taken)
+        return Part(frame.select(names), names, frame.height, decimal_comma)
+    there: Any = frame
+    once = [str(name) for name in there.columns if list(there.columns).count(name) == 1]
+    names = tuple(n for n in once if n in there.columns and n not in taken and n not in RESERVED)
+    return Part(there[list(names)].copy(), names, len(there), decimal_comma)
+
+
+def names_beside(source: object, taken: Collection[str]) -> tuple[str, ...]:
+    """Return the names of what may be fields beside the columns that were taken, of a
+    frame, eager or lazy.
+    """
+    if isinstance(source, (pl.DataFrame, pl.LazyFrame)):
+        return beside(source.collect_schema().items(), taken)
+    return part_of(source, taken).names if is_pandas(source) else ()
+
+
+def beside(schema: Iterable[tuple[str, Any]], taken: Collection[str]) -> tuple[str, ...]:
+    """Return the names of columns that may be fields: not taken, and no times, lists or
+    objects.
+    """
+    return tuple(
+        name
+        for name, dtype in schema
+        if name not in taken
+        and name not in RESERVED
+        and (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null, *_TEXTS))
+    )
+
+
+def _column(frame: object, name: str) -> pl.Series | None:
+    if isinstance(frame, pl.DataFrame):
+        return frame[name]
+    there: Any = frame
+    try:
+        return pandas_column(there[name])
+    except NO_ONE_TYPE:
+        return None
+
+
+def _numbers(column: pl.Series | None, decimal_comma: bool | None) -> Floats | None:
+    if column is None:
+        return None
+    if column.dtype in _TEXTS:
+        column = _numbers_of_text(column.cast(pl.String), decimal_comma=bool(decimal_comma))
+    if column is None or not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        return None
+    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _numbers_of_text(column: pl.Series, *, decimal_comma: bool) -> pl.Series | None:
+    text = column.str.strip_chars().str.to_lowercase()
+    text = text.set(text.is_in(NOTHING), None)
+    head = text.drop_nulls().head(1)
+    if len(head) and head[0] in _TRUTH:
+        read = text.replace_strict(_TRUTH, default=None, return_dtype=pl.Float64)
+    else:
+        try:
+            read = number_series({"": text}, decimal_comma=decimal_comma)[""]
+        except UnclearDecimals:
+            return None
+    return read if read.null_count() == text.null_count() else None
+
+
+def _for_travel(part: Part) -> Part:
+    if not is_pandas(part.frame):
+        return part
+    columns = {name: _column(part.frame, name) for name in part.names}
+    # What has no one type is text to whoever asks for it.
+    kept = [
+        pl.repeat("?", part.height, eager=True).alias(name)
+        if column is None
+        else column.alias(name)
+        for name, column in columns.items()
+    ]
+    return replace(part, frame=pl.DataFrame(kept))

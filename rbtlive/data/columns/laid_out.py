@@ -1,0 +1,20 @@
+"""A further column on the rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rbtlive.model.arrays import NDArray, np
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A column on the rows of a table.
+
+    Attributes:
+        matrix: Rows x assets, from the table's first row on; NaN where there is none.
+        last_row: The last row that the data reaches.
+    """
+
+    matrix: NDArray[np.float64]
+    last_row: int
