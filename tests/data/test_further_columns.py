@@ -374,6 +374,34 @@ def test_bars_on_the_disk_say_how_to_have_their_columns():
         seen(portal, lambda data, asset: data.current(asset, "score"), frequency="1m")
 
 
+def wide(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    names = ("open", "high", "low", "close", "volume", "score")
+    on = {"on": "symbol", "index": "date"}
+    return {name: frame.pivot(**on, values=name) for name in names}  # noqa: PD010 - of polars
+
+
+def many_headed(frame: pl.DataFrame) -> pd.DataFrame:
+    bars = frame.drop("sector", "rose").to_pandas()
+    return bars.set_index(["date", "symbol"]).unstack()  # noqa: PD010 - a frame with two rows of names
+
+
+WIDE = {
+    "a frame a field": wide,
+    "close and two others": lambda frame: {
+        "close": wide(frame)["close"], "score": wide(frame)["score"], "x": wide(frame)["score"],
+    },
+    "fields over symbols": many_headed,
+    "symbols over fields": lambda frame: many_headed(frame).swaplevel(axis=1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", list(WIDE))
+def test_wide_sources_give_their_further_columns(shape):
+    portal = rbt.read(WIDE[shape](scored(daily_frame(5, 2))))
+
+    assert scores_of(portal) == [0.0, 2.0, 4.0, 6.0, 8.0]
+
+
 # --- names ----------------------------------------------------------------------------
 
 
@@ -392,6 +420,21 @@ def test_a_name_that_is_no_field_says_what_is_near(name, words):
         seen(bars, lambda data, asset: data.current(asset, name))
     with pytest.raises(ValueError, match=words.replace("?", r"\?")):
         seen(bars, lambda data, asset: data.history(asset, name, 1, "1d"))
+
+
+@pytest.mark.parametrize("name", ["score", "Score"])
+def test_an_attribute_of_data_that_is_a_column_says_what_to_write(name):
+    with pytest.raises(AttributeError) as raised:
+        seen(scored(daily_frame(3, 1)), lambda data, asset: getattr(data, name))
+
+    assert f'BarData has no {name!r}: write data.current(asset, "score")' in raised.value.__notes__
+
+
+def test_data_names_its_fields():
+    (first, *_) = seen(scored(daily_frame(3, 1)), lambda data, asset: data.fields)
+
+    assert first[-2:] == ("score", "rose")
+    assert first[:5] == ("open", "high", "low", "close", "volume")
 
 
 def test_an_indicator_may_have_the_name_of_a_column():

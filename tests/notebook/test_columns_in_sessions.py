@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import DataWarning
-from tests.builders import daily_frame, minute_frame, run, same, slices, whole
+from rbtlive.errors import DataWarning, StrategyChanged
+from tests.builders import daily_frame, minute_frame, processed, run, same, slices, whole
 
 LOG: list[str] = []
 
@@ -85,6 +85,34 @@ def test_a_recorded_session_has_its_columns_without_its_data(tmp_path):
     opened = rbt.open_session("kept", journal=tmp_path)
 
     assert opened.parity().identical
+
+
+def test_a_session_is_not_carried_on_over_other_values(tmp_path):
+    Scored.longer = "1w"
+    frame = scored(daily_frame(40, 2))
+    other = frame.with_columns((10 - pl.col("score")).alias("score"))
+
+    async def part():
+        session = attached(frame, speed=10_000_000)
+        await processed(session, 10)
+        await session.stop()
+
+    async def rest(data):
+        session = attached(data)
+        await session.wait()
+        return session
+
+    def attached(data, speed=None):
+        feed = rbt.ReplayFeed(data, speed=speed)
+        return rbt.attach(
+            Scored, rbt.PaperBroker(), feed=feed, journal=tmp_path, start="2017-01-18"
+        )
+
+    run(part())
+
+    with pytest.raises(StrategyChanged, match="other values in further columns"):
+        run(rest(other))
+    assert run(rest(frame)).parity().identical
 
 
 class Reader(rbt.TradingAlgorithm):

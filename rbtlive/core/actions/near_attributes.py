@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rbtlive.model.other_names import by_word, what_to_write
+from rbtlive.model.other_names import by_word, spelt_alike, what_to_write
 
 _CURRENT: Final = 'data.current(asset, "close")'
 _HISTORY: Final = 'data.history(asset, "close", 20, "1d")'
@@ -150,6 +150,9 @@ def near_attribute(failure: AttributeError) -> str | None:
     if not isinstance(name, str) or not any(b.__module__.startswith("rbtlive.") for b in bases):
         return None
     elsewhere = next((_OF[base.__name__] for base in bases if base.__name__ in _OF), {})
+    fields: tuple[str, ...] = getattr(owner, "fields", ()) if elsewhere is _DATA else ()
+    if (field := spelt_alike(name, fields)) is not None and name not in _DATA:
+        return f'BarData has no {name!r}: write data.current(asset, "{field}")'
     step = what_to_write(name, elsewhere, dir(owner))
     return f"{type(owner).__name__} has no {name!r}: {step}" if step else None
 

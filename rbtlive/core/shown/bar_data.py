@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias, overload
 import polars as pl
 
 from rbtlive.core.shown.arguments import check_asset, is_many, refuse
-from rbtlive.core.shown.current_values import CurrentValues
+from rbtlive.core.shown.current_values import CURRENT_FIELDS, CurrentValues
 from rbtlive.core.shown.float_bar_data import FloatBarData
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.polars_presenter import PolarsPresenter, exactly
@@ -526,6 +526,13 @@ class BarData:
                 f"fields in data.{method}() must name a field: was {name!r}; pass one of "
                 f"{', '.join((*known, *further.names))}{further.advice(name, table, known)}"
             )
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names that `current` takes: of every bar, indicators, and further columns of
+        the data.
+        """
+        return (*CURRENT_FIELDS, *self._market.indicators.names, *self._market.further.names)
 
     # --- time -------------------------------------------------------------------------
 

@@ -103,16 +103,16 @@ class RunColumns:
         found: Floats = self.rows(table, name, low, high)[:, index]
         return found
 
-    def so_far(self, table: BarTable, name: str, row: int) -> Floats:
+    def so_far(self, table: BarTable, name: str, row: int, indices: tuple[int, ...]) -> Floats:
         """Return the last values known of the session that a row of intraday bars is
-        in, up to it, one an asset; NaN where none is.
+        in, up to it, one for each of several assets; NaN where none is.
         """
         if self.source(name, table) is None:
-            return np.full(table.width, np.nan)
+            return np.full(len(indices), np.nan)
         low = table.rows_of_session(table.session_at(row))[0]
-        values = self.rows(table, name, low, row + 1)
+        values = self.rows(table, name, low, row + 1)[:, indices]
         known = np.where(np.isnan(values), -1, np.arange(len(values))[:, None]).max(axis=0)
-        return np.where(known < 0, np.nan, values[known, np.arange(table.width)])
+        return np.where(known < 0, np.nan, values[known, np.arange(len(indices))])
 
     def _laid_out(self, table: BarTable, name: str) -> LaidOut:
         known = table.further.get(name)

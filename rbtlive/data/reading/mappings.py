@@ -82,8 +82,8 @@ def of_mapping(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> li
         import pandas as pd
 
         return tables_of(pd.DataFrame(dict(source)), where=where)
-    named_like_fields = all(field_of(str(key)) for key in source) and not _scalars(source)
-    if named_like_fields and not any(map(_has_all_prices, source.values())):
+    fields = not _scalars(source) and _are_fields(source)
+    if fields and not any(map(_has_all_prices, source.values())):
         return [_fields_as_columns(source, where, tables_of)]
     return _of_children(source, where, tables_of)
 
@@ -399,6 +399,16 @@ def _is_time(key: object) -> bool:
     if isinstance(key, int) and not isinstance(key, bool):
         return key >= 10**8
     return isinstance(key, str) and _TIME_TEXT.fullmatch(key.strip()) is not None
+
+
+# Names of fields, or beside "close" any others whose frames have its columns.
+def _are_fields(source: Mapping[Any, Any]) -> bool:
+    if all(field_of(str(key)) for key in source):
+        return True
+    closes = [key for key in source if len(str(key)) > 1 and field_of(str(key)) == "close"]
+    columns = [list(map(str, getattr(value, "columns", ()))) for value in source.values()]
+    same = all(sorted(names) == sorted(columns[0]) for names in columns)
+    return len(closes) == 1 and same and "close" not in map(field_of, columns[0])
 
 
 # {"close": frame of a column a symbol, "volume": ...}: one frame, "field|symbol".

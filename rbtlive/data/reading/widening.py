@@ -148,11 +148,7 @@ def _taken_apart(
     time, by_symbol = parts
     done = []
     for symbol, fields in by_symbol.items():
-        kept = {time: "time"} | {
-            column: field
-            for field, column in fields.items()
-            if field in OHLCV or field == "adjusted"
-        }
+        kept = {time: "time"} | {column: field for field, column in fields.items()}
         frame = table.frame.select(list(kept)).rename(kept)
         adjusted = "adjusted" in frame.columns
         if "close" not in frame.columns and adjusted:
@@ -200,6 +196,7 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
             field, symbol = cut
             known += field in OHLCV or field == "adjusted"
             by_symbol.setdefault(symbol, {})[field] = name
+        known += _take_further(by_symbol, pieces, front=front)
         closes = all({"close", "adjusted"} & set(fields) for fields in by_symbol.values())
         sides = {symbol.lower() for symbol in by_symbol} <= {"bid", "ask", "mid"}
         if by_symbol and closes and not sides and known * 2 >= len(pieces):
@@ -211,6 +208,23 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
 def _words_among(symbols: Iterable[str]) -> float:
     words = [len(name) > 1 and field_of(name) is not None for name in symbols]
     return sum(words) / len(words)
+
+
+# Columns of symbols that are known by now, under fields that are not: further ones.
+def _take_further(
+    by_symbol: dict[str, dict[str, str]], pieces: Mapping[str, list[str]], *, front: bool
+) -> int:
+    taken = {column for fields in by_symbol.values() for column in fields.values()}
+    found = 0
+    for name, parts in pieces.items():
+        for cut in range(1, len(parts)):
+            words = (parts[:cut], parts[cut:]) if front else (parts[cut:], parts[:cut])
+            field, symbol = map(" ".join, words)
+            if name not in taken and symbol in by_symbol and field_of(field) is None:
+                by_symbol[symbol].setdefault(field, name)
+                found += 1
+                break
+    return found
 
 
 def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:

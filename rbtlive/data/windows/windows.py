@@ -268,7 +268,7 @@ class Windows:
         if field not in BASE_FIELD:
             if field in market.indicators:
                 return self._indicator(index, field, span)
-            return self._further(field, span)[:, index]
+            return self._further((index,), field, span)[:, 0]
         tail = self._today(index, field) if span.today else None
         if not market.looks_back:
             return span.history.values(index, field, span.low, span.high, tail=tail)
@@ -295,12 +295,13 @@ class Windows:
                 return late
         return self._so_far.value(index, field, row=market.view)
 
-    # Of all assets, neither adjusted nor filled.
-    def _further(self, name: str, span: Span) -> Floats:
+    # Neither adjusted nor filled.
+    def _further(self, indices: tuple[int, ...], name: str, span: Span) -> Floats:
         market = self._market
-        rows = market.further.rows(span.history.table, name, span.low, span.high)
+        rows = market.further.rows(span.history.table, name, span.low, span.high)[:, indices]
         if span.today:
-            rows = np.vstack([rows, market.further.so_far(market.table, name, market.view)])
+            last = market.further.so_far(market.table, name, market.view, indices)
+            rows = np.vstack([rows, last])
         return rows
 
     def _indicator(self, index: int, name: str, span: Span) -> Floats:
@@ -349,7 +350,7 @@ class Windows:
             rows = span.history.matrix(indices, field, span.low, span.high)
             window = fold(rows, span.starts, field)
         elif field not in BASE_FIELD and field not in self._market.indicators:
-            window = self._further(field, span)[:, indices]
+            window = self._further(indices, field, span)
             window = window if span.starts is None else fold(window, span.starts, field)
         else:
             window = np.empty((span.rows, len(indices)))

@@ -200,8 +200,8 @@ def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
     return StrategyChanged(
         f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {was:.300}, "
         "is "
-        f"{now:.300}; the strategy depends on more than its bars (time, random numbers, files), or "
-        "was edited; attach the code "
+        f"{now:.300}; the strategy depends on more than its bars (time, random numbers, files, "
+        "other values in further columns of the data), or was edited; attach the code "
         "it was begun with, or attach with on_divergence='positions' to go on from its positions, "
         "or with fresh=True"
     )
