@@ -96,7 +96,7 @@ class FoundColumns:
         return FoundColumns(kept)
 
     # Frames of pandas travel as those of polars, which are mapped into memory.
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return FoundColumns, ([_for_travel(part) for part in self._parts],)
 
 
@@ -162,7 +162,7 @@ def names_beside(source: object, taken: Collection[str]) -> tuple[str, ...]:
     return part_of(source, taken).names if is_pandas(source) else ()
 
 
-def beside(schema: Iterable[tuple[str, Any]], taken: Collection[str]) -> tuple[str, ...]:
+def beside(schema: Iterable[tuple[str, pl.DataType]], taken: Collection[str]) -> tuple[str, ...]:
     """Return the names of columns that may be fields: not taken, and no times, lists or
     objects.
     """

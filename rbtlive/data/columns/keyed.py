@@ -95,7 +95,7 @@ class GivenColumns(KeyedColumns):
         """Return why a column does not hold numbers."""
         return self._found.why_not(name)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_known": {}}
 
 
@@ -170,7 +170,7 @@ class FoldedColumns(KeyedColumns):
         """Return why a column does not hold numbers."""
         return self._shorter.why_not(name)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {
             "_shorter": self._shorter, "_ends": self._ends, "_intraday": self._intraday,
             "_known": {},
