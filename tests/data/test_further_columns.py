@@ -160,6 +160,21 @@ def test_before_the_open_the_value_of_the_last_bar_is_known():
     assert [repr(one) for one in found] == ["nan", "0.0", "1.0", "2.0"]
 
 
+def daily_of(minutes: pl.DataFrame) -> pl.DataFrame:
+    """Return the days of minutes of one symbol."""
+    return (
+        minutes.group_by(pl.col("timestamp").dt.date().alias("date"))
+        .agg(
+            pl.col("symbol", "open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
+            pl.col("volume").sum(),
+        )
+        .sort("date")
+    )
+
+
 # --- longer bars ----------------------------------------------------------------------
 
 
@@ -215,12 +230,25 @@ def test_weeks_have_the_last_value_known_of_their_days():
     assert found == [3.0, 8.0]
 
 
+def test_in_the_morning_a_daily_column_of_the_day_before_is_known():
+    days = daily_of(minute_frame(3, 1)).with_columns(rating=pl.Series([1.0, 2.0, 3.0]))
+    portal = rbt.PolarsDataPortal(days, minute_bars=minute_frame(3, 1))
+    found = []
+
+    def initialize(context):
+        context.asset = context.symbol("AAA")
+
+    def before_trading_start(context, data):
+        found.append(data.history(context.asset, "rating", 1, "1d").to_list())
+
+    strategy = {"initialize": initialize, "before_trading_start": before_trading_start}
+    rbt.backtest(strategy, portal, frequency="1m", start=days["date"][1])
+
+    assert found == [[1.0], [2.0]]
+
+
 def test_a_column_of_the_daily_bars_alone_is_read_in_days_of_a_run_over_minutes():
-    days = scored(minute_frame(2, 1)).group_by(pl.col("timestamp").dt.date().alias("date")).agg(
-        pl.col("symbol").first(), pl.col("open").first(), pl.col("high").max(),
-        pl.col("low").min(), pl.col("close").last(), pl.col("volume").sum(),
-        pl.col("score").last().alias("rating"),
-    ).sort("date")  # fmt: skip
+    days = daily_of(minute_frame(2, 1)).with_columns(rating=pl.Series([389.0, 779.0]))
     portal = rbt.PolarsDataPortal(days, minute_bars=minute_frame(2, 1))
     second = days["date"][1]
 
@@ -229,7 +257,8 @@ def test_a_column_of_the_daily_bars_alone_is_read_in_days_of_a_run_over_minutes(
         frequency="1m", start=second,
     )  # fmt: skip
 
-    assert [repr(one) for one in found[-1]] == ["389.0", "nan"]
+    assert [repr(one) for one in found[-2]] == ["389.0", "nan"]
+    assert found[-1] == [389.0, 779.0]  # the daily bar has ended
     with pytest.raises(
         KeyError, match=r'column of the daily bars: write data.history\(asset, "rat'
     ):

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias, overload
 import polars as pl
 
 from rbtlive.core.shown.arguments import check_asset, is_many, refuse
-from rbtlive.core.shown.current_values import CURRENT_FIELDS, CurrentValues
+from rbtlive.core.shown.current_values import CurrentValues
+from rbtlive.core.shown.field_names import HISTORY_FIELDS, check_window_field, names_now
 from rbtlive.core.shown.float_bar_data import FloatBarData
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.polars_presenter import PolarsPresenter, exactly
@@ -27,10 +28,8 @@ from rbtlive.data.windows.windows import Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
-from rbtlive.model.bar import OHLCV
 from rbtlive.model.number import Figure
 
-HISTORY_FIELDS: Final = (*OHLCV, "price")
 _SLICED: Final = frozenset(HISTORY_FIELDS)
 
 PriceField: TypeAlias = Literal["open", "high", "low", "close", "volume", "price"]
@@ -435,7 +434,7 @@ class BarData:
         for asset in chosen:
             check_asset(self._index, asset, "history")
         for name in names:
-            self._check_history_field(name)
+            check_window_field(self._market, name, "history")
         if not names:
             raise ValueError(
                 f"fields in data.history() must name at least one field: was {fields!r}"
@@ -496,7 +495,7 @@ class BarData:
             indices = ()
             for asset in chosen:
                 check_asset(self._index, asset, "window")
-        self._check_history_field(field, "window")
+        check_window_field(self._market, field, "window")
         windows = self._market.windows
         span = windows.span(
             self._count(bar_count, "window"),
@@ -514,25 +513,12 @@ class BarData:
             raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
         return count
 
-    def _check_history_field(self, name: object, method: str = "history") -> None:
-        if not isinstance(name, str):
-            refuse("fields", name, method, "a field name or a list of them")
-        if name in _SLICED or name in self._market.indicators:
-            return
-        further, table = self._market.further, self._market.table
-        if not further.is_field(name, table):
-            known = (*HISTORY_FIELDS, *self._market.indicators.names)
-            raise ValueError(
-                f"fields in data.{method}() must name a field: was {name!r}; pass one of "
-                f"{', '.join((*known, *further.names))}{further.advice(name, table, known)}"
-            )
-
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names that `current` takes: of every bar, indicators, and further columns of
-        the data.
+        """Names that `current` takes: fields of every bar, indicators, fetched data,
+        and further columns of the data.
         """
-        return (*CURRENT_FIELDS, *self._market.indicators.names, *self._market.further.names)
+        return names_now(self._market)
 
     # --- time -------------------------------------------------------------------------
 

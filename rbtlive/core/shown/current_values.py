@@ -8,17 +8,15 @@ the long way, with the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.field_names import CURRENT_FIELDS, refuse_now
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
 from rbtlive.model.asset import Asset, Equity
-from rbtlive.model.bar import OHLCV
-
-CURRENT_FIELDS: Final = (*OHLCV, "price", "last_traded", "contract")
 
 
 class CurrentValues:
@@ -213,11 +211,7 @@ class CurrentValues:
             return further.value(market.table, index, field, market.view)
         if self._loose_names:
             return self._presenter.price(float("nan"))
-        known = (*CURRENT_FIELDS[:-1], *market.indicators.names, *market.sources)
-        raise KeyError(
-            f"fields in data.current() must name a field: was {field!r}; pass one of "
-            f"{', '.join((*known, *further.names))}{further.advice(field, market.table, known)}"
-        )
+        raise refuse_now(market, field)
 
     def _last_traded(self, index: int) -> Any:
         market = self._market

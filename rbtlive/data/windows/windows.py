@@ -300,9 +300,18 @@ class Windows:
         market = self._market
         rows = market.further.rows(span.history.table, name, span.low, span.high)[:, indices]
         if span.today:
-            last = market.further.so_far(market.table, name, market.view, indices)
-            rows = np.vstack([rows, last])
+            rows = np.vstack([rows, self._further_today(indices, name)])
         return rows
+
+    # A session that is over has the value of its daily bar, whose END that is.
+    def _further_today(self, indices: tuple[int, ...], name: str) -> Floats:
+        market = self._market
+        if self._session_is_over(_Place(market.view, market.view_session)):
+            days = market.days.table
+            row = market.view_session - days.first_session
+            last: Floats = market.further.rows(days, name, row, row + 1)[0, indices]
+            return last
+        return market.further.so_far(market.table, name, market.view, indices)
 
     def _indicator(self, index: int, name: str, span: Span) -> Floats:
         market = self._market
