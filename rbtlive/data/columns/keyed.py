@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 
@@ -120,7 +120,7 @@ class FoldedColumns(KeyedColumns):
         order = np.argsort(key, kind="stable")
         return order, np.flatnonzero(np.diff(key[order], prepend=-1))
 
-    def _first_of_each(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _first_of_each(self, values: Times) -> Times:
         order, starts = self._groups
         return values[order][starts]
 
@@ -132,12 +132,13 @@ class FoldedColumns(KeyedColumns):
     @cached_property
     def sessions(self) -> NDArray[np.int32]:  # type: ignore[override]
         """Session of each."""
-        return self._first_of_each(self._shorter.sessions if self._intraday else self._ends)
+        sessions = self._shorter.sessions if self._intraday else self._ends
+        return self._first_of_each(sessions).astype(np.int32)
 
     @cached_property
     def assets(self) -> NDArray[np.int32]:  # type: ignore[override]
         """Index of each one's asset."""
-        return self._first_of_each(self._shorter.assets)
+        return self._first_of_each(self._shorter.assets).astype(np.int32)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -386,7 +386,7 @@ def _is_dated_series(value: Any) -> bool:
     )
 
 
-def _scalars(source: Mapping[Any, Any]) -> bool:
+def _scalars(source: Mapping[object, object]) -> bool:
     return all(
         isinstance(value, (*_JSON_SCALARS, dt.date)) or not hasattr(value, "__len__")
         for value in source.values()
@@ -402,7 +402,7 @@ def _is_time(key: object) -> bool:
 
 
 # Names of fields, or beside "close" any others whose frames have its columns.
-def _are_fields(source: Mapping[Any, Any]) -> bool:
+def _are_fields(source: Mapping[object, object]) -> bool:
     if all(field_of(str(key)) for key in source):
         return True
     closes = [key for key in source if len(str(key)) > 1 and field_of(str(key)) == "close"]
