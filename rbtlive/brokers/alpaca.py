@@ -234,10 +234,8 @@ class AlpacaBroker(BrokerAdapter):
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield fills, rejects and updates as they arrive, with the client order id
-        in the place of the order id.
-
-        Beside them a SystemErrorEvent for each message that was left out, and when the
-        stream breaks and is back.
+        in place of the order id; and a SystemErrorEvent for each message that was left
+        out, and when the stream breaks or is back.
         """
         stream = self._stream
         if stream is None:
@@ -418,7 +416,7 @@ class AlpacaBroker(BrokerAdapter):
     # -- account ----------------------------------------------------------------------
 
     async def positions(self) -> dict[str, Decimal]:
-        """Return signed shares held, by symbol; a pair as Alpaca spells it there."""
+        """Return signed shares held, by symbol; pairs as positions spell them."""
         return await self._account.positions()
 
     async def holdings(self) -> list[BrokerHolding]:

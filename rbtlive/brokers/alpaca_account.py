@@ -59,7 +59,7 @@ class AlpacaAccount:
         return read_account(await self._http.get("/v2/account"))
 
     async def activities(self) -> list[BrokerActivity]:
-        """Return what changed cash and was no trade, oldest first."""
+        """Return the cash changes other than trades, oldest first."""
         query = {"direction": "asc", "page_size": str(PAGE), "category": "non_trade_activity"}
         found = []
         for _page in range(MOST_PAGES):

@@ -122,7 +122,7 @@ def read_corporate_actions(body: object) -> CorporateActions:
     """Return what an answer of the corporate-actions endpoint says.
 
     Raises:
-        Untranslatable: it is no such answer.
+        Untranslatable: the answer has another form.
     """
     answer = as_object(body, "answer")
     actions = as_object(answer.get("corporate_actions") or {}, "corporate_actions")

@@ -141,7 +141,7 @@ def latest_slot_us(
         is_settled: Says whether the daily bar of a session is final.
 
     Raises:
-        Untranslatable: it is no such answer.
+        Untranslatable: the answer has another form.
     """
     bars = body.get("bars") if isinstance(body, Mapping) else None
     if not isinstance(bars, Mapping):

@@ -110,8 +110,8 @@ def known_slope(x: Any, y: Any, length: int, allowed_missing: int) -> Any:
 
 
 def rank_correlation(x: Any, y: Any, length: int, wanted: Any) -> Any:
-    """Return the rank correlation of both tables over all windows that are wanted and
-    lack nothing; NaN in others.
+    """Return the rank correlation of both tables over each wanted window without
+    missing values; NaN elsewhere.
 
     Args:
         x: Rows x assets, or rows x 1.

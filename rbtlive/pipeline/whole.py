@@ -45,7 +45,7 @@ class _Inputs:
         return found
 
     def masked(self, found: Values) -> Values:
-        """Return results with NaN in place of those of assets that are not wanted."""
+        """Return results with NaN for assets that are not wanted."""
         if not self._mask.all():
             np.copyto(found, np.nan, where=~self._mask)
         return found

@@ -76,8 +76,8 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Executions:
-    """Whether each order of the session got as many shares, and ended alike, as the
-    same order does at the simulated venue.
+    """Whether each order of the session filled as many shares, and ended in the same
+    state, as the same order at the simulated venue.
 
     Attributes:
         identical: No order that was compared differs.

@@ -26,7 +26,7 @@ from rbtlive.research.result_frames import benchmark_returns, daily_returns
 _EQUITY, _BENCHMARK = "#2f86c9", "#8c8c8c"
 _GAIN, _LOSS = "#2f86c9", "#d9730d"
 _TEXT, _GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
-_FILLS_NAMED = 12  # fills listed in one marker's text; a busy session names the rest by number
+_FILLS_NAMED = 12  # fills listed in one marker's text; of a busy session, the rest are counted
 
 
 def figure_of(record: RunRecord) -> Any:

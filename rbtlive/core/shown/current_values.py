@@ -134,8 +134,8 @@ class CurrentValues:
                 self.make_fast(asset, field)
 
     def make_fast(self, assets: object, fields: object) -> None:
-        """From the second time on, have a number of one asset be one index into a
-        column, until the market moves its columns.
+        """From the second time on, read a number of one asset by its place in a column,
+        until the market moves its columns.
         """
         index = self._index.number_of(assets)
         if index is None or type(fields) is not str or self._market.looks_back:

@@ -1,8 +1,9 @@
 """Series and frames of pandas, made of parts that are known to fit.
 
 The rule: what is made equals what pandas' own constructors and `iloc` make. Those look
-at everything they are given, at five times the cost. The names used here are pandas'
-own and may go: where they give something else, or nothing, its constructors are used.
+at everything they are given, at five times the cost. The names used here are private
+to pandas and may disappear: where they give something else, or nothing, its
+constructors are used.
 """
 
 from __future__ import annotations

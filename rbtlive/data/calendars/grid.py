@@ -159,6 +159,7 @@ def period_keys(labels: NDArray[np.datetime64], interval: Interval) -> NDArray[n
     """
     if interval.unit == "month":
         return labels.astype("datetime64[M]").astype(np.int64)
+    assert interval.unit == "week", interval
     days = labels.astype("datetime64[D]").astype(np.int64)
     return (days + _THURSDAY) // 7
 

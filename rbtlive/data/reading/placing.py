@@ -121,7 +121,7 @@ class _Placing:
             found = DAY
         elif found is None:
             self.needs.ask("the interval: no symbol has two bars", interval='"1m"')
-            return MINUTE  # what else is unclear of it is asked for too
+            return MINUTE  # anything else that is unclear is asked for too
         self.needs.settle()
         assert found is not None
         if self.moments.days and found.intraday:
@@ -292,7 +292,7 @@ class _Placing:
         )
         return True
 
-    # 09:30:59 and 1499040059999 ms are ENDs, a moment early.
+    # 09:30:59 and 1499040059999 ms mark the END of a bar, a moment early.
     def _whole_minutes(
         self, distinct: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], Labels | None]:

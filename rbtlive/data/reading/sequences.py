@@ -36,7 +36,7 @@ def _no_numbers() -> tuple[type, ...]:
 
 
 def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
-    """Refuse times and truths among the numbers of a field.
+    """Refuse date-times and booleans among the numbers of a field.
 
     Raises:
         WrongColumnType: there are some; names the first.

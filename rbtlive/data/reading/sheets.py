@@ -46,8 +46,8 @@ def with_index_of_sheet(source: Any) -> Any:
 
 
 def text_of_sheet(source: Any) -> str | None:
-    """Return the CSV text of a frame whose second row of names became its first row, as
-    `read_csv` leaves it without `header=[0, 1]`; None of any other frame.
+    """Return the CSV text of a frame whose second header row was read as data, as
+    `read_csv` does without `header=[0, 1]`; None for any other frame.
     """
     if source.columns.nlevels > 1 or len(source) < 3 or source.shape[1] < 3:
         return None

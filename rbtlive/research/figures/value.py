@@ -153,8 +153,8 @@ def monthly_figure(result: ResultTables) -> Any:
 
 
 def shade(value: float, largest: float) -> str:
-    """Return a light blue for gains and a light orange for losses, deeper for more, on
-    which dark text is read.
+    """Return a light blue for gains and a light orange for losses, deeper for larger
+    values, and light enough for dark text.
     """
     strength = min(abs(value) / largest, 1.0) ** 0.7 * 0.8 + 0.08
     target = (94, 165, 217) if value >= 0 else (232, 146, 69)

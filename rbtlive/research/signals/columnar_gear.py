@@ -119,8 +119,8 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
 
 
 def values_of(job: Job, batch: Sequence[Params]) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """Return the metrics of sets of parameters that can be evaluated by name, one value
-    a run, and their portfolio values, runs x sessions.
+    """Return the metrics by name, one value a run, and the portfolio values, runs x
+    sessions, of sets of parameters that can be evaluated.
     """
     market = make_market(job.portal, job.settings, preload=True)
     columns = Columns(job.portal, job.settings, market, job.strategy.only)

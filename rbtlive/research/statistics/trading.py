@@ -25,9 +25,9 @@ VOLUME_SHARE = 0.1
 
 
 def trade_statistics(trades: pl.DataFrame) -> Values:
-    """Return the statistics of round trips, a frame as `result.trades`.
+    """Return the statistics of round trips, a frame like `result.trades`.
 
-    Source: backtesting.py for SQN and Kelly (on money), textbook definitions else.
+    Source: backtesting.py for SQN and Kelly (on money), otherwise textbook definitions.
     """
     closed = trades.filter(~pl.col("open"))
     profits = closed["net_profit"].cast(pl.Float64).to_numpy()

@@ -92,7 +92,7 @@ def refuse_unknown(
     known: Iterable[str],
     elsewhere: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuse arguments that a function does not have, with what to write.
+    """Refuse arguments that a function does not have, and say what to write.
 
     Args:
         function: Its name.
@@ -101,7 +101,7 @@ def refuse_unknown(
         elsewhere: What to write, by argument of another library, beside what is common.
 
     Raises:
-        TypeError: there is one.
+        TypeError: one is unknown.
     """
     names = list(known)
     words = elsewhere or {}

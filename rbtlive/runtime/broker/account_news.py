@@ -67,7 +67,7 @@ class AccountNews:
         self._claims_compared = False
 
     async def begin(self) -> None:
-        """Take the activities from before the run's first start as known."""
+        """Treat the activities from before the run's first start as known."""
         if self._known is None:
             self._known = {one.activity_id for one in await asking.activities(self._broker)}
             self._note(ACTIVITIES_KNOWN, sorted(self._known))
@@ -118,8 +118,8 @@ class AccountNews:
             )
         )
 
-    # What of an activity is this run's: of an asset's by its part of the shares, of the
-    # account's all of it if nobody else has a part in it.
+    # This run's share of an activity: of an asset's in proportion to its shares, of the
+    # account's all of it if no other run has a part.
     def _share_of(self, one: BrokerActivity) -> Decimal:
         if not one.symbol:
             alone = not any(run.running for run in self._watch.others())

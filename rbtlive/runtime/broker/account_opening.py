@@ -125,7 +125,7 @@ class AccountOpener:
         """Ask for the account, and remember which one it is.
 
         Raises:
-            BrokerError: it is in another currency than the run, or is none.
+            BrokerError: it is no account, or in another currency than the run.
         """
         account = await asking.account(self._broker)
         if account.currency.upper() != self._rules.currency:
@@ -170,7 +170,7 @@ class AccountOpener:
         if given is None and free <= 0:
             raise InvalidSetting(
                 f"the account has no free money for this run: {self._whose(outside, others)}; "
-                "stop what is not to trade on, pass capital_base= to the runs that share the "
+                "stop the runs you no longer need, pass capital_base= to those that share the "
                 "account, or positions='take' to make its shares this run's"
             )
         capital = free if given is None else given
@@ -236,8 +236,8 @@ class AccountOpener:
 
 
 def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:
-    """Return what the holdings of an account are worth: by their own values, or where
-    one is not known by what equity has beyond cash.
+    """Return what the holdings of an account are worth: the sum of their values, or, if
+    one is not known, equity less cash.
     """
     values = [one.value for one in held if one.amount]
     if None in values:

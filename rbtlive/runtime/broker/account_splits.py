@@ -59,7 +59,7 @@ def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:
 
 
 def is_split(there: Decimal, exact: Decimal) -> bool:
-    """Say whether shares are what a split makes of them: less than a share may have
-    been paid in cash.
+    """Say whether a split explains how many shares there are: a fraction of one may
+    have been paid in cash.
     """
     return abs(there - exact) < 1

@@ -137,7 +137,7 @@ async def activities(broker: BrokerAdapter) -> list[BrokerActivity]:
 
 
 async def corporate_actions(broker: BrokerAdapter, symbols: Iterable[str]) -> CorporateActions:
-    """Return what happens to these symbols around the market's present day."""
+    """Return what happens to these symbols around the market's current day."""
     where = "corporate_actions()"
     answer = await _awaitable(broker.corporate_actions(symbols), broker, where)
     if not isinstance(answer, CorporateActions):
