@@ -122,7 +122,7 @@ class OperatedSession(ObservedSession):
             await self.engine.graceful_shutdown()
             await self.wait()
             return self.engine.account_side.stop_report or await report_of(
-                self.engine.run_state, "stop", cancels=self.engine.cancels_orders
+                self.engine.live_run, "stop", cancels=self.engine.cancels_orders
             )
         except Exception as failure:
             cut_to_own_line(failure)
@@ -293,7 +293,7 @@ class OperatedSession(ObservedSession):
         report: OperatorReport | None = None
         while engine.state in {"starting", "running"}:
             if self._is_done(action):
-                report = await report_of(engine.run_state, action)
+                report = await report_of(engine.live_run, action)
                 if report.confirmed:
                     break
             if now_ns() >= patience_ends_ns:
@@ -302,7 +302,7 @@ class OperatedSession(ObservedSession):
             # asked less often.
             await asyncio.sleep(0.01 if report is None or engine.link is None else 0.5)
         self._raise_failure()
-        return report if report is not None else await report_of(engine.run_state, action)
+        return report if report is not None else await report_of(engine.live_run, action)
 
     def _is_done(self, action: str) -> bool:
         core, link = self.engine.core, self.engine.link

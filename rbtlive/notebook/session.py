@@ -66,7 +66,7 @@ class LiveSession(OperatedSession):
     def _wire(self, launch: Launch, engine: TradingEngine) -> None:
         self._launch, self.engine = launch, engine
         self._announcer = Announcer(launch, engine)
-        engine.run_state.on_message = engine.core.state.on_message = self._note_message
+        engine.live_run.on_message = engine.core.state.on_message = self._note_message
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
 

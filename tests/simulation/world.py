@@ -398,7 +398,7 @@ class World:
             queue_size=QUEUE_SIZE,
             clock=self.clock,
         )
-        engine.run_state.on_message = engine.core.state.on_message = _nothing
+        engine.live_run.on_message = engine.core.state.on_message = _nothing
         return engine
 
     def header(self) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class OrderManager:
     def let_one_wait(
         self, asset: Asset, shares: int, *, dt: datetime, tag: str | None = None
     ) -> str:
-        """Do the same with one order."""
+        """Create one such order, as `let_wait` does many, and return its id."""
         waiting, number = self.waiting, self.last_id + 1
         if not waiting.amounts:
             waiting.begin_bar(number, dt)

@@ -135,26 +135,26 @@ class TradingEngine:
         self._open_orders = open_orders
         self._wakeup = asyncio.Event()
         self._stopping = self._given_up = self.is_begun = False
-        self.run_state = self._new_run(clock, message_sink(strategy_name(strategy)))
+        self.live_run = self._new_run(clock, message_sink(strategy_name(strategy)))
         self.tasks = BackgroundTasks(strategy_name(strategy), self._wakeup.set)
         self.account_side = AccountSide(
-            self.run_state,
+            self.live_run,
             self.tasks,
             rules=account or AccountRules(),
             link=link or LinkSettings(),
             own=own_capital,
         )
         self.breakers = BreakerWatch(breakers or Breakers())
-        self.refusals = RefusedOrders(self.run_state)
+        self.refusals = RefusedOrders(self.live_run)
         stale = self.breakers.limits.stale_after_bars
         self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
-        self.feed_side = FeedSide(self.run_state, self.timekeeper, expected)
-        self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
-        self._cores = cores = CoreMaker(self.run_state, strategy, portal, settings, self.tasks)
+        self.feed_side = FeedSide(self.live_run, self.timekeeper, expected)
+        self._age = AgeWatch(self.live_run, age_limit or AgeLimit(), settings)
+        self._cores = cores = CoreMaker(self.live_run, strategy, portal, settings, self.tasks)
         self.processor = EventProcessor(
-            self.run_state, cores, self.account_side, self.breakers, self.refusals, self.meters
+            self.live_run, cores, self.account_side, self.breakers, self.refusals, self.meters
         )
-        self.recovery = Recovery(self.run_state, cores, self.processor, begun=begun, go_on=go_on)
+        self.recovery = Recovery(self.live_run, cores, self.processor, begun=begun, go_on=go_on)
         self._connect_feed()
         self._first_core(begun)
 
@@ -185,23 +185,23 @@ class TradingEngine:
             self._cores.make()
         else:
             self._cores.use(begun.core)
-            self.run_state.last_slice = begun.last_slice
+            self.live_run.last_slice = begun.last_slice
         self.processor.register()
         self.feed_side.register()
 
     @property
     def clock(self) -> Clock:
         """Tells wall time; another one may take its place."""
-        return self.run_state.clock
+        return self.live_run.clock
 
     @clock.setter
     def clock(self, clock: Clock) -> None:
-        self.run_state.clock = clock
+        self.live_run.clock = clock
 
     @property
     def core(self) -> TradingCore:
         """What decides."""
-        return self.run_state.core
+        return self.live_run.core
 
     @property
     def order_manager(self) -> OrderManager:
@@ -234,7 +234,7 @@ class TradingEngine:
     @property
     def link(self) -> BrokerLink | None:
         """The connection to a real broker; None before it is made, and on paper."""
-        return self.run_state.link
+        return self.live_run.link
 
     @property
     def cancels_orders(self) -> bool:
@@ -279,7 +279,7 @@ class TradingEngine:
             self._stopping = True
         except asyncio.CancelledError:
             if not (self._stopping or self._given_up):
-                self.run_state.on_message("warning", CANCELLED)
+                self.live_run.on_message("warning", CANCELLED)
             self._stopping = True  # the loop's owner ends it: what was done is kept
             raise
         except BaseException as failure:
@@ -302,7 +302,7 @@ class TradingEngine:
             return
         self._stopping = True
         self.account_side.give_up()
-        self.run_state.keep_start()
+        self.live_run.keep_start()
         self.state = "stopping"
         self._wakeup.set()
         self._pump.stop()
@@ -324,7 +324,7 @@ class TradingEngine:
     # -- starting ---------------------------------------------------------------------
 
     async def _initialize(self) -> None:
-        run = self.run_state
+        run = self.live_run
         if not self.broker.simulated:
             capital = await self.account_side.connect(begun=self.recovery.has_begun)
             if capital is not None:
@@ -401,12 +401,12 @@ class TradingEngine:
         last_bars = self.processor.last_bars
         # Of slices that came together, the last one shows how the feed stands.
         if last_bars is not None:
-            self.timekeeper.note_slice(last_bars.timestamp, self.run_state.interval)
+            self.timekeeper.note_slice(last_bars.timestamp, self.live_run.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an
         # event and begins the next.
-        queue, now_ns, age, run = self.queue, self.clock.monotonic_ns, self._age, self.run_state
+        queue, now_ns, age, run = self.queue, self.clock.monotonic_ns, self._age, self.live_run
         keep, count, judges = self.meters.latencies_ns.append, 0, age.judges
         intake, get = self._intake, queue.get
         ordinary = intake.ordinary
@@ -448,17 +448,17 @@ class TradingEngine:
         self.meters.note_lag(lag_s)
         self._cores.universe.look_at_feed()
         if lag_s >= REPORTED_LAG_S:
-            self.run_state.on_message(
+            self.live_run.on_message(
                 "warning", f"the loop was held for {lag_s:.1f} s: nothing was processed meanwhile"
             )
         if self.feed.is_live:
-            self.run_state.enqueue_if(self.breakers.check_lag(self.core, lag_s))
+            self.live_run.enqueue_if(self.breakers.check_lag(self.core, lag_s))
 
     # -- an event ---------------------------------------------------------------------
 
     def _admitted(self, event: Event) -> Iterable[Event]:
         if isinstance(event, MarketDataEvent):
-            run = self.run_state
+            run = self.live_run
             return self._intake.admitted(run.core.state, event, run.last_slice)
         return (self._checked(event),)
 
@@ -481,7 +481,7 @@ class TradingEngine:
                 await self.link.hang_up()
             return
         try:
-            if self.run_state.recorder.replaying or not (self.is_begun or self.failure):
+            if self.live_run.recorder.replaying or not (self.is_begun or self.failure):
                 return  # nothing has happened since the run was left
             self.refusals.conclude()
             if self.failure is None:
@@ -489,9 +489,9 @@ class TradingEngine:
                     self.dispatcher.dispatch_now(
                         OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
                     )
-                write_end(self.run_state.recorder, self.core, ended=self.ended)
+                write_end(self.live_run.recorder, self.core, ended=self.ended)
             else:
-                write_failure(self.run_state.recorder, self.core, self.failure)
+                write_failure(self.live_run.recorder, self.core, self.failure)
         except BaseException as failure:
             self.failure = self.failure or failure
             raise
