@@ -407,7 +407,7 @@ def _are_fields(source: Mapping[object, object]) -> bool:
         return True
     closes = [key for key in source if len(str(key)) > 1 and field_of(str(key)) == "close"]
     columns = [list(map(str, getattr(value, "columns", ()))) for value in source.values()]
-    same = all(sorted(names) == sorted(columns[0]) for names in columns)
+    same = all(names and sorted(names) == sorted(columns[0]) for names in columns)
     return len(closes) == 1 and same and "close" not in map(field_of, columns[0])
 
 
