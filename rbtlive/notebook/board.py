@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import RbtliveError
 from rbtlive.notebook.attach import known_sessions
-from rbtlive.notebook.loops import running_loop
+from rbtlive.notebook.loops import call_on, running_loop
 from rbtlive.notebook.panel.columns import BOARD_COLUMNS, described
 from rbtlive.notebook.panel.plain import cut, plain
 from rbtlive.notebook.panel.snapshot import PanelState
@@ -186,8 +186,8 @@ class Board:
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._hear, content)
+        if loop is not None:
+            call_on(loop, self._hear, content)
 
     def _hear(self, content: dict[str, Any]) -> None:
         self._heard_s = monotonic()

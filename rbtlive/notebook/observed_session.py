@@ -21,7 +21,7 @@ from rbtlive.core.strategy.context import Context
 from rbtlive.model.events import OperatorEvent
 from rbtlive.model.other_names import by_word, no_attribute
 from rbtlive.notebook.loop_thread import LoopThread
-from rbtlive.notebook.loops import running_loop
+from rbtlive.notebook.loops import call_on, running_loop
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.result_frames import positions_frame
@@ -241,8 +241,7 @@ class ObservedSession:
             except BaseException as failure:  # noqa: BLE001 - carried over to the reader's thread
                 answer.set_exception(failure)
 
-        loop.call_soon_threadsafe(read)
-        return answer.result(READ_WITHIN_S)
+        return answer.result(READ_WITHIN_S) if call_on(loop, read) else look()
 
     def __repr__(self) -> str:
         return f"<LiveSession {self.name}>"

@@ -18,7 +18,7 @@ from rbtlive.errors import EngineStopped, InvalidSetting
 from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent, SymbolChangeEvent
 from rbtlive.model.given import is_one_of
 from rbtlive.model.number import to_decimal
-from rbtlive.notebook.loops import running_loop
+from rbtlive.notebook.loops import call_on, running_loop
 from rbtlive.notebook.observed_session import ObservedSession
 from rbtlive.runtime.broker.operator_report import OperatorReport, report_of
 from rbtlive.runtime.engine.engine import FORKED, TradingEngine
@@ -270,8 +270,8 @@ class OperatedSession(ObservedSession):
     def _enqueue(self, event: OperatorEvent | SplitEvent | SymbolChangeEvent) -> None:
         if self._loop is None or not self._is_elsewhere():
             self.engine.enqueue(event)
-        else:
-            self._loop.call_soon_threadsafe(self._enqueue_late, event)
+        elif not call_on(self._loop, self._enqueue_late, event):
+            self._enqueue_late(event)
 
     def _enqueue_late(self, event: OperatorEvent | SplitEvent | SymbolChangeEvent) -> None:
         try:
@@ -321,7 +321,11 @@ class OperatedSession(ObservedSession):
 
     async def _hopped(self, work: Any) -> Any:
         assert self._loop is not None
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:  # it was closed a moment ago: the session has ended
+            return await work
+        return await asyncio.wrap_future(future)
 
     def _log(self, level: str, text: str, *, trace: str = "") -> None:
         self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")

@@ -11,6 +11,8 @@ import threading
 import pytest
 
 import rbtlive as rbt
+from rbtlive.errors import EngineStopped
+from rbtlive.notebook.panel.widget import Panel
 from tests.builders import Hold, daily_frame
 
 
@@ -113,6 +115,44 @@ def test_a_widget_stands_in_a_box_while_the_session_runs_and_after(tmp_path):
 
     assert session.widget() is session.widget() is session._display_()  # marimo asks for this
     assert all(isinstance(child, ipywidgets.DOMWidget) for child in box.children)
+
+
+def just_closed():
+    """Return a loop that runs when it is asked and is closed when it is called."""
+    loop, once = asyncio.new_event_loop(), iter([True])
+    loop.close()
+    loop.is_running = lambda: next(once, False)
+    return loop
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session: session.result().fills.height,
+        lambda session: asyncio.run(session.wait()),
+        lambda session: asyncio.run(session.stop()),
+        lambda session: Panel(session, session.loop).picture(),
+    ],
+    ids=["result", "wait", "stop", "panel"],
+)
+def test_a_session_whose_loop_was_closed_a_moment_ago_can_be_asked(tmp_path, ask):
+    session = attached(tmp_path)
+    asyncio.run(session.wait())
+    expected = ask(session)
+    session._loop = just_closed()
+
+    answer = ask(session)
+
+    assert type(answer) is type(expected)
+
+
+def test_a_function_for_a_session_whose_loop_was_closed_a_moment_ago_is_refused(tmp_path):
+    session = attached(tmp_path)
+    asyncio.run(session.wait())
+    session._loop = just_closed()
+
+    with pytest.raises(EngineStopped, match="attach again"):
+        asyncio.run(session.call(lambda context, data: None))
 
 
 def test_an_order_is_cancelled_and_a_position_closed_by_the_operator(tmp_path):

@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import MissingExtra, RbtliveError
 from rbtlive.model.wording import counted
-from rbtlive.notebook.loops import running_loop
+from rbtlive.notebook.loops import call_on, running_loop
 from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.failures import traceback_text
 from rbtlive.notebook.panel.snapshot import PanelState, State
@@ -272,8 +272,10 @@ class Panel:
         self.widget = _widget_class()(key=self._key, picture=self._picture)
         self.widget.on_msg(self._on_message)
         task = session.task
-        if task is not None:
-            loop.call_soon_threadsafe(task.add_done_callback, lambda _task: self._finish())
+        if task is not None and not call_on(
+            loop, task.add_done_callback, lambda _task: self._finish()
+        ):
+            self._finish()
 
     def picture(self) -> dict[str, Any]:
         """Return the state as text and still HTML, in whose place the live view is put
@@ -301,9 +303,7 @@ class Panel:
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         # May come on a thread of its own, with another loop.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._hear, content)
-        elif content.get("t") == "resync":
+        if not call_on(self._loop, self._hear, content) and content.get("t") == "resync":
             self._send(self._picture)
 
     def _hear(self, content: dict[str, Any]) -> None:
