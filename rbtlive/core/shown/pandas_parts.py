@@ -83,9 +83,8 @@ def series_cutter(series: Series) -> Cut:
 # A shell of pandas: what holds the values, and what is shown around it.
 def _cutter_of(source: Series) -> Cut:
     series: Any = source
-    manager, block = type(series._mgr), series._mgr.blocks[0]  # noqa: SLF001 - see above
-    place, made = type(block.mgr_locs), type(series)._from_mgr  # noqa: SLF001 - see above
-    holds, values, name = type(block), block.values, series.name  # noqa: PD011 - a block's
+    block, manager, holds, place, made = _pieces(series)
+    values, name = block.values, series.name  # noqa: PD011 - a block's
     places: dict[int, Any] = {}
     cut_index = makers().index_cutter(series.index)
     put = object.__setattr__  # a Series looks at each name that is put
@@ -105,10 +104,17 @@ def _cutter_of(source: Series) -> Cut:
     return cut
 
 
-def _series_maker(example: object) -> MakeSeries:
+# The block of a Series or of a frame with one, and what it and its owner are made with:
+# classes of manager, block and placement, and the owner's own constructor.
+def _pieces(example: object) -> tuple[Any, ...]:
     of: Any = example
-    manager, block = type(of._mgr), of._mgr.blocks[0]  # noqa: SLF001 - see above
-    holds, place, made = type(block), type(block.mgr_locs), type(of)._from_mgr  # noqa: SLF001
+    block = of._mgr.blocks[0]  # noqa: SLF001 - see above
+    made = type(of)._from_mgr  # noqa: SLF001
+    return block, type(of._mgr), type(block), type(block.mgr_locs), made  # noqa: SLF001
+
+
+def _series_maker(example: object) -> MakeSeries:
+    _, manager, holds, place, made = _pieces(example)
     put = object.__setattr__
 
     def make(values: Values, index: Labels, name: object) -> Series:
@@ -121,9 +127,7 @@ def _series_maker(example: object) -> MakeSeries:
 
 
 def _frame_maker(example: object) -> MakeFrame:
-    of: Any = example
-    manager, block = type(of._mgr), of._mgr.blocks[0]  # noqa: SLF001 - see above
-    holds, place, made = type(block), type(block.mgr_locs), type(of)._from_mgr  # noqa: SLF001
+    _, manager, holds, place, made = _pieces(example)
 
     def make(values: Values, columns: Labels, index: Labels | pd.MultiIndex) -> pd.DataFrame:
         held = holds(values, placement=place(slice(0, len(values))), ndim=2)

@@ -35,13 +35,6 @@ _LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies 
 # already stands for itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
 
-
-# Which date and which asset each row of a long frame is of.
-def _codes(count: int, width: int) -> list[Sequence[int]]:
-    codes: Any = [np.repeat(np.arange(count), width), np.tile(np.arange(width), count)]
-    return codes  # type: ignore[no-any-return]
-
-
 _KEPT_NAMES = 64
 """Indices of so many lists of fields are kept."""
 
@@ -212,9 +205,10 @@ class PandasPresenter:
         count, width = len(axis), len(ordered)
         if width and len(set(ordered)) == width:
             # As `from_product` makes it, which looks for the distinct ones among all.
+            codes: Any = [np.repeat(np.arange(count), width), np.tile(np.arange(width), count)]
             rows = self._pd.MultiIndex(
                 levels=labels,
-                codes=_codes(count, width),
+                codes=codes,
                 names=[time_name, None],
                 verify_integrity=False,
             )

@@ -1,8 +1,8 @@
 """The daily bars beside a run's own: the run's bars themselves in a daily run, else
 laid out when they are first asked for.
 
-The rule: a session that is over has the portal's daily bar; where there is none, the
-one that came later; where none did, one made of its intraday bars.
+The rule: the daily bar of a session that is over is the portal's. If the portal has
+none, it is the bar that came later, and if none came, one made of its intraday bars.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ class FoundColumns:
         return tuple(dict.fromkeys(name for part in self._parts for name in part.names))
 
     def numbers(self, name: str) -> Floats | None:
-        """Return a column, a value a row of the source, NaN where there is none; None
-        if it does not hold numbers.
+        """Return a column's values, one for each row of the source; NaN is a missing
+        one. Return None if the column does not hold numbers.
         """
         found = []
         for part in self._parts:
@@ -213,7 +213,7 @@ def _for_travel(part: Part) -> Part:
     if not is_pandas(part.frame):
         return part
     columns = {name: _column(part.frame, name) for name in part.names}
-    # What has no one type is text to whoever asks for it.
+    # A column without one type counts as text, which is no number.
     kept = [
         pl.repeat("?", part.height, eager=True).alias(name)
         if column is None

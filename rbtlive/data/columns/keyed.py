@@ -51,8 +51,8 @@ class KeyedColumns(ABC):
 
     @abstractmethod
     def values(self, name: str) -> Floats | None:
-        """Return a column, a value a key, NaN where there is none; None if it is not
-        there or does not hold numbers.
+        """Return a column's values, one for each key; NaN is a missing one. Return None
+        if there is no such column, or if it does not hold numbers.
         """
 
     @abstractmethod
@@ -268,8 +268,8 @@ class PortalColumns:
         return self.days if self.intraday is None else (self.intraday, *self.days)
 
     def of(self, name: str, *, intraday: bool) -> KeyedColumns | None:
-        """Return where a column of intraday bars, or of days and longer bars, is; None
-        if there is none of this name that holds numbers.
+        """Return what holds a column of intraday bars, or of days and longer bars; None
+        if no column of this name holds numbers.
         """
         chosen = (self.intraday,) if intraday else self.days
         return next((one for one in chosen if one is not None and one.holds(name)), None)
