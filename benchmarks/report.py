@@ -1,6 +1,4 @@
-"""From what was measured to tables: rates, ratios to the targets, memory, equity,
-trades.
-"""
+"""Tables of the measurements: rates, ratios to the targets, memory, equity, trades."""
 
 from __future__ import annotations
 
@@ -35,17 +33,15 @@ def tables(facts: dict[str, Any], *, repeats: int, quick: bool) -> str:
 def _head(repeats: int, *, quick: bool) -> str:
     peers = ", ".join(pin for pins in REQUIREMENTS.values() for pin in pins if "==" in pin)
     day = datetime.now(UTC).date()  # noqa: TID251 - a report is dated by the wall clock
-    size = "A tenth of the bars (--quick): ratios say little. " if quick else ""
+    size = "A tenth of the bars (--quick): the ratios mean little. " if quick else ""
     return (
         f"# Results\n\n{size}{day}, {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}, polars "
         f"{version('polars')}. Peers: {peers}. CPU seconds (not wall time) of the engine's run, "
-        f"median of {repeats} (of one for "
-        "the slow peers that no target is measured against); contenders interleaved, each in a "
-        "process of its own. rbtlive's time includes checking the frame it is given; of the peers' "
-        "own "
-        "preparation (`prepare`) nothing is counted in the ratios. Written by `python "
-        "benchmarks/run.py`."
+        f"median of {repeats} runs (one run of the "
+        "slow peers that no target uses); contenders run in turn, each in its own process. "
+        "rbtlive's time includes checking its frame; the peers' own preparation (`prepare`) is "
+        "not counted in the ratios. Written by `python benchmarks/run.py`."
     )
 
 
@@ -129,7 +125,7 @@ def _live(facts: dict[str, dict[str, Any]]) -> str:
     head = (
         "path",
         "events/s",
-        "engine a event p50 / p99, µs",
+        "engine per event p50 / p99, µs",
         "loop round trip p99, ms",
         "longest queue",
         "peak, MB",
