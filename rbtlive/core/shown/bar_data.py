@@ -9,28 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from math import isnan
-from operator import index as as_index
-from typing import Any, Final, Literal, NoReturn, TypeAlias, overload
+from typing import Any, Literal, NoReturn, TypeAlias, overload
 
 import polars as pl
 
-from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.arguments import check_asset, is_many
 from rbtlive.core.shown.current_values import CurrentValues
-from rbtlive.core.shown.field_names import HISTORY_FIELDS, check_window_field, names_now
+from rbtlive.core.shown.field_names import SLICED_FIELDS, check_window_field, names_now
 from rbtlive.core.shown.float_bar_data import FloatBarData
+from rbtlive.core.shown.history_windows import HistoryWindows, bar_count_of
 from rbtlive.core.shown.own_assets import OwnAssets
-from rbtlive.core.shown.polars_presenter import PolarsPresenter, exactly
+from rbtlive.core.shown.polars_presenter import PolarsPresenter
 from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
-from rbtlive.data.windows.history import KEPT_FRAMES
-from rbtlive.data.windows.windows import Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import Figure
-
-_SLICED: Final = frozenset(HISTORY_FIELDS)
 
 PriceField: TypeAlias = Literal["open", "high", "low", "close", "volume", "price"]
 Names: TypeAlias = list[str] | tuple[str, ...]
@@ -72,6 +68,9 @@ class BarData:
         for asset in market.assets:
             self._index[asset] = self._index[presenter.present_asset(asset)] = asset.index
         self._exact_series = isinstance(presenter, PolarsPresenter)
+        self._history = HistoryWindows(
+            market, presenter, self._index, exact_series=self._exact_series
+        )
         self._moment: tuple[int, datetime] | None = None
         self.fetcher_assets: list[Any] = []
         self._values = CurrentValues(market, presenter, self._index, loose_names=loose_names)
@@ -320,148 +319,30 @@ class BarData:
         market = self._market
         if dtype is None and frequency == market.frequency:
             if type(assets) is list:
-                return self._fast_frame(assets, fields, bar_count, frequency)
+                return self._history.several_assets(assets, fields, bar_count, frequency)
             if type(fields) is list and self._exact_series:
-                return self._fast_fields(assets, fields, bar_count, frequency)
+                return self._history.several_fields(assets, fields, bar_count, frequency)
             try:
                 cut, first = self._windows[fields][assets]
                 low = market.seen + 1 - bar_count
                 if first <= low <= market.seen:
                     return cut(low, bar_count)
             except (KeyError, TypeError):  # not asked for before; or several; or no number of bars
-                self._make_fast_window(assets, fields)
+                self._history.make_fast(assets, fields)
         plain = (
             type(bar_count) is int
             and bar_count > 0
             and type(fields) is str
             and type(frequency) is str
         )
-        if plain and dtype is None and self._exact_series and fields in _SLICED:
+        if plain and dtype is None and self._exact_series and fields in SLICED_FIELDS:
             index = self._index.number_of(assets)
             if index is not None:
                 windows = market.windows
                 span = windows.span(bar_count, frequency, partial=partial)
                 return windows.series(index, fields, span)
-        count = self._count(bar_count, "history")
-        return self._history(assets, fields, count, frequency, dtype, partial=partial)
-
-    # As with one asset: assets asked for together before need no look at each of them.
-    def _fast_frame(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
-        market, chosen = self._market, tuple(assets)
-        try:
-            cut, first = market.quick.frames[fields][chosen]
-            low = market.seen + 1 - bar_count
-            if first <= low <= market.seen:
-                return cut(low, bar_count)
-        except (
-            KeyError,
-            TypeError,
-        ):  # not asked for before; or several fields; or no number of bars
-            pass
-        shown = self._history(assets, fields, self._count(bar_count, "history"), frequency, None)
-        if type(fields) is str and fields in _SLICED:
-            quick, indices = market.quick, tuple([asset.index for asset in assets])
-            found = (
-                quick.frame(indices, fields)
-                if self._exact_series
-                else self._shown_frames(chosen, indices, fields)
-            )
-            if found is not None:
-                known = quick.frames.setdefault(fields, {})
-                if len(known) >= KEPT_FRAMES:  # a universe that changes every day
-                    known.clear()
-                known[chosen] = found
-        return shown
-
-    # The same for several fields of one asset.
-    def _fast_fields(self, asset: object, fields: list[Any], bar_count: Any, frequency: str) -> Any:
-        market = self._market
-        try:
-            names = tuple(fields)
-            cut, first = market.quick.field_frames[names][asset]
-            low = market.seen + 1 - bar_count
-            if first <= low <= market.seen:
-                return cut(low, bar_count)
-        except (KeyError, TypeError):
-            pass
-        shown = self._history(asset, fields, self._count(bar_count, "history"), frequency, None)
-        index = self._index.number_of(asset)
-        if index is not None and _SLICED.issuperset(names):
-            found = market.quick.fields(index, fields)
-            if found is not None:
-                known = market.quick.field_frames
-                if len(known) >= KEPT_FRAMES:
-                    known.clear()
-                known.setdefault(names, {})[asset] = found
-        return shown
-
-    def _shown_frames(
-        self, chosen: tuple[Any, ...], indices: tuple[int, ...], field: str
-    ) -> tuple[Callable[[int, int], Any], int] | None:
-        market = self._market
-        found = market.quick.matrix(indices, field)
-        if found is None:
-            return None
-        cut = self._presenter.frame_cutter(market.table, chosen, found[0])
-        return None if cut is None else (cut, found[1])
-
-    # As with numbers: from the second time on a window is one slice of a column.
-    def _make_fast_window(self, assets: Any, fields: object) -> None:
-        index = self._index.number_of(assets)
-        if index is None or type(fields) is not str or fields not in _SLICED:
-            return
-        quick, table = self._market.quick, self._market.table
-        window = quick.window(index, fields)
-        if window is not None and not self._exact_series:
-            shown = self._presenter.cutter(table, assets, field=fields)
-            window = None if shown is None else (shown, window[1])
-        if window is not None:
-            quick.windows.setdefault(fields, {})[assets] = window
-
-    def _history(
-        self,
-        assets: Any,
-        fields: Any,
-        bar_count: int,
-        frequency: object,
-        dtype: object,
-        *,
-        partial: bool = True,
-    ) -> Any:
-        many_assets, many_fields = is_many(assets), is_many(fields)
-        chosen = whole_list(assets) if many_assets else [assets]
-        names = whole_list(fields) if many_fields else [fields]
-        for asset in chosen:
-            check_asset(self._index, asset, "history")
-        for name in names:
-            check_window_field(self._market, name, "history")
-        if not names:
-            raise ValueError(
-                f"fields in data.history() must name at least one field: was {fields!r}"
-            )
-        if not isinstance(frequency, str):
-            refuse("frequency", frequency, "history", "text such as '1d' or '1m'")
-        span = self._market.windows.span(bar_count, frequency, partial=partial)
-        shown = self._shown(
-            span, chosen if many_assets else assets, names if many_fields else fields
-        )
-        if dtype is None or dtype == pl.Float64:
-            return shown
-        if self._exact_series and (dtype is pl.Decimal or isinstance(dtype, pl.Decimal)):
-            return exactly(shown)
-        raise TypeError(
-            f"dtype in data.history() must be None or pl.Decimal with polars frames: was {dtype!r}"
-        )
-
-    def _shown(self, span: Span, assets: Any, fields: Any) -> Any:
-        market, presenter = self._market, self._presenter
-        if isinstance(assets, list):
-            if isinstance(fields, list):
-                return presenter.long_frame(market, span, assets, fields=fields)
-            return presenter.by_asset(market, span, assets, field=fields)
-        if isinstance(fields, list):
-            return presenter.by_field(market, span, assets, fields=fields)
-        return presenter.series(market, span, assets, field=fields)
+        count = bar_count_of(bar_count, "history")
+        return self._history.long_way(assets, fields, count, frequency, dtype, partial=partial)
 
     def window(
         self,
@@ -498,20 +379,11 @@ class BarData:
         check_window_field(self._market, field, "window")
         windows = self._market.windows
         span = windows.span(
-            self._count(bar_count, "window"),
+            bar_count_of(bar_count, "window"),
             self._market.frequency if frequency is None else frequency,
             partial=partial,
         )
         return windows.matrix(indices, field, span)
-
-    def _count(self, bar_count: Any, method: str) -> int:
-        try:
-            count = as_index(bar_count)
-        except TypeError:
-            refuse("bar_count", bar_count, method, "a whole number")
-        if count < 1:
-            raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
-        return count
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.market import Market
 
 HISTORY_FIELDS: Final = (*OHLCV, "price")
+SLICED_FIELDS: Final = frozenset(HISTORY_FIELDS)
+"""Fields whose windows are slices of a column."""
 CURRENT_FIELDS: Final = (*HISTORY_FIELDS, "last_traded", "contract")
 
 

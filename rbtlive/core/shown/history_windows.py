@@ -1,0 +1,189 @@
+"""Windows that `data.history` gives: of one asset or several, of one field or several.
+
+The rule: a window of the run's own bars that was asked for before is one slice of what
+was found then; whatever else it may be goes the long way, with the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import index as as_index
+from typing import Any
+
+import polars as pl
+
+from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.field_names import SLICED_FIELDS, check_window_field
+from rbtlive.core.shown.own_assets import OwnAssets
+from rbtlive.core.shown.polars_presenter import exactly
+from rbtlive.core.shown.presenter import Presenter
+from rbtlive.core.shown.whole_list import whole_list
+from rbtlive.data.bars.market import Market
+from rbtlive.data.windows.history import KEPT_FRAMES
+from rbtlive.data.windows.windows import Span
+
+
+def bar_count_of(bar_count: Any, method: str) -> int:
+    """Return how many bars are asked for.
+
+    Raises:
+        TypeError: `bar_count` is no whole number.
+        ValueError: it is less than one.
+    """
+    try:
+        count = as_index(bar_count)
+    except TypeError:
+        refuse("bar_count", bar_count, method, "a whole number")
+    if count < 1:
+        raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
+    return count
+
+
+class HistoryWindows:
+    """Windows of the market that end at its cursor, as a run's frames show them.
+
+    Args:
+        market: The market.
+        presenter: How windows are shown.
+        index: Index of each asset of the run.
+        exact_series: Whether they are shown as polars frames, which are what the market
+            has, and can be exact.
+    """
+
+    def __init__(
+        self, market: Market, presenter: Presenter, index: OwnAssets, *, exact_series: bool
+    ) -> None:
+        self._market = market
+        self._presenter = presenter
+        self._index = index
+        self._exact_series = exact_series
+
+    def several_assets(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
+        """Return a window of several assets; those that were asked for together before
+        need no look at each of them.
+        """
+        market, chosen = self._market, tuple(assets)
+        try:
+            cut, first = market.quick.frames[fields][chosen]
+            low = market.seen + 1 - bar_count
+            if first <= low <= market.seen:
+                return cut(low, bar_count)
+        except (
+            KeyError,
+            TypeError,
+        ):  # not asked for before; or several fields; or no number of bars
+            pass
+        shown = self.long_way(assets, fields, bar_count_of(bar_count, "history"), frequency, None)
+        if type(fields) is str and fields in SLICED_FIELDS:
+            quick, indices = market.quick, tuple([asset.index for asset in assets])
+            found = (
+                quick.frame(indices, fields)
+                if self._exact_series
+                else self._frame_cutter(chosen, indices, fields)
+            )
+            if found is not None:
+                known = quick.frames.setdefault(fields, {})
+                if len(known) >= KEPT_FRAMES:  # a universe that changes every day
+                    known.clear()
+                known[chosen] = found
+        return shown
+
+    def several_fields(
+        self, asset: object, fields: list[Any], bar_count: Any, frequency: str
+    ) -> Any:
+        """Return a window of several fields of one asset, the same way."""
+        market = self._market
+        try:
+            names = tuple(fields)
+            cut, first = market.quick.field_frames[names][asset]
+            low = market.seen + 1 - bar_count
+            if first <= low <= market.seen:
+                return cut(low, bar_count)
+        except (KeyError, TypeError):
+            pass
+        shown = self.long_way(asset, fields, bar_count_of(bar_count, "history"), frequency, None)
+        index = self._index.number_of(asset)
+        if index is not None and SLICED_FIELDS.issuperset(names):
+            found = market.quick.fields(index, fields)
+            if found is not None:
+                known = market.quick.field_frames
+                if len(known) >= KEPT_FRAMES:
+                    known.clear()
+                known.setdefault(names, {})[asset] = found
+        return shown
+
+    def _frame_cutter(
+        self, chosen: tuple[Any, ...], indices: tuple[int, ...], field: str
+    ) -> tuple[Callable[[int, int], Any], int] | None:
+        market = self._market
+        found = market.quick.matrix(indices, field)
+        if found is None:
+            return None
+        cut = self._presenter.frame_cutter(market.table, chosen, found[0])
+        return None if cut is None else (cut, found[1])
+
+    def make_fast(self, assets: Any, fields: object) -> None:
+        """From the second time on, cut a window of one field of one asset out of its
+        column.
+        """
+        index = self._index.number_of(assets)
+        if index is None or type(fields) is not str or fields not in SLICED_FIELDS:
+            return
+        quick, table = self._market.quick, self._market.table
+        window = quick.window(index, fields)
+        if window is not None and not self._exact_series:
+            shown = self._presenter.cutter(table, assets, field=fields)
+            window = None if shown is None else (shown, window[1])
+        if window is not None:
+            quick.windows.setdefault(fields, {})[assets] = window
+
+    def long_way(
+        self,
+        assets: Any,
+        fields: Any,
+        bar_count: int,
+        frequency: object,
+        dtype: object,
+        *,
+        partial: bool = True,
+    ) -> Any:
+        """Return any window the long way; the arguments are those of `data.history`.
+
+        Raises:
+            TypeError: an argument is of the wrong type.
+            ValueError: a field or the frequency is impossible.
+        """
+        many_assets, many_fields = is_many(assets), is_many(fields)
+        chosen = whole_list(assets) if many_assets else [assets]
+        names = whole_list(fields) if many_fields else [fields]
+        for asset in chosen:
+            check_asset(self._index, asset, "history")
+        for name in names:
+            check_window_field(self._market, name, "history")
+        if not names:
+            raise ValueError(
+                f"fields in data.history() must name at least one field: was {fields!r}"
+            )
+        if not isinstance(frequency, str):
+            refuse("frequency", frequency, "history", "text such as '1d' or '1m'")
+        span = self._market.windows.span(bar_count, frequency, partial=partial)
+        shown = self._shown(
+            span, chosen if many_assets else assets, names if many_fields else fields
+        )
+        if dtype is None or dtype == pl.Float64:
+            return shown
+        if self._exact_series and (dtype is pl.Decimal or isinstance(dtype, pl.Decimal)):
+            return exactly(shown)
+        raise TypeError(
+            f"dtype in data.history() must be None or pl.Decimal with polars frames: was {dtype!r}"
+        )
+
+    def _shown(self, span: Span, assets: Any, fields: Any) -> Any:
+        market, presenter = self._market, self._presenter
+        if isinstance(assets, list):
+            if isinstance(fields, list):
+                return presenter.long_frame(market, span, assets, fields=fields)
+            return presenter.by_asset(market, span, assets, field=fields)
+        if isinstance(fields, list):
+            return presenter.by_field(market, span, assets, fields=fields)
+        return presenter.series(market, span, assets, field=fields)
