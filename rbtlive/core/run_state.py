@@ -1,7 +1,7 @@
 """The state of one run: everything that events and callbacks change, in one object.
 
-The rule: it knows nobody who acts on it. What acts takes the state as its first
-argument; `TradingCore` only drives.
+The rule: it does not know the code that acts on it. Functions that act take the state
+as their first argument; `TradingCore` only drives.
 """
 
 from __future__ import annotations
@@ -55,58 +55,61 @@ def _midnight_us(label: date) -> int:
 
 
 def _ignore(_level: str, _text: str) -> None:
-    """Drop a message."""
+    """Discard a message."""
 
 
 @dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class RunState:
-    """Everything one run knows.
+    """The whole state of one run.
 
     Args:
-        market: What is known of the market.
-        settings: What was asked for.
+        market: The market data.
+        settings: The run's settings.
         strategy_name: Class, module or dict name of the strategy.
-        simulated: Whether orders are filled by the venue in memory.
+        simulated: Whether the venue in memory fills orders.
 
     Attributes:
         assets: The run's assets as strategies see them, in the order of the data.
-        asset_ids: `id` of each, to know them at a glance.
+        asset_ids: `id` of each, to recognize them quickly.
         assets_by_symbol: The first asset of each upper-case ticker; filled when one is
             first looked up.
-        symbol_changes: What assets are called elsewhere by now.
+        symbol_changes: Current symbols of renamed assets.
         trading_state: "running"; "reducing" takes orders that reduce positions only;
             "halted" takes none.
-        halt_reason: Why it is not running.
-        late_reason: Why orders are denied because of the age of their data; empty while
-            it is current.
-        operator_actions: What a person's function asks for, while one runs.
-        paused: Callbacks are skipped; bars are processed and orders live on.
-        acting: The run is doing something: what is called now is its own doing.
-        thread_now: Gives the thread that asks; None asks nobody.
+        halt_reason: Why trading is halted or only reduces.
+        late_reason: Why orders are denied because their data is too old; empty while it
+            is current.
+        operator_actions: Requests of an operator's function while it runs.
+        paused: Callbacks are skipped; bars are still processed and orders stay alive.
+        acting: The run is executing its own code: calls made now belong to it.
+        thread_now: Returns the id of the calling thread; None disables the check.
         own_thread: The run's thread; None is any.
-        outbox: Orders to submit and cancels to send when the event is done.
+        outbox: Orders to submit and cancels to send at the end of the event.
         changed_orders: Orders placed or cancelled since the last bar, latest last.
-        unbooked_commissions: What this step's fills cost, charged after all of them.
-        unbooked_charges: The same of fills that were booked in columns.
+        unbooked_commissions: Commissions of this step's fills, charged after all of
+            them.
+        unbooked_charges: The same for fills that were booked in columns.
         balanced_version: The portfolio's version when its books last balanced.
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
-        plain_assets: Whether each trades in single shares, and its bars have a volume.
-        fixed_ticks: The price step of each; None if it depends on the price, or prices
-            are put on it in binary.
-        session_open: A session has begun and is not closed.
+        plain_assets: Whether each asset trades in single shares and its bars have a
+            volume.
+        fixed_ticks: The price step of each asset; None if it depends on the price, or
+            if prices are rounded to it in binary.
+        session_open: A session has begun and is not closed yet.
         session_span: Its first and last minute, µs UTC.
-        start_hook_done: `before_trading_start` has run in it, or there is none.
+        start_hook_done: `before_trading_start` has run in this session, or is not
+            defined.
         morning_us: When `before_trading_start` is due, µs UTC.
-        on_message: Gets (level, text) of what a user should read; nothing is logged
-            here.
-        emit: Gets each fill of the venue in memory as an event, in place of it being
-            booked at once; None books.
-        on_session_closed: Gets the row of each session that is closed; None lets rows
-            wait until they are read.
-        benchmark_returns: Daily returns to measure against where no benchmark asset is
-            set, by session label.
-        decimals: The decimal context all money is computed in.
+        on_message: Called with (level, text) of messages for the user; nothing is
+            logged here.
+        emit: Called with each fill of the in-memory venue as an event, instead of
+            booking it at once; None books it.
+        on_session_closed: Called with the row of each closed session; with None, rows
+            are built only when they are read.
+        benchmark_returns: Daily returns by session label, used if no benchmark asset is
+            set.
+        decimals: The decimal context for all money.
     """
 
     market: Market
@@ -193,7 +196,7 @@ class RunState:
         rows = SessionRows(self.calendar)
         self.record = RunRecord(strategy_name, settings, self.assets, rows)
         transactions = self.record.transactions
-        # A backtest's orders are reached by nobody else.
+        # No other code holds a backtest's orders.
         if market.preload and isinstance(transactions, RowLog):
             self.orders.keep_in_columns(transactions)
         self.books = SessionBooks(self.record, rows, settings.capital_base)
@@ -266,12 +269,12 @@ class RunState:
         return int(self.calendar.opens_us[session]) <= us
 
     def note_change(self, order: Order) -> None:
-        """Count an order as the one changed last."""
+        """Mark an order as the one changed last."""
         self.changed_orders.pop(order.id, None)
         self.changed_orders[order.id] = order
 
     def flush_changes(self) -> None:
-        """Count the orders placed or cancelled since the last bar as changed in this
+        """Mark the orders placed or cancelled since the last bar as changed in this
         session.
         """
         self.orders.waiting.flush()
@@ -279,27 +282,28 @@ class RunState:
             self.touch_changed()
 
     def touch_changed(self) -> None:
-        """Count the orders that are objects, and were placed or cancelled since the
-        last bar, as changed in this session.
+        """Mark the orders that are objects, and were placed or cancelled since the last
+        bar, as changed in this session.
         """
         for order in self.changed_orders.values():
             self.orders.touch(order)
         self.changed_orders.clear()
 
     def order_news(self) -> tuple[Collection[Any], ...]:
-        """Return what is empty unless orders were placed or cancelled since the last
-        bar, or are to be sent; each is the same object all through a backtest.
+        """Return the collections that are non-empty if orders were placed or cancelled
+        since the last bar or wait to be sent; they stay the same objects during a
+        backtest.
         """
         return self.changed_orders, self.outbox, self.orders.waiting.amounts
 
     def take_standing(self, other: RunState) -> None:
-        """Take what was said of another state's trading: whether and why it stands."""
+        """Copy another state's trading status: whether trading is halted, and why."""
         self.paused, self.trading_state = other.paused, other.trading_state
         self.halt_reason, self.late_reason = other.halt_reason, other.late_reason
 
     def halt(self, reason: str) -> None:
-        """Deny every new order from now on, with this reason; the same one is said
-        once.
+        """Deny every new order from now on for this reason; a repeated reason is
+        reported once.
         """
         standing = self.trading_state == "halted" and self.halt_reason == reason
         self.trading_state = "halted"
@@ -309,16 +313,14 @@ class RunState:
 
     @property
     def is_in_callback(self) -> bool:
-        """Whether what is called now belongs to the run, so that a replay calls it
-        too.
-        """
+        """Whether the current call belongs to the run, so that a replay repeats it."""
         if self.own_thread is None or self.thread_now is None:
             return self.acting
         return self.acting and self.thread_now() == self.own_thread
 
     def release(self) -> None:
-        """Let go of what a finished run holds of itself in circles, so that its memory
-        is free as soon as nobody holds its result. It can still be read.
+        """Break a finished run's reference cycles, so that its memory is freed with its
+        result. It can still be read.
         """
         self.marks.catch_up()
         self.portfolio.release()
@@ -328,8 +330,6 @@ class RunState:
         self.market.release()
 
     def keep_decimals(self) -> None:
-        """Put the engine's decimal context back: a callback may have put another one in
-        its place.
-        """
+        """Restore the engine's decimal context, which a callback may have replaced."""
         if getcontext() is not self.decimals:
             setcontext(self.decimals)

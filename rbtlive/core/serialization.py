@@ -1,9 +1,9 @@
-"""The core's whole state as plain facts, and back: what journals keep at each session's
+"""The core's whole state as plain facts, and back: journals store it at each session's
 close and at each swap.
 
-The rule: facts are numbers, text, lists and mappings only; a core restored from them
-goes on as the one they were taken from, digit for digit. What the strategy's own
-callbacks keep is theirs, and not in here.
+The rule: facts are only numbers, text, lists and mappings; a core restored from them
+continues like the original, digit for digit. State that the strategy's own callbacks
+keep is not included.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def order_facts(order: Order) -> dict[str, Any]:
     for name in ("created", "dt"):
         facts[name] = _stamp(facts[name])
     facts["state"] = order.state.value
-    # Journals without tags and reasons stay as they were.
+    # Journals of runs without tags and reasons keep their old form.
     facts["cancel_requested"] = order.cancel_requested
     for name in ("tag", "cancel_reason"):
         if facts[name] is None:
@@ -88,7 +88,7 @@ def order_of(facts: Mapping[str, Any], assets: Mapping[str, Asset]) -> Order:
     for name in ("created", "dt"):
         values[name] = _moment(values[name])
     values["state"] = OrderState(values["state"])
-    if values.pop("cancel_requested"):  # earlier journals do not say why
+    if values.pop("cancel_requested"):  # earlier journals do not record the reason
         values.setdefault("cancel_reason", "")
     return Order(**values)
 
@@ -180,11 +180,11 @@ _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float
 
 
 def recorded_fact(value: object) -> object:
-    """Return a recorded variable as something a journal can hold: numbers stay numbers,
-    the rest becomes text.
+    """Return a recorded variable in a form that a journal can hold: numbers stay
+    numbers, any other value becomes text.
 
-    JSON knows finite numbers only: the texts that stand for the others are these
-    numbers, also in a text of the user's.
+    JSON has only finite numbers: the texts for the others are read back as numbers,
+    even if the user recorded such a text.
     """
     if isinstance(value, str):
         return _NOT_FINITE.get(value, value)
@@ -203,7 +203,7 @@ def recorded_fact(value: object) -> object:
 
 
 def recorded_of(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recorded variables that a journal holds."""
+    """Return the recorded variables from a journal's facts."""
     return {name: recorded_fact(value) for name, value in facts.items()}
 
 
@@ -211,13 +211,12 @@ def recorded_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
-    """Return what a run knows of orders, money and time; its strategy's own state is
-    not in it.
+    """Return a run's orders, money and time as facts, without the strategy's own state.
 
     Args:
         state: The run.
-        since_last: Leave out the facts of open orders that are as they were at the last
-            such call: their ids are enough.
+        since_last: Give only the ids of open orders that have not changed since the
+            last such call.
     """
     portfolio, orders = state.portfolio, state.orders
     changed = orders.changed_since_last() if since_last else orders.get_active_orders()
@@ -232,7 +231,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "open_ids": [order.id for order in orders.get_active_orders()],
         "open_orders": [order_facts(order) for order in changed],
         "touched": [order_facts(order) for order in objects_of(orders.touched)],
-        # Cancelled at a daily session's end, and to be reported with the next one.
+        # Cancelled at a daily session's end, and reported with the next session.
         "news": [order_facts(order) for order in state.changed_orders.values()],
         "executions": sorted(orders.executions) if not state.venue.cancels_at_once else [],
         "dividends": state.dividends.facts(),
@@ -247,14 +246,14 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
 
 
 def restore(state: RunState, facts: Mapping[str, Any], history: Iterable[SessionRow] = ()) -> None:
-    """Put a fresh core where `capture` found another one; its market must hold the same
-    bars already.
+    """Restore a fresh core to the captured state; its market must already hold the same
+    bars.
 
     Args:
-        state: That of a core that is not started yet.
-        facts: What `capture` gave.
-        history: The rows of the sessions that are over, with all orders and
-            transactions in them.
+        state: State of a core that has not started.
+        facts: The result of `capture`.
+        history: The rows of the finished sessions, with all their orders and
+            transactions.
     """
     assets = {asset.symbol: asset for asset in state.assets}
     portfolio = state.portfolio
@@ -296,7 +295,7 @@ def _cursor_facts(state: RunState) -> dict[str, Any]:
     }
 
 
-# The market must hold the bars up to there.
+# The market must hold the bars up to this point.
 def _restore_cursor(state: RunState, facts: Mapping[str, Any]) -> None:
     market = state.market
     session = state.calendar.number(date.fromisoformat(facts["session"]))

@@ -1,8 +1,8 @@
 """The core: events in, commands out, the same for backtest, paper and live.
 
-The rule: state first, strategy last. Everything an event changes is booked before a
-callback runs, and everything a callback asked for leaves as commands when the event is
-done. No I/O, no clock, no idea of who drives it.
+The rule: state first, strategy last. All changes of an event are booked before a
+callback runs, and all requests of callbacks leave as commands at the end of the event.
+It does no I/O, reads no clock and does not know its driver.
 """
 
 from __future__ import annotations
@@ -80,15 +80,15 @@ class TradingCore:
 
     Args:
         strategy: The strategy, ready to run once.
-        market: What is known of the market.
+        market: The market data.
         settings: What was asked for.
-        simulated: Whether orders are filled by the venue in memory.
-        on_message: Gets (level, text) of what a user should read; nothing is logged
-            here.
+        simulated: Whether the venue in memory fills orders.
+        on_message: Called with (level, text) of messages for the user; nothing is
+            logged here.
 
     Attributes:
-        state: Everything that events change.
-        context: What callbacks get first.
+        state: All state that events change.
+        context: First argument of callbacks.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class TradingCore:
 
     @property
     def callbacks(self) -> CallbackState:
-        """Calls the strategy, and counts what failed."""
+        """Calls the strategy and counts its failures."""
         return self.state.callbacks
 
     @property
     def halt_reason(self) -> str:
-        """Why trading stands still; empty while it does not."""
+        """Why trading is halted; empty while it is not."""
         return self.state.halt_reason
 
     def start(self) -> list[Command]:
@@ -140,7 +140,7 @@ class TradingCore:
     def _start(self) -> list[Command]:
         state = self.state
         market = state.market
-        if market.session < 0:  # else a run is carried on, maybe in the middle of a session
+        if market.session < 0:  # otherwise a resumed run, perhaps in the middle of a session
             market.open_session(market.first_session)
         initialize = self.strategy.callback("initialize")
         if initialize is not None:
@@ -150,14 +150,15 @@ class TradingCore:
         state.initializing = False
         check_benchmark(state)
         if state.session_open and market.now_us >= state.session_span[1]:
-            finish_session(state)  # a callback of its last bar ended the run before
+            finish_session(state)  # a callback on its last bar ended the run before the close
         return self.take_commands()
 
     def process(self, event: Event) -> list[Command]:
-        """Take in one event whole, and return what it made the strategy ask for.
+        """Process one event completely, and return the commands that the strategy asked
+        for.
 
         Raises:
-            EngineStopped: an earlier event failed; state would be a guess from then on.
+            EngineStopped: an earlier event failed, so the state is no longer reliable.
         """
         if self._failure is not None:
             raise EngineStopped(
@@ -167,7 +168,7 @@ class TradingCore:
         handler = _HANDLERS.get(type(event))
         if handler is None:
             return []
-        if self._depth:  # derived while another event is processed: its booking is part of that one
+        if self._depth:  # a nested event belongs to the one being processed
             handler(self.state, event)
             return []
         if self._acting:
@@ -195,7 +196,7 @@ class TradingCore:
     def run_sessions(
         self, first: int, last: int, before_each: Callable[[], None] | None = None
     ) -> None:
-        """Process every bar of consecutive sessions whose bars are all there: the
+        """Process every bar of consecutive sessions whose bars are all available: the
         backtest's loop.
         """
         self.act(self._run_sessions, first, last, before_each)
@@ -242,8 +243,8 @@ class TradingCore:
             if order is not None and order.state is _SUBMITTED:
                 order.move(_PENDING, order.dt)
 
-    # What taking commands and acknowledging them does to orders; nobody wants the
-    # commands themselves.
+    # Changes orders like taking and acknowledging commands, where the commands
+    # themselves are not needed.
     def _rest_orders(self) -> None:
         outbox = self.state.outbox
         for asked in outbox:
@@ -253,23 +254,23 @@ class TradingCore:
         outbox.clear()
 
     def finish(self) -> RunRecord:
-        """Return what the run did so far; later events leave it alone."""
+        """Return the run's record so far; later events do not change it."""
         return snapshot(self.state)
 
     def release(self) -> None:
-        """Let go of everything that is only needed to go on: the run is over, and its
+        """Free everything that is only needed to continue: the run has ended, and its
         state can still be read.
         """
         self.state.release()
         self.strategy.release()
 
     def act(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function as a part of the run: `rbtlive.api` acts on it, and numbers
-        are of the engine's decimal context.
+        """Call a function as part of the run: `rbtlive.api` acts on the run, and the
+        engine's decimal context applies.
 
-        Both are kept in a context of the run's own, like whatever callbacks set of
-        context variables: to enter it costs a tenth of setting them around each event
-        and putting back what was there.
+        Both are stored in the run's own context, like any context variables that
+        callbacks set: entering it costs a tenth of setting and resetting them around
+        each event.
         """
         if self._acting or self._depth:
             return function(*args, **kwargs)
@@ -282,14 +283,14 @@ class TradingCore:
     def call_operator(
         self, function: Callable[[Any, Any], Any]
     ) -> tuple[CallOutcome, list[Command]]:
-        """Run a person's function as a callback of the run; return what came of it, and
-        what it asked a venue for.
+        """Run an operator's function as a callback of the run; return its outcome, and
+        the commands that it caused.
         """
         outcome = self.act(call_operator, self.state, function)
         return outcome, self.take_commands()
 
     def take_commands(self) -> list[Command]:
-        """Return what was asked for since the last time."""
+        """Return the commands since the last call."""
         state = self.state
         if not state.outbox:
             return []
@@ -301,7 +302,7 @@ class TradingCore:
         ]
 
 
-# Cancelled before it was sent: it is never to be sent.
+# Cancelled before it was sent, so never to be sent.
 def _was_withdrawn(order: Order) -> bool:
     return order.state is _CANCELED and not order.executions
 

@@ -1,7 +1,8 @@
-"""What a broker, a person or a clock does to a run's books besides orders and fills.
+"""Changes to a run's books other than orders and fills: from a broker, a person or the
+clock.
 
-The rule: each change is an event, applied here and nowhere else, so that a replay of
-the journal gives the same books.
+The rule: each change is an event that is applied only here, so that replaying the
+journal gives the same books.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def note_age(state: RunState, event: DecisionAgeEvent) -> None:
 
 
 def repeat_call(state: RunState, event: OperatorCallEvent) -> None:
-    """Ask again for what a person's function asked for when it ran."""
+    """Repeat on replay the orders and records that an operator's function made when it
+    ran.
+    """
     late, state.late_reason = state.late_reason, ""
     for action in event.actions:
         if action["do"] == "cancel":
@@ -68,12 +71,12 @@ def repeat_call(state: RunState, event: OperatorCallEvent) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What came of a person's function.
+    """The outcome of a function that an operator ran.
 
     Attributes:
-        event: Repeats what it asked for.
-        value: What it returned.
-        failure: What it raised, or None.
+        event: Repeats what the function asked for.
+        value: What the function returned.
+        failure: The exception that it raised, or None.
     """
 
     event: OperatorCallEvent
@@ -82,9 +85,9 @@ class CallOutcome:
 
 
 def call_operator(state: RunState, function: Callable[[Any, Any], Any]) -> CallOutcome:
-    """Run a person's function as a callback of the run.
+    """Run an operator's function as a callback of the run.
 
-    The data's age denies nothing here: a person decides now.
+    Old data does not deny its orders: a person decides now.
     """
     late, state.late_reason, state.operator_actions = state.late_reason, "", []
     value: Any = None
@@ -106,13 +109,13 @@ def call_operator(state: RunState, function: Callable[[Any, Any], Any]) -> CallO
 
 
 def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
-    """Book shares that came or went without an order, and report them."""
+    """Book and report shares that came or went without an order."""
     asset = _asset(state, event.symbol)
     if asset is None:
         state.on_message("warning", f"{event.symbol} is no asset of this run: {event.reason}")
         return
     at = event.timestamp
-    if not event.price:  # what went for nothing is no sale: the last price stays
+    if not event.price:  # shares that left without a price are no sale: the last price stays
         at = state.marks.of(asset).dt or at
     state.portfolio.book_transaction(asset, event.amount, price=event.price, dt=at)
     number = len(state.record.transactions) + 1
@@ -133,7 +136,7 @@ def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
 
 
 def book_cash(state: RunState, event: CashAdjustmentEvent) -> None:
-    """Book money that came or went without an order; an activity is booked once."""
+    """Book money that came or went without an order; each activity is booked once."""
     if event.activity_id in state.orders.executions:
         return
     state.orders.executions.add(event.activity_id)
@@ -151,8 +154,8 @@ def book_cash(state: RunState, event: CashAdjustmentEvent) -> None:
 
 
 def apply_split(state: RunState, event: SplitEvent) -> None:
-    """Restate open orders, the position and history for a split: at the start of the
-    session it takes effect in, or at once if that has begun.
+    """Adjust open orders, the position and history for a split: when the session it
+    takes effect in starts, or at once if that session has begun.
     """
     asset = _asset(state, event.symbol)
     if asset is None:
@@ -162,7 +165,7 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
     coming = market.session if state.session_open else market.session + 1
     when = coming if event.effective is None else calendar.at_or_after(event.effective)
     if (asset.index, when) in market.known_splits:
-        return  # the data has it: it takes effect by itself
+        return  # the data has this split and applies it by itself
     text = f"{asset.symbol} split by {plain_text(event.ratio)} {event.reason}".rstrip()
     if event.effective is not None and when > market.session:
         market.add_split(asset.index, when, event.ratio, of_books=True)
@@ -187,7 +190,7 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
 
 
 def replace_order(state: RunState, event: OrderReplacedEvent) -> None:
-    """Let an order go on as the one that replaced it."""
+    """Continue an order under the id of the order that replaced it."""
     order = state.orders.get_order(event.order_id)
     if order is None or not order.is_open:
         return
@@ -226,4 +229,4 @@ HANDLERS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     SymbolChangeEvent: change_symbol,
     OrderReplacedEvent: replace_order,
 }
-"""What each of these events does to a state."""
+"""How each of these events changes a state."""

@@ -1,6 +1,6 @@
-"""Which asset is meant: by ticker, by object, and whether it may be ordered now.
+"""Look up assets by ticker or object, and check whether they may be ordered now.
 
-The rule: what leaves here is the run's own object, as its strategy sees it.
+The rule: every function returns the run's own object, as the strategy sees it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def resolve(state: RunState, asset: Any, method: str) -> Asset:
     """Return the run's own object for `asset`, which may come from the portal.
 
     Raises:
-        UnsupportedOrderParameters: it is no asset of this run.
+        UnsupportedOrderParameters: it is not an asset of this run.
     """
     if id(asset) in state.asset_ids:
         return asset  # type: ignore[no-any-return]
@@ -32,11 +32,11 @@ def resolve(state: RunState, asset: Any, method: str) -> Asset:
 
 
 def find_symbol(state: RunState, text: str) -> Asset:
-    """Return the asset of that ticker, in any case, as of the look-up date.
+    """Return the asset with that ticker, in any case, as of the look-up date.
 
     Raises:
-        SymbolNotFound: there is none, or it lists only later.
-        TypeError: not a text.
+        SymbolNotFound: no asset has that ticker, or it is listed only later.
+        TypeError: `text` is not a string.
     """
     if not isinstance(text, str):
         raise TypeError(
@@ -66,11 +66,11 @@ def find_symbol(state: RunState, text: str) -> Asset:
 
 
 def check_orderable(state: RunState, asset: Any, method: str) -> Asset | None:
-    """Return the run's object for `asset`, or None if it has left the market (said in a
-    message).
+    """Return the run's object for `asset`; None, with a message, if it has left the
+    market.
 
     Raises:
-        UnsupportedOrderParameters: not an asset.
+        UnsupportedOrderParameters: `asset` is not an asset.
         OrderDuringInitialize: no bar has come yet.
     """
     known: Asset = asset if id(asset) in state.asset_ids else resolve(state, asset, method)

@@ -1,4 +1,4 @@
-"""What a bar does: fills first, then the callbacks, then the changed orders are noted.
+"""Process one bar: fills first, then callbacks, then notes of the changed orders.
 
 The rule: `handle_data` sees every fill of its bar, and what it orders can fill from the
 next bar on.
@@ -23,14 +23,15 @@ from rbtlive.model.events import MarketDataEvent
 def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
     state: RunState, rows: Iterable[int], rest_orders: Callable[[], None] | None = None
 ) -> None:
-    """Go to each of some rows of the current session, and do what its bar brings.
+    """Step through rows of the current session and process each as a bar.
 
-    What stays the same is looked up before the first: a tenth of an empty bar.
+    Values that do not change are looked up before the loop: this saves a tenth of an
+    empty bar.
 
     Args:
         state: The run.
         rows: Rows of the market, in order.
-        rest_orders: Called before a bar if orders or cancels wait to be sent.
+        rest_orders: Called before a bar if orders or cancels are waiting to be sent.
     """
     market, callbacks, decimals = state.market, state.callbacks, state.decimals
     orders, data, row_us = state.orders, state.data, market.rows_us()
@@ -48,20 +49,20 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
             waiting_orders.is_rested = True
         if not state.start_hook_done:
             start_hook_if_due(state, int(market.table.row_us[row]))
-        if market.looks_back:  # at the first bar of a session; with a lag at every bar
+        if market.looks_back:  # true at the first bar of a session; with a lag, at every bar
             market.advance(row)
-        else:  # what `advance` does: the call would be a sixth of an empty bar
+        else:  # inlines `advance`: calling it would cost a sixth of an empty bar
             market.row = market.view = market.seen = row
             market.now_us = row_us[row]
         if fresh_orders:
             match(state, open_orders)
-        elif open_orders and (  # most bars touch no order that rests: the close tells
+        elif open_orders and (  # most bars touch no resting order, and the close alone shows it
             calm is None or calm[0] != orders.version or not calm[2] < calm[1][row] < calm[3]
         ):
             calm = match_resting(state)
         if not state.paused:
-            # `handle_data` is the one callback of every bar: called here and not by
-            # `call`, at half the cost.
+            # `handle_data` is the only callback of every bar: calling it here instead
+            # of through `call` halves the cost.
             if handle_data is not None:
                 try:
                     result = handle_data(context, data)
@@ -81,8 +82,8 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
 
 
 def take_bar(state: RunState, row: int) -> None:  # noqa: C901 - a call less at every bar
-    """Go to one row of the current session, and do what its bar brings: what
-    `take_bars` does, at two thirds of its cost for a single one.
+    """Process one row of the current session like `take_bars`, at two thirds of its
+    cost for a single bar.
     """
     market, orders, callbacks = state.market, state.orders, state.callbacks
     fresh_orders = orders.waiting.amounts
@@ -116,7 +117,7 @@ def take_bar(state: RunState, row: int) -> None:  # noqa: C901 - a call less at 
 def run_scheduled(state: RunState) -> None:
     """Call the scheduled functions that are due at the current bar."""
     market = state.market
-    # One added by a callback may run in this very bar, as in zipline.
+    # A function that a callback adds may run on this same bar, as in zipline.
     for function in state.scheduled:
         session = market.session
         if function.calendar is not state.calendar:
@@ -126,10 +127,10 @@ def run_scheduled(state: RunState) -> None:
 
 
 def on_market_data(state: RunState, event: MarketDataEvent) -> None:
-    """Take in a slice: the next bar of each asset that traded.
+    """Process a slice: the next bar of each asset that traded.
 
     Raises:
-        OutsideCalendar: its time lies in no session.
+        OutsideCalendar: the slice's time is in no session.
     """
     facts = event.__dict__
     if "bars" in facts:
@@ -144,7 +145,7 @@ def on_market_data(state: RunState, event: MarketDataEvent) -> None:
         finish_session(state)
 
 
-# A slice that does not simply follow the one before in its session.
+# Processes a slice that is not simply the next one of its session.
 def _take_other_slice(state: RunState, event: MarketDataEvent) -> None:
     us = us_of(event.timestamp)
     market = state.market

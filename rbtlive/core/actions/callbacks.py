@@ -1,8 +1,8 @@
-"""Calls the user's callbacks, survives them if need be, and delivers notices of their
-orders in the order things happened.
+"""Call the user's callbacks, handle their exceptions, and deliver order notices in the
+order things happened.
 
-The rule: an exception of a callback ends the run or is kept and counted, by one
-setting; it never changes what was booked.
+The rule: one setting decides whether a callback's exception ends the run or is kept and
+counted; it never changes what was booked.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from rbtlive.model.events import SystemErrorEvent
 from rbtlive.model.foreign_text import text_of
 
 BROKER_SOURCE = "broker "
-"""Begins the source of a system error that is a message of a real broker."""
+"""Prefix of a system error's source where the error is a real broker's message."""
 
 
 ENDS_PROGRAMS = (SystemExit, KeyboardInterrupt)
-"""What a callback that raises it ends its run with, whatever on_error says."""
+"""Exceptions of a callback that end its run whatever `on_error` says."""
 
 
 MOST_CHARACTERS: Final = 4_000
-"""Of an exception's text so many are shown."""
+"""An exception's text is cut to this many characters."""
 
 
 def describe_error(failure: BaseException) -> str:
-    """Return an exception's class and text, of a long one the beginning; a user's own
-    may even fail to print.
+    """Return an exception's class and text, cut if long; a user's own exception may
+    even fail to print.
     """
     text = text_of(failure)
     if len(text) > MOST_CHARACTERS:
@@ -43,7 +43,7 @@ def describe_error(failure: BaseException) -> str:
 
 
 def call(state: RunState, callback: Callable[..., Any], *args: object) -> None:
-    """Call a callback, then deliver what it gave rise to."""
+    """Call a callback, then deliver the notices that it caused."""
     try:
         result = callback(*args)
         if result is not None:
@@ -59,12 +59,12 @@ def call(state: RunState, callback: Callable[..., Any], *args: object) -> None:
 
 
 def survive(state: RunState, failure: BaseException, callback: str) -> None:
-    """End the run by `failure` of a callback, or keep it and go on: what on_error asks
-    for.
+    """End the run with a callback's `failure`, or keep it and go on, as `on_error`
+    says.
 
     Raises:
         BaseException: `failure` itself, with on_error="raise", if it asks the program
-            to end, or if the run begins anew where its windows fit.
+            to end, or if the run has to restart where its windows fit.
     """
     note_where(state, failure)
     note_step(failure, frames=state.settings.frames)
@@ -89,7 +89,7 @@ def survive(state: RunState, failure: BaseException, callback: str) -> None:
 
 
 def excuse(state: RunState, callback: str) -> None:
-    """Forget the failures in a row of a callback that has succeeded."""
+    """Reset the count of consecutive failures once a callback succeeds."""
     state.callbacks.failing.pop(callback, None)
 
 
@@ -98,15 +98,13 @@ def _name(callback: Callable[..., Any]) -> str:
 
 
 def notice(state: RunState, hook: str, order: Order, *args: object) -> None:
-    """Note something about an order for the strategy's hook, if it has one."""
+    """Queue a notice about an order for the strategy's hook, if it has that hook."""
     if state.callbacks.hooks[hook] is not None:
         state.callbacks.waiting.append((hook, (OrderView(order, state.presenter), *args)))
 
 
 def deliver(state: RunState) -> None:
-    """Call the hooks of what was noted, in the order it happened; a paused run hears
-    nothing.
-    """
+    """Call the hooks for the queued notices in order; a paused run gets none."""
     callbacks = state.callbacks
     while callbacks.waiting:
         hook, args = callbacks.waiting.popleft()

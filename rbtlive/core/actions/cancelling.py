@@ -1,6 +1,6 @@
-"""Cancelling orders, and what venues report of them.
+"""Cancel orders, and apply what venues report about them.
 
-The rule: an order that was sent to a venue elsewhere is cancelled when the venue says
+The rule: an order that was sent to a remote venue is cancelled only when the venue says
 so.
 """
 
@@ -19,14 +19,14 @@ _CREATED, _CANCELED = OrderState.CREATED, OrderState.CANCELED
 
 
 def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the strategy") -> None:
-    """Cancel an open order; an unknown or ended one is left alone."""
+    """Cancel an open order; do nothing if it is unknown or ended."""
     order = state.orders.get_order(order_id)
     if order is None or order.state not in OPEN_STATES or order.cancel_reason is not None:
         return
     if state.operator_actions is not None:
         state.operator_actions.append({"do": "cancel", "order_id": order_id})
     if order.state is not _CREATED:
-        # Even where the venue cancels at once, the command must be journaled.
+        # Journal the command even where the venue cancels at once.
         state.outbox.append(_cancel(order_id=order.id))
         if not state.venue.cancels_at_once:
             order.cancel_reason = reason
@@ -38,7 +38,7 @@ def end_order(state: RunState, order: Order, reason: str, *, report: bool = True
     """Mark an order cancelled now; `report` puts it among the session's changed
     orders.
     """
-    # One that was never sent stays in the outbox, and is left out when that is emptied.
+    # An unsent order stays in the outbox and is skipped when the outbox is emptied.
     state.orders.move(order, _CANCELED, state.now, reason=reason)
     if report:
         state.note_change(order)
@@ -54,7 +54,7 @@ def cancel_everything(state: RunState, reason: str) -> None:
 
 
 def on_update(state: RunState, event: OrderUpdateEvent) -> None:
-    """Take a venue's word about an order."""
+    """Apply a venue's report about an order."""
     orders = state.orders
     if orders.get_order(event.order_id) is None and orders.reserve(event.order_id):
         state.on_message(
@@ -74,8 +74,8 @@ def on_update(state: RunState, event: OrderUpdateEvent) -> None:
                 notice(state, "on_order_reject", order, event.reason)
 
 
-# Which of a venue's channels is first to report an end depends on the load; the reason
-# must not. A cancel has the reason it was asked for with.
+# Load decides which of a venue's channels reports an end first; the reason must not
+# depend on it. A cancel keeps the reason that it was requested with.
 def _reason_of_end(order: Order, status: OrderState) -> str:
     if status is OrderState.CANCELED and order.cancel_reason:
         return order.cancel_reason

@@ -1,6 +1,6 @@
-"""The run as a whole: its benchmark, and the record of what it did.
+"""The run as a whole: its benchmark, and the record of its results.
 
-The rule: a record that was handed out is left alone by later events.
+The rule: later events do not change a record that was handed out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rbtlive.model.number import ENGINE_CONTEXT
 
 
 def check_benchmark(state: RunState) -> None:
-    """Refuse a benchmark that is not listed all through the run.
+    """Refuse a benchmark that is not listed for the whole run.
 
     Raises:
         BenchmarkAssetNotAvailableTooEarly: its first bar is after the run's first
@@ -46,7 +46,7 @@ def check_benchmark(state: RunState) -> None:
 
 
 def snapshot(state: RunState) -> RunRecord:
-    """Return what the run did so far; later events leave it alone."""
+    """Return the run's record so far; later events do not change it."""
     record = state.record
     record.denied = list(state.orders.denied.values())
     kept = record.copy()

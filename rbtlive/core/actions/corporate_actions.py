@@ -1,9 +1,9 @@
-"""What a session starts with: dividends earned and paid, splits of orders and
-positions.
+"""Corporate actions at a session's start: dividends earned and paid, splits of orders
+and positions.
 
-The rule: dividends first, on what is held before the split; then open orders are split,
-then positions. Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 153-182 and
-finance/ledger.py 150-240, 574-607.
+The rule: dividends come first, on the holdings before the split; then open orders are
+split, then positions. Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 153-182
+and finance/ledger.py 150-240, 574-607.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from rbtlive.model.number import to_money
 
 
 def pay_dividends(state: RunState, session: int) -> None:
-    """Earn the dividends that go ex in `session`, and pay those that are due."""
+    """Earn the dividends that go ex in `session`, and pay those due."""
     portfolio = state.portfolio
-    # Thousands of assets pay, and few are held.
+    # Thousands of assets pay dividends, but few are held.
     for dividend in state.market.dividends_ex_at(session) if portfolio.positions else ():
         held = portfolio.amount_of(state.assets[dividend.asset])
         if not dividend.ex_is_session and state.quirks.lose_dividend_off_session:
@@ -40,7 +40,7 @@ def pay_dividends(state: RunState, session: int) -> None:
 
 
 def apply_splits(state: RunState, session: int) -> None:
-    """Restate open orders and positions for the splits of `session`."""
+    """Adjust open orders and positions for the splits of `session`."""
     for split in state.market.splits_at(session):
         asset = state.assets[split.asset]
         state.orders.apply_split(asset, split.ratio, state.now)
@@ -48,7 +48,7 @@ def apply_splits(state: RunState, session: int) -> None:
 
 
 def split_position(state: RunState, asset: Asset, ratio: Decimal, dt: datetime) -> None:
-    """Restate what is held of an asset for a split, and record it."""
+    """Adjust the position in an asset for a split, and record the split."""
     portfolio = state.portfolio
     if not portfolio.amount_of(asset):
         return

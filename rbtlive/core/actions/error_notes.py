@@ -1,7 +1,7 @@
-"""Notes on a strategy's own exceptions that name the step which is missing.
+"""Add notes to a strategy's exceptions that name the missing step.
 
-The rule: an exception stays what it is; a note is added where its kind has one usual
-cause.
+The rule: an exception keeps its type and text; it gets a note where its kind has one
+usual cause.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PANDAS_ONLY: Final = frozenset(
         "nsmallest", "reindex", "corr", "cov", "ffill", "bfill", "T", "apply", "astype", "empty",
     )
 )  # fmt: skip
-"""Names that pandas objects have and polars ones have not, or not so."""
+"""Names that pandas objects have and polars objects lack or spell differently."""
 
 FRAMES: Final = (
     "this strategy was shown polars frames, and its code is for pandas, as zipline's is: pass "
@@ -46,15 +46,15 @@ DATES: Final = (
 
 
 def note_step(failure: BaseException, *, frames: str) -> None:
-    """Add the note that fits an exception of a callback, once.
+    """Add the note that fits a callback's exception, once.
 
     Args:
-        failure: What a callback raised.
+        failure: The exception that a callback raised.
         frames: What the strategy is shown, "polars" or "pandas".
     """
     try:
         note = _note(failure, frames)
-    except Exception:  # noqa: BLE001 - a hint is not worth a run, and an exception may be anything
+    except Exception:  # noqa: BLE001 - a hint must not break a run, and an exception may be anything
         return
     if note is not None and note not in notes_of(failure):
         add_note(failure, note)
@@ -62,7 +62,7 @@ def note_step(failure: BaseException, *, frames: str) -> None:
 
 @contextmanager
 def noting_step(frames: str) -> Iterator[None]:
-    """Add the note that fits to what a callback raises in here."""
+    """Add the fitting note to exceptions that a callback raises inside this block."""
     try:
         yield
     except Exception as failure:
@@ -114,7 +114,8 @@ def _by_date(failure: BaseException) -> bool:
     return type(key) in (date, datetime) and _raised_in(failure, "pandas")
 
 
-# Whether the innermost line of the traceback that is not Python's own is a package's.
+# Whether the innermost line of the traceback outside the standard library belongs to
+# `package`.
 def _raised_in(failure: BaseException, package: str) -> bool:
     trace, inside = failure.__traceback__, False
     while trace is not None:

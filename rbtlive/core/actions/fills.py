@@ -1,7 +1,7 @@
-"""What an execution does to a run: order, ledger, record, and the strategy's hook.
+"""Apply an execution to a run: order, ledger, record, and the strategy's hook.
 
-The rule: an execution is booked whole before the next one is decided, and all of a
-step's transactions come before all of its commissions: cost basis depends on it.
+The rule: an execution is booked completely before the next one is decided, and all of a
+step's transactions come before all of its commissions: cost basis depends on that.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Calm: TypeAlias = tuple[int, Sequence[float], float, float]
 
 
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
-    """Let the venue fill what fills on the current bar."""
+    """Let the venue fill open orders on the current bar."""
     orders, venue = state.orders, state.venue
     waiting = orders.waiting
-    # Orders with prices mostly rest: one comparison tells.
+    # Limit and stop orders mostly rest: one comparison shows it.
     if open_orders and not venue.has_nothing_to_do(
         open_orders, version=orders.version, close_of=state.market.close
     ):
         if waiting.amounts and not open_orders.keys().isdisjoint(waiting.amounts):
-            waiting.make()  # they fill in the order of the book
+            waiting.make()  # convert them to objects: fills follow the order of the book
             orders.version += 1
         _match(state, open_orders)
     if waiting.amounts:
@@ -51,11 +51,11 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
 
 
 def match_resting(state: RunState) -> Calm | None:
-    """Let the venue fill what fills on the current bar; return what tells later bars
-    that it would do nothing on them, or None.
+    """Let the venue fill open orders on the current bar; return the range in which
+    later bars fill nothing, or None.
 
-    That is: the version of the book, the closes of its one asset by row, and the prices
-    between which these must be.
+    It consists of the book's version, the closes of its one asset by row, and the
+    prices between which these closes must lie.
     """
     orders, venue, table = state.orders, state.venue, state.market.table
     version = orders.version
@@ -79,7 +79,8 @@ def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
             )
             book_whole = _whole_fills(state, now, is_only=is_only)
 
-        # Nobody else hears of fills, so no event is made: a third of an order's cost.
+        # Nothing else listens to fills, so no event is created: this saves a third of
+        # an order's cost.
         def book(order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
             name = execution_id(order)
             state.orders.fill(order, amount, commission, now)
@@ -101,8 +102,8 @@ def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
 
 
 def let_orders_wait(state: RunState) -> None:
-    """Let market orders of a backtest be no objects while they wait for the next bar,
-    if nobody would see it.
+    """Keep a backtest's market orders as plain numbers until the next bar, if nothing
+    can observe the difference.
     """
     venue, orders = state.venue, state.orders
     if (
@@ -116,8 +117,8 @@ def let_orders_wait(state: RunState) -> None:
         orders.waiting.begin(orders.archive, state.changed_orders, state.outbox)
 
 
-# Books executions that fill their orders whole; the same as the long way does. An asset
-# has one at most.
+# Books executions that fill their orders completely, with the same result as `_book`.
+# Each asset has at most one.
 def _whole_fills(
     state: RunState, now: datetime, *, is_only: bool
 ) -> Callable[[Order, Decimal, Decimal], None]:
@@ -139,11 +140,11 @@ def _whole_fills(
 
 
 def on_fill(state: RunState, event: OrderFillEvent) -> None:
-    """Book a reported execution, unless it was booked before.
+    """Book a reported execution, unless it is already booked.
 
     Raises:
         UnknownOrder: no order has that id.
-        IllegalTransition: the order cannot fill in its state; nothing has changed then.
+        IllegalTransition: the order cannot fill in its state; then nothing changes.
     """
     order = state.orders.apply_fill(event)
     if order is not None:
@@ -159,10 +160,10 @@ def on_fill(state: RunState, event: OrderFillEvent) -> None:
 
 
 def settle(state: RunState) -> None:
-    """Charge the commissions of what was filled, and see that the books balance.
+    """Charge the commissions of the fills, and check that the books balance.
 
     Raises:
-        InvariantBroken: they do not.
+        InvariantBroken: the books do not balance.
     """
     portfolio = state.portfolio
     if state.unbooked_charges:
@@ -191,7 +192,8 @@ def _book(
 ) -> None:
     asset = order.asset
     state.portfolio.book_transaction(asset, amount, price=price, dt=dt)
-    # As in zipline, what is below zero is shown and not booked; brokers' rebates are.
+    # As in zipline, a negative commission is shown but not booked; a broker's rebate is
+    # booked.
     if commission > ZERO or (commission and isinstance(state.venue, RemoteVenue)):
         state.unbooked_commissions.append((asset, commission))
     state.record.transactions.append(

@@ -1,8 +1,7 @@
-"""What people and breakers do to a run: pause, halt, let it only reduce, flatten,
+"""Interventions of people and breakers in a run: pause, halt, reduce only, flatten,
 resume.
 
-The rule: they decide what may be traded from now on, and change nothing that was
-booked.
+The rule: they decide what may be traded from now on and change no earlier booking.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from rbtlive.model.number import ZERO
 
 
 def operate(state: RunState, event: OperatorEvent) -> None:
-    """Do what a person asked for."""
+    """Carry out an operator's request."""
     match event.action:
         case "pause":
             state.paused = True
@@ -50,7 +49,7 @@ def operate(state: RunState, event: OperatorEvent) -> None:
 
 
 def _close(state: RunState, symbol: str, at_most: Mapping[str, Decimal] | None) -> None:
-    # Orders of the asset go first: one that filled later would open the position again.
+    # Cancel the asset's orders first: one that filled later would reopen the position.
     position = next((held for held in state.portfolio if held.asset.symbol == symbol), None)
     if position is None:
         state.on_message("warning", f"close by the operator: no position in {symbol}")
@@ -67,9 +66,7 @@ def _close(state: RunState, symbol: str, at_most: Mapping[str, Decimal] | None) 
 
 
 def trip(state: RunState, event: CircuitBreakerEvent) -> None:
-    """Do what a breaker that has tripped says; one that only
-    reduces never weakens a halt.
-    """
+    """Apply a tripped breaker; one that only reduces never weakens a halt."""
     reason = f"{event.name}: {event.reason}"
     if event.action == "flatten":
         _flatten(state, reason)
@@ -94,7 +91,7 @@ def _flatten(state: RunState, reason: str, at_most: Mapping[str, Decimal] | None
 
 
 def _closable(position: Position, at_most: Mapping[str, Decimal] | None) -> Decimal:
-    # Never more than the broker holds of it, and nothing where it holds the other side.
+    # Sell at most what the broker holds, and nothing if it holds the opposite side.
     held = position.amount
     if at_most is None:
         return held

@@ -1,8 +1,8 @@
-"""What to write in the place of a name that a strategy asked this package's objects for
-in vain.
+"""Suggest what to write where a strategy used a name that this package's objects do not
+have.
 
-The rule: it is looked for once an error has ended a callback, never while a strategy
-asks by `hasattr` or `getattr`.
+The rule: suggestions are computed only after an error has ended a callback, never while
+a strategy calls `hasattr` or `getattr`.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ _UNEXPECTED: Final = re.compile(
 
 
 def near_attribute(failure: AttributeError) -> str | None:
-    """Return a note with what to write; None where the object is not of this package,
-    or nothing is near.
+    """Return a note that suggests the right name; None if the object is not of this
+    package or no name is close.
     """
     owner, name = getattr(failure, "obj", None), getattr(failure, "name", None)
     bases = type(owner).__mro__
@@ -158,8 +158,8 @@ def near_attribute(failure: AttributeError) -> str | None:
 
 
 def near_use(failure: TypeError) -> str | None:
-    """Return a note with what to write in the place of `data[asset]`, or of an argument
-    that other libraries' orders have; None for another error.
+    """Return a note on what to write instead of `data[asset]`, or of an order argument
+    from another library; None for other errors.
     """
     text = str(failure)
     for owner, step in _ITEMS.items():

@@ -1,7 +1,7 @@
-"""From what a strategy asks for to an order in the book: rounding, controls, breakers.
+"""Turn a strategy's order call into an order in the book: rounding, controls, breakers.
 
-The rule: an order call is judged at once and whole; it leaves an order, a denied order,
-or nothing.
+The rule: an order call is checked at once and completely; it results in an order, a
+denied order, or nothing.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from rbtlive.model.number import Number, plain_text, to_decimal
 
 ZIPLINES_MAX_SHARES = Decimal(10**11)
 MAX_SHARES = Decimal(10**20)
-"""What 38 digits leave room for: amounts in billionths, at prices in billionths."""
+"""The most that 38 digits can hold: amounts in billionths at prices in billionths."""
 MOST_QUICK = 10**9
-"""Fewer shares are placed the short way."""
+"""Orders below this many shares take the fast path."""
 _MOST = Decimal(MOST_QUICK)
 _FEWEST, _ONE = -_MOST, Decimal(1)
 _FAR = 1e12
 LONGEST_TAG = 1_000
-"""Characters of an order's tag."""
+"""Longest tag of an order, in characters."""
 
 Terms: TypeAlias = tuple[Any, Any, Any, str | None]
 """Limit price, stop price, style and tag of an order call, as the strategy gave them. A
-plain tuple: it costs no call.
+plain tuple needs no constructor call.
 """
 
 
@@ -64,7 +64,7 @@ def place_order(
     ):
         shares = Decimal(amount)
     else:
-        if isinstance(amount, np.integer):  # no Decimal is compared with one
+        if isinstance(amount, np.integer):  # NumPy integers do not compare with Decimal
             amount = int(amount)
         shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
         if shares != amount and not state.quirks.round_in_binary:
@@ -106,8 +106,8 @@ def _prices(
     return _prices_of_style(state, asset, shares, style)
 
 
-# What the style of one price gives; None where that is to be asked: the asset's tick
-# depends on the price, or this is no price.
+# The price that a style gives; None if the slow path must decide: the tick depends on
+# the price, or this is not a valid price.
 def _price(state: RunState, asset: Asset, asked: Any, *, round_down: bool) -> Decimal | None:
     kind, tick = type(asked), state.fixed_ticks[asset.index]
     if tick is None or not (kind is float or kind is Number or kind is int):
@@ -122,8 +122,8 @@ def _price(state: RunState, asset: Asset, asked: Any, *, round_down: bool) -> De
 
 
 def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms) -> str | None:
-    """Do what `place_order` does with fewer than 1E9 whole shares, faster where that is
-    all that an order says.
+    """Do the same as `place_order` for fewer than 1E9 whole shares, faster where the
+    order has no other terms.
     """
     limit_price, stop_price, style, tag = terms
     if (
@@ -144,8 +144,8 @@ def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms)
 def place_all(
     state: RunState, assets: Sequence[Asset], amounts: Sequence[int | Decimal], *, tag: str | None
 ) -> list[str | None]:
-    """Check and place market orders, in turn; return the id of each, or None for zero
-    shares.
+    """Check and place market orders one after the other; return each id, or None for
+    zero shares.
     """
     if tag is not None:
         tag = _checked_tag(tag)
@@ -167,7 +167,7 @@ def place_all(
     return [next(following) if size else None for size in sizes]
 
 
-# What `place_order` makes of each amount, if all are plain orders that may wait.
+# The amounts as `place_order` would round them, if all are plain orders that may wait.
 def _whole_sizes(
     state: RunState, assets: Sequence[Asset], amounts: Sequence[int | Decimal]
 ) -> list[int] | None:
@@ -189,7 +189,7 @@ def _whole_sizes(
             sizes.append(amount)
             continue
         if isinstance(amount, Decimal) and not amount.is_finite():
-            return None  # it is refused in its turn, behind those before it
+            return None  # it is refused in its turn, after those before it
         shares = sizing.whole_lots(amount, asset.lot_size, binary=False)
         if shares != amount:
             shares = _whole_position(state, asset, amount, shares)
@@ -199,23 +199,23 @@ def _whole_sizes(
     return sizes if max(sizes, default=0) < _MOST and min(sizes, default=0) > _FEWEST else None
 
 
-# Whether plain market orders need be no objects until the next bar.
+# Whether plain market orders can stay plain numbers until the next bar.
 def _may_wait(state: RunState) -> bool:
     if not state.orders.waiting.takes or state.trading_state != "running":
         return False
     if state.changed_orders:
-        state.touch_changed()  # they changed before those that wait
+        state.touch_changed()  # they changed before the waiting orders
     return True
 
 
-# What is held in parts of a lot (taken over from an account, or left by a split) is
-# closed whole.
+# A position that is not in whole lots (taken over from an account, or left by a split)
+# is closed completely.
 def _whole_position(state: RunState, asset: Asset, amount: object, shares: Decimal) -> Decimal:
     held = state.portfolio.amount_of(asset)
     return -held if held % asset.lot_size and to_decimal(amount) == -held else shares
 
 
-# It is written down with every picture of its order.
+# The tag is journaled with every snapshot of its order.
 def _checked_tag(tag: object) -> str:
     if not isinstance(tag, str):
         raise TypeError(
@@ -236,7 +236,7 @@ def _check_controls(state: RunState, asset: Asset, shares: Decimal) -> None:
         control.validate(asset, amount, state.portfolio_view, now, state.data)
 
 
-# The same of a style.
+# Returns the limit and stop price of a style.
 def _prices_of_style(
     state: RunState, asset: Asset, shares: Decimal, style: Any
 ) -> tuple[Decimal | None, Decimal | None]:
@@ -255,7 +255,9 @@ def _prices_of_style(
 
 
 def place_batch(state: RunState, counts: list[tuple[Asset, Decimal]]) -> list[str]:
-    """Place market orders for all of `counts`, past the controls; return the ids."""
+    """Place market orders for all of `counts`, bypassing the controls; return their ids
+    in order.
+    """
     orders = [(resolve(state, asset, "batch_market_order"), shares) for asset, shares in counts]
     wanted = [(asset, shares) for asset, shares in orders if _is_order(state, asset, shares)]
     return [enter(state, asset, shares) for asset, shares in wanted]
@@ -270,7 +272,7 @@ def enter(
     stop: Decimal | None = None,
     tag: str | None = None,
 ) -> str:
-    """Put an order in the book and ask for its submission, unless trading is halted."""
+    """Put an order in the book and queue its submission, unless trading is halted."""
     if (
         limit is stop is None
         and _FEWEST < shares < _MOST
@@ -294,8 +296,8 @@ def enter(
     return order.id
 
 
-# Whether a plain market order need be no object until the next bar. One whose asset has
-# other orders must be the first that waits: it fills in the place of those.
+# Whether a plain market order can stay a plain number until the next bar. If its asset
+# has other orders, it must be the first that waits: it fills in their place.
 def _may_wait_alone(state: RunState, asset: Asset) -> bool:
     orders = state.orders
     waiting = orders.waiting
@@ -322,7 +324,7 @@ def _denial(state: RunState, order: Order) -> str | None:
     return state.halt_reason
 
 
-# What other orders will take off a position, those aside that are being cancelled:
+# The shares by which other open orders reduce a position, except those being cancelled:
 # together they must not turn it around.
 def _leaving(state: RunState, order: Order, held: Decimal) -> Decimal:
     others = (o for o in state.orders.get_active_orders(order.asset) if o is not order)
@@ -333,7 +335,7 @@ def _leaving(state: RunState, order: Order, held: Decimal) -> Decimal:
 
 
 def show_order(state: RunState, order_id: str) -> OrderView | None:
-    """Return a view of an order as it is now; later changes do not show in it."""
+    """Return a view of an order as it is now; it does not show later changes."""
     order = state.orders.get_order(order_id)
     return None if order is None else OrderView(order.__copy__(), state.presenter)
 

@@ -1,7 +1,7 @@
-"""Daily bars that come after their sessions were over.
+"""Daily bars that arrive after their sessions have ended.
 
-The rule: they change windows and tables of what is decided from now on; a table that
-was shown stays as it was.
+The rule: they change windows and tables of later decisions; a table that was already
+shown stays as it was.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rbtlive.model.events import PastDaysEvent
 
 
 def take_past_days(state: RunState, event: PastDaysEvent) -> None:
-    """Take daily bars of past sessions, all of an answer in one step."""
+    """Apply daily bars of past sessions, all bars of one answer in one step."""
     market = state.market
     if not state.settings.intraday:
         return
@@ -31,7 +31,7 @@ def take_past_days(state: RunState, event: PastDaysEvent) -> None:
         _forget_days_ahead(state)
 
 
-# What is computed of days ahead, as in a backtest, has not seen these bars.
+# Tables that were computed ahead, as in a backtest, have not seen these bars.
 def _forget_days_ahead(state: RunState) -> None:
     pipelines, session = state.pipelines, state.market.session
     pipelines.source = pipelines.day_so_far = None

@@ -1,7 +1,7 @@
-"""Attaches pipelines to a run and computes them in the morning.
+"""Attach pipelines to a run and compute them in the morning.
 
 The rule: a pipeline is computed before the strategy's own `before_trading_start`, in
-chunks where days ahead are known; its numbers do not depend on the chunks.
+chunks if later days are known; its numbers do not depend on the chunks.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def attach_pipeline(
 
     Raises:
         AttachPipelineAfterInitialize: the run has begun.
-        DuplicatePipelineName: there is one of that name.
-        TypeError: it is no pipeline, or its chunks are no counts.
+        DuplicatePipelineName: a pipeline with that name exists.
+        TypeError: it is not a pipeline, or its chunks are not counts.
     """
     from rbtlive.pipeline.pipeline import Pipeline
 
@@ -65,7 +65,7 @@ def attach_pipeline(
     attached = AttachedPipeline(pipeline, _counts(chunks), eager and when is None)
     attached.subscribes = subscribe
     if when is not None:
-        # Before the functions that are scheduled for the same bar.
+        # It runs before other functions scheduled for the same bar.
         state.scheduled.insert(state.pipelines.timed, _scheduled(state, name, when))
         state.pipelines.timed += 1
         attached.within_day = True
@@ -93,7 +93,7 @@ def _scheduled(state: RunState, name: str, when: Rule) -> ScheduledFunction:
     return ScheduledFunction(due, Always(), when, state.calendar, half_days=True, grid=grid)
 
 
-# The first chunk is short, so that the first day comes soon.
+# The first chunk is short, so that the first day is ready soon.
 def _counts(chunks: object) -> Iterator[int]:
     if chunks is None:
         return chain([5], repeat(126))
@@ -111,7 +111,7 @@ def pipeline_output(state: RunState, name: str) -> Any:
 
     Raises:
         PipelineOutputDuringInitialize: no day has begun.
-        NoSuchPipeline: there is none of that name.
+        NoSuchPipeline: no pipeline has that name.
     """
     known = state.pipelines.by_name
     if state.initializing:
@@ -144,7 +144,7 @@ def compute_eager(state: RunState) -> None:
             _today(state, name)
 
 
-# With the day so far, at the time that was asked for.
+# Computes it with the day's bars so far, at the requested time.
 def _compute_within_day(state: RunState, name: str) -> None:
     from rbtlive.pipeline.engine import compute
     from rbtlive.pipeline.source import DaySoFar
@@ -161,7 +161,7 @@ def _compute_within_day(state: RunState, name: str) -> None:
     follow(state, name, computed, session - computed.first)
 
 
-# A day of a chunk that is known costs nothing. Where bars come one by one, no day ahead
+# A day in a computed chunk costs nothing. Where bars arrive one at a time, no later day
 # is known.
 def _today(state: RunState, name: str) -> tuple[Computed, int]:
     attached, session = state.pipelines.by_name[name], state.market.session
@@ -189,7 +189,7 @@ def _computed(state: RunState, name: str, session: int) -> Computed:
     return computed
 
 
-# How many sessions beyond today's are computed with it.
+# How many sessions after today are computed with it.
 def _ahead(state: RunState, name: str) -> int:
     if not state.market.preload:
         return 0
@@ -211,7 +211,7 @@ def _report(state: RunState, name: str, computed: Computed, session: int) -> Non
         state.pipelines.on_table(name, session, day_facts(computed, session - computed.first))
 
 
-# What a run was shown is shown again when it is recovered: data may have been revised
+# A recovered run shows the tables that it showed before: the data may have been revised
 # since.
 def _recorded(state: RunState, name: str, session: int) -> Computed | None:
     if state.pipelines.recorded is None:

@@ -1,7 +1,6 @@
-"""How far a daily run may go on with sessions in which nothing but prices changes.
+"""How many daily sessions can be run in which only prices change.
 
-The rule: a session is let through only if every step of an ordinary session that is
-left out would do nothing in it.
+The rule: a session qualifies only if every step that is skipped would do nothing in it.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from rbtlive.model.arrays import np
 
 
 def settled_close(state: RunState, first: int) -> SessionClose | None:
-    """Return the close of the session before `first`, if the books have been left alone
-    since, and no step of a session has to be taken each time; else None.
+    """Return the close of the session before `first`, if the books have not changed
+    since and no step has to run in every session; otherwise None.
     """
     market, books = state.market, state.books
     if (
@@ -42,7 +41,7 @@ def settled_close(state: RunState, first: int) -> SessionClose | None:
 
 def first_with_news(state: RunState, first: int, end: int) -> int:
     """Return the first session from `first` on with a split, a dividend or the end of
-    an asset's life; `end` if there is none before it.
+    an asset's life, or `end` if none comes before it.
     """
     market = state.market
     news = [market.adjustments.next_session(), state.dividends.next_due(), end]
@@ -59,8 +58,8 @@ def first_with_news(state: RunState, first: int, end: int) -> int:
 
 
 def end_after(state: RunState, first: int, end: int) -> int:
-    """Return the same after a session in which orders were placed or filled: what was
-    bought or ordered may leave the market before `end`, all else was known before.
+    """Update `end` after a session with orders or fills: an asset bought or ordered may
+    leave the market before `end`; all else was known before.
     """
     if state.market.calendar.closes_us.item(end - 1) < state.first_auto_close_us:
         return end

@@ -1,8 +1,8 @@
-"""Daily sessions in which nothing but prices changes: most of a backtest's, at a tenth
-of the cost.
+"""Run daily sessions in which only prices change: most of a backtest, at a tenth of the
+cost.
 
-The rule: a session is taken here only while each step that is left out would do
-nothing; whatever a callback or a fill changes ends it in the ordinary way.
+The rule: a session runs here only while each skipped step would do nothing; if a
+callback or a fill changes anything, the session ends in the ordinary way.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def run_quiet_sessions(
     before_each: Callable[[], None] | None,
     rest_orders: Callable[[], None],
 ) -> int:
-    """Run the sessions from `first` on, up to the first that needs more, and return its
-    number: `first` itself if that does.
+    """Run sessions from `first` on and return the number of the first that needs the
+    ordinary way, which may be `first` itself.
 
     Args:
         state: The run, between two sessions.
-        first: Number of the session that comes next.
-        last: Number of the last one that is wanted.
+        first: Number of the next session.
+        last: Number of the last session wanted.
         before_each: Called before every session but the first.
         rest_orders: Called after a session in which orders were placed.
     """
@@ -53,7 +53,7 @@ def run_quiet_sessions(
 
 
 class _Days:
-    """Sessions that are being run, and what is to be kept of them.
+    """A stretch of sessions being run, and what to keep of them.
 
     Args:
         state: The run.
@@ -68,7 +68,7 @@ class _Days:
         self._rest_orders = rest_orders
         self._after(close)
 
-    # Goes on after a close: nothing is kept yet of what follows it.
+    # Starts after a close, with nothing kept yet.
     def _after(self, close: SessionClose) -> None:
         self._close = close
         self._first = self._next = close.session + 1
@@ -77,9 +77,9 @@ class _Days:
         self._odd_prices: dict[int, Floats] = {}
         self._recorded: list[dict[str, Any]] = []
 
-    # Every session before `end`. One that does not stay quiet is finished in the
-    # ordinary way; those after it follow as long as they may. Returns the session that
-    # comes next.
+    # Runs every session before `end`. A session that changes more than prices is
+    # finished in the ordinary way, and the run goes on after it if it may. Returns the
+    # number of the next session.
     def run(self, end: int, before_each: Callable[[], None] | None) -> int:
         state, first = self._state, self._first
         while True:
@@ -107,12 +107,12 @@ class _Days:
             self._after(close)
         if self._held:
             note_marks(state)
-        state.books.rows_before -= 1  # the last one is over too
+        state.books.rows_before -= 1  # the last session has ended too
         state.market.end_session(end - 1)
         state.session_open = False
         return end
 
-    # Starting figures are those that the close before has left.
+    # Starting figures are those of the last close.
     def _begin(self) -> None:
         state, books, close = self._state, self._state.books, self._close
         state.session_open = state.start_hook_done = True
@@ -120,9 +120,9 @@ class _Days:
         books.starting_cash, books.starting_base = close.cash, close.capital_base
         books.starting_value = None
 
-    # False if the last session has changed more than prices. The callbacks are called
-    # as `take_bar` calls them.
-    def _run(  # noqa: C901, PLR0912 - a call less is a tenth of a session
+    # False if the last session changed more than prices. Callbacks are called in the
+    # same way as in `take_bar`.
+    def _run(  # noqa: C901, PLR0912 - one call more costs a tenth of a session
         self, begun: int, end: int, before_each: Callable[[], None] | None
     ) -> bool:
         state = self._state
@@ -172,7 +172,7 @@ class _Days:
             self._next = session + 1
         return True
 
-    # What no callback is meant to change, and may.
+    # Whether a callback changed something that callbacks normally leave alone.
     def _is_loud(self) -> bool:
         state = self._state
         return (
@@ -181,7 +181,7 @@ class _Days:
             or type(state.cancel_policy) is not NeverCancel
         )
 
-    # False if the price of a position is not known: then it stays as it was.
+    # False if the price of a position is unknown, which then keeps its old price.
     def _mark(self, session: int) -> bool:
         marks = self._state.marks
         if marks.mark_row_unseen():
@@ -192,7 +192,7 @@ class _Days:
         self._odd_prices[session] = prices
         return True
 
-    # Keeps the sessions that are over.
+    # Keeps the finished sessions.
     def _note(self) -> None:
         books, count = self._state.books, self._next - self._first
         if count:
@@ -217,7 +217,8 @@ class _Days:
                 prices[session - self._first] = own
         return prices
 
-    # Before the first variable was recorded there are those of the close before: none.
+    # Before the first variable was recorded, each session has those of the last close:
+    # none.
     def _every_recorded(self, count: int) -> list[dict[str, Any]] | None:
         if not self._recorded:
             return None

@@ -1,5 +1,5 @@
-"""What a strategy sets up: cost models, controls, values from elsewhere; and what it
-may ask of the run's environment.
+"""A strategy's setup (cost models, controls, fetched values), and its questions about
+the run's environment.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from rbtlive.sim.matching import SimVenue
 
 
 def set_cost_models(state: RunState, *, slippage: Any = None, commission: Any = None) -> None:
-    """Fill and charge from now on by these models; a venue elsewhere has its own."""
+    """Use these models for fills and costs from now on; a remote venue uses its own."""
     if isinstance(state.venue, SimVenue):
         state.venue.set_models(slippage=slippage, commission=commission)
 
 
 def add_trading_control(state: RunState, control: TradingControl) -> None:
-    """Check every order by `control`, in order of registration; what it only logs
-    becomes a message.
+    """Check every order by `control`, in order of registration; a violation that is
+    only logged becomes a message.
     """
     control.report = lambda text: state.on_message("warning", text)
     state.trading_controls.append(control)
@@ -29,9 +29,7 @@ def add_trading_control(state: RunState, control: TradingControl) -> None:
 def fetch_csv(
     state: RunState, source: object, options: FetchOptions, read_options: dict[str, Any]
 ) -> FetchedValues:
-    """Read values from a CSV file or a frame and make them readable through
-    `data.current`.
-    """
+    """Read values from a CSV file or a frame, for `data.current`."""
     if state.fetcher is None:
         end = state.settings.end
         last = None if end is None else state.calendar.number(end)

@@ -1,10 +1,10 @@
 """The close of a session: delistings, cancel policy, account controls, and the
 session's row.
 
-The rule: first what leaves the market is closed, then orders are cancelled by policy,
-then the account is checked, then everything is marked at the close, and what decides
-the session's row is noted. Source: zipline-reloaded 3.2.1, gens/tradesimulation.py
-230-314.
+The rule: assets that leave the market are closed first, then the cancel policy is
+applied, then the account is checked, then everything is marked at the close and the
+data for the session's row is noted. Source: zipline-reloaded 3.2.1,
+gens/tradesimulation.py 230-314.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def finish_session(state: RunState) -> None:
-    """Close the session that is open, if there is one."""
+    """Close the open session, if any."""
     if not state.session_open:
         return
     state.keep_decimals()
     _close_delisted(state)
     state.flush_changes()
-    # In daily runs orders that this cancels are news of the next session, as in
+    # In daily runs, orders cancelled here are reported in the next session, as in
     # zipline.
     _apply_cancel_policy(state)
     if state.account_controls:
@@ -64,7 +64,7 @@ def _close_delisted(state: RunState) -> None:
             cancel_order(state, order.id, f"{order.asset.symbol} has left the market")
 
 
-# A session that ends at midnight ends, in zipline, on the next day.
+# In zipline, a session that ends at midnight ends on the next day.
 def _leaves(state: RunState, index: int) -> bool:
     if state.market.now_us < state.auto_close_us[index]:
         return False
@@ -87,7 +87,7 @@ def _apply_cancel_policy(state: RunState) -> None:
         if daily and state.quirks.cancel_oldest_only:
             leaving = leaving[:1] if len(leaving) > 1 else []
         if daily and not state.quirks.cancel_oldest_only:
-            # placed at this close, an order can first fill in the next session
+            # an order placed at this close can first fill in the next session
             leaving = [order for order in leaving if us_of(order.created) < state.market.now_us]
         for order in leaving:
             reason = "not filled by the end of the session"
@@ -119,13 +119,13 @@ def _check_account(state: RunState) -> None:
 
 
 def note_marks(state: RunState) -> Floats | None:
-    """Mark everything at the close; return the price of each position if all are known
-    and the close may keep them as they are.
+    """Mark everything at the close; return each position's price if all are known and
+    the close may keep them unchanged.
     """
     prices = None
     if state.on_session_closed is None:
         prices = state.marks.mark_unseen()
-    else:  # the row is read at once: nothing has to wait
+    else:  # the row is read at once, so nothing may be deferred
         state.marks.mark_now()
     state.books.closed_marks = -1 if prices is None else state.marks.version
     return prices

@@ -1,7 +1,7 @@
-"""The start of a session: dividends, splits, its starting figures, and the morning's
+"""The start of a session: dividends, splits, starting figures, and the morning
 callback.
 
-The rule: starting figures are taken when dividends are in and splits are not.
+The rule: starting figures are taken after dividends and before splits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rbtlive.model.events import TRIGGERS, ScheduledTriggerEvent
 
 
 def enter_session(state: RunState, session: int) -> None:
-    """Begin `session`, closing the one before if it is still open.
+    """Begin `session`, and close the one before if it is still open.
 
     Raises:
-        InvariantBroken: the session is over already.
+        InvariantBroken: the session has already ended.
     """
     market = state.market
     if state.session_open:
@@ -36,9 +36,9 @@ def enter_session(state: RunState, session: int) -> None:
     state.session_open = True
     note_times(state, session)
     state.start_hook_done = not _has_morning(state)
-    # What a broker elsewhere did since the last close is of this session.
+    # A remote broker's changes since the last close belong to this session.
     state.books.begin()
-    # Where nothing has changed since the last close, positions start at its prices.
+    # If nothing has changed since the last close, positions start at its prices.
     untouched = _is_as_it_closed(state)
     pay_dividends(state, session)
     _take_starting_figures(state, untouched=untouched)
@@ -50,7 +50,7 @@ def _has_morning(state: RunState) -> bool:
 
 
 def note_times(state: RunState, session: int) -> None:
-    """Know when `session` opens and closes, and when its morning is."""
+    """Set the times of the open, the close and the morning callback of `session`."""
     calendar = state.calendar
     state.session_span = (calendar.opens_us.item(session), calendar.closes_us.item(session))
     if _has_morning(state):
@@ -74,8 +74,8 @@ def _take_starting_figures(state: RunState, *, untouched: bool) -> None:
 
 
 def start_hook_if_due(state: RunState, us: int) -> None:
-    """Compute the eager pipelines and call `before_trading_start`, if it is their time
-    and has not been in this session.
+    """Compute the eager pipelines and call `before_trading_start`, if it is due and has
+    not run in this session.
     """
     if state.start_hook_done or us < state.morning_us:
         return
@@ -98,7 +98,7 @@ def on_trigger(state: RunState, event: ScheduledTriggerEvent) -> None:
     """Begin or close a session, or call the morning's callback, without a bar.
 
     Raises:
-        InvariantBroken: it has no known name.
+        InvariantBroken: the trigger's name is unknown.
     """
     us = us_of(event.timestamp)
     if event.name == "session_start":

@@ -1,4 +1,4 @@
-"""How many shares: from values, fractions and targets to signed amounts in whole lots.
+"""Order sizes: from values, fractions and targets to signed amounts in whole lots.
 
 The rule: sizes are computed in Decimal from the last known price and the portfolio
 marked at it. Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and
@@ -22,14 +22,14 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, Number, to_decimal
 
 Sizes: TypeAlias = list[int | None]
-"""Whole shares, None where they are not known."""
+"""Whole shares; None where they must be computed exactly."""
 
 NEAR = Decimal("0.0001")
 _ONE = Decimal(1)
 _to_integral = ENGINE_CONTEXT.to_integral_value  # half to even
 NEGLIGIBLE_PRICE = Decimal("0.000001")
-"""Below it zipline's arithmetic takes a price for zero; ours goes on to the last digit
-that money has.
+"""Below this price zipline's arithmetic treats a price as zero; ours works down to the
+last digit of money.
 """
 _TINY = Decimal("1E-12")
 
@@ -72,8 +72,8 @@ def shares_for_percent(state: RunState, asset: Asset, percent: object) -> Decima
 
 
 def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> Sizes:
-    """Return, for each asset, what is missing to hold its fraction of the portfolio's
-    value, in whole shares; None where that has to be computed exactly.
+    """Return the whole shares to order for each asset to reach its fraction of the
+    portfolio's value; None where floats cannot decide exactly.
     """
     if len(targets) > _SEVERAL:
         sizes = _quick_targets_in_arrays(state, targets)
@@ -83,8 +83,8 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> S
 
 
 def quick_shares(state: RunState, asset: Asset, value: object) -> int | None:
-    """Return the whole shares that `value` buys at the last price; None where that has
-    to be computed exactly, or is no share.
+    """Return the whole shares that `value` buys at the last price; None where floats
+    cannot decide exactly, or for less than a share.
     """
     quirks, market = state.quirks, state.market
     place = asset.index
@@ -112,7 +112,7 @@ def quick_shares(state: RunState, asset: Asset, value: object) -> int | None:
 
 def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> int | None:
     """Return the whole shares worth a fraction of the portfolio's value; None where
-    that has to be computed exactly, or is no share.
+    floats cannot decide exactly, or for less than a share.
     """
     if type(percent) is not float:
         return None
@@ -131,15 +131,15 @@ def quick_target(
     """Return the same as `quick_targets` for one asset.
 
     Floats decide where they are certain: their error is below a hundred-thousandth of a
-    share, and what they give is further than that from where shares are rounded.
+    share, and the result is farther than that from a rounding boundary.
 
     Args:
         state: The run.
-        asset: What is to be held.
+        asset: The asset to hold.
         target: The fraction.
-        is_value: It is an amount of money.
-        notes_rounding: Note where less than a share is missing, and return 0; without
-            it that is None too.
+        is_value: `target` is an amount of money.
+        notes_rounding: Return 0 for less than a share, and note it; otherwise that is
+            None too.
     """
     quirks, market, orders = state.quirks, state.market, state.orders
     place = asset.index
@@ -181,8 +181,8 @@ def quick_target(
 
 
 def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:
-    """Return what is missing to hold `target` whole shares, where nothing of the asset
-    is on order; None where that has to be computed exactly.
+    """Return the shares to order to hold `target` whole shares, if no order of the
+    asset is open; None where floats cannot decide exactly.
     """
     orders = state.orders
     if (
@@ -206,7 +206,7 @@ def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:
     return missing if -_CERTAIN < missing < _CERTAIN else None
 
 
-# The same in arrays; None where an asset or a target is not as most are.
+# Does the same in arrays; None if an asset or a target is unusual.
 def _quick_targets_in_arrays(
     state: RunState, targets: Sequence[tuple[Asset, object]]
 ) -> Sizes | None:
@@ -228,7 +228,7 @@ def _quick_targets_in_arrays(
     value = state.portfolio.float_value()
     wanted = np.array(fractions, dtype=np.float64)
     prices = np.asarray(market.closes()).take(places)
-    for place in np.flatnonzero(~(prices > _CHEAP)).tolist():  # what was known before counts
+    for place in np.flatnonzero(~(prices > _CHEAP)).tolist():  # the last known price counts
         prices[place] = market.price(places[place])
     held = _held_in_order(state, assets, places)
     if held is None:
@@ -254,7 +254,7 @@ def _quick_targets_in_arrays(
     return sizes
 
 
-# Whole shares held of each asset; None if one is held in parts.
+# Whole shares held of each asset; None if a position has a fraction.
 def _held_in_order(
     state: RunState, assets: Sequence[Asset], places: Sequence[int]
 ) -> NDArray[np.float64] | None:
@@ -268,7 +268,8 @@ def _held_in_order(
     return np.array(held, dtype=np.float64) if all(map(_ONE.same_quantum, held)) else None
 
 
-# What closes a position of whole shares; one of other amounts is left to the exact way.
+# The shares that close a position; None if it has a fraction, which is computed
+# exactly.
 def _all_of(amount: Decimal | int) -> int | None:
     return -int(amount) if type(amount) is int or _ONE.same_quantum(amount) else None
 
@@ -283,8 +284,8 @@ _PLAIN = frozenset({float, int, Number})
 
 
 def shares_to_target(state: RunState, asset: Asset, target: object) -> Decimal:
-    """Return `target` shares minus what is held and, unless zipline's quirk is wanted,
-    what is on order.
+    """Return `target` shares minus the position and, unless zipline's quirk is set,
+    minus open orders.
     """
     missing = number(target, "target") - state.portfolio.amount_of(asset)
     if not state.quirks.target_ignores_open_orders:
@@ -296,12 +297,12 @@ def shares_to_target(state: RunState, asset: Asset, target: object) -> Decimal:
 def shares_to_targets(
     state: RunState, targets: Sequence[tuple[Asset, object]]
 ) -> Sequence[int | Decimal]:
-    """Return, for each asset, what is missing to hold its fraction of the portfolio's
-    value, an int where it is known in whole shares; the portfolio is marked and valued
-    once.
+    """Return the shares to order for each asset to reach its fraction of the
+    portfolio's value, as an int where floats can decide; the portfolio is marked and
+    valued once.
 
     Raises:
-        UnsupportedOrderParameters: two targets are of one asset.
+        UnsupportedOrderParameters: two targets name the same asset.
     """
     wanted = dict(targets)
     if len(wanted) < len(targets):
@@ -326,8 +327,8 @@ def shares_to_targets(
 
 
 def whole_lots(amount: object, lot: Decimal, *, binary: bool) -> Decimal:
-    """Return `amount` in whole lots: the nearest if within 0.0001 of it, else truncated
-    toward zero.
+    """Return `amount` in whole lots: the nearest if within 0.0001 of it, otherwise
+    truncated toward zero.
 
     Args:
         amount: Signed shares.
@@ -340,7 +341,7 @@ def whole_lots(amount: object, lot: Decimal, *, binary: bool) -> Decimal:
             ValueError or OverflowError).
     """
     if binary and isinstance(amount, (bool, np.bool_)):
-        amount = int(amount)  # as in zipline; else a bool is no number
+        amount = int(amount)  # as in zipline; otherwise a bool is not a number
     lots = amount if type(amount) is Decimal else number(amount, "amount")
     if lot != _ONE:
         lots /= lot
@@ -358,10 +359,10 @@ def whole_lots(amount: object, lot: Decimal, *, binary: bool) -> Decimal:
 
 
 def number(value: object, name: str) -> Decimal:
-    """Return a Decimal of what the user passed as `name`.
+    """Return the user's argument `name` as a Decimal.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
     """
     if type(value) is Decimal:
         return value
@@ -370,7 +371,7 @@ def number(value: object, name: str) -> Decimal:
     try:
         return Decimal(
             to_decimal(value)
-        )  # plain: a strategy's own numbers would slow the ledger down
+        )  # plain floats and ints: a strategy's own number classes would slow the ledger down
     except TypeError:
         raise TypeError(
             f"{name} must be a number: was {value!r} ({type(value).__name__})"
@@ -381,7 +382,7 @@ def share_counts(counts: object) -> list[tuple[Asset, Decimal]]:
     """Return (asset, whole shares) of each entry that is not zero.
 
     Raises:
-        TypeError: not a mapping or Series, or the amounts are no integers.
+        TypeError: it is not a mapping or Series, or the amounts are not integers.
     """
     if not isinstance(counts, Mapping) and not hasattr(counts, "items"):
         raise TypeError(

@@ -1,6 +1,6 @@
-"""A company's shares trade under another symbol.
+"""A company's shares start trading under another symbol.
 
-The rule: the run's name of an asset never changes; the new one is known beside it.
+The rule: the run's name of an asset never changes; the new name is kept beside it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from rbtlive.model.events import SymbolChangeEvent
 
 
 def change_symbol(state: RunState, event: SymbolChangeEvent) -> None:
-    """Know an asset by another name, from a session on."""
+    """Record an asset's new name, valid from a session on."""
     old, new = event.symbol, event.new_symbol
     names, calendar = {asset.symbol for asset in state.assets}, state.calendar
     if old not in names or state.symbol_changes.knows(old, new):

@@ -1,7 +1,7 @@
-"""Which assets a run wants bars of, where its pipelines decide that.
+"""Choose the assets whose bars a run requests, where its pipelines decide that.
 
-The rule: what is held or has an open order comes first, then what the screens show, in
-the order of the tables.
+The rule: assets that are held or have open orders come first, then those that the
+screens show, in the order of the tables.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 def follow(state: RunState, name: str, computed: Computed, row: int) -> None:
-    """Ask for bars of what a pipeline shows on a day, if it decides that; once a day.
+    """Request bars of the assets that a pipeline shows today, if it decides that; once
+    a day.
 
     Args:
-        state: The run's.
+        state: The run's state.
         name: Name of the pipeline.
-        computed: Its tables.
-        row: The day's row of them.
+        computed: The pipeline's tables.
+        row: Today's row of the tables.
     """
     attached, session = state.pipelines.by_name[name], state.market.session
     if not attached.subscribes or attached.followed == session:
@@ -36,7 +37,7 @@ def follow(state: RunState, name: str, computed: Computed, row: int) -> None:
 
 
 def wanted(state: RunState) -> list[str]:
-    """Return the symbols a run wants bars of, the most important first."""
+    """Return the symbols whose bars a run wants, the most important first."""
     needed = [position.asset.symbol for position in state.portfolio.positions.values()]
     needed += [order.asset.symbol for order in state.orders.get_active_orders()]
     if state.settings.benchmark is not None:

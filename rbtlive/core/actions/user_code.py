@@ -1,7 +1,7 @@
-"""Where in the user's own code an exception came from, and how to show that first.
+"""Find the line of the user's code that an exception came from, and show it first.
 
-The rule: an exception keeps its type and its text; it gains a note, and loses only the
-frames between the call that the user made and the user's own code.
+The rule: an exception keeps its type and text; it gains a note, and loses only the
+frames between the user's call and the user's own code.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def note_where(state: RunState, failure: BaseException) -> None:
 
 
 def user_line(failure: BaseException) -> str:
-    """Return the innermost line of the user's own code that an exception came through,
-    in words; "the strategy" if it came through none.
+    """Describe the innermost line of the user's code in an exception's traceback, or
+    return "the strategy".
     """
     entry = own_frames(failure.__traceback__)
     found: tuple[str, int, str] | None = None
@@ -54,8 +54,8 @@ def user_line(failure: BaseException) -> str:
 
 
 def from_own_line(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function raise what came through the user's own code from the user's line
-    on.
+    """Make a function's exceptions start their traceback at the user's own line, if
+    they passed through user code.
     """
 
     @functools.wraps(function)
@@ -70,18 +70,18 @@ def from_own_line(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def cut_to_own_line(failure: BaseException) -> None:
-    """Let an exception's traceback begin with the user's own code, if it came through
-    any.
+    """Cut an exception's traceback so that it begins in the user's code, if it passed
+    through any.
 
-    For an `except` block that ends with a plain `raise`: that adds no frame, so that
-    between the call that the user made and the user's own line none of ours stands.
+    For an `except` block that ends with a plain `raise`, which adds no frame: then none
+    of our frames stand between the user's call and the user's own line.
     """
     failure.__traceback__ = own_frames(failure.__traceback__) or failure.__traceback__
 
 
 def own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback that begins in the package's code from the first frame on that
-    is neither the package's nor a library's. None if there is no such frame.
+    """Return the traceback from the first frame below the package's code that belongs
+    to neither the package nor a library; None if there is no such frame.
     """
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
@@ -95,7 +95,7 @@ def _is_library(path: str) -> bool:
     return "site-packages" in path or path.startswith((_STANDARD, "<frozen"))
 
 
-# A notebook's cells are files that nobody knows by name: IPython has their numbers.
+# A notebook's cells are files with meaningless names: IPython knows their numbers.
 def _shown_name(path: str) -> str:
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     labels = shell.compile.format_code_name(path) if shell is not None else None

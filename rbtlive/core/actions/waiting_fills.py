@@ -1,6 +1,6 @@
-"""Fills of the market orders that are no objects: alone, in rows, or in columns.
+"""Fill market orders that are kept as plain numbers: one alone, in rows, or in columns.
 
-The rule: what they leave is what booking each as an object would have left.
+The rule: the result equals booking each of them as an object.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Match: TypeAlias = Callable[[RunState, dict[Asset, list[Order]]], None]
 
 
 def fill_waiting(state: RunState, match: Match) -> None:
-    """Fill the orders that are no objects, in turn: what a bar has room for is booked
-    together, any other becomes an object and goes the long way.
+    """Fill the waiting orders in turn: those that fill completely on a bar are booked
+    together, any other becomes an object and takes the slow path.
 
     Args:
         state: The run.
-        match: The long way, for the orders of one asset.
+        match: The slow path, for the orders of one asset.
     """
     orders, venue = state.orders, state.venue
     assert isinstance(venue, SimVenue)
@@ -52,7 +52,7 @@ def fill_waiting(state: RunState, match: Match) -> None:
         _book_whole(state, whole, asked, first)
         whole, first = [], number + 1
         order = orders.waiting.made(asked, number, asset, shares)
-        orders.version += 1  # the book was looked at without it
+        orders.version += 1  # the book was last checked without it
         match(state, {asset: [order]})
     _book_whole(state, whole, asked, first)
 
@@ -72,14 +72,14 @@ def _fill_in_columns(state: RunState, venue: SimVenue, asked: Asked, match: Matc
         if place < len(sizes):
             asset = assets[place]
             order = state.orders.waiting.made(asked, asked.first + place, asset, sizes[place])
-            state.orders.version += 1  # the book was looked at without it
+            state.orders.version += 1  # the book was last checked without it
             match(state, {asset: [order]})
         begun = place + 1
     return True
 
 
-# Books executions that fill orders of numbers in a row, the first of which is the one
-# at `place`; the same as the long way does.
+# Books executions of consecutive waiting orders, the first at `place`, with the same
+# result as the slow path.
 def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) -> None:
     count, first, now = len(fills.assets), asked.first + place, state.now
     if count < whole_fills.COLUMNS_FROM or not state.portfolio.takes_columns(count):
@@ -94,8 +94,8 @@ def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) 
     orders.version += count
 
 
-# Fills the only order that waits, if its bar has room for all of it: less is to be done
-# for one than for a list of one.
+# Fills the only waiting order, if its bar has room for all of it: this costs less than
+# a list with one entry.
 def _fill_only(state: RunState, venue: SimVenue) -> bool:
     orders, now, log = state.orders, state.now, state.record.transactions
     [(asset, shares)] = orders.waiting.amounts.items()
@@ -103,7 +103,7 @@ def _fill_only(state: RunState, venue: SimVenue) -> bool:
     if costs is None:
         return False
     fill = (asset, Decimal(shares), *costs)
-    if state.unbooked_commissions or state.unbooked_charges:  # of fills of this step
+    if state.unbooked_commissions or state.unbooked_charges:  # earlier fills in this step
         state.portfolio.book_whole_fills((fill,), now)
         if fill[3] > ZERO:
             state.unbooked_commissions.append((asset, fill[3]))
@@ -115,7 +115,7 @@ def _fill_only(state: RunState, venue: SimVenue) -> bool:
     return True
 
 
-# Books executions that fill orders of numbers in a row; the same as the long way does.
+# Books executions of consecutive waiting orders, with the same result as the slow path.
 def _book_whole(state: RunState, fills: list[WholeFill], asked: Asked, first: int) -> None:
     if not fills:
         return
@@ -133,4 +133,4 @@ def _book_whole(state: RunState, fills: list[WholeFill], asked: Asked, first: in
     orders.version += len(ids)
 
 
-_row = tuple.__new__  # a row of hundreds: the class's own way calls a function of Python
+_row = tuple.__new__  # a list of hundreds: the class's own constructor calls a Python function

@@ -1,1 +1,1 @@
-"""What decides when something runs or is allowed: schedules, controls, quirks."""
+"""Rules for when something runs or is allowed: schedules, controls, quirks."""

@@ -1,7 +1,7 @@
-"""zipline's trading and account controls: limits that a strategy sets itself and that
-stop it when it breaks them.
+"""zipline's trading and account controls: limits that a strategy sets for itself and
+that stop it when it breaks them.
 
-One rule: a trading control is asked once before each order, on the position as it is,
+The rule: a trading control is checked once before each order, on the current position
 without open orders; an account control once at the end of each session.
 """
 
@@ -29,21 +29,20 @@ def _warn(message: str, *, stacklevel: int) -> None:
 
 
 class TradingControl(abc.ABC):
-    """Base of controls that are asked before each order; derive from it and write
-    `validate`.
+    """Base of controls checked before each order; derive from it and write `validate`.
 
     Args:
         on_error: "fail" raises TradingControlViolation; "log" reports the violation and
             lets the order pass. An asset's first violation is reported, then its 10th,
-            100th and so on, with their number.
+            100th and so on, with the count.
         **parameters: The control's parameters, for messages.
 
     Attributes:
-        report: Takes the message of a violation with "log"; a Python warning unless it
-            is set to something else.
+        report: Receives the message of a violation with "log"; a Python warning unless
+            it is replaced.
 
     Raises:
-        ValueError: `on_error` is neither.
+        ValueError: `on_error` is neither "fail" nor "log".
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 33-90.
     """
@@ -72,7 +71,7 @@ class TradingControl(abc.ABC):
         """Call `handle_violation` if this order breaks the control.
 
         Args:
-            asset: What is ordered.
+            asset: The ordered asset.
             amount: Signed amount, after rounding.
             portfolio: The portfolio now; `positions[asset].amount` is 0 for an asset
                 not held.
@@ -86,10 +85,10 @@ class TradingControl(abc.ABC):
         """Raise or report that an order breaks this control.
 
         Args:
-            asset: What is ordered.
+            asset: The ordered asset.
             amount: Signed amount.
             datetime: Event time.
-            metadata: What else the message should tell.
+            metadata: Further details for the message.
 
         Raises:
             TradingControlViolation: `on_error` is "fail".
@@ -109,7 +108,7 @@ class TradingControl(abc.ABC):
             self.report(message)
         elif times == 10 ** (
             len(str(times)) - 1
-        ):  # a strategy that does it at every bar does not fill the log
+        ):  # a strategy that violates it at every bar must not flood the log
             self.report(f"{message} ({times:,} times so far)")
 
     def __repr__(self) -> str:
@@ -117,7 +116,7 @@ class TradingControl(abc.ABC):
 
 
 class _Asked(NamedTuple):
-    # What a control is asked about.
+    # The order and account that a control checks.
     asset: Asset
     amount: Any
     portfolio: Any
@@ -126,7 +125,7 @@ class _Asked(NamedTuple):
 
 
 class _OrderControl(TradingControl):
-    # Our own controls take what they are asked about as one.
+    # Our own controls take these values as one object.
     _warning_frames = 6
 
     def validate(
@@ -150,7 +149,7 @@ class _OrderControl(TradingControl):
 class MaxOrderCount(_OrderControl):
     """Limit the number of order calls in a UTC day.
 
-    A call that a control registered later refuses counts too.
+    A call also counts if a control registered later refuses it.
 
     Args:
         on_error: "fail" or "log".
@@ -197,8 +196,7 @@ class RestrictedListOrder(_OrderControl):
 
 
 class _SizeLimit(_OrderControl):
-    # Orders and positions are limited in the same two ways: by shares and by value at
-    # the bar's price.
+    # Orders and positions are both limited in shares and in value at the bar's price.
     def __init__(
         self,
         on_error: str,
@@ -220,7 +218,7 @@ class _SizeLimit(_OrderControl):
     def _limit(self, asked: _Asked, size: Decimal) -> None:
         if self._most_shares is not None and abs(size) > self._most_shares:
             self._violated(asked)
-            return  # one order is reported once, whatever it breaks
+            return  # an order is reported once, even if it breaks both limits
         if self._most_notional is None:
             return
         price = asked.data.current(asked.asset, "price")
@@ -238,9 +236,9 @@ class MaxOrderSize(_SizeLimit):
 
     Args:
         on_error: "fail" or "log".
-        asset: The asset it concerns; None for all.
-        max_shares: Most shares, not negative; None for no limit.
-        max_notional: Most money at the bar's price, not negative; None for no limit.
+        asset: The asset it applies to; None for all.
+        max_shares: Maximum shares, not negative; None for no limit.
+        max_notional: Maximum value at the bar's price, not negative; None for no limit.
 
     Raises:
         ValueError: neither limit is given, or one is negative.
@@ -255,16 +253,16 @@ class MaxOrderSize(_SizeLimit):
 
 
 class MaxPositionSize(_SizeLimit):
-    """Limit the size of the position that an order would lead to, in shares, in value,
+    """Limit the size of the position that an order would create, in shares, in value,
     or both.
 
     Open orders are not counted.
 
     Args:
         on_error: "fail" or "log".
-        asset: The asset it concerns; None for all.
-        max_shares: Most shares, long or short, not negative; None for no limit.
-        max_notional: Most money at the bar's price, not negative; None for no limit.
+        asset: The asset it applies to; None for all.
+        max_shares: Maximum shares, long or short, not negative; None for no limit.
+        max_notional: Maximum value at the bar's price, not negative; None for no limit.
 
     Raises:
         ValueError: neither limit is given, or one is negative.
@@ -279,7 +277,7 @@ class MaxPositionSize(_SizeLimit):
 
 
 class LongOnly(_OrderControl):
-    """Forbid orders that would lead to a short position.
+    """Forbid orders that would create a short position.
 
     Open orders are not counted.
 
@@ -298,7 +296,7 @@ class AssetDateBounds(_OrderControl):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 252-281.
     """
 
-    # Refuse the order if the asset does not live on this UTC day.
+    # Refuse the order if the asset is not listed on this UTC day.
     def _check(self, asked: _Asked) -> None:
         asset = asked.asset
         if asked.amount == 0:
@@ -311,8 +309,8 @@ class AssetDateBounds(_OrderControl):
 
 
 class AccountControl(abc.ABC):
-    """Base of controls that are asked at the end of each session; derive from it and
-    write `validate`.
+    """Base of controls checked at the end of each session; derive from it and write
+    `validate`.
 
     Args:
         **parameters: The control's parameters, for messages.
@@ -337,7 +335,7 @@ class AccountControl(abc.ABC):
         """
 
     def fail(self) -> None:
-        """Raise that the account breaks this control.
+        """Raise the error that the account breaks this control.
 
         Raises:
             AccountControlViolation: always.
@@ -355,10 +353,10 @@ class MaxLeverage(AccountControl):
     """Limit the account's gross leverage.
 
     Args:
-        max_leverage: Most gross leverage, 1.0 being fully invested; not negative.
+        max_leverage: Maximum gross leverage, 1.0 being fully invested; not negative.
 
     Raises:
-        ValueError: it is missing or negative.
+        ValueError: `max_leverage` is missing or negative.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 319-340.
     """
@@ -378,12 +376,12 @@ class MaxLeverage(AccountControl):
 
 
 class MinLeverage(AccountControl):
-    """Ask for a gross leverage from a date on.
+    """Require a minimum gross leverage from a date on.
 
     Args:
-        min_leverage: Least gross leverage; not negative.
-        deadline: Last moment at which less is allowed; a date stands for its first
-            moment, and what has no time zone is in that of the event time.
+        min_leverage: Minimum gross leverage; not negative.
+        deadline: Last moment at which less is allowed; a date means its first moment,
+            and a value without a time zone takes that of the event time.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -421,14 +419,14 @@ class MinLeverage(AccountControl):
             self.fail()
 
 
-# The position that an order leads to, open orders not counted.
+# The position after an order, without open orders.
 def _position_after(asked: _Asked) -> Decimal:
     held = to_decimal(asked.portfolio.positions[asked.asset].amount)
     return held + to_decimal(asked.amount)
 
 
 def _shown(amount: Any) -> str:
-    # A control of the user's own may hand over anything.
+    # The user's own control may pass any value.
     try:
         shares = plain_text(to_decimal(amount))
     except TypeError:
@@ -441,7 +439,7 @@ def _day(day: date) -> date:
 
 
 def _checked(limit: Any, name: str, control: object, *, may_be_none: bool = True) -> Any:
-    # Returns the limit as a Decimal; infinity means "no limit" and is let through.
+    # Returns the limit as a Decimal; infinity means no limit and is accepted.
     owner = type(control).__name__
     if limit is None and may_be_none:
         return None

@@ -1,8 +1,8 @@
-"""Callbacks are plain functions: a coroutine or a generator would be made at every bar
-and never run.
+"""Check that callbacks are plain functions: a coroutine or generator would be created
+at every bar and never run.
 
-The rule: what is one by its definition is refused before the run; what returns one is
-refused when it does.
+The rule: a function that is one by definition is refused before the run; a function
+that returns one is refused at that call.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _DO = (
 
 
 def refuse_lazy(function: object, what: str) -> None:
-    """Refuse a function that only makes a coroutine or a generator when it is called.
+    """Refuse a function whose call only creates a coroutine or a generator.
 
     Args:
-        function: What is to be called; a partial, or an object with `__call__`, is
-            judged by what it calls.
-        what: What to call it.
+        function: The function to be called; a partial, or an object with `__call__`, is
+            judged by the function it calls.
+        what: The function's name in the message.
 
     Raises:
-        TypeError: it is one, or cannot be called.
+        TypeError: it is a coroutine or generator function, or cannot be called.
     """
     while isinstance(function, functools.partial):
         function = function.func
@@ -39,10 +39,10 @@ def refuse_lazy(function: object, what: str) -> None:
 
 
 def refuse_unrun(result: object, what: str) -> None:
-    """Refuse what a callback returned if it still had to be run.
+    """Refuse a callback's result that would still have to be run.
 
     Raises:
-        TypeError: it had.
+        TypeError: the result is a coroutine or a generator.
     """
     if not isinstance(result, _UNRUN):
         return

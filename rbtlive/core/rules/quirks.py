@@ -1,7 +1,7 @@
-"""zipline's ten surprising rules that are mended by default, and how to have them back.
+"""zipline's ten surprising rules that are mended by default, and how to restore them.
 
-The rule: this is the one place that tells the two settings apart. The core asks a
-question of `Quirks`; it never asks for the setting itself.
+The rule: only this module distinguishes the two settings. The core asks a question of
+`Quirks`, never for the setting itself.
 
 | field | mended (default) | `zipline_quirks=True` |
 | --- | --- | --- |
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Which of zipline's rules hold; each field is a row of the table in the module
+    """The zipline rules in force; each field is a row of the table in the module
     docstring.
     """
 

@@ -1,7 +1,7 @@
-"""What `record()` keeps: values that can be shown, stored and compared later.
+"""Values that `record()` keeps: they can be shown, stored and compared later.
 
-The rule: what a value of the user's own class raises, it raises in the callback that
-records it, and nowhere else.
+The rule: an exception from the user's own value class is raised in the callback that
+records the value, and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import Number
 
 PLAIN: Final = frozenset({type(None), bool, float, Number, date, datetime})
-"""Types whose values are kept as they are."""
+"""Types whose values are kept unchanged."""
 MOST: Final = 1 << 62
-"""Whole numbers below it are kept without a look at how long they are."""
+"""Whole numbers below this are kept without checking their length."""
 MOST_CHARACTERS: Final = 100_000
 MOST_LEVELS: Final = 20
 MOST_BITS: Final = 14_000
-"""Of a whole number: Python writes no more than 4,300 digits."""
+"""Limit of a whole number: Python writes no more than 4,300 digits."""
 
 
 def kept_value(value: object) -> Any:
-    """Return a value as it is kept: instances of subclasses of text and numbers as
-    plain ones, and everything else if it can be shown.
+    """Return a value in the form that is kept: subclasses of text and numbers become
+    plain ones; any other value must be showable.
 
     Raises:
         ValueError: it is too large to be kept.
-        Exception: what the value raises where it is shown.
+        Exception: whatever the value raises when it is shown.
     """
     if isinstance(value, str):
-        return _kept_text(str.__getitem__(value, slice(None)))  # a plain one, whatever it was
+        return _kept_text(str.__getitem__(value, slice(None)))  # a plain string, whatever its class
     if isinstance(value, int):
         return _kept_number(value)
     if isinstance(value, Decimal):  # a signalling NaN raises wherever it is read
@@ -51,7 +51,7 @@ def kept_value(value: object) -> Any:
     return value
 
 
-# What a container raises where it is read, it raises now.
+# Reading a container raises its exceptions now, not later.
 def _walk(value: Any, levels: int) -> None:
     if levels == 0:
         raise ValueError(f"a recorded value must not be nested deeper than {MOST_LEVELS} levels")

@@ -1,4 +1,4 @@
-"""When scheduled functions run: rules for dates and for times of day, on any exchange's
+"""Rules for dates and times at which scheduled functions run, on any exchange's
 calendar.
 
 The rule: a schedule is a function of the calendar and of event time, and a function
@@ -55,7 +55,7 @@ class NthSession:
     offset: int
 
     def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
-        """Return whether `session` is the one; periods with fewer sessions have
+        """Return whether `session` is that session; a period with too few sessions has
         none.
         """
         del now_us
@@ -89,8 +89,8 @@ class BeforeClose:
 
 @cache
 def _period_places(calendar: TradingCalendar, period: str) -> list[tuple[int, int]]:
-    # For each session: its number within its week or month, and how many sessions that
-    # one has.
+    # For each session: its number within its week or month, and that period's number of
+    # sessions.
     def key(label: date) -> tuple[int, int]:
         return (label.year, label.month) if period == "month" else label.isocalendar()[:2]
 
@@ -191,9 +191,9 @@ class time_rules:  # noqa: N801 - zipline's name
     """At which minute of a session a scheduled function runs; daily and longer bars
     ignore them.
 
-    On bars longer than a minute a time after the open means the bar that it lies in, a
-    time before the close the last bar that is over by then: what is ordered there can
-    fill in the session.
+    On bars longer than a minute, a time after the open means the bar that contains it;
+    a time before the close means the last bar that has ended by then, so that its
+    orders can fill in the session.
     """
 
     @staticmethod
@@ -214,12 +214,12 @@ class time_rules:  # noqa: N801 - zipline's name
 
     @staticmethod
     def every_minute() -> Rule:
-        """Every bar; as a function runs once a day at most, the first bar."""
+        """Every bar; since a function runs once a day at most, the first bar."""
         return Always()
 
 
 class calendars:  # noqa: N801 - zipline's name
-    """Calendars that a schedule may count on instead of the run's own."""
+    """Calendars that a schedule may use instead of the run's own."""
 
     US_EQUITIES = "XNYS"
     US_FUTURES = "us_futures"
@@ -227,16 +227,16 @@ class calendars:  # noqa: N801 - zipline's name
 
 @dataclass(slots=True)
 class ScheduledFunction:
-    """A user's function with its rules, and what makes it run once a day at most.
+    """A user's function with its rules; it runs once a day at most.
 
-    "A day" is the 24 hours from the first bar looked at, as in zipline: on daily bars a
-    function that ran at one session's late close does not run at an early close less
-    than 24 hours later.
+    "A day" is 24 hours from the first bar examined, as in zipline: on daily bars, a
+    function that ran at a late close does not run at an early close less than 24 hours
+    later.
 
     Attributes:
-        grid: The run's bars where they are longer than a minute: a time after the open
-            means the bar it lies in, one before the close the last bar that is over by
-            then (of a session with no such bar, its first).
+        grid: The run's bars if longer than a minute: a time after the open means the
+            bar that contains it, one before the close the last bar that has ended by
+            then (the first bar if the session has none).
     """
 
     callback: Callable[[Any, Any], Any]
@@ -250,7 +250,7 @@ class ScheduledFunction:
     _ran: bool = field(default=False)
 
     def is_due(self, session: int, now_us: int) -> bool:
-        """Return whether to run now, and remember it.
+        """Return whether to run now, and remember that it ran.
 
         Args:
             session: Number of the session in the schedule's own calendar.
@@ -267,7 +267,7 @@ class ScheduledFunction:
     def _holds(self, session: int, now_us: int) -> bool:
         rule = self.time_rule
         if isinstance(rule, (FromOpen, BeforeClose)):
-            if now_us != self._bar_of(session, rule):  # of most bars that says it all
+            if now_us != self._bar_of(session, rule):  # for most bars this comparison decides
                 return False
         elif not rule.matches(self.calendar, session=session, now_us=now_us):
             return False
@@ -275,7 +275,7 @@ class ScheduledFunction:
             return False
         return self.half_days or not self.calendar.is_early_close(session)
 
-    # END of the bar of a session that the time means; looked up once a session.
+    # END of the bar that the time means in a session; looked up once a session.
     def _bar_of(self, session: int, rule: FromOpen | BeforeClose) -> int:
         if self._bar[0] != session:
             calendar = self.calendar
@@ -292,7 +292,7 @@ class ScheduledFunction:
 def why_never(
     scheduled: ScheduledFunction, bars: TradingCalendar, first: date, last: date | None
 ) -> str | None:
-    """Return why no bar ends at a function's time in most sessions of a run; None where
+    """Return why no bar ends at a function's time in most sessions of a run; None if
     one does.
 
     Args:

@@ -1,1 +1,1 @@
-"""What strategies read: views, bars, and the shapes numbers are shown in."""
+"""What strategies read: views, bars, and the presenters that shape numbers."""

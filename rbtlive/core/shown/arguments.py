@@ -1,6 +1,6 @@
-"""Checks of what a strategy asks `data` for: assets, fields, counts.
+"""Check the assets, fields and counts that a strategy passes to `data`.
 
-The rule: an error names the argument, the method, what was given and what to do.
+The rule: an error names the argument, the method, the value given and what to do.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from rbtlive.model.asset import Asset
 
 
 def is_many(value: object) -> bool:
-    """Say whether several were asked for: an iterable that is no text."""
+    """Say whether `value` asks for several: an iterable that is not a string."""
     return isinstance(value, Iterable) and not isinstance(value, str)
 
 
 def check_asset(known: OwnAssets, asset: object, method: str) -> None:
-    """Refuse what is no asset of the run.
+    """Raise an error if `asset` is not an asset of the run.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not an asset of the run.
     """
     if not isinstance(asset, Asset):
         refuse("assets", asset, method, "an asset or a list of assets")
@@ -33,7 +33,7 @@ def check_asset(known: OwnAssets, asset: object, method: str) -> None:
 
 
 def refuse(argument: str, value: object, method: str, expected: str) -> NoReturn:
-    """Raise TypeError: an argument is of the wrong type."""
+    """Raise TypeError for an argument of the wrong type."""
     hint = "; get assets with symbol()" if argument == "assets" else ""
     raise TypeError(
         f"{argument} in data.{method}() must be {expected}: was {value!r} "

@@ -1,7 +1,7 @@
-"""What strategies read of the market: zipline's `data`.
+"""The market data that strategies read: zipline's `data`.
 
-The rule: it answers from the market as it is at the cursor, in the shapes of the run's
-frames, and keeps nothing itself.
+The rule: it reads the market at the cursor, returns the kinds of the run's frames, and
+stores nothing itself.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ DataType: TypeAlias = pl.Decimal | type[pl.Decimal] | type[pl.Float64] | None
 class BarData:
     """Prices and volumes as they are known now, passed to strategies as `data`.
 
-    Annotations name what polars frames give. A strategy for `frames="pandas"` gets
-    pandas' objects: annotate its `data` as Any.
+    Annotations name the types under polars frames. A strategy for `frames="pandas"`
+    gets pandas objects: annotate its `data` as Any.
 
     Args:
         market: The market, whose cursor the core moves.
-        presenter: How values are shown.
-        restrictions: Says whether an asset may not be ordered at a moment, given as the
-            run's frames show it.
-        loose_names: Give NaN for a name that is neither asset nor field, as zipline
-            does, instead of an error.
+        presenter: Converts values to the kinds that are shown.
+        restrictions: Says whether an asset is restricted at a moment, given as the
+            run's frames show moments.
+        loose_names: Return NaN, as zipline does, for a name that is neither an asset
+            nor a field, instead of raising an error.
 
     Attributes:
-        is_unrestricted: `restrictions` need not be asked: nothing is restricted.
+        is_unrestricted: Nothing is restricted, so `restrictions` need not be called.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class BarData:
         self._presenter = presenter
         self._restricted = restrictions
         self.is_unrestricted = True
-        self._tradable_until: dict[Asset, int] = {}  # the last session of each
+        self._tradable_until: dict[Asset, int] = {}  # the last session of each asset
         self._index = OwnAssets(market.assets)
         for asset in market.assets:
             self._index[asset] = self._index[presenter.present_asset(asset)] = asset.index
@@ -83,10 +83,10 @@ class BarData:
         return f"BarData({self.current_dt:%Y-%m-%d %H:%M}, {len(symbols):,} assets: {named})"
 
     def release(self, restrictions: Callable[[Asset, Any], bool]) -> None:
-        """Hold nothing that holds this: a run is over.
+        """Drop every object that refers back to this one: the run is over.
 
         Args:
-            restrictions: Takes the place of what this was made with.
+            restrictions: Replaces the function given to the constructor.
         """
         self._restricted = restrictions
         self.floats.release()
@@ -135,8 +135,8 @@ class BarData:
             column, show = self._numbers[fields][assets]
             value = column[self._market.seen]
         except (KeyError, TypeError, IndexError):
-            # Not asked for before; or several, which cannot be looked up; or an earlier
-            # bar is seen.
+            # A first request, several values that cannot be looked up, or an earlier
+            # bar that is seen.
             self._values.make_fast(assets, fields)
             return self._values.one_by_one(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
@@ -151,20 +151,20 @@ class BarData:
     def can_trade(self, assets: object) -> Any:
         """Say whether an asset, or each of several, can be traded now.
 
-        That is: it is not restricted, listed in this session, its exchange is open, and
-        a price of it is known.
+        An asset can be traded if it is not restricted, is listed in this session, its
+        exchange is open, and its price is known.
 
         Raises:
             TypeError: `assets` is neither an asset nor several.
         """
         if type(assets) is Equity:
             market = self._market
-            try:  # an asset that could be traded before needs a price, until it is delisted
+            try:  # an asset that could be traded before needs only a price, until it is delisted
                 if self._tradable_until[assets] >= market.session and self.is_unrestricted:
                     price = self._numbers["price"][assets][0][market.seen]
                     if price == price:  # noqa: PLR0124 - NaN
                         return True
-            except (KeyError, IndexError):  # not asked for before; an earlier bar is seen
+            except (KeyError, IndexError):  # a first request, or an earlier bar is seen
                 pass
             if assets in self._index:
                 return self._can_trade(assets)
@@ -172,7 +172,7 @@ class BarData:
             return self._presenter.flags(assets, [True] * len(assets))
         return self._ask(assets, "can_trade", self._can_trade)
 
-    # Whether it is known of each of several without a longer look.
+    # Whether fast look-ups can answer for each of several assets.
     def _all_can_trade(self, assets: list[Asset]) -> bool:
         market, until = self._market, self._tradable_until
         session, seen = market.session, market.seen
@@ -182,7 +182,7 @@ class BarData:
                 price = known[asset][0][seen]
                 if price != price or until[asset] < session:  # noqa: PLR0124 - NaN
                     return False
-                if type(asset) is not Equity:  # a sid equals its asset
+                if type(asset) is not Equity:  # a sid compares equal to its asset
                     return False
         except (KeyError, IndexError, TypeError):
             return False
@@ -198,7 +198,7 @@ class BarData:
             return False
         if isnan(market.price(index)):
             return False
-        if market.preload:  # else listings may change
+        if market.preload:  # otherwise listings may change
             self._values.make_fast(asset, "price")
             last, closed = market.listing.last[index], market.listing.auto_close[index]
             self._tradable_until[asset] = min(last, closed)
@@ -217,7 +217,7 @@ class BarData:
             TypeError: `assets` is neither an asset nor several.
         """
         if type(assets) is Equity:
-            try:  # what trades in this bar is not stale
+            try:  # an asset that trades in this bar is not stale
                 if self._numbers["volume"][assets][0][self._market.seen] > 0:
                     return False
             except (KeyError, IndexError):
@@ -295,23 +295,23 @@ class BarData:
             fields: A field, or several: open, high, low, close, volume, price
                 (forward-filled close), an indicator, or a further column of the data,
                 which is neither adjusted nor filled.
-            bar_count: How many bars, this one included.
-            frequency: How long these bars are: as long as the run's, or longer bars
-                that those add up to, e.g. "1h" or "1d" in a run of "1m", "1w" in one of
-                "1d".
+            bar_count: Number of bars, including this one.
+            frequency: Length of these bars: the run's own, or longer bars that the
+                run's bars add up to, e.g. "1h" or "1d" in a run of "1m", "1w" in a run
+                of "1d".
             dtype: With polars frames, `pl.Decimal` gives Decimal(38, 12) columns
                 instead of Float64; a missing value is null there.
-            partial: Whether the last one of longer bars is the one that is still going
-                on, made of what has happened of it; else it is the last that is over.
+            partial: Whether the last of longer bars is the unfinished one, built from
+                its bars so far; otherwise it is the last finished one.
 
         Returns:
-            One asset, one field: a Series, oldest first. Several assets: `date` and a
-                column an asset. Several fields: `date` and a
-            column a field. Several of both: a long frame of `date`, `symbol` and the
+            One asset, one field: a Series, oldest first. Several assets: `date` and one
+                column per asset. Several fields: `date` and a
+            column per field. Several of both: a long frame of `date`, `symbol` and the
                 fields. With pandas frames: zipline's shapes.
 
         Raises:
-            HistoryWindowStartsBeforeData: the window reaches before the data.
+            HistoryWindowStartsBeforeData: the window begins before the data.
             IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
             TypeError: an argument is of the wrong type.
             ValueError: a field, the frequency or the bar count is impossible.
@@ -327,7 +327,10 @@ class BarData:
                 low = market.seen + 1 - bar_count
                 if first <= low <= market.seen:
                     return cut(low, bar_count)
-            except (KeyError, TypeError):  # not asked for before; or several; or no number of bars
+            except (
+                KeyError,
+                TypeError,
+            ):  # a first request, several values, or a bar count that is not a number
                 self._history.make_fast(assets, fields)
         plain = (
             type(bar_count) is int
@@ -356,15 +359,14 @@ class BarData:
         """Return the last bars as a read-only array, bars x assets; NaN where missing.
 
         Args:
-            assets: An asset, or several: the columns.
+            assets: An asset, or several: one column each.
             field: open, high, low, close, volume, price or a further column.
-            bar_count: How many bars, this one included.
-            frequency: How long these bars are, as in `history`; the run's own by
-                default.
+            bar_count: Number of bars, including this one.
+            frequency: Length of these bars, as in `history`; the run's own by default.
             partial: As in `history`.
 
         Raises:
-            HistoryWindowStartsBeforeData: the window reaches before the data.
+            HistoryWindowStartsBeforeData: the window begins before the data.
             IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
             TypeError: an argument is of the wrong type.
             ValueError: the field or the bar count is impossible.
@@ -415,7 +417,7 @@ class BarData:
         return minutes
 
     def current_chain(self, continuous_future: object) -> NoReturn:
-        """Refuse: futures are not built.
+        """Raise NotBuilt: futures are not supported.
 
         Raises:
             NotBuilt: always.

@@ -1,8 +1,8 @@
-"""The values of a moment that `data.current` gives: of one asset or several, of one
-field or several.
+"""The current values that `data.current` returns: for one asset or several, one field
+or several.
 
-The rule: what was asked for before is read from a column; whatever else it may be goes
-the long way, with the same answer.
+The rule: a repeated request is read from a column; any other takes the slow path and
+gets the same answer.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from rbtlive.model.asset import Asset, Equity
 
 
 class CurrentValues:
-    """Values of the market at its cursor, as a run's frames show them.
+    """Values of the market at its cursor, in the kinds of the run's frames.
 
     Args:
         market: The market.
-        presenter: How values are shown.
+        presenter: Converts values to the kinds that are shown.
         index: Index of each asset of the run.
-        loose_names: Give NaN for a name that is neither asset nor field, as zipline
-            does, instead of an error.
+        loose_names: Return NaN, as zipline does, for a name that is neither an asset
+            nor a field, instead of raising an error.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class CurrentValues:
         }
 
     def several(self, assets: Any, fields: Any) -> Any:
-        """Return one value each of several, by lists.
+        """Return one value for each of several assets or fields, given in lists.
 
-        Several of one are that many numbers; whatever else it may be, and whatever is
-        missing, is left to the long way.
+        Several fields of one asset are as many numbers; other requests and missing
+        values are left to the slow path.
         """
         numbers, seen = self._numbers, self._market.seen
         shown: dict[Any, Any] = {}
@@ -86,18 +86,18 @@ class CurrentValues:
         if self._gives_dicts:
             return shown
         keys = assets if type(fields) is not list else fields
-        if len(shown) < len(keys):  # something was asked for twice
+        if len(shown) < len(keys):  # something was requested twice
             return self.one_by_one(assets, fields)
         return self._presenter.mapping(list(keys), list(shown.values()), name)
 
     def missing(self, asset: object, field: str, value: float) -> object:
-        """Return what a number of one asset is shown as, where its column has none in
-        the bar that is seen.
+        """Return what to show for a number of one asset that is missing in the current
+        bar.
 
         Args:
             asset: The asset.
             field: The field.
-            value: What the column has: NaN.
+            value: The value in the column: NaN.
         """
         if field == "price":
             return self._presenter.price(self._market.price(self._index[asset]))
@@ -105,8 +105,8 @@ class CurrentValues:
             return self._presenter.price(value)
         return value if field in self._market.indicators else self.one_by_one(asset, field)
 
-    # Several prices of several assets, as a frame; whatever else it may be is left to
-    # the long way.
+    # Returns several prices of several assets as a frame; other requests are left to
+    # the slow path.
     def _table(self, assets: list[Asset], fields: list[str]) -> object:
         numbers, seen = self._numbers, self._market.seen
         price = self._market.price
@@ -124,7 +124,7 @@ class CurrentValues:
                     value if value == value else price(self._index[asset])  # noqa: PLR0124 - NaN
                     for asset, value in zip(assets, values, strict=True)
                 ]
-        if not columns or set(map(type, assets)) != {Equity}:  # a sid equals its asset
+        if not columns or set(map(type, assets)) != {Equity}:  # a sid compares equal to its asset
             return self.one_by_one(assets, fields)
         return self._presenter.numbers(assets, columns)
 
@@ -134,8 +134,8 @@ class CurrentValues:
                 self.make_fast(asset, field)
 
     def make_fast(self, assets: object, fields: object) -> None:
-        """From the second time on, read a number of one asset by its place in a column,
-        until the market moves its columns.
+        """Make later reads of one asset's number an index into a column, until the
+        market moves its columns.
         """
         index = self._index.number_of(assets)
         if index is None or type(fields) is not str or self._market.looks_back:
@@ -146,7 +146,7 @@ class CurrentValues:
             quick.numbers.setdefault(fields, {})[assets] = (column, self._shown_as.get(fields))
 
     def one_by_one(self, assets: Any, fields: Any) -> Any:
-        """Return any value, or values, the long way.
+        """Return any value, or values, by the slow path.
 
         Raises:
             TypeError: `assets` or `fields` is of the wrong type.

@@ -1,8 +1,8 @@
-"""Values from elsewhere: a CSV file or a frame, read once and asked for with
+"""Fetched values: a CSV file or a frame that is read once and then available through
 `data.current`.
 
-The rule: a value counts from the session its row is dated in until the next row of its
-asset, or of its name. Source: zipline-reloaded 3.2.1, sources/requests_csv.py, and
+The rule: a value is valid from its row's session until the next row of the same asset
+or name. Source: zipline-reloaded 3.2.1, sources/requests_csv.py, and
 data/data_portal.py 307-420.
 """
 
@@ -62,7 +62,7 @@ _READ_OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class FetchOptions:
-    """How rows become values; zipline's arguments of `fetch_csv`."""
+    """How rows become values: zipline's arguments of `fetch_csv`."""
 
     pre_func: Callable[[Any], Any] | None = None
     post_func: Callable[[Any], Any] | None = None
@@ -76,8 +76,8 @@ class FetchOptions:
 
 @dataclass(frozen=True, slots=True)
 class FetchedValues:
-    """What `fetch_csv` returns: the rows as they were understood, indexed by date, with
-    the asset or name in `sid`.
+    """The result of `fetch_csv`: the parsed rows, indexed by date, with the asset or
+    name in `sid`.
     """
 
     df: pd.DataFrame
@@ -90,10 +90,10 @@ class FetchedValues:
 
 @dataclass(slots=True)
 class Fetcher:
-    """Reads values for one run, and answers for them.
+    """Reads values for one run and answers requests for them.
 
     Attributes:
-        market: What they are read beside.
+        market: The run's market.
         assets: The run's assets, as strategies see them.
         last_session: The run's last session, or None.
     """
@@ -115,10 +115,10 @@ class Fetcher:
             read_options: For `pandas.read_csv`; with files only.
 
         Raises:
-            NotBuilt: a URL.
-            UnreadableFile: there is no such file.
-            NotAFrame: neither a path nor a frame.
-            TypeError: an option that nothing takes.
+            NotBuilt: the source is a URL.
+            UnreadableFile: the file does not exist.
+            NotAFrame: the source is neither a path nor a frame.
+            TypeError: an option is unknown.
             KeyError: the date or symbol column is missing.
         """
         rows = _pandas_frame(_read(source, options, read_options), "source")
@@ -137,7 +137,7 @@ class Fetcher:
         return FetchedValues(rows)
 
     def known_assets(self) -> list[Asset]:
-        """Return the assets that something was fetched for, in the order of sids."""
+        """Return the assets that have fetched values, in the order of sids."""
         known = {name for values in self._values.values() for name in values}
         return [asset for asset in self.assets if asset in known]
 
@@ -165,8 +165,8 @@ class Fetcher:
         rows = rows.assign(dt=naive)
         return rows[rows["dt"].notna()]
 
-    # On daily bars a row counts from the session after the New York day that its
-    # moment, sixteen hours earlier, lies in.
+    # On daily bars a row counts from the session after its New York day: the day that
+    # contains its moment, sixteen hours earlier.
     def _next_sessions(self, moments: pd.DatetimeIndex) -> pd.DatetimeIndex:
         import pandas as pd
 
@@ -198,7 +198,7 @@ class Fetcher:
         rows = rows.sort_values(by=_symbols_in(options))
         return rows[[asset is not None for asset in rows["sid"]]]
 
-    # One array a column and asset, with a value for each session of the run.
+    # One array for each column and asset, with a value for each session of the run.
     def _keep(self, rows: pd.DataFrame) -> None:
         import pandas as pd
 

@@ -1,6 +1,6 @@
-"""The names that `data` takes: fields of every bar, indicators, further columns.
+"""The names that `data` accepts: fields of every bar, indicators, further columns.
 
-The rule: a name that is none of them is refused with what is near, or why it is none.
+The rule: the error for any other name suggests a close one, or says why there is none.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CURRENT_FIELDS: Final = (*HISTORY_FIELDS, "last_traded", "contract")
 
 
 def names_now(market: Market) -> tuple[str, ...]:
-    """Return the names that `current` takes."""
+    """Return the names that `current` accepts."""
     names = (*CURRENT_FIELDS, *market.indicators.names, *market.sources)
     return (*names, *market.further.names)
 
 
 def refuse_now(market: Market, name: str) -> KeyError:
-    """Return the error for a name that `current` does not take."""
+    """Return the error for a name that `current` does not accept."""
     known = tuple(one for one in names_now(market) if one != "contract")
     advice = market.further.advice(name, market.table, known)
     return KeyError(
@@ -36,10 +36,10 @@ def refuse_now(market: Market, name: str) -> KeyError:
 
 
 def check_window_field(market: Market, name: object, method: str) -> None:
-    """Refuse a name that windows do not take.
+    """Raise an error for a name that windows do not accept.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not a string.
         ValueError: there is no such field.
     """
     if not isinstance(name, str):

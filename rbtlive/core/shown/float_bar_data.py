@@ -1,4 +1,4 @@
-"""What our own cost models read of the market: numbers as floats."""
+"""The market data that our own cost models read: numbers as floats."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 _SEVERAL, _WIDE = 8, 8
-"""A whole row of the market is read at once for more than so many assets, if they are
-one in so many of all.
+"""A whole row of the market is read at once for more than `_SEVERAL` assets, if they
+are at least one in `_WIDE` of all.
 """
 
 
@@ -32,8 +32,8 @@ class _Data(Protocol):
 
 
 class FloatBarData:
-    """The same with numbers as floats: what our own cost models read, at a third of the
-    cost.
+    """The same data with numbers as floats, at a third of the cost; our own cost models
+    read it.
     """
 
     __slots__ = ("_data", "_market", "_numbers")
@@ -44,7 +44,7 @@ class FloatBarData:
         self._numbers = market.quick.numbers
 
     def release(self) -> None:
-        """Hold the data no longer: it alone holds this."""
+        """Drop the data, so that the run's objects form no cycle."""
         self._data = weakref.proxy(self._data)
 
     def current(self, asset: Asset, field: str) -> float:
@@ -52,7 +52,7 @@ class FloatBarData:
         try:
             return self._numbers[field][asset][0][self._market.seen]
         except (KeyError, IndexError):
-            return float(self._data.current(asset, field))  # from now on the short way is known
+            return float(self._data.current(asset, field))  # from now on the fast path knows it
 
     def traded_of(self, asset: Asset) -> tuple[float, float]:
         """Return close and volume of an asset."""
@@ -76,8 +76,8 @@ class FloatBarData:
             return [(self.current(a, "close"), self.current(a, "volume")) for a in assets]
 
     def traded_in_row(self, places: Sequence[int]) -> tuple[Floats, Floats] | None:
-        """Return closes and volumes of assets by index; None if what is seen is no row
-        of the market.
+        """Return closes and volumes of assets by index; None if the current view is not
+        a row of the market.
         """
         market = self._market
         if not market.seen == market.view >= 0:

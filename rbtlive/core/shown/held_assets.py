@@ -1,7 +1,7 @@
-"""The assets held, as sets are made of them.
+"""The assets held, with the iteration order of zipline's sets.
 
-The rule: a strategy that goes over such a set meets assets in the order in which it
-would in zipline, so that its orders have the same order.
+The rule: a strategy that iterates over such a set meets assets in the same order as in
+zipline, so that its orders have the same order.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from rbtlive.model.asset import Asset
 
 
 class _Held(dict[Asset, None]):
-    pass  # a subclass, as zipline's: of a plain dict a set is made in another way
+    pass  # a subclass, as in zipline: Python builds a set from a plain dict in another way
 
 
 class HeldAssets(KeysView[Asset]):
-    """The keys of positions; what is computed of them is a set made as zipline's is."""
+    """The keys of positions; set operations on them build sets in the same way as
+    zipline's.
+    """
 
     def _plain(self) -> KeysView[Asset]:
         return _Held.fromkeys(self).keys()
@@ -31,9 +33,9 @@ class HeldAssets(KeysView[Asset]):
         return self._plain() & other
 
     def __or__(self, other: Iterable[Any]) -> set[Any]:
-        """Return the assets, and what is in `other`."""
+        """Return the assets and everything in `other`."""
         return self._plain() | other
 
     def __xor__(self, other: Iterable[Any]) -> set[Any]:
-        """Return what is in one of the two alone."""
+        """Return what is in only one of the two."""
         return self._plain() ^ other

@@ -1,4 +1,4 @@
-"""What a copy of a view holds.
+"""Base of the views that strategies read, and what copying one does.
 
 The rule: a view shows the run as it is now; its copy keeps the values of that moment.
 """
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class LiveView:
-    """Base of views, which go with the run.
+    """Base of views, which follow the run.
 
     `copy`, `deepcopy` and `pickle` make a plain object with the same attributes, which
-    stay as they were.
+    no longer change.
     """
 
     __slots__ = ()

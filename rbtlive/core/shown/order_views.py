@@ -1,7 +1,6 @@
-"""What strategies and cost models are shown of orders and transactions.
+"""Views of orders and transactions for strategies and cost models.
 
-The rule: a view reads and never changes, and every number leaves through the run's
-`Presenter`.
+The rule: a view only reads, and every number passes through the run's `Presenter`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ ORDER_FACTS = (
     "sid",
     "status",
 )
-"""What zipline reports of an order, in its order."""
+"""The fields that zipline reports of an order, in its order."""
 
 
 class OrderView(LiveView):
@@ -53,12 +52,12 @@ class OrderView(LiveView):
 
     @property
     def id(self) -> str:
-        """Counter from "1" within the run."""
+        """Counter within the run, from "1"."""
         return self.raw.id
 
     @property
     def asset(self) -> Asset:
-        """What is traded."""
+        """The asset to trade."""
         return self.raw.asset
 
     @property
@@ -68,7 +67,7 @@ class OrderView(LiveView):
 
     @property
     def tag(self) -> str | None:
-        """What the strategy called it, or None."""
+        """The strategy's tag for it, or None."""
         return self.raw.tag
 
     @property
@@ -98,7 +97,7 @@ class OrderView(LiveView):
 
     @property
     def stop(self) -> Figure | None:
-        """Stop price, or None; gone once a stop-limit order has reached it."""
+        """Stop price, or None; None again once a stop-limit order has reached it."""
         return None if self.raw.stop is None else self._presenter.number(self.raw.stop)
 
     @property
@@ -148,11 +147,11 @@ class OrderView(LiveView):
 
     @property
     def triggered(self) -> bool:
-        """Whether its prices were touched, so that it can fill."""
+        """Whether it can fill now: its prices were touched, or it has none."""
         return self.raw.triggered
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts zipline reports of an order, by name."""
+        """Return the facts that zipline reports of an order, by name."""
         facts: dict[str, Any] = {name: getattr(self, name) for name in ORDER_FACTS}
         if self.raw.broker_order_id is not None:
             facts["broker_order_id"] = self.raw.broker_order_id
@@ -163,7 +162,7 @@ class OrderView(LiveView):
         return self.to_dict().keys()
 
     def to_series(self, index: list[str] | pd.Index[Any] | None = None) -> pd.Series[Any]:
-        """Return those facts as a pandas Series."""
+        """Return these facts as a pandas Series."""
         import pandas as pd
 
         return pd.Series(self.to_dict(), index=index)

@@ -1,4 +1,4 @@
-"""The assets of a run, and those of copies of its portal that stand for them."""
+"""The assets of a run, also found by assets from a copy of its portal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rbtlive.model.asset import Asset, own_asset
 
 
 class OwnAssets(dict[Any, int]):
-    """Index of each asset of the run. An asset of a copy of the portal, as another
-    process gives it back, is the run's own of the same number.
+    """Index of each asset of the run. An asset from a copy of the portal, as another
+    process returns it, counts as the run's own asset with that number.
     """
 
     __slots__ = ("_assets", "_most")
@@ -39,7 +39,7 @@ class OwnAssets(dict[Any, int]):
 
     def number_of(self, asset: object) -> int | None:
         """Return an asset's index; None for several assets, which cannot be looked up,
-        and for what is no asset of the run.
+        and for anything that is not an asset of the run.
         """
         try:
             return self[asset]

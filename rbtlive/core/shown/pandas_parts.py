@@ -1,9 +1,8 @@
-"""Series and frames of pandas, made of parts that are known to fit.
+"""Build pandas Series and frames from parts that are known to fit.
 
-The rule: what is made equals what pandas' own constructors and `iloc` make. Those look
-at everything they are given, at five times the cost. The names used here are private
-to pandas and may disappear: where they give something else, or nothing, its
-constructors are used.
+The rule: the result equals that of pandas' own constructors and `iloc`, which check all
+their input at five times the cost. The names used here are private to pandas and may
+disappear: if they are missing or give a different result, its constructors are used.
 """
 
 from __future__ import annotations
@@ -23,10 +22,12 @@ Series: TypeAlias = "pd.Series[Any]"
 Labels: TypeAlias = "pd.Index[Any]"
 
 MakeSeries = Callable[[Values, Labels, object], Series]
-"""Makes a Series of values that nobody else changes, their index and a name."""
+"""Makes a Series from values that nobody else changes, their index and a name."""
 
 MakeFrame = Callable[[Values, Labels, "Labels | pd.MultiIndex"], "pd.DataFrame"]
-"""Makes a frame of an array, a row a column, the columns' names, and the index."""
+"""Makes a frame from an array (one row per column of the frame), the columns' names,
+and the index.
+"""
 
 CutIndex = Callable[[slice], "pd.DatetimeIndex"]
 
@@ -34,7 +35,7 @@ _GONE = (AttributeError, TypeError, ValueError, ImportError)
 
 
 class Makers(NamedTuple):
-    """What makes objects of pandas, and what cuts their index."""
+    """Functions that make pandas objects and that cut their index."""
 
     series: MakeSeries
     frame: MakeFrame
@@ -43,7 +44,7 @@ class Makers(NamedTuple):
 
 @cache
 def makers() -> Makers:
-    """Return the fastest ways that the installed pandas has."""
+    """Return the fastest functions that work with the installed pandas."""
     import pandas as pd
 
     plain = Makers(
@@ -61,8 +62,8 @@ def makers() -> Makers:
 
 
 def series_cutter(series: Series) -> Cut:
-    """Return what cuts rows (first row, number of rows) out of a Series as `iloc` does;
-    neither changes when the other is written to.
+    """Return a function that cuts rows (first row, number of rows) out of a Series as
+    `iloc` does; writing to one does not change the other.
     """
     rows = series.iloc
 
@@ -80,14 +81,14 @@ def series_cutter(series: Series) -> Cut:
     return cut if same else plain
 
 
-# A shell of pandas: what holds the values, and what is shown around it.
+# pandas' layers: the block that holds the values, and the objects around it.
 def _cutter_of(source: Series) -> Cut:
     series: Any = source
     block, manager, holds, place, made = _pieces(series)
     values, name = block.values, series.name  # noqa: PD011 - a block's
     places: dict[int, Any] = {}
     cut_index = makers().index_cutter(series.index)
-    put = object.__setattr__  # a Series looks at each name that is put
+    put = object.__setattr__  # a Series checks every name that is set
 
     def cut(low: int, count: int) -> Series:
         rows = slice(low, low + count)
@@ -95,7 +96,7 @@ def _cutter_of(source: Series) -> Cut:
         if at is None:
             at = places[count] = place(slice(0, count))
         index = cut_index(rows)
-        # Shared references make pandas copy before it writes: `block` is held here.
+        # Shared references make pandas copy before it writes; this keeps `block` alive.
         shown = manager(holds(values[rows], placement=at, ndim=1, refs=block.refs), index)
         window: Series = made(shown, shown.axes)
         put(window, "_name", name)
@@ -104,8 +105,8 @@ def _cutter_of(source: Series) -> Cut:
     return cut
 
 
-# The block of a Series or of a frame with one, and what it and its owner are made with:
-# classes of manager, block and placement, and the owner's own constructor.
+# The block of a Series or of a frame with one block, and the classes it is built from:
+# manager, block, placement, and the owner's own constructor.
 def _pieces(example: object) -> tuple[Any, ...]:
     of: Any = example
     block = of._mgr.blocks[0]  # noqa: SLF001 - see above
@@ -148,7 +149,7 @@ def _index_cutter(index: pd.DatetimeIndex) -> CutIndex:
     return lambda rows: made(of_stamps(values[rows]), name, shared)
 
 
-# Whether both ways make the same, tried on a small example.
+# Whether both ways give the same result on a small example.
 def _agree(fast: Makers, plain: Makers) -> bool:
     import pandas as pd
 
@@ -185,7 +186,7 @@ def _same_index(one: Labels, other: Labels) -> bool:
 
 
 def numbers_of(values: Sequence[object]) -> Values | None:
-    """Return floats, or whole numbers, as the array that pandas makes of them; None for
+    """Return floats, or whole numbers, as the array that pandas would make; None for
     anything else.
     """
     kinds = set(map(type, values))

@@ -1,6 +1,6 @@
 """Values as zipline shows them: pandas shapes and floats.
 
-The rule: pandas is imported when a run wants its frames, and not before.
+The rule: pandas is imported only when a run wants its frames.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
     from rbtlive.data.bars.bar_table import BarTable
 
-_LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies far behind it
+_LAST_PANDAS_DATE = date(2262, 4, 11)  # an asset without an end date has one far beyond this
 
-# One object stands for an asset in all runs over its portal, so that frames of two runs
-# hold equal assets. Its key is alive as long as the portal; an asset that is presented
-# already stands for itself.
+# One object represents an asset in all runs over its portal, so that frames of two runs
+# hold equal assets. Its key lives as long as the portal; an asset that is already
+# presented represents itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
 
 _KEPT_NAMES = 64
-"""Indices of so many lists of fields are kept."""
+"""This many lists of field names keep their index."""
 
-# The times of all rows of a table, as an index.
+# The times of all rows of a table, as a pandas index.
 _AXES: WeakKeyDictionary[BarTable, pd.DatetimeIndex] = WeakKeyDictionary()
 
 
@@ -82,8 +82,8 @@ class PandasPresenter:
         return self._pd.Timestamp(us * 1000, tz="UTC")
 
     def session(self, label: date) -> pd.Timestamp:
-        """Return a session label as a naive midnight Timestamp; a date beyond what
-        pandas can tell as the last one it can.
+        """Return a session label as a naive midnight Timestamp; a date beyond pandas'
+        range becomes its last one.
         """
         known = label if label.year < _LAST_PANDAS_DATE.year else _LAST_PANDAS_DATE
         return self._pd.Timestamp(known).as_unit("ns")
@@ -130,7 +130,7 @@ class PandasPresenter:
         return self._pd.DataFrame(columns, index=self._labels(assets))
 
     def numbers(self, assets: Sequence[Asset], columns: dict[str, list[float]]) -> pd.DataFrame:
-        """Return the same of prices and volumes."""
+        """Return the same for prices and volumes."""
         return self.table(assets, columns)
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> pd.Series[Any]:
@@ -143,8 +143,9 @@ class PandasPresenter:
         return record_name(name)
 
     def cutter(self, table: BarTable, asset: Asset, *, field: str) -> Cut | None:
-        """Return what cuts a window (first row, number of rows) as `series` gives it;
-        None where a cut of one long Series would not be a copy, before pandas 3.
+        """Return a function that cuts a window (first row, number of rows) like
+        `series`; None before pandas 3, where a cut of one long Series would not be a
+        copy.
         """
         if not self._copies_on_write or table.base or not table.frozen:
             return None
@@ -155,12 +156,13 @@ class PandasPresenter:
     def frame_cutter(
         self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
     ) -> Cut | None:
-        """Return what gives a window (first row, number of rows) as `by_asset` does.
+        """Return a function that cuts a window (first row, number of rows) like
+        `by_asset`.
 
         Args:
-            table: What windows are cut from.
+            table: The table to cut windows from.
             assets: The columns.
-            matrix: Gives their values over rows low to high - 1, rows x assets.
+            matrix: Returns their values over rows low to high - 1, rows x assets.
         """
         if table.base or not table.frozen:
             return None
@@ -204,7 +206,7 @@ class PandasPresenter:
         labels, names = [axis, self._labels(ordered)], list(dict.fromkeys(fields))
         count, width = len(axis), len(ordered)
         if width and len(set(ordered)) == width:
-            # As `from_product` makes it, which looks for the distinct ones among all.
+            # Like `from_product`, which would first search for the distinct labels.
             codes: Any = [np.repeat(np.arange(count), width), np.tile(np.arange(width), count)]
             rows = self._pd.MultiIndex(
                 levels=labels,
@@ -236,13 +238,13 @@ class PandasPresenter:
             matrix[:, place] = market.windows.values(asset.index, field, span, like=like)
         return matrix
 
-    # Every window of a table that stays as it is is cut from one index: to make one
-    # takes ten times as long.
+    # All windows of a table that does not change are cut from one index: making an
+    # index takes ten times as long.
     def _axis(self, market: Market, span: Span) -> pd.DatetimeIndex:
         table = span.history.table
         if span.dates is None and table.frozen and (table.interval.intraday or not span.today):
             return self._whole_axis(table)[span.low : span.high]
-        if span.dates is None and span.today:  # days, and the session so far
+        if span.dates is None and span.today:  # past days, and today's session so far
             calendar, first = table.calendar, table.first_session
             known, cut = self._days
             if known is not calendar or cut is None:
@@ -262,8 +264,8 @@ class PandasPresenter:
             return self._pd.DatetimeIndex(dates.to_numpy().astype("datetime64[ns]"))
         return self.timestamps(dates.dt.epoch("us").to_numpy())
 
-    # An index of objects: pandas must not look into them. It never changes, so that the
-    # one made last serves as long as the same things are asked for.
+    # An index of objects, which pandas must not convert. It never changes, so the last
+    # one is reused while the same labels are requested.
     def _labels(self, keys: Sequence[Any]) -> Any:
         if keys and isinstance(keys[0], str):
             named = tuple(keys)

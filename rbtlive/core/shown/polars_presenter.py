@@ -1,6 +1,6 @@
 """Values as polars shapes and exact numbers.
 
-The rule: a number is the price or amount itself, by its shortest decimal text.
+The rule: a number is exactly the price or amount, by its shortest decimal text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
 
 EXACT = pl.Decimal(38, 12)
-"""What `dtype=pl.Decimal` gives in histories."""
+"""The type of columns that `dtype=pl.Decimal` gives in histories."""
 
 _KEPT_NUMBERS = 200_000
 _KEPT_SYMBOLS = 64
@@ -49,10 +49,10 @@ class PolarsPresenter:
 
     def __init__(self) -> None:
         self._numbers = _Numbers()
-        self._symbols: dict[tuple[Asset, ...], pl.Series] = {}  # of assets together
+        self._symbols: dict[tuple[Asset, ...], pl.Series] = {}  # of assets requested together
         self.fast_price = self._numbers.__getitem__
 
-    # The class itself, which is a call less than a method.
+    # The class itself, which saves one call compared to a method.
     number: Callable[[Decimal], Number] = staticmethod(Number)
     amount: Callable[[Decimal], Number] = staticmethod(Number)
 
@@ -95,8 +95,8 @@ class PolarsPresenter:
         return dict(zip(keys, values, strict=True))
 
     def table(self, assets: Sequence[Asset], columns: dict[str, list[Any]]) -> pl.DataFrame:
-        """Return `symbol` and one column a field; prices and volumes are Float64; null
-        where missing.
+        """Return `symbol` and one column per field; prices and volumes are Float64;
+        null where missing.
         """
         shown: dict[str, Any] = {
             "symbol": pl.Series([asset.symbol for asset in assets], dtype=pl.String)
@@ -107,7 +107,7 @@ class PolarsPresenter:
         return pl.DataFrame(shown)
 
     def numbers(self, assets: Sequence[Asset], columns: dict[str, list[float]]) -> pl.DataFrame:
-        """Return the same of prices and volumes."""
+        """Return the same for prices and volumes."""
         chosen = tuple(assets)
         symbols = self._symbols.get(chosen)
         if symbols is None:
@@ -130,12 +130,12 @@ class PolarsPresenter:
         return record_name(name)
 
     def cutter(self, table: BarTable, asset: Asset, *, field: str) -> None:
-        """Return None: `FastReads` cuts Series of Polars itself."""
+        """Return None: `FastReads` cuts polars Series itself."""
 
     def frame_cutter(
         self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
     ) -> None:
-        """Return None: it gives frames of Polars as well."""
+        """Return None: `FastReads` makes polars frames itself."""
 
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pl.Series:
         """Return a Float64 Series named by symbol, oldest first."""
@@ -144,21 +144,21 @@ class PolarsPresenter:
     def by_asset(
         self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
     ) -> pl.DataFrame:
-        """Return `date` and one Float64 column an asset, named by symbol."""
+        """Return `date` and one Float64 column per asset, named by symbol."""
         return market.windows.frame(tuple(asset.index for asset in assets), field, span)
 
     def by_field(
         self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]
     ) -> pl.DataFrame:
-        """Return `date` and one Float64 column a field."""
+        """Return `date` and one Float64 column per field."""
         columns = [market.windows.series(asset.index, field, span).alias(field) for field in fields]
         return pl.DataFrame([market.windows.dates(span), *columns])
 
     def long_frame(
         self, market: Market, span: Span, assets: Sequence[Asset], *, fields: Sequence[str]
     ) -> pl.DataFrame:
-        """Return `date`, `symbol` and one Float64 column a field, ordered by date, then
-        as the assets were asked for.
+        """Return `date`, `symbol` and one Float64 column per field, ordered by date,
+        then as the assets were requested.
         """
         rows, width = span.rows, len(assets)
         dates = market.windows.dates(span)
@@ -189,8 +189,8 @@ def exactly(shown: pl.Series | pl.DataFrame) -> Any:
     return pl.Series(shown.name, values, dtype=EXACT)
 
 
-# A fetched text that an asset does not have is NaN like a number; beside texts Polars
-# can do nothing with it.
+# A fetched text that an asset lacks is NaN, like a number; polars cannot put NaN beside
+# texts.
 def _known(values: Sequence[Any]) -> list[Any]:
     return [None if isinstance(value, Decimal) and value.is_nan() else value for value in values]
 

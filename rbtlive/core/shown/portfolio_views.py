@@ -1,7 +1,6 @@
-"""What strategies are shown of positions, portfolio and account.
+"""Views of positions, portfolio and account for strategies.
 
-The rule: a view reads and never changes, and every number leaves through the run's
-`Presenter`.
+The rule: a view only reads, and every number passes through the run's `Presenter`.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class PositionView(LiveView):
         self._marks = marks
         self._sale = marks.by_asset.get(position.asset) or LastSale()
         self._presenter = presenter
-        self._amount: Decimal | None = None  # what is shown as `_shown_amount`
+        self._amount: Decimal | None = None  # the amount that `_shown_amount` shows
         self._shown_amount: Figure = 0.0
         self._basis: tuple[Decimal | None, Decimal | None] = (None, None)
         self._shown_basis: Figure = 0.0
@@ -58,7 +57,7 @@ class PositionView(LiveView):
 
     @property
     def asset(self) -> Asset:
-        """What is held."""
+        """The asset held."""
         return self.raw.asset
 
     @property
@@ -85,9 +84,9 @@ class PositionView(LiveView):
 
     @property
     def last_sale_price(self) -> Figure:
-        """Latest known price; 0 for a position never held."""
+        """Latest known price; 0 for an asset never held."""
         position, marks = self.raw, self._marks
-        if position.amount:  # a price that waits to be read is that of a position held
+        if position.amount:  # only a held position has a price that waits to be read
             close = marks.unread_close(position.asset.index)
             if close is not None:
                 return self._presenter.price(close)
@@ -109,7 +108,7 @@ class PositionView(LiveView):
 
 
 class PositionsView(Mapping[Asset, PositionView]):
-    """Positions by asset; an asset never held reads as an empty position and is not
+    """Positions by asset; an asset never held reads as an empty position but is not
     `in`.
     """
 
@@ -121,11 +120,11 @@ class PositionsView(Mapping[Asset, PositionView]):
         self._presenter = presenter
         self._assets = assets
         self._views: dict[Asset, PositionView] = {}
-        self._views_version = -1  # the holdings that they are of
+        self._views_version = -1  # version of the holdings that the views belong to
         self._empty: dict[Asset, PositionView] = {}
 
-    # A view shows a position as it is now, so that one serves as long as the position.
-    # The dict is never changed: another thread may go over it.
+    # A view shows a position as it is now, so one view serves for the position's whole
+    # life. The dict is never changed: another thread may be iterating over it.
     def known(self) -> dict[Asset, PositionView]:
         """Return the positions held now, by asset; the dict is for reading only."""
         version = self._marks.holding_version
@@ -139,7 +138,8 @@ class PositionsView(Mapping[Asset, PositionView]):
             self._views, self._views_version = shown, version
         return self._views
 
-    # Of a copy of the portal, as another process gives it back: the run's own asset.
+    # An asset from a copy of the portal, as another process returns it, counts as the
+    # run's own.
     def _held(self, asset: Any) -> PositionView | None:
         views = self.known()
         view = views.get(asset)
@@ -182,8 +182,8 @@ class PositionsView(Mapping[Asset, PositionView]):
     @overload
     def get(self, asset: object, default: T) -> PositionView | T: ...
     def get(self, asset: object, default: T | None = None) -> PositionView | T | None:
-        """Return the position in `asset`, or `default` if there is none: only `[...]`
-        makes up an empty one.
+        """Return the position in `asset`, or `default`; only `[...]` creates an empty
+        one.
         """
         view = self._held(asset)
         return default if view is None else view
@@ -193,7 +193,7 @@ class PositionsView(Mapping[Asset, PositionView]):
         return HeldAssets(self)
 
     def items(self) -> ItemsView[Asset, PositionView]:
-        """Return (asset, position) of what is held."""
+        """Return (asset, position) for each position held."""
         return _Items(self)
 
     def values(self) -> ValuesView[PositionView]:
@@ -228,7 +228,7 @@ class PositionsView(Mapping[Asset, PositionView]):
         return repr(self.known())
 
 
-# What Mapping gives looks each position up by its asset.
+# Mapping's default looks each position up by its asset.
 class _Items(ItemsView[Asset, PositionView]):
     _mapping: PositionsView
 

@@ -1,6 +1,6 @@
-"""What the presenters of polars and of pandas have in common.
+"""Code that the polars and pandas presenters share.
 
-The rule: no library's own kinds.
+The rule: it uses no types of either library.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 from rbtlive.model.asset import Asset
 
 Cut: TypeAlias = Callable[[int, int], Any]
-"""Gives the rows from one to another of a table that was prepared."""
+"""Returns a range of rows of a prepared table."""
 
 
 def record_name(name: object) -> str:
-    """Return the name of a recorded value: of an asset its symbol."""
+    """Return the name of a recorded value: an asset's symbol, otherwise its text."""
     return name.symbol if isinstance(name, Asset) else str(name)

@@ -1,5 +1,5 @@
-"""How values are shown to strategies: polars shapes and exact numbers, or zipline's
-pandas shapes and floats.
+"""How values are shown to strategies: polars frames and exact numbers, or zipline's
+pandas objects and floats.
 
 The rule: both show the same values; only their kinds differ.
 """
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class Presenter(Protocol):
-    """What a strategy is shown, by kind of value."""
+    """Converts each kind of value to the form that a strategy sees."""
 
     name: Literal["polars", "pandas"]
 
     @property
     def fast_price(self) -> Callable[[float], Any] | None:
-        """What shows a price that is not missing, at the least cost; None shows it as
-        it is.
+        """The cheapest function that shows a price that is not missing; None shows it
+        unchanged.
         """
         ...
 
@@ -62,7 +62,7 @@ class Presenter(Protocol):
         ...
 
     def no_time(self) -> Any:
-        """Show a moment that never was."""
+        """Show a missing moment."""
         ...
 
     def timestamps(self, us: NDArray[np.int64]) -> Any:
@@ -74,7 +74,7 @@ class Presenter(Protocol):
         ...
 
     def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: Any) -> Any:
-        """Show one value a key."""
+        """Show one value for each key."""
         ...
 
     def flags(self, keys: Sequence[Any], values: Sequence[bool]) -> Any:
@@ -94,7 +94,7 @@ class Presenter(Protocol):
         ...
 
     def record_name(self, name: Any) -> str:
-        """Return the column name of something recorded under a name that is no text."""
+        """Return the column name for a recorded name that is not a string."""
         ...
 
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> Any:
@@ -102,15 +102,17 @@ class Presenter(Protocol):
         ...
 
     def cutter(self, table: BarTable, asset: Asset, *, field: str) -> Cut | None:
-        """Return what cuts windows of one asset out of a column of a table as it is,
-        and shows them as `series` does; None where there is nothing better than that.
+        """Return a function that cuts one asset's windows out of an unchanging column
+        and shows them like `series`; None if there is no faster way than `series`.
         """
         ...
 
     def frame_cutter(
         self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
     ) -> Cut | None:
-        """The same for several assets, given what cuts their values as an array."""
+        """Return the same for several assets, given a function that cuts their values
+        as an array.
+        """
         ...
 
     def by_asset(self, market: Market, span: Span, assets: Sequence[Asset], *, field: str) -> Any:
@@ -128,12 +130,12 @@ class Presenter(Protocol):
         ...
 
 
-# Each distinct float as a Number, made when it is first asked for. Once it is known no
-# code of Python runs.
+# Each distinct float as a Number, made on first request. After that, a look-up runs no
+# Python code.
 
 
 def get_presenter(name: str) -> Presenter:
-    """Return the frames of a run.
+    """Return the presenter of a run.
 
     Raises:
         SettingsError: the name is neither "polars" nor "pandas".

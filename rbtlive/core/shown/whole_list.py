@@ -1,6 +1,6 @@
-"""Lists of what a strategy asks for together.
+"""Turn the assets or fields that a strategy requests together into a list.
 
-The rule: an iterator that never ends is refused in a moment.
+The rule: an endless iterator is refused quickly.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from itertools import islice
 from typing import Any, Final
 
 MOST_ASKED_FOR: Final = 100_000
-"""Assets or fields that an iterator may give; no market has as many."""
+"""Maximum number of assets or fields from an iterator; no market has this many."""
 
 
 def whole_list(values: Iterable[Any]) -> list[Any]:
-    """Return what an iterable gives as a list.
+    """Return the values of an iterable as a list.
 
     Raises:
-        ValueError: it gives more than can be meant.
+        ValueError: it gives more than any request can mean.
     """
     if hasattr(values, "__len__"):
         return list(values)

@@ -1,4 +1,4 @@
-"""The pipelines of a run, and what was computed of each last.
+"""The pipelines of a run and their latest results.
 
 The rule: a chunk of days is kept until its last day has passed.
 """
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class AttachedPipeline:
-    """A pipeline, and what was computed of it last.
+    """A pipeline and its latest results.
 
     Attributes:
         pipeline: The pipeline.
         chunks: Sessions of each chunk beyond its first.
-        eager: Whether it is computed each morning, asked for or not.
-        computed: The days computed last.
-        last: Number of the last of them.
-        reported: Number of the last session of which a table was reported.
+        eager: Whether it is computed every morning, even if the strategy does not ask.
+        computed: The days computed most recently.
+        last: Number of the last of these days.
+        reported: Number of the last session whose table was reported.
         within_day: It is computed within the day, not in the morning.
-        subscribes: Whether a live feed is subscribed to what it shows.
-        shown: Symbols that it showed last, if it subscribes.
+        subscribes: Whether a live feed is subscribed to the symbols that it shows.
+        shown: Symbols of its last table, if it subscribes.
         followed: Number of the last session whose table was subscribed to.
     """
 
@@ -48,18 +48,18 @@ class AttachedPipelines:
     """All pipelines of a run.
 
     Attributes:
-        by_name: In the order they were attached.
+        by_name: The pipelines by name, in the order they were attached.
         timed: How many are computed within the day.
-        source: What they know of the market, once one was computed.
+        source: Their market data; set once a pipeline was computed.
         day_so_far: The same in the middle of a session.
         loaders: Loaders by column or data set, used before a data set's own.
-        on_table: Gets the name of a pipeline, the session's number and the day's table
-            as facts, when it is first computed; None lets nobody know.
-        recorded: Gives the table that was recorded of a pipeline and session, or None;
-            it is shown in place of one computed again.
-        on_universe: Gets the symbols that a run wants bars of, the most important
-            first, when a pipeline that subscribes has its table of the day; None lets
-            nobody know.
+        on_table: Called with a pipeline's name, the session's number and the day's
+            table as facts, when the table is first computed; None calls nothing.
+        recorded: Returns the recorded table of a pipeline and session, or None; a
+            recorded table is shown instead of a recomputed one.
+        on_universe: Called with the symbols whose bars a run wants, the most important
+            first, when a subscribing pipeline has its table of the day; None calls
+            nothing.
     """
 
     by_name: dict[str, AttachedPipeline] = field(default_factory=dict)
@@ -74,5 +74,5 @@ class AttachedPipelines:
     @property
     def has_eager(self) -> bool:
         """Whether a pipeline is computed each morning."""
-        by_name = self.by_name  # asked for twice a session, and mostly empty
+        by_name = self.by_name  # checked twice a session, and mostly empty
         return bool(by_name) and any(attached.eager for attached in by_name.values())

@@ -1,4 +1,4 @@
-"""What moves cash or shares and is no fill: dividends, splits, fees, transfers.
+"""Changes of cash or shares that are not fills: dividends, splits, fees, transfers.
 
 The rule: fills and adjustments together explain every change of cash and positions.
 """
@@ -19,16 +19,16 @@ KINDS = ("dividend", "split", "fee", "interest", "transfer")
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """One change of the books that no fill made.
+    """One change of the books that is not a fill.
 
     Attributes:
         kind: "dividend", "split" (its cash pays for a fraction of a share), "fee",
             "interest" or "transfer" (cash or shares that came from elsewhere).
         dt: When it was booked, UTC.
-        asset: The asset it is about; None for the account as a whole.
+        asset: The asset concerned; None for the account as a whole.
         cash: Money received; negative if paid.
-        ratio: Of a split: 0.5 is two for one.
-        amount: Signed shares held afterwards, where they changed.
+        ratio: The ratio of a split: 0.5 is two for one.
+        amount: Signed shares held afterwards, if they changed.
         after: How many transactions of the run were booked before it.
     """
 

@@ -1,6 +1,6 @@
-"""The strategy's callbacks, what they are called with, and how they fared.
+"""The strategy's callbacks, their arguments, and their failures.
 
-The rule: it only remembers; `actions.callbacks` calls.
+The rule: it only stores; `actions.callbacks` makes the calls.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ def _as_it_is(function: Callback) -> Callback:
 
 @dataclass(slots=True, eq=False)
 class CallbackState:
-    """A strategy's callbacks and what became of their calls.
+    """A strategy's callbacks and the failures of their calls.
 
     Attributes:
-        context: What every callback gets first.
+        context: First argument of every callback.
         handle_data: Called at every bar, or None.
         before_trading_start: Called once a session, or None.
-        hooks: The optional `on_...` callbacks by name; None where there is none.
-        failures: The latest exceptions that were survived.
-        failure_count: How many there were.
-        failing: How often each callback has failed since it last did not, by name. One
-            that succeeds excuses itself only.
-        waiting: Notices not delivered yet: the hook's name and what it gets.
-        bound: Gives a function of the strategy its `self`, if it is a method.
+        hooks: The optional `on_...` callbacks by name; None if not defined.
+        failures: The latest exceptions that did not end the run.
+        failure_count: Number of such exceptions.
+        failing: Consecutive failures of each callback, by name. A success resets only
+            that callback's count.
+        waiting: Notices not delivered yet: the hook's name and its arguments.
+        bound: Binds a function of the strategy to its `self`, if it is a method.
         begins_later: Whether a window that begins before the data ends the run, so that
-            it begins anew where the window fits.
+            it can restart where the window fits.
     """
 
     context: Any = None
@@ -68,9 +68,7 @@ class CallbackState:
         bound: Callable[[Callback], Callback],
         context: object,
     ) -> None:
-        """Take the callbacks of a strategy, by their names, and its way to bind
-        functions.
-        """
+        """Store a strategy's callbacks by name, and its function that binds methods."""
         self.context, self.bound = context, bound
         self.handle_data = callback_of("handle_data")
         self.before_trading_start = callback_of("before_trading_start")

@@ -1,6 +1,6 @@
-"""The ledger of a run in memory: many fills of one bar are booked in columns.
+"""The ledger of an in-memory run: many fills of one bar are booked in columns.
 
-The rule: it leaves what the ledger leaves that books one fill after the other.
+The rule: the result equals that of the ledger that books one fill after the other.
 """
 
 from __future__ import annotations
@@ -21,26 +21,28 @@ from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 
 _normalize = ENGINE_CONTEXT.normalize
 FEW_HELD = 2
-"""Columns are begun where at most so many positions are held for each of many fills."""
+"""Columns are started if at most this many positions are held per fill of the bar."""
 
 
 class ColumnPortfolio(Portfolio):
-    """Cash and positions of one run, as `Portfolio` has them; from the first bar with
-    many fills on the numbers of positions are kept in columns.
+    """Cash and positions of one run, like `Portfolio`; from the first bar with many
+    fills on, the positions' numbers are kept in columns.
     """
 
     def __init__(self, capital_base: Decimal, marks: LastSales | None = None) -> None:
         super().__init__(capital_base, marks)
-        self._assets: list[Asset] | None = None  # of the positions; None if one came or went
+        self._assets: list[Asset] | None = (
+            None  # assets of the positions; None if a position came or went
+        )
 
     def whole_shares(self) -> Mapping[int, int] | None:
-        """Return the signed whole shares of each position by index of the asset, where
-        they are kept so; read, do not change.
+        """Return the signed whole shares of each position by asset index, if they are
+        kept in columns; read only.
         """
         return None if self._columns is None else self._columns.shares
 
     def held(self) -> Held:
-        """Return what is held; made anew only when a position has changed."""
+        """Return the holdings; rebuilt only if a position has changed."""
         if self._columns is None:
             return super().held()
         if self._held is None:
@@ -71,12 +73,12 @@ class ColumnPortfolio(Portfolio):
             self.book_whole_fill(asset, amount, price=price, dt=dt)
 
     def book_only_fill(self, fill: WholeFill, dt: datetime) -> None:
-        """Book the one execution of a step, and its commission: what `book_whole_fills`
-        and then `book_commissions` do.
+        """Book the only execution of a step and its commission, like `book_whole_fills`
+        followed by `book_commissions`.
 
         Args:
-            fill: Of less than 1E9 whole shares, at a price in money.
-            dt: When, UTC.
+            fill: An execution of less than 1E9 whole shares, at a price in money.
+            dt: Time of the execution, UTC.
         """
         asset, amount, price, cost = fill
         if self._columns is not None:
@@ -109,7 +111,7 @@ class ColumnPortfolio(Portfolio):
             self._charge(position if after else None, cost)
 
     def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
-        """Charge several, in turn."""
+        """Charge several commissions in turn."""
         if self._columns is not None:
             known = [(asset, cost) for asset, cost in costs if cost]
             self._columns.charge(known)
@@ -120,7 +122,7 @@ class ColumnPortfolio(Portfolio):
             super().book_commissions(costs)
 
     def apply_split(self, asset: Asset, ratio: Decimal) -> None:
-        """Restate a position for a split, as `Portfolio` does."""
+        """Adjust a position for a split, as `Portfolio` does."""
         if asset in self.positions:
             self._end_columns()
         super().apply_split(asset, ratio)
@@ -143,8 +145,8 @@ class ColumnPortfolio(Portfolio):
         else:
             self.marks.drop(asset)
 
-    # Lets positions come and go as their shares in the columns do; returns the assets
-    # that went.
+    # Adds and removes positions according to their shares in the columns; returns the
+    # assets removed.
     def _note_traded(self, assets: Iterable[Asset]) -> list[Asset]:
         positions, columns, gone = self.positions, self._columns, []
         assert columns is not None
@@ -163,18 +165,17 @@ class ColumnPortfolio(Portfolio):
         return gone
 
     def takes_columns(self, count: int) -> bool:
-        """Say whether so many fills are to be booked in columns."""
+        """Say whether this many fills should be booked in columns."""
         if self._columns is None and count * FEW_HELD >= len(self.positions):
             self._columns, self._assets = PositionColumns.of(self.positions), None
         return self._columns is not None
 
     def book_columns(self, fills: WholeFills, dt: datetime) -> None:
-        """Book executions, where they are to be booked in columns. Their commissions
-        are booked apart.
+        """Book executions in columns. Their commissions are booked separately.
 
         Args:
-            fills: Of less than 1E9 shares each.
-            dt: When, UTC.
+            fills: Executions of less than 1E9 shares each.
+            dt: Time of the executions, UTC.
         """
         assert self._columns is not None
         paid, realized = self._columns.book(fills)

@@ -1,6 +1,6 @@
-"""Dividends that were earned and are not paid yet.
+"""Dividends that were earned but are not paid yet.
 
-The rule: what is due is paid once, at the start of its pay session.
+The rule: cash that is due is paid once, at the start of its pay session.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any
 from rbtlive.model.number import plain_text
 
 UNNAMED = -1
-"""Index of the asset of a dividend whose asset was not noted."""
+"""Asset index of a dividend whose asset was not recorded."""
 
 
 class Dividends:
-    """Dividends earned and not paid yet.
+    """Dividends earned but not paid yet.
 
     Args:
-        lose_off_session: Never pay a dividend whose pay date is no session, as zipline
-            does; otherwise it is paid at the next session.
+        lose_off_session: Never pay a dividend whose pay date is not a session, as
+            zipline does; otherwise it is paid in the next session.
     """
 
     __slots__ = ("_lose_off_session", "_owed")
@@ -31,21 +31,21 @@ class Dividends:
     def earn(
         self, *, pay_session: int | None, pay_is_session: bool, cash: Decimal, asset: int = UNNAMED
     ) -> None:
-        """Note cash that is due at the start of `pay_session`; None is never.
+        """Record cash that is due at the start of `pay_session`; None means never.
 
         Args:
             pay_session: Number of the session.
             pay_is_session: Whether the pay date itself is a session.
-            cash: Money; negative is owed by a short.
-            asset: Index of the asset that pays it.
+            cash: Money; negative if a short owes it.
+            asset: Index of the asset that pays the dividend.
         """
         if pay_session is None or (self._lose_off_session and not pay_is_session):
             return
         self._owed.setdefault(pay_session, []).append((asset, cash))
 
     def pay(self, session: int) -> list[tuple[int, Decimal]]:
-        """Return the cash due in `session`, and whatever fell due before it and was not
-        paid, each with the index of its asset.
+        """Return the cash due by `session` and not yet paid, each amount with the index
+        of its asset.
         """
         if not self._owed:
             return []
@@ -57,8 +57,8 @@ class Dividends:
         return min(self._owed) if self._owed else None
 
     def facts(self) -> list[list[object]]:
-        """Return what is owed, as facts: session number, then index of the asset and
-        cash of each dividend.
+        """Return the unpaid dividends as facts: session number, then index of the asset
+        and cash of each dividend.
         """
         return [
             [session, *([asset, plain_text(cash)] for asset, cash in owed)]
@@ -66,11 +66,11 @@ class Dividends:
         ]
 
     def restore(self, facts: list[list[Any]]) -> None:
-        """Take what `facts` gave."""
+        """Restore the state that `facts` returned."""
         self._owed = {session: [_paid(fact) for fact in owed] for session, *owed in facts}
 
 
-# Journals of earlier releases have the cash alone.
+# Journals of earlier releases contain only the cash.
 def _paid(fact: Any) -> tuple[int, Decimal]:
     asset, cash = (UNNAMED, fact) if isinstance(fact, str) else fact
     return asset, Decimal(cash)

@@ -1,8 +1,8 @@
-"""What positions come to, for many closes at once: products and sums in whole numbers
-of a power of ten.
+"""Sums over positions at many closes at once, computed in whole numbers of a power of
+ten.
 
-The rule: an answer is the one that Decimal gives, in value and in the digits it is
-written with, or there is none.
+The rule: an answer equals the Decimal result in value and in its written digits;
+otherwise there is no answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_DECIMALS: Final = 9
 _MOST_DIGITS: Final = 1e15
-"""Below it a decimal is known by its float: fifteen digits lead there and back."""
+"""Below this, a float identifies its decimal: fifteen digits survive the round trip."""
 _MOST_TOTAL: Final = float(1 << 62)
 _TENS: Final = [10.0**power for power in range(_MOST_DECIMALS + 1)]
 
@@ -31,14 +31,14 @@ _TENS: Final = [10.0**power for power in range(_MOST_DECIMALS + 1)]
 def sums_in_fixed_point(
     closes: Sequence[tuple[Amounts, Floats]],
 ) -> list[PositionTotals | None]:
-    """Return the sums over the positions of each close; None where something does not
-    fit.
+    """Return the sums over the positions of each close; None if a number does not fit.
 
-    Prices must be positive, of at most nine decimals and fifteen digits, amounts of at
-    most nine decimals, and sums below 2**62 in units of their last decimal.
+    Prices must be positive, with at most nine decimals and fifteen digits; amounts need
+    at most nine decimals, and sums must stay below 2**62 in units of their last
+    decimal.
 
     Args:
-        closes: Signed shares, a list that closes may share, and the price of each
+        closes: Signed shares, in a list that closes may share, and the price of each
             position.
     """
     known: dict[int, _Amounts | None] = {}
@@ -61,15 +61,16 @@ def sums_in_fixed_point(
 
 
 class FixedPointSums(NamedTuple):
-    """Sums over the positions of closes, in whole numbers.
+    """Sums over the positions of each close, in whole numbers.
 
     Attributes:
-        fits: Whether a close's numbers are right; they mean nothing where it does not.
-        scales: A close's sums are in units of 10 ** -scale.
+        fits: Whether a close's numbers are valid; otherwise they mean nothing.
+        scales: Each close's sums are in units of 10 ** -scale.
         longs: Value of long positions.
-        long_decimals: How many decimals its Decimal is written with.
-        long_counts: How many positions that is of.
-        shorts: The same of short positions: zero or below.
+        long_decimals: Number of decimals in the written Decimal.
+        long_counts: Number of long positions.
+        shorts: Value of short positions: zero or below. Its fields mirror those of
+            longs.
     """
 
     fits: NDArray[np.bool_]
@@ -85,12 +86,12 @@ class FixedPointSums(NamedTuple):
 def fixed_point_sums(
     blocks: Sequence[tuple[Amounts, Floats, int]],
 ) -> FixedPointSums | None:
-    """Return the sums over the positions of the closes of all blocks, in order; None if
-    something does not fit, as `sums_in_fixed_point` says.
+    """Return the sums over positions for the closes of all blocks, in order; None if a
+    number does not fit (see `sums_in_fixed_point`).
 
     Args:
-        blocks: Signed shares, the price of each position at each close, one close after
-            the other, and the number of closes.
+        blocks: Signed shares, the price of each position at each close (close after
+            close), and the number of closes.
     """
     shares, prices, counts = zip(*blocks, strict=True)
     amounts = _flat_amounts(shares)
@@ -107,7 +108,7 @@ def fixed_point_sums(
     return sums if sums.fits.all() else None
 
 
-# The part of each block as often as its count says, one after the other.
+# Repeats each block's part as often as its count says, one block after the other.
 def _repeated(
     values: NDArray[np.int64], lengths: NDArray[np.int64], counts: Sequence[int]
 ) -> NDArray[np.int64]:
@@ -126,7 +127,7 @@ class _FlatAmounts(NamedTuple):
 def _flat_amounts(blocks: Sequence[Amounts]) -> _FlatAmounts | None:
     if not any(isinstance(block, array) for block in blocks):
         flat: list[Any] = list(chain.from_iterable(blocks))
-        if all(map(ZERO.same_quantum, flat)):  # whole shares: most runs', all at once
+        if all(map(ZERO.same_quantum, flat)):  # whole shares, as in most runs: all at once
             whole = list(map(int, flat))
             if not -_MOST_DIGITS < min(whole) <= max(whole) < _MOST_DIGITS:
                 return None
@@ -144,7 +145,7 @@ def _flat_amounts(blocks: Sequence[Amounts]) -> _FlatAmounts | None:
 
 class _Amounts(NamedTuple):
     whole: NDArray[np.int64]  # in units of 10 ** -scale
-    decimals: NDArray[np.int64]  # of each amount; below zero for 1E+2
+    decimals: NDArray[np.int64]  # of each amount; negative for 1E+2
     scale: int
 
 
@@ -177,8 +178,8 @@ def _within(
     return _Amounts(whole, decimals, scale)
 
 
-# How many decimals each price is written with, one at least; 0 for a price that is not
-# positive or has too many digits.
+# Number of decimals that each price is written with, at least one; 0 for a price that
+# is not positive or has too many digits.
 def _decimals_of(prices: Floats) -> NDArray[np.int64]:
     decimals = np.zeros(len(prices), dtype=np.int64)
     rest = prices > 0.0
@@ -193,7 +194,7 @@ def _decimals_of(prices: Floats) -> NDArray[np.int64]:
     return decimals
 
 
-# The sums of closes, whose positions follow one another: `lengths` of each.
+# The sums of closes whose positions follow one another; `lengths` counts them.
 def _sums(
     prices: Floats,
     whole: NDArray[np.int64],
@@ -222,7 +223,7 @@ def _sums(
     )
 
 
-# The same as Decimals; None where something would not fit.
+# The sums as Decimals; None where a number does not fit.
 def _totals(sums: FixedPointSums) -> Iterator[PositionTotals | None]:
     for fit, scale, longs, long_decimals, long_count, shorts, short_decimals, short_count in zip(
         *(column.tolist() for column in sums), strict=True
@@ -239,8 +240,8 @@ def _totals(sums: FixedPointSums) -> Iterator[PositionTotals | None]:
         )
 
 
-# Of one side of the books: the sum of each close, how many decimals it is written with,
-# and of how many positions it is.
+# One side of the books: each close's sum, the number of its decimals, and the number of
+# its positions.
 def _side(
     values: NDArray[np.int64],
     decimals: NDArray[np.int64],
@@ -259,7 +260,7 @@ def _side(
     )
 
 
-# A sum in units of 10 ** -scale with as many decimals as adding Decimals would leave.
+# A sum in units of 10 ** -scale, with as many decimals as a sum of Decimals would have.
 def _decimal(total: int, scale: int, decimals: int) -> Decimal:
     if not total:
         return ZERO

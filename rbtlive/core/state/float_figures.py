@@ -1,8 +1,8 @@
-"""What the books of many sessions come to, as floats: for figures of whole runs, which
-need no exact money.
+"""The books of many sessions as floats: for statistics of whole runs, which do not need
+exact money.
 
-The rule: each float is the one next to the exact figure. Money is summed in whole
-numbers of a power of ten, and rounded once, when it is divided.
+The rule: each float is the one nearest to the exact figure. Money is summed in whole
+numbers of a power of ten and rounded only once, in the division.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
 
 Whole: TypeAlias = Any
-"""An array of ints: numpy's where they fit, else Python's."""
+"""An array of ints: numpy ints if they fit, otherwise Python ints."""
 
 _MOST_DECIMALS: Final = 22
-"""10**22 is the last power of ten that is a float."""
+"""10**22 is the largest power of ten that a float represents exactly."""
 _EXACT_FLOAT: Final = 1 << 53
 _EXACT_INT: Final = 1 << 60
 
@@ -35,11 +35,11 @@ _EXACT_INT: Final = 1 << 60
 def float_figures(
     parts: Sequence[SessionClose | QuietDays], *, ending_value: Decimal, total_return: float
 ) -> dict[str, Floats] | None:
-    """Return the figures of consecutive sessions, by the names of their rows; None
-    where a number does not fit.
+    """Return the figures of consecutive sessions by the field names of their rows; None
+    if a number does not fit.
 
     Args:
-        parts: Oldest first.
+        parts: Closes and quiet stretches, oldest first.
         ending_value: Value of the positions at the close before.
         total_return: Return of the run up to the close before.
     """
@@ -59,12 +59,13 @@ def float_figures(
 class _Sums(NamedTuple):
     longs: NDArray[np.int64]
     shorts: NDArray[np.int64]
-    decimals: NDArray[np.int64]  # of both
+    decimals: NDArray[np.int64]  # of longs and shorts
     long_counts: NDArray[np.int64]
     short_counts: NDArray[np.int64]
 
 
-# Of every session; None if a position's price is not known, or too long.
+# The sums of every session; None if a position's price is unknown or has too many
+# digits.
 def _sums(parts: Sequence[SessionClose | QuietDays], counts: Sequence[int]) -> _Sums | None:
     blocks: list[tuple[Amounts, Floats, int]] = []
     known = []
@@ -102,14 +103,15 @@ _money_of = attrgetter(*_MONEY)
 
 
 class _Books(NamedTuple):
-    """What closes have kept of money: each amount once, and where it stands."""
+    """The money amounts that closes keep: each amount once, with its places."""
 
     money: list[Decimal]
     places: dict[str, NDArray[np.intp]]  # of each session, by the name of the figure
-    starts: list[tuple[int, int]]  # session, and place of what its positions start at
+    starts: list[tuple[int, int]]  # session, and place of its starting value of positions
 
 
-# Closes share most of their money with the close before: one object, looked at once.
+# Most amounts of a close are the same objects as in the close before: each is examined
+# once.
 def _books(
     parts: Sequence[SessionClose | QuietDays], counts: NDArray[np.int64], ending_value: Decimal
 ) -> _Books:
@@ -130,7 +132,7 @@ def _books(
     )
 
 
-# Session and value of each close that has a starting figure of its own.
+# Session and value of each close with a starting value of its own.
 def _given(
     parts: Sequence[SessionClose | QuietDays], counts: NDArray[np.int64], name: str
 ) -> list[tuple[int, Any]]:
@@ -145,7 +147,9 @@ def _given(
 
 
 class _Scale(NamedTuple):
-    """Money is counted in units of 10 ** -decimals; `fits` says if in numpy's ints."""
+    """Money is counted in units of 10 ** -decimals; `fits` says whether it fits numpy's
+    ints.
+    """
 
     decimals: int
     fits: bool
@@ -165,10 +169,10 @@ class _Scale(NamedTuple):
         return _ratio(whole, np.array(10**self.decimals, dtype=whole.dtype))
 
 
-# None if some money is not finite, or has too many decimals.
+# None if an amount is not finite or has too many decimals.
 def _scale(money: list[Decimal], sums: _Sums) -> _Scale | None:
     decimals, rest = max(0, int(sums.decimals.max())), money
-    while rest:  # what is written with as many decimals as one goes with it
+    while rest:  # amounts with as many decimals as this one are covered by it
         one = rest[0]
         if not one.is_finite():
             return None
@@ -181,7 +185,7 @@ def _scale(money: list[Decimal], sums: _Sums) -> _Scale | None:
     return _Scale(decimals, fits=max(most, held.max()) < _EXACT_INT and decimals < 18)
 
 
-# Quotients, each rounded once; infinite where the second number is zero.
+# Quotients, each rounded once; infinite where the divisor is zero.
 def _ratio(above: Whole, below: Whole) -> Floats:
     if above.dtype != object and _are_floats(above) and _are_floats(below):
         quotients = above.astype(np.float64) / below.astype(np.float64)
@@ -194,7 +198,7 @@ def _are_floats(whole: NDArray[np.int64]) -> bool:
     return bool((np.abs(whole) < _EXACT_FLOAT).all())
 
 
-# What `session_figures` computes close by close.
+# Computes in arrays what `session_figures` computes close by close.
 def _figures(
     books: _Books, sums: _Sums, scale: _Scale, previous_returns: Sequence[tuple[int, float]]
 ) -> dict[str, Floats]:

@@ -1,7 +1,7 @@
-"""What was held at a moment, without prices.
+"""Holdings at a moment, without prices.
 
-The rule: closes share the numbers that did not change between them; where many did,
-they are packed, equal in value and in how they are written.
+The rule: closes share the numbers that did not change between them; if many changed,
+they are packed, equal in value and in their written form.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 
 Amounts: TypeAlias = "list[Decimal] | array[int]"
-"""Signed shares of positions, as integers if they are packed."""
+"""Signed shares of positions; integers if they are packed."""
 
 _LARGE = 1 << 60
 _MANY = 8
-"""Fewer positions are not worth packing; nor are more, if fewer than one in so many has
-changed: the others are shared.
+"""Positions are packed if there are at least this many and at least one in this many
+has changed; otherwise closes share the unchanged numbers.
 """
 
 
 class Held:
-    """What was held at a moment, without prices.
+    """Holdings at a moment, without prices.
 
     Args:
-        assets: Of each position.
+        assets: Asset of each position.
         amounts: Signed shares of each.
-        costs: Signed money behind the cost basis of each. Where it follows from a log,
-            the list of assets and the amounts, integers, are kept as they are.
-        before: What was held at the moment before, and its costs; None at first.
+        costs: Signed money behind each cost basis. If a log provides it, the list of
+            assets and the amounts (integers) are kept unchanged.
+        before: The holdings of the moment before, and their costs; None at first.
 
     Attributes:
         amounts: Signed shares of each position.
@@ -82,6 +82,6 @@ class Held:
             )
             for asset, amount, cost in zip(self._assets, amounts, costs, strict=True)
         ]
-        if costs is self._costs:  # what is packed is not to be kept as objects
+        if costs is self._costs:  # packed costs are not kept as objects
             self._rows = rows
         return rows

@@ -1,6 +1,6 @@
-"""The latest known price of each position, and when it was known.
+"""The latest known price of each position, and its time.
 
-The rule: a price stays until a newer one is known, and goes with its position.
+The rule: a price stays until a newer one is known, and is dropped with its position.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class LastSale:
 
     Args:
         price: The price.
-        dt: When it was known: a date-time, or µs UTC.
+        dt: When the price was known: a datetime, or µs UTC.
 
     Attributes:
-        price: NaN before the first.
-        when: When it was known as it was given.
+        price: The price, NaN before the first.
+        when: The time in the form it was given.
     """
 
     __slots__ = ("price", "when")
@@ -42,7 +42,7 @@ class LastSale:
     def dt(self) -> datetime | None:
         """When the price was known, UTC; None before the first."""
         when = self.when
-        if isinstance(when, int):  # few read it: it is made for those
+        if isinstance(when, int):  # few callers read it, so it is converted on demand
             when = self.when = datetime_of(when)
         return when
 
@@ -51,7 +51,7 @@ class LastSales:
     """The last sale of each position, in the order of the positions.
 
     Attributes:
-        by_asset: The last sales; newer prices may still wait for `catch_up`.
+        by_asset: The last sales; newer prices may still be pending until `catch_up`.
         version: Grows whenever a price may have changed.
         holding_version: Grows whenever an asset comes or goes.
     """
@@ -64,10 +64,10 @@ class LastSales:
         self._is_behind = False
 
     def catch_up(self) -> None:
-        """Take in prices that wait to be read; here none ever do."""
+        """Apply pending prices; this class never has any."""
 
     def read(self, sale: LastSale) -> LastSale:
-        """Return `sale` with the newest price it can have."""
+        """Return `sale` with its newest price."""
         if self._is_behind:
             self.catch_up()
         return sale
@@ -85,7 +85,7 @@ class LastSales:
         return [sale.price for sale in self.by_asset.values()]
 
     def note_fill(self, asset: Asset, price: Decimal, dt: datetime) -> None:
-        """Take the price of a fill, if it is newer than what is known.
+        """Record the price of a fill, if it is newer than the known one.
 
         Source: zipline-reloaded 3.2.1, finance/position.py, update.
         """
@@ -101,28 +101,26 @@ class LastSales:
         self.version += 1
 
     def unread_prices(self) -> Floats | None:
-        """Return the price of each position if they wait to be read, else None."""
+        """Return the price of each position if prices are pending, otherwise None."""
         return None
 
     def unread_close(self, index: int) -> float | None:  # noqa: ARG002 - of an asset
-        """Return a position's price if it is a close that waits to be read, else
-        None.
-        """
+        """Return a position's price if it is a pending close, otherwise None."""
         return None
 
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
-        """Take the prices of several fills, by asset, in turn."""
+        """Record the prices of several fills, by asset, in turn."""
         if self._is_behind:
             self.catch_up()
         self._note_fills(fills, dt, us_of(dt))
 
     def note_columns(self, fills: WholeFills, gone: Sequence[Asset], dt: datetime) -> None:
-        """Take the prices of fills, one an asset.
+        """Record the prices of fills, one per asset.
 
         Args:
             fills: The fills.
-            gone: Whose positions they closed.
-            dt: When, UTC.
+            gone: Assets whose positions these fills closed.
+            dt: Time of the fills, UTC.
         """
         over = set(gone)
         prices = zip(fills.assets, fills.prices.tolist(), strict=True)
@@ -153,17 +151,17 @@ class LastSales:
         self.version += 1
 
     def apply_split(self, asset: Asset, ratio: Decimal) -> None:
-        """Restate the price of a position for a split of `ratio`."""
+        """Adjust the price of a position for a split of `ratio`."""
         self.of(asset).price *= ratio
         self.version += 1
 
     def set_prices(self, prices: Iterable[Decimal | None], dt: datetime | int) -> None:
-        """Set the price of every position to what is known at `dt`; an unknown price
-        leaves the last one.
+        """Set the price of every position to the one known at `dt`; an unknown price
+        keeps the last one.
 
         Args:
-            prices: One a position, in the order of the positions.
-            dt: When they are known: a date-time, or µs UTC.
+            prices: One per position, in the order of the positions.
+            dt: When they are known: a datetime, or µs UTC.
         """
         for sale, price in zip(self.by_asset.values(), prices, strict=True):
             if price is not None:
@@ -171,7 +169,7 @@ class LastSales:
         self.version += 1
 
     def restore(self, sales: dict[Asset, LastSale]) -> None:
-        """Take the last sales of restored positions, in their order."""
+        """Set the last sales of restored positions, in their order."""
         self.by_asset, self._is_behind = sales, False
         self.version += 1
         self.holding_version += 1

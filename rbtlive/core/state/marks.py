@@ -1,8 +1,6 @@
-"""What positions are worth now: prices as exact numbers, read off the market once a
-step.
+"""Current values of positions: exact prices, read from the market once a step.
 
-The rule: a price is made exact when somebody looks at it, and looks no different for
-having waited.
+The rule: a price is made exact when it is read, and the delay does not change it.
 """
 
 from __future__ import annotations
@@ -30,11 +28,11 @@ FEW = 16
 
 
 class Marks(LastSales):
-    """The last sales of a run's positions, taken from its market; each distinct price
-    is made exact once.
+    """The last sales of a run's positions, read from its market; each distinct price is
+    made exact once.
 
     Attributes:
-        marked_us: When the positions were marked last, µs UTC; None before.
+        marked_us: When the positions were last marked, µs UTC; None before.
     """
 
     __slots__ = (
@@ -62,11 +60,11 @@ class Marks(LastSales):
         self._places: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._places_version = -1
         self._lags = market.lags
-        self._columns: list[Sequence[float]] = []  # the closes of each position's asset
-        self._columns_holding = -1  # the holdings that they are of
-        self._closes_of: dict[int, Sequence[float]] = {}  # of an asset by its index
+        self._columns: list[Sequence[float]] = []  # the column of closes of each position's asset
+        self._columns_holding = -1  # the version of the holdings that they belong to
+        self._closes_of: dict[int, Sequence[float]] = {}  # column of an asset by its index
         self._columns_generation = -1
-        # Prices that nobody has read yet: given, or where None the closes of a row.
+        # Pending prices: given ones, or the closes of a row if None.
         self._unread: Floats | None = None
         self._unread_us = self._unread_row = 0
         # Fills after these prices, oldest first.
@@ -81,7 +79,7 @@ class Marks(LastSales):
         return self._exactly(self._market.value_price(asset.index))
 
     def mark(self) -> None:
-        """Mark the positions at the current step, exactly when somebody looks; once a
+        """Mark the positions at the current step, exactly when they are read; once a
         step is enough.
         """
         market = self._market
@@ -102,22 +100,22 @@ class Marks(LastSales):
             self.mark_now()
 
     def mark_now(self) -> None:
-        """Mark the positions at the current step, even if they were marked before."""
+        """Mark the positions at the current step, even if they are already marked."""
         self.marked_us = self._market.now_us
         if self.by_asset:
             values = self._values(self.by_asset)
             if self._is_behind and None in values:
-                self.catch_up()  # where no price is known now, the unread one stays
+                self.catch_up()  # where no price is known now, the pending one stays
             self._is_behind, self._unread, self._late = False, None, []
             self.set_prices(values, self._market.now_us)
 
     def mark_unseen(self) -> Floats | None:
-        """Mark the positions at the current step, exactly when somebody looks; return
+        """Mark the positions at the current step, exactly when they are read; return
         the price of each.
 
         Returns:
-            The prices; None if one is not known or nothing is held: then the positions
-            are marked already.
+            The prices; None if one is unknown or nothing is held: then the positions
+            are already marked.
         """
         prices = self._prices() if self.by_asset else None
         if prices is None:
@@ -129,12 +127,12 @@ class Marks(LastSales):
         return prices
 
     def mark_row_unseen(self) -> bool:
-        """Do the same without looking at the prices; only where every asset, or each of
-        a few positions, has a close in the row that is seen, else return False.
+        """Do the same without reading the prices, and return True; return False unless
+        all assets, or each of a few positions, have a close in the current row.
         """
         market = self._market
         if self._is_behind and self._unread is None and self._unread_us == market.now_us:
-            return True  # somebody has asked at this step, and nobody has looked
+            return True  # already marked at this step, and not read since
         table, row = market.table, market.row
         complete = table.complete
         if complete is None:
@@ -148,7 +146,7 @@ class Marks(LastSales):
         self.version += 1
         return True
 
-    # Each price is asked for in turn: beyond a few, a sum over all of them is faster.
+    # Checks each price in turn: for more than a few, a sum over all is faster.
     def _few_have_closes(self, row: int) -> bool:
         if len(self.by_asset) > FEW:
             return False
@@ -163,7 +161,7 @@ class Marks(LastSales):
         return True
 
     def catch_up(self) -> None:
-        """Make exact what nobody has read yet."""
+        """Make all pending prices exact."""
         if not self._is_behind:
             return
         late, self._late = self._late, []
@@ -188,7 +186,7 @@ class Marks(LastSales):
         self.set_prices(values, self._unread_us)
 
     def unread_prices(self) -> Floats | None:
-        """Return the price of each position if they wait to be read, else None."""
+        """Return the price of each position if prices are pending, otherwise None."""
         if not self._is_behind or self._late:
             return None
         if self._unread is not None:
@@ -197,8 +195,8 @@ class Marks(LastSales):
         return prices
 
     def unread_close(self, index: int) -> float | None:
-        """Return a position's price if it is a close that waits to be read, else None;
-        it goes on waiting.
+        """Return a position's price if it is a pending close, otherwise None; it stays
+        pending.
         """
         if not self._is_behind or self._unread is not None or self._late:
             return None
@@ -209,7 +207,7 @@ class Marks(LastSales):
             column = self._column_of(index)
         return None if column is None else column[self._unread_row]
 
-    # The closes of an asset, by row; None where the first rows may be gone.
+    # The closes of an asset, by row; None if the first rows may be gone.
     def _column_of(self, index: int) -> Sequence[float] | None:
         table = self._market.table
         if self._columns_generation != table.generation:
@@ -221,8 +219,8 @@ class Marks(LastSales):
         return column
 
     def note_fill(self, asset: Asset, price: Decimal, dt: datetime) -> None:
-        """Take the price of a fill, if it is newer than what is known; where only the
-        price that it replaces waits to be read, that is not made exact.
+        """Record the price of a fill, if it is newer than the known one; if only the
+        price that it replaces is pending, that one is not made exact.
         """
         sale = self.by_asset.get(asset)
         is_only = self._is_behind and sale is not None and len(self.by_asset) == 1
@@ -235,8 +233,8 @@ class Marks(LastSales):
             super().note_fill(asset, price, dt)
 
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
-        """Take the prices of several fills, by asset, in turn; prices that they replace
-        are not made exact.
+        """Record the prices of several fills, by asset, in turn; prices that they
+        replace are not made exact.
         """
         now_us = self._market.now_us
         if self._late:
@@ -256,8 +254,8 @@ class Marks(LastSales):
         self._note_fills(fills, dt, now_us)
 
     def note_columns(self, fills: WholeFills, gone: Sequence[Asset], dt: datetime) -> None:
-        """Take the prices of fills, one an asset; they are made exact when somebody
-        looks before the next mark.
+        """Record the prices of fills, one per asset; they are made exact only if they
+        are read before the next mark.
         """
         if not self._is_behind or self._unread_us >= self._market.now_us:
             super().note_columns(fills, gone, dt)
@@ -281,8 +279,8 @@ class Marks(LastSales):
     def prices(self) -> list[Decimal]:
         """Return the price of each position.
 
-        A few that wait to be read are read one by one, at a tenth of what numpy takes
-        to begin, and go on waiting: most who ask want sums.
+        A few pending prices are read one by one, at a tenth of numpy's fixed cost, and
+        stay pending: most callers want sums.
         """
         is_row = self._is_behind and self._unread is None and not self._late
         if not is_row or len(self.by_asset) > FEW:
@@ -303,8 +301,8 @@ class Marks(LastSales):
             prices.append(known.get(price) or self._known_close(price))
         return prices
 
-    # What every position is valued at, None if there is one without a price: NaN makes
-    # any sum NaN.
+    # The value per share of every position; None if one has no price: NaN makes any sum
+    # NaN.
     def _prices(self) -> Floats | None:
         market, places = self._market, self.places()
         if market.values_are_closes:
@@ -320,7 +318,7 @@ class Marks(LastSales):
         return None if _has_nan(prices) else prices
 
     def places(self) -> NDArray[np.intp]:
-        """Return the index of the asset of each position."""
+        """Return the asset index of each position."""
         if self._places_version != self.holding_version:
             self._places = np.array([asset.index for asset in self.by_asset], dtype=np.intp)
             self._places_version = self.holding_version
@@ -330,14 +328,14 @@ class Marks(LastSales):
         closes: Floats = self._market.table.values("close", row, row + 1)[0]
         return closes
 
-    # A close of this very bar that was made exact before is most of what is asked for.
+    # Most requests are for a close of the current bar that was already made exact.
     def _values(self, assets: Iterable[Asset]) -> list[Decimal | None]:
         if not self._market.values_are_closes:
             return [self.value_of(asset) for asset in assets]
         closes, known = self._market.closes(), self._decimals
         return [known.get(closes[asset.index]) or self.value_of(asset) for asset in assets]
 
-    # Of a close that is there.
+    # The exact price for a close that is not missing.
     def _known_close(self, price: float) -> Decimal:
         exact = self._exactly(price)
         return NAN if exact is None else exact
@@ -353,8 +351,7 @@ class Marks(LastSales):
         return exact
 
 
-# The sum of squares is NaN if one of the prices is, at a third of the cost of asking
-# each.
+# The sum of squares is NaN if one price is, at a third of the cost of checking each.
 def _has_nan(prices: Floats) -> bool:
     total = float(prices.dot(prices))
     return total != total  # noqa: PLR0124

@@ -1,4 +1,4 @@
-"""An order and the one table of its life.
+"""An order and its state table.
 
 The rule: an order's state changes only through `Order.move`, and only along `LIFE`; an
 illegal move changes nothing.
@@ -18,7 +18,7 @@ from rbtlive.model.number import ZERO, to_decimal
 from rbtlive.model.order_facts import OPEN_STATES, OrderState, OrderStatus
 
 _S = OrderState
-# Each look-up of an enum's member calls a function.
+# Each look-up of an enum member calls a function, so they are looked up once.
 _FILLED, _PARTIALLY_FILLED = _S.FILLED, _S.PARTIALLY_FILLED
 _ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
 
@@ -30,29 +30,28 @@ LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
     _S.PENDING: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
     _S.UNKNOWN: frozenset({_S.PENDING, _S.PARTIALLY_FILLED} | _ENDS),
-    # A venue may report a fill that crossed our cancel on the wire: late, and legal.
+    # A venue may report a fill that crossed our cancel on the wire: late, but legal.
     _S.CANCELED: frozenset({_S.CANCELED, _S.FILLED}),
     _S.EXPIRED: frozenset({_S.EXPIRED, _S.FILLED}),
-    # One that was given up as never arrived may arrive after all, and what it traded is
-    # real.
+    # An order presumed lost may still arrive, and its trades are real.
     _S.REJECTED: frozenset({_S.REJECTED, _S.FILLED}),
     _S.FILLED: frozenset(),
     _S.DENIED: frozenset(),
 }
-"""From each state, the states an order may go to.
+"""The states that an order may move to from each state.
 
-A created order fills on the bar it was placed before, `batch_market_order` in
-`before_trading_start`; and FILLED is also a split that leaves nothing to trade.
+CREATED to FILLED: an order fills on the bar it was placed before (`batch_market_order`
+in `before_trading_start`), or a split leaves nothing to trade.
 """
 
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """What we know of one order.
+    """The known facts of one order.
 
     Attributes:
         id: Counter from "1" within a run.
-        asset: What is traded.
+        asset: The asset to trade.
         amount: Signed shares asked for.
         created: When it was placed, UTC.
         dt: When it last changed, UTC.
@@ -61,16 +60,16 @@ class Order:
             reached.
         filled: Signed shares filled so far.
         commission: Money charged so far.
-        state: Where it stands in `LIFE`.
+        state: Its current state in `LIFE`.
         stop_reached: The stop price was touched.
         limit_reached: The limit price was touched.
         reason: Why it was denied, rejected or canceled; None otherwise.
         broker_order_id: The venue's name for it.
-        executions: How many fills it had.
-        cancel_reason: Why the venue was asked to cancel it; None if it was not. It is
-            known before the venue answers.
+        executions: Number of its fills.
+        cancel_reason: Why its cancel was requested; None if it was not. It is set
+            before the venue answers.
         restated: A split has changed its prices.
-        tag: What the strategy called it, or None.
+        tag: The strategy's tag for it, or None.
     """
 
     id: str
@@ -109,7 +108,7 @@ class Order:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether the venue was asked to cancel it."""
+        """Whether a cancel was requested."""
         return self.cancel_reason is not None
 
     @property
@@ -118,21 +117,21 @@ class Order:
         return OrderStatus(self.state)
 
     def __copy__(self) -> Order:
-        # A session keeps a picture of each order it touched: `copy` finds its way
-        # through slots at four times the cost.
+        # A session keeps a snapshot of each order it touched; `copy` takes four times
+        # as long with slots.
         return Order(*every_field(self))
 
     def snapshot(self) -> Order:
-        """Return the order as it is now, for good: itself once nothing can change it
+        """Return a snapshot of the order: the order itself once nothing can change it
         any more.
         """
         return self if self.state is _FILLED else Order(*every_field(self))
 
     def move(self, state: OrderState, dt: datetime) -> None:
-        """Go to `state` at `dt`.
+        """Move to `state` at `dt`.
 
         Raises:
-            IllegalTransition: `LIFE` has no such step; nothing has changed then.
+            IllegalTransition: `LIFE` has no such step; then nothing changes.
         """
         if state not in LIFE[self.state]:
             legal = ", ".join(sorted(LIFE[self.state])) or "none, it has ended"
@@ -155,14 +154,14 @@ class Order:
         elif self.state in OPEN_STATES:
             state = _PARTIALLY_FILLED
         else:
-            state = self.state  # a late part of an order that has ended
+            state = self.state  # a late fill of an order that has ended
         self.move(state, dt)
         self.filled = filled
         self.commission += commission
         self.executions += 1
 
     def fill_whole(self, commission: Decimal, dt: datetime) -> None:
-        """Book the one execution of an order that has had none before.
+        """Book the only execution of an order without earlier ones.
 
         Raises:
             IllegalTransition: an order in this state cannot fill.
@@ -171,8 +170,8 @@ class Order:
         self.filled, self.commission, self.executions = self.amount, commission, 1
 
     def check_triggers(self, price: Decimal, dt: datetime) -> None:
-        """Latch stop and limit once `price` touches them; a reached stop-limit goes on
-        as a limit order.
+        """Latch stop and limit once `price` touches them; a triggered stop-limit order
+        continues as a limit order.
 
         Source: zipline-reloaded 3.2.1, finance/order.py, check_order_triggers.
         """
@@ -187,11 +186,11 @@ class Order:
             self.dt = dt
 
     def is_touched(self, price: Decimal) -> bool:
-        """Say whether `check_triggers` at `price` would let an order fill that has
-        either a limit or a stop; False for one that has both.
+        """Say whether `check_triggers` at `price` would let an order with either a
+        limit or a stop fill; False if it has both.
         """
         if self.stop is None or self.limit is None:
-            # A buy waits below for its limit, and above for its stop.
+            # A buy's limit is below the market, its stop above.
             if self.limit is not None:
                 return price <= self.limit if self.amount > 0 else price >= self.limit
             if self.stop is not None:
@@ -199,25 +198,25 @@ class Order:
         return False
 
     def latch(self) -> None:
-        """Note that the one price of an order was touched."""
+        """Record that the order's only price was touched."""
         self.stop_reached = self.stop is not None
         self.limit_reached = self.limit is not None
 
     @property
     def triggered(self) -> bool:
-        """Whether a fill is possible now: market orders always, others once their
-        prices were touched.
+        """Whether it can fill now: market orders always, others once their prices were
+        touched.
         """
         if self.stop is not None and not self.stop_reached:
             return False
         return not (self.limit is not None and not self.limit_reached)
 
     def apply_split(self, ratio: Decimal) -> None:
-        """Restate the order for a split of `ratio` (0.5 is two for one).
+        """Adjust the order for a split of `ratio` (0.5 is two for one).
 
-        What is left to trade is truncated on its own, so that a reverse split cannot
-        create a share. Prices are restated to the cent, half cents as the binary
-        product falls. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
+        The open amount is truncated on its own, so that a reverse split cannot create a
+        share. Prices are rounded to the cent; half cents round as the binary product
+        does. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
         """
         lot = self.asset.lot_size
         remaining, _ = split_amount(self.open_amount, ratio, lot)
@@ -232,11 +231,11 @@ class Order:
     def replace_terms(
         self, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
     ) -> None:
-        """Go on for another amount and at other prices."""
+        """Continue with another amount and other prices."""
         self.amount, self.limit, self.stop = amount, limit, stop
 
-    # A price on the tick is, in zipline, the binary product of tick and number of
-    # ticks; one restated before is a plain float.
+    # In zipline, a price on the tick is the binary product of tick and number of ticks;
+    # a price that a split adjusted is a plain float.
     def _restated(self, price: Decimal, ratio: Decimal) -> Decimal:
         tick = to_decimal(self.asset.tick_size)
         ticks = price / tick
@@ -246,22 +245,22 @@ class Order:
 
 
 every_field = attrgetter(*(part.name for part in fields(Order)))
-"""Gives what an order is made of."""
+"""Returns the values of all fields of an order."""
 
 
 _SPLIT_DIGITS = 6
 
 
 def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
-    """Return the multiple of `lot` next to `amount` on the side of zero."""
+    """Return `amount` truncated toward zero to a multiple of `lot`."""
     return (amount / lot).to_integral_value(rounding="ROUND_DOWN") * lot
 
 
 def split_amount(amount: Decimal, ratio: Decimal, lot: Decimal) -> tuple[Decimal, Decimal]:
-    """Return `amount` restated for a split: whole lots, and what is left over.
+    """Return `amount` adjusted for a split: whole lots, and the remaining fraction.
 
     Whole shares are divided in binary, as in zipline: a ratio of two thirds has no
-    exact decimal, and its digits must not decide over a share, nor over a lot.
+    exact decimal, and its rounding must not decide about a share or a lot.
     """
     if lot != 1:
         restated = round(amount / ratio / lot, _SPLIT_DIGITS) * lot

@@ -1,9 +1,9 @@
-"""Orders of a backtest that have ended, and pictures of orders at sessions' closes,
-without an object each.
+"""Ended orders of a backtest, and snapshots of orders at session closes, stored without
+an object each.
 
-The rule: an order is made again from what is kept, equal in every field. A market order
-that one execution filled is known by its transaction; what it looked like when it was
-placed is known by what it is now.
+The rule: an order is rebuilt from the stored data, equal in every field. A market order
+that one execution filled is rebuilt from its transaction; its state at placement is
+rebuilt from its final state.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import OrderState, Transaction
 
 _CREATED, _PENDING, _FILLED = OrderState.CREATED, OrderState.PENDING, OrderState.FILLED
-# What a picture is of: the order as it was placed, in one of two states; as it is now,
-# for good; or one that is kept whole.
+# The kinds of snapshot: the order as placed, in one of two states; its final state; or
+# a snapshot stored as an object.
 _AS_CREATED, _AS_PENDING, _ENDED, _WHOLE = range(4)
 _ORDER_ID = Transaction._fields.index("order_id")
 _KEPT_OPEN = 64
-"""So many ended orders are kept as objects: a strategy that looks at one does so
-again.
+"""This many ended orders are kept as objects: a strategy that reads one reads it again.
 """
 
 
 class OrderArchive:
-    """What is kept of ended orders, and of how orders looked.
+    """The stored data of ended orders and of order snapshots.
 
     Args:
-        transactions: The run's.
+        transactions: The run's transactions.
 
     Attributes:
         live: The orders that are still objects, by id.
@@ -57,8 +56,8 @@ class OrderArchive:
         self.transactions = transactions
         self.live: dict[str, Order] = {}
         self._whole: RowLog[Order] = RowLog(every_field, Order)
-        # By an order's number: 1 + place of its transaction, or -1 - place of its
-        # picture.
+        # By an order's number: 1 + index of its transaction, or -1 - index of its
+        # snapshot.
         self._where: array[int] = array("q")
         self._stamp_ids: list[int] = []
         self._stamps: list[datetime] = []
@@ -70,22 +69,23 @@ class OrderArchive:
         return len(self._where) - self._where.count(0)
 
     def note_time(self, number: int, dt: datetime) -> None:
-        """Note when orders of this number and later ones are placed."""
+        """Record when orders from this number on were placed."""
         self._stamp_ids.append(number)
         self._stamps.append(dt)
 
     def keep_unsplit(self, orders: Iterable[Order]) -> None:
-        """Keep what orders look like before a split restates them."""
+        """Store orders as they are before a split adjusts them."""
         for order in orders:
             if not order.restated:
                 self._before_splits[int(order.id)] = order.__copy__()
 
     def close_session(self, touched: TouchedOrders, first_transaction: int) -> Sequence[Order]:
-        """Return pictures of the orders that changed in a session, as they are; those
-        that have ended are objects no longer.
+        """Return snapshots of the orders that changed in a session; those that have
+        ended are no longer kept as objects.
 
         Args:
-            touched: The orders; one that is no object waits, or was filled whole.
+            touched: The orders; None stands for one that waits or was filled
+                completely.
             first_transaction: Index of the session's first.
         """
         if not touched:
@@ -114,18 +114,18 @@ class OrderArchive:
             else:
                 keys.append(4 * len(self._whole) + _WHOLE)
                 is_open = order.is_open
-                # One that has ended is reached by nobody who could change it.
+                # No caller can still change an ended order.
                 self._whole.append(order.snapshot() if is_open else order)
                 if not is_open:
                     self._forget(order, number, -len(self._whole))
         return OrderPictures(self, keys)
 
     def note_one_filled(self, number: int, place: int) -> None:
-        """Note an order without a tag that was filled whole and never was an object.
+        """Record an untagged order that was filled completely and never was an object.
 
         Args:
             number: Its number.
-            place: Place of its transaction.
+            place: Index of its transaction.
         """
         where = self._where
         missing = number - len(where)
@@ -135,30 +135,30 @@ class OrderArchive:
         where.append(1 + place)
 
     def note_filled(self, first: int, count: int, place: int, tags: Mapping[int, str]) -> None:
-        """Note orders that were filled whole and never were objects.
+        """Record orders that were filled completely and never were objects.
 
         Args:
             first: Number of the first; the others follow it.
-            count: How many.
-            place: Place of the first one's transaction; the others' follow it.
+            count: Number of orders.
+            place: Index of the first one's transaction; the others' follow it.
             tags: Tags by number.
         """
         where = self._where
         missing = first - len(where)
         if missing > 0:
             where.extend([0] * missing)
-        # No later order has ended: it was placed after these, and fills after them.
+        # No later order has ended: later orders also fill later.
         assert missing >= 0
         where.extend(range(1 + place, 1 + place + count))
         if tags:
             self._tags.update((n, tags[n]) for n in range(first, first + count) if n in tags)
 
-    # What the picture of an order that is no object is of.
+    # The kind of snapshot for an order that is not an object.
     def _kind(self, number: int) -> int:
         where = self._where
         return _ENDED if number < len(where) and where[number] else _AS_CREATED
 
-    # Whether an order is known by the transaction at that place, and by nothing else.
+    # Whether the order can be rebuilt completely from the transaction at that index.
     def _follows_from(self, order: Order, place: int | None) -> bool:
         if order.executions != 1 or place is None:
             return False
@@ -175,7 +175,7 @@ class OrderArchive:
 
     def _forget(self, order: Order, number: int, where: int) -> None:
         if self.live.pop(order.id, None) is None:
-            return  # it ended before, and is news now
+            return  # it ended in an earlier session and changed again
         missing = number + 1 - len(self._where)
         if missing > 0:
             self._where.extend([0] * missing)
@@ -184,7 +184,7 @@ class OrderArchive:
             self._tags[number] = order.tag
 
     def order(self, order_id: str) -> Order | None:
-        """Return an ended order, or None if it is none of these."""
+        """Return an ended order; None if it is not in the archive."""
         if not order_id.isdigit():
             return None
         number = int(order_id)
@@ -197,7 +197,7 @@ class OrderArchive:
         return self._opened[number]
 
     def orders(self, live: Mapping[str, Order]) -> Iterator[Order]:
-        """Return every order by number, those of `live` among them."""
+        """Return every order by number, including those of `live`."""
         waiting = iter(sorted(live, key=int))
         following = next(waiting, None)
         for number, where in enumerate(self._where):
@@ -211,7 +211,7 @@ class OrderArchive:
             yield from (live[order_id] for order_id in waiting)
 
     def picture(self, key: int) -> Order:
-        """Return what a key stands for."""
+        """Return the order that a key stands for."""
         number, kind = divmod(key, 4)
         if kind == _WHOLE:
             return self._whole[number]
@@ -246,7 +246,7 @@ class OrderArchive:
 
 
 class OrderPictures(Sequence[Order]):
-    """Pictures of orders at a session's close, made when they are read."""
+    """Snapshots of orders at a session's close, built when they are read."""
 
     __slots__ = ("_archive", "_keys")
 
@@ -274,11 +274,11 @@ class OrderPictures(Sequence[Order]):
 
 
 class RunOrders(MutableSequence[Order]):
-    """Every order of a run, made when it is read.
+    """Every order of a run, built when it is read.
 
     Args:
-        archive: The ended ones.
-        live: All others by id, as they are for good.
+        archive: The ended orders.
+        live: All other orders by id, as snapshots.
     """
 
     __slots__ = ("_archive", "_live", "_rows")
@@ -312,7 +312,7 @@ class RunOrders(MutableSequence[Order]):
         del self._list()[place]
 
     def insert(self, place: int, order: Order) -> None:
-        """Put an order before another."""
+        """Insert an order before another."""
         self._list().insert(place, order)
 
     def __copy__(self) -> RunOrders:
@@ -331,7 +331,7 @@ class RunOrders(MutableSequence[Order]):
     def __repr__(self) -> str:
         return repr(list(self))
 
-    # Single orders that are picked are the same object each time.
+    # Picking the same order twice gives the same object.
     def _list(self) -> list[Order]:
         if self._rows is None:
             self._rows = list(self)

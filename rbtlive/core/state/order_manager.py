@@ -26,11 +26,11 @@ class OrderManager:
     """Tracks orders through their life.
 
     Attributes:
-        book: The open orders of each asset but those that are no objects yet, always
-            the same object; read, do not change.
-        waiting: The open orders that are no objects yet.
+        book: The open orders of each asset, except those that are not objects yet;
+            always the same dict; read only.
+        waiting: The open orders that are not objects yet.
         archive: Orders of a backtest that have ended; None keeps all as objects.
-        last_id: Number of the last order that was created.
+        last_id: Number of the order created last.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class OrderManager:
         self._before: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
         self._denied_before = 0
-        # Changes whenever an open order was added, ended or restated.
+        # Changes whenever an open order is added, ended or adjusted.
         self.version = 0
         # Orders that changed in the current session, the latest change last; emptied by
-        # the core. None are those that wait, and those filled without ever being
-        # objects.
+        # the core. The value is None for orders that wait and for those filled without
+        # ever being objects.
         self.touched = TouchedOrders()
         self.waiting = WaitingOrders(self._orders, self.book, self.touched)
 
@@ -64,16 +64,16 @@ class OrderManager:
         return self.archive.orders(self._orders)
 
     def keep_in_columns(self, transactions: RowLog[Transaction]) -> None:
-        """Keep orders that have ended in columns from now on.
+        """From now on, keep ended orders in columns.
 
         Args:
-            transactions: The run's, which tell what most orders came to.
+            transactions: The run's transactions, from which most orders can be rebuilt.
         """
         self.archive = OrderArchive(transactions)
         self.archive.live = self._orders
 
     def for_good(self) -> MutableSequence[Order]:
-        """Return every order as it is now; later events leave them alone."""
+        """Return a snapshot of every order; later events do not change it."""
         if self.archive is None:
             return [order.snapshot() for order in self]
         self.waiting.make()
@@ -113,13 +113,13 @@ class OrderManager:
     def let_wait(
         self, asked: Mapping[Asset, int], *, dt: datetime, tag: str | None = None
     ) -> list[str]:
-        """Create market orders that are no objects until somebody looks; return their
-        ids.
+        """Create market orders that become objects only when they are read; return
+        their ids.
 
         Args:
             asked: Signed whole shares, not zero, by asset; none has an open order.
             dt: When, UTC.
-            tag: What the strategy calls them.
+            tag: The strategy's tag for all of them.
         """
         waiting, first = self.waiting, self.last_id + 1
         if not waiting.amounts:
@@ -138,7 +138,7 @@ class OrderManager:
     def let_one_wait(
         self, asset: Asset, shares: int, *, dt: datetime, tag: str | None = None
     ) -> str:
-        """Create one such order, as `let_wait` does many, and return its id."""
+        """Create one such order, like `let_wait`, and return its id."""
         waiting, number = self.waiting, self.last_id + 1
         if not waiting.amounts:
             waiting.begin_bar(number, dt)
@@ -153,15 +153,15 @@ class OrderManager:
         return str(number)
 
     def adopt(self, order: Order) -> None:
-        """Put an order that was created elsewhere in the book."""
+        """Add an order that was created elsewhere to the book."""
         self._orders[order.id] = order
         self.book.setdefault(order.asset, []).append(order)
         self.version += 1
         self.last_id = max(self.last_id, int(order.id))
 
     def reserve(self, order_id: str) -> bool:
-        """Never give `order_id` to a new order, if it is beyond the last one given;
-        return whether it was.
+        """Never give `order_id` to a new order; return whether it was beyond the last
+        id given.
         """
         if not order_id.isdigit() or int(order_id) <= self.last_id:
             return False
@@ -169,8 +169,8 @@ class OrderManager:
         return True
 
     def deny(self, order: Order, reason: str, dt: datetime) -> None:
-        """End a new order before it is sent: one of our own guards or breakers refused
-        it.
+        """End a new order before it is sent, because one of our own guards or breakers
+        refused it.
         """
         order.move(OrderState.DENIED, dt)
         order.reason = reason
@@ -179,14 +179,14 @@ class OrderManager:
         self.denied[order.id] = order
 
     def get_order(self, order_id: str) -> Order | None:
-        """Return the order of that id, or None."""
+        """Return the order with that id, or None."""
         if self.waiting.holds(order_id):
             self.waiting.make()
         order = self._orders.get(order_id) or self.denied.get(order_id)
         return self.archive.order(order_id) if order is None and self.archive is not None else order
 
     def by_broker_id(self, broker_order_id: str) -> Order | None:
-        """Return the order the broker knows by that id, or None."""
+        """Return the order with that broker id, or None."""
         order_id = self._by_broker_id.get(broker_order_id)
         return None if order_id is None else self._orders.get(order_id)
 
@@ -200,20 +200,19 @@ class OrderManager:
         return [order for orders in self.book.values() for order in orders]
 
     def open_by_asset(self) -> dict[Asset, list[Order]]:
-        """Return the book itself with every open order in it, always the same object:
-        assets in the order of their first open order. Read, do not change.
+        """Return the book with every open order as an object; always the same dict,
+        with assets in the order of their first open order. Read only.
         """
         self.waiting.make()
         return self.book
 
     def apply_fill(self, event: OrderFillEvent) -> Order | None:
-        """Book an execution once; return its order, or None if this execution was
-        booked before.
+        """Book an execution once; return its order, or None if the execution is already
+        booked.
 
         Raises:
             UnknownOrder: no order has that id.
-            IllegalTransition: the order cannot fill in its state; nothing has changed
-                then.
+            IllegalTransition: the order cannot fill in its state; then nothing changes.
         """
         order = self._known(event.order_id)
         if event.execution_id in self.executions:
@@ -226,22 +225,20 @@ class OrderManager:
         return order
 
     def fill(self, order: Order, amount: Decimal, commission: Decimal, dt: datetime) -> None:
-        """Book an execution that nobody can report twice.
+        """Book an execution that cannot be reported twice.
 
         Raises:
-            IllegalTransition: the order cannot fill in its state; nothing has changed
-                then.
+            IllegalTransition: the order cannot fill in its state; then nothing changes.
         """
         order.apply_fill(amount, commission, dt)
         if order.state not in OPEN_STATES:
             self._take_from_book(order)
 
     def fill_whole(self, order: Order, commission: Decimal, dt: datetime) -> None:
-        """Book the one execution of an order that has had none before.
+        """Book the only execution of an order without earlier ones.
 
         Raises:
-            IllegalTransition: the order cannot fill in its state; nothing has changed
-                then.
+            IllegalTransition: the order cannot fill in its state; then nothing changes.
         """
         order.fill_whole(commission, dt)
         orders = self.book[order.asset]
@@ -253,16 +250,18 @@ class OrderManager:
         self.touched.put_last(order.id, order)
 
     def apply_update(self, event: OrderUpdateEvent) -> bool:
-        """Move an order to the state the venue reports; return whether anything
+        """Move an order to the state that the venue reports; return whether anything
         changed.
 
-        What a venue says late or twice (accepted after filled, cancelled after
-        cancelled) changes nothing; nor does its saying that an order is filled, which
-        may overtake the fill itself.
+        A late or repeated report (accepted after filled, cancelled after cancelled)
+        changes nothing; nor does the report that an order is filled, which may overtake
+        the fill itself.
         """
         order = self._known(event.order_id)
         if event.broker_order_id is not None:
-            if order.state is OrderState.FILLED:  # pictures of it are itself, and stay as they were
+            if (
+                order.state is OrderState.FILLED
+            ):  # a filled order is its own snapshot, so it must not change
                 order = self._orders[order.id] = copy.copy(order)
                 if order.id in self.touched:
                     self.touched[order.id] = order
@@ -273,14 +272,14 @@ class OrderManager:
         ):
             return False
         if order.state is OrderState.UNKNOWN:
-            order.reason = None  # why its outcome was not known: it is now
+            order.reason = None  # it said why the outcome was unknown; now it is known
         self.move(order, event.status, event.timestamp, reason=event.reason or None)
         return True
 
     def move(
         self, order: Order, state: OrderState, dt: datetime, *, reason: str | None = None
     ) -> None:
-        """Move `order` along the table and keep the book in step."""
+        """Move `order` along the table and keep the book consistent."""
         order.move(state, dt)
         if reason is not None:
             order.reason = reason
@@ -288,8 +287,8 @@ class OrderManager:
             self._take_from_book(order)
 
     def apply_split(self, asset: Asset, ratio: Decimal, dt: datetime) -> list[Order]:
-        """Restate the open orders of `asset`; return those left with nothing to trade,
-        now out of the book.
+        """Adjust the open orders of `asset` for a split; return those left with nothing
+        to trade, which leave the book.
         """
         if asset in self.waiting.amounts:
             self.waiting.make()
@@ -318,17 +317,17 @@ class OrderManager:
         last_id: int,
         executions: Iterable[str],
     ) -> None:
-        """Take the orders of a run that is carried on.
+        """Restore the orders of a resumed run.
 
         Args:
-            open_orders: In the order of the book.
-            touched: Those that changed in the current session, the latest change last.
-            ended: All others, oldest first; a later picture of an order replaces an
-                earlier one.
-            last_id: Number of the last order that was created.
+            open_orders: Open orders, in the order of the book.
+            touched: Orders that changed in the current session, the latest change last.
+            ended: All other orders, oldest first; a later snapshot of an order replaces
+                an earlier one.
+            last_id: Number of the order created last.
             executions: Ids of the executions booked so far.
         """
-        self.archive = None  # its transactions are another run's
+        self.archive = None  # the archive's transactions belong to another run
         book = {order.id: order for order in open_orders}
         changed = {order.id: book.get(order.id, order) for order in touched}
         known = {order.id: order for order in ended} | changed | book
@@ -347,9 +346,7 @@ class OrderManager:
         self.last_id = last_id
 
     def changed_since_last(self) -> list[Order]:
-        """Return the open orders that are not as they were when this was last
-        called.
-        """
+        """Return the open orders that have changed since the last call."""
         seen: dict[str, tuple[object, ...]] = {}
         changed = []
         for orders in self.book.values():
@@ -372,20 +369,18 @@ class OrderManager:
         return changed
 
     def denied_since_last(self) -> list[Order]:
-        """Return the orders that were denied since this was last called."""
+        """Return the orders denied since the last call."""
         fresh = list(self.denied.values())[self._denied_before :]
         self._denied_before = len(self.denied)
         return fresh
 
     def restore_denied(self, denied: Iterable[Order]) -> None:
-        """Take the denied orders of a run that is carried on: they have been
-        reported.
-        """
+        """Restore the denied orders of a resumed run, which are already reported."""
         self.denied = {order.id: order for order in denied}
         self._denied_before = len(self.denied)
 
     def prune(self) -> None:
-        """Forget the place of assets that have no open orders left."""
+        """Remove assets without open orders from the book."""
         if not self._emptied:
             return
         for asset in self._emptied:
@@ -394,8 +389,8 @@ class OrderManager:
         self._emptied.clear()
 
     def close_session(self, first_transaction: int) -> Sequence[Order]:
-        """Return pictures of the orders that changed in the session, the latest change
-        last, and begin to count anew.
+        """Return snapshots of the orders that changed in the session, the latest change
+        last, and start a new count.
 
         Args:
             first_transaction: Index of the session's first.
@@ -410,7 +405,7 @@ class OrderManager:
         return pictures
 
     def touch(self, order: Order) -> None:
-        """Note that `order` changed in this session, the latest last."""
+        """Mark `order` as the latest to change in this session."""
         self.touched.put_last(order.id, order)
 
     def _known(self, order_id: str) -> Order:

@@ -1,10 +1,9 @@
-"""The ledger: cash and positions in Decimal, exact to the last digit; prices are the
-marks'.
+"""The ledger: cash and positions in Decimal, exact to the last digit; the marks keep
+the prices.
 
 The rule: money moves only in the `book_*` methods and `apply_split`, and after each of
-them `conservation_error()` is zero. What zipline calls cost basis (commissions in,
-restated to the cent by splits) is kept beside the fill cost that the books balance
-with.
+them `conservation_error()` is zero. zipline's cost basis (commissions included, rounded
+to the cent by splits) is kept beside the fill cost that balances the books.
 """
 
 from __future__ import annotations
@@ -24,16 +23,14 @@ from rbtlive.model.money_units import money_of_units
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 
 WholeFill: TypeAlias = tuple[Asset, Decimal, Decimal, Decimal]
-"""What filled: asset, signed whole shares, price a share, commission."""
+"""A complete fill: asset, signed whole shares, price per share, commission."""
 
 _normalize = ENGINE_CONTEXT.normalize
 _MANY = 16
 
 
 class PositionTotals(NamedTuple):
-    """Sums over the positions, as zipline's statistics take them: money, then
-    counts.
-    """
+    """Sums over positions as zipline's statistics define them: money, then counts."""
 
     long_value: Decimal
     short_value: Decimal
@@ -69,8 +66,8 @@ def _sums(values: Iterable[Decimal]) -> tuple[Decimal, Decimal, int, int]:
     return long_value, short_value, longs, shorts
 
 
-# Cash and positions at closes that nobody has read, as a float that is right to a part
-# in 1E12; None if one was read.
+# Cash plus positions at closes that were not read yet, as a float accurate to a part in
+# 1E12; None if a close was read.
 def _estimate_of_few(
     positions: Mapping[Asset, Position], cash: float, close_of: Callable[[int], float | None]
 ) -> float | None:
@@ -82,7 +79,7 @@ def _estimate_of_few(
         worth = float(position.amount) * close
         value += worth
         size += abs(worth)
-    # Where longs and shorts nearly cancel out, digits are lost.
+    # If longs and shorts nearly cancel out, digits are lost.
     return value if size < 100.0 * abs(value) else None
 
 
@@ -91,8 +88,8 @@ class Portfolio:
 
     Args:
         capital_base: Cash at the start.
-        marks: Hears of fills, and knows what positions are worth; by default it knows
-            the prices of fills only.
+        marks: Receives fills and values positions; by default it knows only the prices
+            of fills.
 
     Attributes:
         positions: Positions by asset.
@@ -109,13 +106,13 @@ class Portfolio:
         self.positions: dict[Asset, Position] = {}
         self.version = 0
         self._totals: PositionTotals | None = None
-        self._totals_version = -1  # the marks' version that they were computed at
+        self._totals_version = -1  # the marks' version of these sums
         self._net = ZERO  # value of all positions
-        self._net_books = self._net_marks = -1  # the versions that it is of
-        self._float_value = (-1, -1, 0.0)  # versions of the books and marks it is of
+        self._net_books = self._net_marks = -1  # the versions of this value
+        self._float_value = (-1, -1, 0.0)  # versions of books and marks, and the value
         self._held: Held | None = None
         self._held_before: tuple[Held, list[Decimal]] | None = None
-        # Where the numbers of positions are kept instead, if they are.
+        # The columns that keep the positions' numbers, if any.
         self._columns: PositionColumns | None = None
 
     # -- reading ----------------------------------------------------------------------
@@ -134,14 +131,14 @@ class Portfolio:
         position = self.positions.get(asset)
         return ZERO if position is None else position.amount
 
-    # In the order of the positions.
+    # Amounts in the order of the positions.
     def _amounts(self) -> Iterable[Decimal]:
         if self._columns is not None:
             return map(Decimal, self._columns.shares.values())
         return (position.amount for position in self.positions.values())
 
     def held(self) -> Held:
-        """Return what is held; made anew only when a position has changed."""
+        """Return the holdings; rebuilt only if a position has changed."""
         if self._held is None:
             positions = self.positions.values()
             bases = [position.basis_cost for position in positions]
@@ -161,7 +158,7 @@ class Portfolio:
             self._totals_version = self.marks.version
         return self._totals
 
-    # What each position is worth.
+    # The value of each position.
     def _values(self) -> list[Decimal]:
         prices = self.marks.prices()
         if self._columns is not None:
@@ -197,7 +194,7 @@ class Portfolio:
         return self.cash + self._net
 
     def float_value(self) -> float:
-        """Return the same as a float, right to a part in 1E12."""
+        """Return the value as a float, accurate to a part in 1E12."""
         marks = self.marks
         books_of, marks_of, known = self._float_value
         if books_of == self.version and marks_of == marks.version:
@@ -210,7 +207,7 @@ class Portfolio:
         self._float_value = (self.version, marks.version, value)
         return value
 
-    # Of many positions at prices that nobody has read, without making these exact.
+    # Estimates many positions at pending prices without making these exact.
     def _estimate(self) -> float:
         prices = self.marks.unread_prices() if len(self.positions) > _MANY else None
         if prices is None:
@@ -218,7 +215,7 @@ class Portfolio:
         amounts = np.fromiter(map(float, self._amounts()), np.float64, len(self.positions))
         values = amounts * prices
         total = float(values.sum())
-        # Where longs and shorts nearly cancel out, digits are lost.
+        # If longs and shorts nearly cancel out, digits are lost.
         value = float(self.cash) + total
         if not float(np.abs(values).sum()) + abs(float(self.cash)) < 100.0 * abs(value):
             return float(self.portfolio_value)
@@ -239,7 +236,7 @@ class Portfolio:
         if self._totals is not None and self._totals_version == self.marks.version:
             long_value, short_value = self._totals[:2]
         elif len(self.positions) == 1 and self._columns is None:
-            # Most have one; two sums over it take as long again.
+            # Most runs hold one position; two sums over it would double the time.
             (price,) = self.marks.prices()
             (position,) = self.positions.values()
             worth = position.amount * price
@@ -257,7 +254,7 @@ class Portfolio:
         return float((long_value - short_value) / value), float(net / value)
 
     def conservation_error(self) -> Decimal:
-        """Return what the books are off by: zero, always.
+        """Return the imbalance of the books, which is always zero.
 
         cash + positions at fill cost + commissions paid - realised - deposits.
         """
@@ -275,7 +272,7 @@ class Portfolio:
         self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime
     ) -> None:
         """Book `amount` signed shares of `asset` at `price`; commissions are booked
-        apart.
+        separately.
         """
         self._book(asset, amount, price=price, cash_flow=to_money(-price * amount), dt=dt)
 
@@ -307,25 +304,25 @@ class Portfolio:
     def book_whole_fill(
         self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime
     ) -> None:
-        """Do what `book_transaction` does, of less than 1E9 whole shares at a price in
-        money.
+        """Do the same as `book_transaction` for less than 1E9 whole shares at a price
+        in money.
         """
         worth = price * amount
         self._book(asset, amount, price=price, cash_flow=-(_normalize(worth) + ZERO), dt=dt)
 
     def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
-        """Book executions of whole shares at prices in money, in turn: the same as
-        `book_transaction` for each. Their commissions are booked apart.
+        """Book executions of whole shares at prices in money in turn, with the same
+        result as `book_transaction` for each. Their commissions are booked separately.
 
         Args:
-            fills: Of less than 1E9 shares each, one an asset.
-            dt: When, UTC.
+            fills: Executions of less than 1E9 shares each, one per asset.
+            dt: Time of the executions, UTC.
         """
         positions, gone = self.positions, []
         cash, flow = self.cash, self.cash_flow
         for asset, amount, price, _ in fills:
             worth = price * amount
-            # No digit is beyond the twelfth decimal: nothing is to be rounded.
+            # No digit is beyond the twelfth decimal, so nothing needs rounding.
             paid = _normalize(worth) + ZERO
             position = positions.get(asset)
             if position is None:
@@ -366,20 +363,20 @@ class Portfolio:
             position.fill_cost -= removed
             self.realized += cash_flow - removed
             return
-        # Crossing zero: everything held is closed, the rest is opened at this price.
+        # Crossing zero: the whole position is closed and the rest opened at this price.
         opened_cost = to_money(after * price)
         self.realized += cash_flow + opened_cost - position.fill_cost
         position.fill_cost = opened_cost
         position.basis_cost = after * price
 
     def book_commission(self, asset: Asset, cost: Decimal) -> None:
-        """Charge `cost`, and spread it over the position's cost basis if there still is
-        a position.
+        """Charge `cost`, and spread it over the position's cost basis if the position
+        still exists.
         """
         self.book_commissions(((asset, cost),))
 
     def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
-        """Charge several, in turn."""
+        """Charge several commissions in turn."""
         for asset, cost in costs:
             if cost:
                 self._charge(self.positions.get(asset), cost)
@@ -399,7 +396,7 @@ class Portfolio:
         self._move_cash(cash)
 
     def book_cash(self, amount: Decimal, *, deposit: bool) -> None:
-        """Receive or pay money: as profit or loss, or as a deposit (negative:
+        """Book money received or paid: as profit or loss, or as a deposit (negative:
         withdrawal) that changes the capital base.
         """
         if deposit:
@@ -409,10 +406,10 @@ class Portfolio:
         self._move_cash(amount)
 
     def apply_split(self, asset: Asset, ratio: Decimal) -> None:
-        """Restate a position for a split of `ratio` (0.5 is two for one); a fraction
-        left over is paid in cash.
+        """Adjust a position for a split of `ratio` (0.5 is two for one); a remaining
+        fraction is paid in cash.
 
-        Cost basis is restated to the cent, the fraction paid at that basis.
+        The cost basis is rounded to the cent, and the fraction is paid at that basis.
         Source: zipline-reloaded 3.2.1, finance/position.py, handle_split.
         """
         position = self.positions.get(asset)
@@ -441,6 +438,6 @@ class Portfolio:
         self.note_change()
 
     def note_change(self) -> None:
-        """Forget sums that may have changed."""
+        """Invalidate cached sums that may have changed."""
         self._totals = self._held = None
         self.version += 1

@@ -1,7 +1,7 @@
-"""What is held of one asset.
+"""A position in one asset.
 
-The rule: a position either has its numbers, or knows where they are kept; who reads one
-sees no difference.
+The rule: a position either has its numbers or knows the columns that keep them; readers
+see no difference.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rbtlive.model.number import ZERO, to_money
 
 _ONE: Final = Decimal(1)
 MOST_SHARES: Final = 10**15
-"""Of a position in columns, and of an order there: far below what 63 bits hold."""
+"""Limit of a position and of an order in columns: far below the range of 63 bits."""
 
 
 class Position:
-    """What is held of one asset.
+    """A position in one asset.
 
     Attributes:
         asset: The asset.
@@ -47,7 +47,7 @@ class Position:
         self.asset = asset
         self.amount, self.fill_cost, self.basis_cost = amount, fill_cost, basis_cost
 
-    # Called for a number only while it is in columns: nothing is paid by others.
+    # Called only while the numbers are in columns; other positions pay nothing for it.
     def __getattr__(self, name: str) -> Decimal:
         if name not in _NUMBERS or self._columns is None:
             raise AttributeError(f"'Position' object has no attribute {name!r}")
@@ -60,13 +60,13 @@ class Position:
 
     @property
     def cost_basis(self) -> Decimal:
-        """Average price a share was acquired at, commissions spread over the shares; 0
-        when flat.
-        """
+        """Average price paid per share, commissions included; 0 when flat."""
         return self.basis_cost / self.amount if self.amount else ZERO
 
     def keep_in(self, columns: PositionColumns | None) -> None:
-        """Let go of the numbers, which are in `columns`; None: the position is over."""
+        """Drop the numbers, which are now in `columns`; None means that the position
+        has ended.
+        """
         self._columns = columns
         if columns is None:
             self.amount = self.fill_cost = self.basis_cost = ZERO
@@ -79,11 +79,11 @@ _NUMBERS: Final = ("amount", "fill_cost", "basis_cost")
 
 
 class PositionColumns:
-    """The numbers of all positions, as integers by index of the asset.
+    """The numbers of all positions, as integers by asset index.
 
     Args:
-        positions: The positions, of whole shares each; their numbers are here from now
-            on.
+        positions: The positions, each in whole shares; their numbers are kept here from
+            now on.
 
     Attributes:
         shares: Signed whole shares, in the order of the positions.
@@ -104,7 +104,7 @@ class PositionColumns:
 
     @classmethod
     def of(cls, positions: Mapping[Asset, Position]) -> PositionColumns | None:
-        """Return the columns of positions; None if one is not of whole shares."""
+        """Return the columns of `positions`; None if one is not in whole shares."""
         costs: dict[int, int] = {}
         for asset, position in positions.items():
             units, amount = units_of_money(position.fill_cost), position.amount
@@ -114,7 +114,7 @@ class PositionColumns:
         return cls(positions, costs)
 
     def number(self, position: Position, name: str) -> Decimal:
-        """Return a number of a position, which keeps it until the next change."""
+        """Return a number of a position, which caches it until the next change."""
         if self._read is not None:
             self._read.append((position, name))
         place = position.asset.index
@@ -125,18 +125,18 @@ class PositionColumns:
         return self.log.costs_after(len(self.log))[place]
 
     def forget_read(self) -> None:
-        """Let no position keep a number: they change."""
+        """Clear the numbers that positions have cached, because they change."""
         if self._read:
             for position, name in self._read:
                 delattr(position, name)
             self._read.clear()
 
     def close(self) -> None:
-        """Hold no position any more: nothing changes from now on."""
+        """Drop the positions: nothing changes from now on."""
         self._read = None
 
     def give_back(self, positions: Mapping[Asset, Position]) -> None:
-        """Give each position its numbers."""
+        """Give each position its numbers back."""
         self.forget_read()
         bases = self.log.costs_after(len(self.log))
         for asset, position in positions.items():
@@ -147,18 +147,18 @@ class PositionColumns:
             position.basis_cost = bases[place]
 
     def takes(self, amount: Decimal) -> bool:
-        """Say whether a fill of so many shares can be booked here."""
+        """Say whether a fill of this size can be booked here."""
         return _is_whole(amount)
 
     def book_one(self, fill: OneFill, paid: int) -> int:
-        """Book an execution for `paid`; return what is realised, in units of money."""
+        """Book an execution for `paid`; return the profit realised in money units."""
         self.forget_read()
         self.log.note(fill)
         place, size, _ = fill
         return self._book((place,), (size,), (paid,))
 
     def book(self, fills: WholeFills) -> tuple[list[int], int]:
-        """Book executions, one an asset; return what is paid for each, and what is
+        """Book executions, one per asset; return the price paid for each and the profit
         realised by all, in units of money.
         """
         self.forget_read()
@@ -167,7 +167,7 @@ class PositionColumns:
         paid = [size * price for size, price in zip(sizes, fills.prices.tolist(), strict=True)]
         return paid, self._book([asset.index for asset in fills.assets], sizes, paid)
 
-    # A closed position has no shares and stays until it is dropped.
+    # A closed position has zero shares and stays until it is dropped.
     def _book(self, places: Sequence[int], sizes: Sequence[int], paid: Sequence[int]) -> int:
         shares, costs, realized = self.shares, self.costs, 0
         for place, size, money in zip(places, sizes, paid, strict=True):
@@ -194,17 +194,17 @@ class PositionColumns:
         return realized
 
     def charge(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
-        """Note commissions, in turn."""
+        """Record commissions in turn."""
         self.forget_read()
         for asset, cost in costs:
             self.log.note((asset.index, cost))
 
     def drop(self, place: int) -> None:
-        """Forget a position that is closed."""
+        """Remove a closed position."""
         del self.shares[place], self.costs[place]
 
 
-# A tie: what is removed of a cost depends on how the quotient was rounded.
+# At a tie, the part removed from a cost depends on how the quotient was rounded.
 def _removed(cost: int, part: int, whole: int) -> int:
     exact = to_money(money_of_units(cost) * (Decimal(part) / Decimal(whole)))
     units = units_of_money(exact)

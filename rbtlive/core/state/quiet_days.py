@@ -1,6 +1,7 @@
-"""Sessions in which nothing but prices changed: what is kept of them, together.
+"""Sessions in which only prices changed, stored together.
 
-The rule: what is made of them later is what each of them would have left by itself.
+The rule: rows built from them later equal those that each session alone would have
+left.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ class QuietDays:
     """Consecutive sessions after a close, in which nothing traded.
 
     Args:
-        before: The close that they come after.
-        first: Number of the first of them.
-        count: How many they are.
+        before: The close before the first of them.
+        first: Number of the first session.
+        count: Number of sessions.
         prices: Price of each position, sessions x positions; None if nothing is held.
-        recorded: Recorded variables of each session; None if they are those of
+        recorded: Recorded variables of each session; None if they equal those of
             `before`.
-        no_cash: A cash flow of zero, written as the books write it.
+        no_cash: A cash flow of zero, with as many decimals as the books write.
     """
 
     __slots__ = ("before", "count", "first", "no_cash", "prices", "recorded")
@@ -49,9 +50,7 @@ class QuietDays:
         self.no_cash = no_cash
 
     def pattern(self) -> SessionClose:
-        """Return what is the same in the closes of all: of the first, without
-        prices.
-        """
+        """Return the first close, without prices: the part that all closes share."""
         before = self.before
         executed = before.transactions[1]
         return before._replace(

@@ -1,6 +1,4 @@
-"""What a run leaves behind: the facts that results, reports and panels are made
-from.
-"""
+"""The record of a run: the facts that results, reports and panels are built from."""
 
 from __future__ import annotations
 
@@ -50,13 +48,14 @@ class PositionRow:
 
 
 class HeldRows(Sequence[PositionRow]):
-    """The positions at a session's close, as rows made when they are read.
+    """The positions at a session's close, as rows built when they are read.
 
-    Sessions in which nothing traded share what is held, and differ in prices alone.
+    Sessions without trades share the holdings and differ only in prices.
 
     Args:
-        held: What is held.
-        prices: Last sale price of each; floats are made exact when they are read.
+        held: The holdings.
+        prices: Last sale price of each position; floats are made exact when they are
+            read.
     """
 
     __slots__ = ("_held", "_prices")
@@ -73,7 +72,7 @@ class HeldRows(Sequence[PositionRow]):
 
     def facts(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
         """Return symbol, sid, signed amount, cost basis and last sale price of each
-        position, without rows.
+        position without building rows.
         """
         return (
             (*held, price)
@@ -118,15 +117,15 @@ class SessionRow:
         open: Its first minute, UTC.
         close: Its last minute, UTC.
         starting_cash: Cash after dividends paid at the session's start.
-        starting_value: Positions at the prices of the session before.
+        starting_value: Positions at the prices of the previous session.
         capital_used: The session's cash flow, dividends included.
         returns: (1 + total) / (1 + total before) - 1.
-        benchmark_return: The benchmark's, or None without one.
+        benchmark_return: The benchmark's return, or None without a benchmark.
         recorded: Recorded variables as they were at the close.
         orders: Orders placed or changed in the session, as they were at its close,
             latest change last.
         transactions: First and one past the last index into the run's transactions.
-        adjustments: What changed the books in the session and was no fill.
+        adjustments: Changes of the books in the session that are not fills.
     """
 
     label: date
@@ -156,7 +155,7 @@ class SessionRow:
     adjustments: tuple[Adjustment, ...] = ()
 
 
-# What the fields of a row are called that a close has kept as they are.
+# The names of row fields that a close keeps unchanged, by the close's own field.
 _KEPT = {
     "starting_cash": "starting_cash",
     "ending_cash": "cash",
@@ -169,18 +168,19 @@ _KEPT = {
 
 
 KEPT_FLOATS: Final = 8
-"""Of so many runs the figures are kept as arrays, once somebody has asked for one."""
+"""Float figures are kept as arrays for this many runs, once they were read."""
 _WITH_FLOATS: deque[ref[SessionRows]] = deque()
 
 
 class SessionRows(MutableSequence[SessionRow]):
-    """The rows of a run's sessions, oldest first, made when one of them is read.
+    """The rows of a run's sessions, oldest first, built when one of them is read.
 
-    Until then of each close is kept what decides, and columns are read without rows.
+    Before that, only the deciding data of each close is kept, and columns are read
+    without rows.
 
     Args:
-        calendar: Knows the sessions by number.
-        rows: Rows of sessions that were over before.
+        calendar: The calendar that numbers the sessions.
+        rows: Rows of sessions that ended before.
     """
 
     __slots__ = (
@@ -197,28 +197,26 @@ class SessionRows(MutableSequence[SessionRow]):
     def __init__(self, calendar: TradingCalendar, rows: Iterable[SessionRow] = ()) -> None:
         self._calendar = calendar
         self._rows = list(rows)
-        self._closes: list[SessionClose | QuietDays] = []  # they come after the rows
-        self._count = 0  # of the sessions that are no rows yet
+        self._closes: list[SessionClose | QuietDays] = []  # closes after the existing rows
+        self._count = 0  # number of sessions without a row yet
         self._floats: dict[str, Floats] | None = None
         self._figures: dict[str, list[Any]] = {}
         self._benchmark: list[float] | None = None
 
     def note(self, close: SessionClose) -> None:
-        """Add the session that was closed last."""
+        """Add the session that has just closed."""
         self._closes.append(close)
         self._count += 1
         self._figures, self._floats = {}, None
 
     def note_quiet(self, days: QuietDays) -> None:
-        """Add the sessions that were closed last, in which nothing but prices
-        changed.
-        """
+        """Add the sessions that have just closed, in which only prices changed."""
         self._closes.append(days)
         self._count += days.count
         self._figures, self._floats = {}, None
 
     def last_close(self) -> SessionClose | None:
-        """Return the last close; None if it was a quiet one, or is a row already."""
+        """Return the last close; None if it was a quiet one, or already is a row."""
         last = self._closes[-1] if self._closes else None
         return last if isinstance(last, SessionClose) else None
 
@@ -230,8 +228,8 @@ class SessionRows(MutableSequence[SessionRow]):
         return made + self._unmade(name) if self._closes else made
 
     def floats(self, name: str) -> Sequence[Any]:
-        """Return one of the figures of every row, money as the float next to it; of
-        many rows at a small part of the cost of exact ones.
+        """Return one of the figures of every row, money as the nearest float; for many
+        rows this costs a small part of exact figures.
         """
         if not self._rows and self._closes and self._floats is None and not self._figures:
             self._floats = float_figures(self._closes, ending_value=ZERO, total_return=0.0) or {}
@@ -239,8 +237,8 @@ class SessionRows(MutableSequence[SessionRow]):
         known = None if self._rows or not self._floats else self._floats.get(name)
         return _as_floats(self.column(name)) if known is None else known.tolist()
 
-    # Half of what a kept result would take: those of the latest stay, since several
-    # columns are read one after the other.
+    # They would take half of a kept result's memory: the latest ones stay, since
+    # several columns are read one after the other.
     def _note_floats(self) -> None:
         _WITH_FLOATS.append(ref(self))
         while len(_WITH_FLOATS) > KEPT_FLOATS:
@@ -249,7 +247,7 @@ class SessionRows(MutableSequence[SessionRow]):
                 other._floats = None  # noqa: SLF001 - of this very class
 
     def measure(self, returns: Sequence[float]) -> None:
-        """Put the benchmark's returns, one a session, into the rows."""
+        """Set the benchmark's return in each row, one per session."""
         self._rows = [
             replace(row, benchmark_return=value)
             for row, value in zip(self._rows, returns, strict=False)
@@ -284,7 +282,7 @@ class SessionRows(MutableSequence[SessionRow]):
         del self._rows[place]
 
     def insert(self, place: int, row: SessionRow) -> None:
-        """Put a row before another."""
+        """Insert a row before another."""
         self._make()
         self._rows.insert(place, row)
 
@@ -298,7 +296,7 @@ class SessionRows(MutableSequence[SessionRow]):
         return other
 
     def __reduce__(self) -> tuple[type, tuple[list[SessionRow]]]:
-        return list, (self[:],)  # a calendar of 60 years does not travel with them
+        return list, (self[:],)  # pickles without the calendar of 60 years
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
@@ -308,7 +306,7 @@ class SessionRows(MutableSequence[SessionRow]):
     def __repr__(self) -> str:
         return repr(list(self))
 
-    # A field of the rows that are not made.
+    # A field of the rows that are not built yet.
     def _unmade(self, name: str) -> list[Any]:
         if name == "label":
             return cast(list[Any], self._calendar.labels[session_numbers(self._closes)].tolist())
@@ -360,7 +358,7 @@ def transaction_column(transactions: Sequence[Transaction], name: str) -> list[A
 
 
 def transaction_texts(transactions: Sequence[Transaction], name: str) -> list[str]:
-    """Return one field of every transaction, decimals, as they are written."""
+    """Return one Decimal field of every transaction, as written text."""
     if isinstance(transactions, RowLog):
         return transactions.texts(Transaction._fields.index(name))
     return [str(getattr(transaction, name)) for transaction in transactions]
@@ -376,7 +374,7 @@ def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
 
 
 def floats(sessions: Sequence[SessionRow], name: str) -> Sequence[Any]:
-    """Return one of the figures of every row, as numbers that are no Decimals."""
+    """Return one of the figures of every row, as numbers that are not Decimals."""
     return (
         sessions.floats(name)
         if isinstance(sessions, SessionRows)
@@ -390,17 +388,17 @@ def _as_floats(values: Iterable[Any]) -> list[Any]:
 
 @dataclass(slots=True)
 class RunRecord:
-    """Everything one run did.
+    """Everything that one run did.
 
     Attributes:
         strategy_name: Class, module or dict name of the strategy.
-        settings: What was asked for.
+        settings: The run's settings.
         assets: All assets of the data, in sid order.
-        sessions: One row a finished session.
+        sessions: One row per finished session.
         transactions: All executions, in order.
         orders: All orders that were sent, in order of creation.
         denied: Orders our own guards or breakers refused.
-        adjustments: What changed the books and was no fill, in order.
+        adjustments: Changes of the books that are not fills, in order.
         marks: Latest price of each position held now, by symbol.
         pnl: Profit since the start at these prices; None if only sessions are known.
         notes: Facts that neither orders nor rows show.
@@ -428,13 +426,13 @@ class RunRecord:
         ratio: Decimal | None = None,
         amount: Decimal | None = None,
     ) -> None:
-        """Note a change of the books that is no fill, as `Adjustment` has it."""
+        """Record a change of the books that is not a fill; see `Adjustment`."""
         self.adjustments.append(
             Adjustment(kind, dt, asset, cash, ratio, amount, len(self.transactions))
         )
 
     def copy(self) -> RunRecord:
-        """Return a snapshot that later events leave alone."""
+        """Return a snapshot that later events do not change."""
         return RunRecord(
             self.strategy_name,
             self.settings,

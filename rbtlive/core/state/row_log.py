@@ -1,8 +1,7 @@
-"""Rows of one kind, kept as columns: a tenth of the memory that as many objects
-take.
+"""Rows of one kind, stored as columns: a tenth of the memory that as many objects take.
 
-The rule: a row that is read is equal to the one that was added, in how its numbers are
-written too.
+The rule: a row that is read equals the one that was added, including how its numbers
+are written.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from operator import is_not
 from typing import Any, Generic, TypeVar, overload
 
 BLOCK = 512
-"""So many rows are packed together; fewer wait as they are."""
-_RARE = 4  # runs of equal objects are kept as runs where they are so long on average
+"""Rows per packed block; fewer stay unpacked."""
+_RARE = 4  # runs of equal objects are stored as runs if their average length reaches this
 
 Row = TypeVar("Row")
 
 
 class Texts:
-    """Decimals, as one text: an object of one takes 104 bytes.
+    """Decimals stored as one text: a Decimal object takes 104 bytes.
 
     Args:
         values: At least one.
@@ -38,16 +37,16 @@ class Texts:
         return map(Decimal, self.texts())
 
     def texts(self) -> list[str]:
-        """Return the decimals as they are written."""
+        """Return the decimals as written."""
         return self._text.split(",")
 
     def floats(self) -> Iterable[float]:
-        """Return the floats next to them."""
+        """Return the nearest floats."""
         return map(float, self.texts())
 
 
 class _Names:
-    # Texts without a comma, as one text.
+    # Texts without commas, joined into one.
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
@@ -58,7 +57,7 @@ class _Names:
 
 
 class _Runs:
-    # Few objects, each many times in a row.
+    # A few objects, each repeated many times in a row.
     __slots__ = ("_counts", "_values")
 
     def __init__(self, values: Sequence[Any]) -> None:
@@ -82,7 +81,7 @@ class _AsTheyAre:
 
 
 def pack(values: Sequence[Any]) -> Any:
-    """Return a column of these values, in the shortest way that fits them all."""
+    """Return a column of these values, in the smallest form that fits them all."""
     if sum(map(is_not, values, islice(values, 1, None))) * _RARE < len(values):
         return _Runs(values)
     kinds = set(map(type, values))
@@ -96,12 +95,12 @@ def pack(values: Sequence[Any]) -> Any:
 
 
 class RowLog(MutableSequence[Row], Generic[Row]):
-    """Rows that are added one by one and read seldom; a list in all that one sees.
+    """A list of rows that are added one by one and seldom read, stored as columns.
 
     Args:
-        take: Gives the fields of a row.
-        make: Makes a row of its fields.
-        rows: Rows to begin with.
+        take: Returns the fields of a row.
+        make: Builds a row from its fields.
+        rows: Initial rows.
     """
 
     __slots__ = ("_blocks", "_make", "_opened", "_recent", "_starts", "_take")
@@ -113,8 +112,8 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         rows: Iterable[Row] = (),
     ) -> None:
         self._take, self._make = take, make
-        self._blocks: list[Sequence[Any]] = []  # columns each
-        self._starts = [0]  # place of the first row of each block, and behind the last
+        self._blocks: list[Sequence[Any]] = []  # blocks of columns
+        self._starts = [0]  # index of the first row of each block, and the end of the last
         self._recent = list(rows)
         self._opened: tuple[int, list[Row]] = (-1, [])  # the block that was read last
 
@@ -131,8 +130,8 @@ class RowLog(MutableSequence[Row], Generic[Row]):
             self.pack()
 
     def extend_packed(self, columns: Sequence[Any], count: int) -> None:
-        """Add rows that are columns already: what `pack` returns is one, or anything
-        with `values`.
+        """Add rows that are already columns: results of `pack`, or anything with
+        `values`.
         """
         if self._recent:
             self._pack(self._recent)
@@ -140,7 +139,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         self._add(columns, count)
 
     def pack(self) -> None:
-        """Pack the rows that wait, as far as they fill blocks."""
+        """Pack the waiting rows, as far as they fill blocks."""
         recent = self._recent
         full = len(recent) // BLOCK * BLOCK
         for first in range(0, full, BLOCK):
@@ -163,7 +162,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         return values[first - self._starts[number] :]
 
     def floats(self, place: int) -> list[float]:
-        """Return one field of every row, numbers, as the floats next to them."""
+        """Return one numeric field of every row as the nearest floats."""
         parts = (
             block[place].floats() if isinstance(block[place], Texts) else block[place].values()
             for block in self._blocks
@@ -172,8 +171,8 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         return [*map(float, chain.from_iterable(parts)), *map(float, recent)]
 
     def texts(self, place: int) -> list[str]:
-        """Return one field of every row, decimals, as they are written; of those that
-        are packed so no decimal is made.
+        """Return one Decimal field of every row as written text, without building
+        decimals from packed ones.
         """
         parts = (
             block[place].texts()
@@ -227,7 +226,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         del self._unpacked()[place]
 
     def insert(self, place: int, row: Row) -> None:
-        """Put a row before another."""
+        """Insert a row before another."""
         self._unpacked().insert(place, row)
 
     def __copy__(self) -> RowLog[Row]:
@@ -249,7 +248,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
     def _block_at(self, place: int) -> int:
         return bisect_right(self._starts, place) - 1
 
-    # The rows of a block; behind the last those that wait.
+    # The rows of a block; after the last block, the unpacked rows.
     def _rows_of(self, number: int) -> list[Row]:
         if number == len(self._blocks):
             return self._recent

@@ -1,6 +1,4 @@
-"""What a run notes by the way, for the hints of its result: facts that no order and no
-row shows.
-"""
+"""Facts that a run notes for the hints of its result and that no order or row shows."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ _CLEAR = 1e-9
 
 @dataclass(slots=True)
 class RunNotes:
-    """Facts beside the books.
+    """Facts that the books do not show.
 
     Attributes:
-        rounded_away: By symbol, how many orders came to less than one lot, and were
-            none.
-        moved_prices: By symbol, the limit or stop that the tick moved most, as it was
-            asked for and as it was placed.
+        rounded_away: By symbol, how many orders were dropped because they came to less
+            than one lot.
+        moved_prices: By symbol, the limit or stop that rounding to the tick moved most:
+            the price asked for and the price placed.
         waited_for: The window that made the run begin later than its data, in words;
             empty if none did.
     """
@@ -36,10 +34,10 @@ class RunNotes:
         self.rounded_away[symbol] = self.rounded_away.get(symbol, 0) + 1
 
     def note_moved(self, symbol: str, asked: SupportsFloat, placed: Decimal) -> None:
-        """Note the price that was asked for, and the one on a tick that was placed."""
+        """Note the price asked for, and the price on the tick that was placed."""
         known = self.moved_prices.get(symbol)
         if known is not None:
-            # Most move less than the one that moved most, and floats are sure of it.
+            # Most prices move less than the maximum so far, and floats can show that.
             price, asked_then = float(asked), float(known[0])
             most = abs(float(known[1]) - asked_then)
             if (
@@ -50,13 +48,13 @@ class RunNotes:
         self.note_price(symbol, to_decimal(asked), placed)
 
     def note_price(self, symbol: str, asked: Decimal, placed: Decimal) -> None:
-        """Do the same, exactly."""
+        """Do the same exactly, in Decimal."""
         known = self.moved_prices.get(symbol)
         if asked and (known is None or _moved(asked, placed) > _moved(*known)):
             self.moved_prices[symbol] = (asked, placed)
 
     def copy(self) -> RunNotes:
-        """Return a snapshot that later events leave alone."""
+        """Return a snapshot that later events do not change."""
         return RunNotes(dict(self.rounded_away), dict(self.moved_prices), self.waited_for)
 
 

@@ -1,4 +1,4 @@
-"""The figures that a session's row is computed from, taken at its start.
+"""Figures taken at a session's start, from which its row is computed.
 
 The rule: None means that a value is derived from the previous row when it is read.
 """
@@ -13,8 +13,7 @@ from rbtlive.core.state.book_adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.state.record import RunRecord, SessionRows
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text
 
-# A state is taken and restored between events too, in whatever decimal context there
-# is.
+# State is captured and restored between events too, in any decimal context.
 _add, _subtract = ENGINE_CONTEXT.add, ENGINE_CONTEXT.subtract
 
 
@@ -22,15 +21,14 @@ class SessionBooks:
     """A session's starting figures.
 
     Args:
-        record: What the run did so far; its rows are those of the sessions that are
-            over.
+        record: The run's record so far; its rows are those of finished sessions.
         capital_base: Cash at the run's start.
 
     Attributes:
         starting_cash: Cash after the dividends paid at the session's start.
         starting_base: Capital base at its start.
-        starting_value: Positions at its start; None if they are what the close before
-            left, at its prices.
+        starting_value: Positions at its start; None if they are those of the close
+            before, at its prices.
         previous_cash_flow: Cash flow of the run up to the close before.
         previous_return: Return of the run up to the close before; None if it is that of
             the last row.
@@ -41,7 +39,7 @@ class SessionBooks:
         rows_before: How many rows there were at the session's start.
         closed_version: The portfolio's version at the last close.
         closed_marks: The marks' version at the last close; -1 if that close keeps sums
-            and not the prices of its positions.
+            instead of its positions' prices.
     """
 
     __slots__ = (
@@ -74,8 +72,8 @@ class SessionBooks:
         self.closed_version = self.closed_marks = -1
 
     def begin(self) -> None:
-        """Begin a session: what a broker elsewhere did since the last one's close is of
-        this one.
+        """Begin a session; a remote broker's changes since the last close are part of
+        it.
         """
         self.first_transaction = self.reported_transactions
         self.first_adjustment = self.reported_adjustments
@@ -100,7 +98,7 @@ class SessionBooks:
         }
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        """Take what `facts` gave."""
+        """Restore the state that `facts` returned."""
         self.starting_cash = Decimal(facts["starting_cash"])
         self.starting_value = Decimal(facts["starting_value"])
         self.starting_base = _subtract(

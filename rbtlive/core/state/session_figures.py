@@ -1,9 +1,9 @@
-"""What is kept of a session's close, and what its books come to: computed when somebody
-reads, for many closes at once.
+"""The stored data of a session's close, and the figures of its books: computed when
+they are read, for many closes at once.
 
-The rule: what follows from a close is equal to the last digit, and in how it is
-written, whichever way it is computed: position by position in Decimal, or in whole
-numbers of a power of ten where all of them fit.
+The rule: figures are equal to the last digit and in their written form, whether
+computed position by position in Decimal or, where all numbers fit, in whole numbers of
+a power of ten.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
 
 FEW: Final = 8
-"""Fewer closes than these are not worth arrays."""
+"""For fewer closes, arrays do not pay off."""
 MANY: Final = 256
-"""More are computed in parts: what is in between stays small, and wakes no garbage
-collector.
+"""More closes are computed in parts: intermediate results stay small and trigger no
+garbage collection.
 """
 
 
 class SessionClose(NamedTuple):
-    """What decides a session's row.
+    """The data that determines a session's row.
 
     Attributes:
         session: Its number.
         close_us: Its last minute, µs UTC.
         starting_cash: Cash after dividends paid at its start.
         starting_base: Capital base at its start.
-        starting_value: Positions at its start; None if they are what the close before
-            left, at its prices.
+        starting_value: Positions at its start; None if they are those of the close
+            before, at its prices.
         cash: Cash at its close.
         capital_base: Capital base at its close.
         capital_used: Its cash flow.
         previous_return: Return of the run up to its start; None if it is that of the
-            row before.
-        held: What is held at its close.
-        prices: Last sale price of each position, as floats only if every one is known.
+            previous row.
+        held: The holdings at its close.
+        prices: Last sale price of each position; floats only if every price is known.
         totals: Sums over the positions; None if they follow from the prices.
         recorded: Recorded variables.
-        orders: Pictures of the orders that changed.
+        orders: Snapshots of the orders that changed.
         transactions: First and one past the last index into the run's transactions.
-        adjustments: What changed the books and was no fill.
+        adjustments: Changes of the books that are not fills.
     """
 
     session: int
@@ -73,7 +73,7 @@ class SessionClose(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What a session's books come to; the names are those of its row."""
+    """Figures of a session's books; the names are those of its row."""
 
     starting_value: Decimal
     ending_value: Decimal
@@ -157,7 +157,7 @@ def totals_of(closes: Sequence[SessionClose]) -> list[PositionTotals]:
 
 
 def sum_exactly(close: SessionClose) -> PositionTotals:
-    """Return the sums over the positions of a close, one by one."""
+    """Return the sums over a close's positions, added one by one."""
     amounts = map(Decimal, close.held.amounts)
     return sum_of(
         [amount * price for amount, price in zip(amounts, exact(close.prices), strict=True)]

@@ -1,6 +1,4 @@
-"""What a run was asked to do. Frozen; everything that could change a number is in
-here.
-"""
+"""The settings of a run. Frozen; they contain everything that could change a number."""
 
 from __future__ import annotations
 
@@ -25,13 +23,13 @@ class RunSettings:
         calendar: Name of the trading calendar.
         start: Label of the first session.
         end: Label of the last session; None on a feed without end.
-        frames: What strategies are shown: "polars" or "pandas".
-        zipline_quirks: Restore the quirks that are mended by default.
-        params: What overrides the strategy's parameters.
+        frames: Kind of frames that strategies see: "polars" or "pandas".
+        zipline_quirks: Restore zipline's quirks that are mended by default.
+        params: Overrides of the strategy's parameters.
         commission: Commission model, None for the default.
         slippage: Slippage model, None for the default.
         benchmark: Symbol of the benchmark, or None.
-        on_error: What an exception in a callback does: "raise" ends the run, "continue"
+        on_error: Effect of an exception in a callback: "raise" ends the run, "continue"
             keeps and counts it.
         max_errors: With "continue": trading halts after this many errors in a row.
     """
@@ -52,7 +50,7 @@ class RunSettings:
 
     @property
     def interval(self) -> Interval:
-        """How long a bar is."""
+        """Length of a bar."""
         return Interval.parse(self.frequency)
 
     @property
@@ -62,7 +60,7 @@ class RunSettings:
 
     @property
     def sessions(self) -> TradingCalendar:
-        """The run's calendar; of weekly or monthly bars each week or month is one of
+        """The run's calendar; with weekly or monthly bars, each week or month is one of
         its sessions.
         """
         return calendar_of(get_calendar(self.calendar), self.interval)

@@ -1,7 +1,7 @@
-"""What a run's assets are called elsewhere, when a company has changed its symbol.
+"""Current symbols of a run's assets whose company has changed its symbol.
 
-The rule: inside a run an asset keeps the name that the run began with; only what leaves
-it, and what comes to it, is translated.
+The rule: inside a run an asset keeps the name it had at the start; only messages that
+leave or enter the run are translated.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 
 class SymbolChanges:
-    """The changes that a run knows of.
+    """The symbol changes that a run knows.
 
     Attributes:
-        names: The run's name of an asset by each of its later ones, in upper case.
+        names: The run's name of an asset by each of its later names, in upper case.
     """
 
     __slots__ = ("_changes", "names")
@@ -27,7 +27,7 @@ class SymbolChanges:
         return iter(self._changes)
 
     def add(self, symbol: str, new_symbol: str, session: int) -> None:
-        """Take a change: the run's name, the later one, its first session."""
+        """Add a change: the run's name, the later name, its first session."""
         self._changes.append((symbol, new_symbol, session))
         self.names[new_symbol.upper()] = symbol
 
@@ -36,7 +36,7 @@ class SymbolChanges:
         return self.names.get(new_symbol.upper()) == symbol
 
     def current(self, symbol: str, session: int) -> str:
-        """Return what an asset of the run is called elsewhere in a session."""
+        """Return the name outside the run of an asset in a session."""
         for name, new_symbol, first in reversed(self._changes):
             if name == symbol and first <= session:
                 return new_symbol
@@ -47,19 +47,19 @@ class SymbolChanges:
         return [list(change) for change in self._changes]
 
     def restore(self, facts: Iterable[Iterable[Any]]) -> None:
-        """Take the changes that `facts` described."""
+        """Restore the changes that `facts` described."""
         for symbol, new_symbol, session in facts:
             self.add(symbol, new_symbol, session)
 
 
 class Renaming(Protocol):
-    """What has symbol changes: a run's state."""
+    """A run's state, as far as symbol changes need it."""
 
     symbol_changes: SymbolChanges
 
 
 def captured(state: Renaming) -> dict[str, Any]:
-    """Return a run's changes as a part of its captured state; nothing where there are
+    """Return a run's changes as part of its captured state; an empty dict if there are
     none.
     """
     facts = state.symbol_changes.facts()
@@ -67,5 +67,5 @@ def captured(state: Renaming) -> dict[str, Any]:
 
 
 def take_captured(state: Renaming, facts: Mapping[str, Any]) -> None:
-    """Take the changes out of a captured state."""
+    """Restore the changes from a captured state."""
     state.symbol_changes.restore(facts.get("symbol_changes", ()))

@@ -1,7 +1,7 @@
 """The orders that changed in a session, the latest change last.
 
-The rule: orders that are no objects may stand there together, as numbers in a row,
-until somebody asks for one of them.
+The rule: orders that are not objects may be stored together as a range of numbers,
+until a caller asks for one of them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ TouchedKey: TypeAlias = str | range
 
 
 class TouchedOrders(dict[TouchedKey, "Order | None"]):
-    """Orders by id; None for one that is no object; a range, None too, stands for the
-    orders of these numbers.
+    """Orders by id; the value is None for an order that is not an object; a range as
+    key, also with None, stands for the orders with these numbers.
     """
 
     __slots__ = ("_ranges",)
@@ -25,7 +25,7 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
         self._ranges: list[range] = []
 
     def note_range(self, numbers: range) -> None:
-        """Count orders of these numbers, none of which is an object, as the last that
+        """Mark orders with these numbers, none of which is an object, as the last that
         changed.
         """
         if numbers in self:
@@ -50,7 +50,7 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
         self.pop(order_id, None)
 
     def put_last(self, order_id: str, order: Order | None) -> None:
-        """Count an order as the last that changed."""
+        """Mark an order as the last that changed."""
         if self._ranges:
             self.forget(order_id)
         elif order_id in self:
@@ -58,7 +58,7 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
         self[order_id] = order
 
     def name_each(self) -> None:
-        """Let each order of a range stand by itself."""
+        """Give each order of a range an entry of its own."""
         if not self._ranges:
             return
         known = dict(self)
@@ -76,5 +76,5 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
 
 
 def objects_of(touched: TouchedOrders) -> list[Order]:
-    """Return those that are objects."""
+    """Return the orders that are objects."""
     return [order for order in touched.values() if order is not None]

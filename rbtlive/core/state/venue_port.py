@@ -1,4 +1,4 @@
-"""Where orders go, as far as the core must know: a venue in memory, or one elsewhere.
+"""The core's view of a venue: in memory, or remote.
 
 The rule: the core never asks which of the two it has.
 """
@@ -24,11 +24,11 @@ class Venue(Protocol):
     def has_nothing_to_do(
         self, book: Book, *, version: int, close_of: Callable[[int], float]
     ) -> bool:
-        """Say whether `match` would do nothing on the current bar; see SimVenue."""
+        """Say whether `match` would do nothing on the current bar; see `SimVenue`."""
         ...
 
     def calm_range(self, book: Book, *, version: int) -> tuple[int, float, float] | None:
-        """Return what an asset's close must stay between; see SimVenue."""
+        """Return the range that an asset's close must stay in; see `SimVenue`."""
         ...
 
     def match(
@@ -42,21 +42,21 @@ class Venue(Protocol):
         version: int,
         close_of: Callable[[int], float],
     ) -> None:
-        """Fill what fills on the current bar; see SimVenue."""
+        """Fill open orders on the current bar; see `SimVenue`."""
         ...
 
 
 class RemoteVenue:
-    """A venue elsewhere: it fills nothing here, and answers through events."""
+    """A remote venue: it fills nothing here and reports through events."""
 
     cancels_at_once = False
 
     def has_nothing_to_do(self, book: Book, **bar: object) -> bool:  # noqa: ARG002 - see Venue
-        """Say that it never fills here."""
+        """Return True: it never fills here."""
         return True
 
     def calm_range(self, book: Book, *, version: int) -> None:
         """Return None: there is no such range."""
 
     def match(self, book: Book, **bar: object) -> None:
-        """Fill nothing."""
+        """Do nothing."""

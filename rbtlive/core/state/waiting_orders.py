@@ -1,8 +1,8 @@
-"""Market orders of one bar that wait for the next, known by what was asked for alone.
+"""Market orders of one bar that wait for the next, stored only as asset and amount.
 
-The rule: nobody sees a difference. As soon as somebody looks at one of them, or does
-anything that concerns orders and is no such order, all become objects, as they would
-have been from the start.
+The rule: nobody sees a difference. As soon as a caller reads one of them, or does
+anything with orders other than placing another such order, all become objects, as they
+would have been from the start.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _CREATED, _PENDING = OrderState.CREATED, OrderState.PENDING
 
 
 class Asked(NamedTuple):
-    """The orders that waited, in the order they were placed, with numbers in a row.
+    """The waiting orders, in the order they were placed, with consecutive numbers.
 
     Attributes:
         first: Number of the first.
         created: When they were placed, UTC.
         amounts: Asset and signed shares of each.
-        tags: Tags by number, of those that have one.
+        tags: Tags by number, for tagged orders.
     """
 
     first: int
@@ -40,19 +40,19 @@ class Asked(NamedTuple):
 
 
 class WaitingOrders:
-    """Orders that are no objects yet: one an asset, none of which has another open
-    order.
+    """Orders that are not objects yet: at most one per asset, and none whose asset has
+    another open order.
 
     Args:
-        live: Where orders go by id once they are objects.
-        book: Where they go by asset.
-        touched: The orders that changed in the session, by id; one of these, or one
-            that was filled without ever being an object, is None there.
+        live: Orders by id, to which they are added when they become objects.
+        book: The same by asset.
+        touched: The orders that changed in the session, by id; the value is None for
+            one of these, or one that was filled without ever being an object.
 
     Attributes:
         amounts: Signed whole shares by asset, always the same object.
-        tags: Tags by number, of those that have one.
-        takes: Whether orders may wait so now.
+        tags: Tags by number, for tagged orders.
+        takes: Whether orders may wait in this form now.
         created: When they were placed, UTC.
         first: Number of the first.
         is_rested: The venue has them.
@@ -97,28 +97,28 @@ class WaitingOrders:
         changed: dict[str, Order],
         outbox: list[Order | CancelOrder],
     ) -> None:
-        """Let orders wait from now on.
+        """Let orders wait in this form from now on.
 
         Args:
-            archive: Keeps those that are filled whole.
+            archive: Keeps those that are filled completely.
             changed: The orders that changed since the last bar, by id.
-            outbox: The orders that are to be sent.
+            outbox: The orders to be sent.
         """
         self._archive, self._changed, self._outbox = archive, changed, outbox
         self.takes = True
 
     def end(self) -> None:
-        """Make objects of those that wait, and let no more wait."""
+        """Convert the waiting orders to objects, and let no more wait."""
         self.make()
         self.takes = False
 
     def begin_bar(self, first: int, created: datetime) -> None:
-        """Begin with none, placed at a bar; numbers go on from `first`."""
+        """Start an empty list for a bar; numbers continue from `first`."""
         self.first, self.created = first, created
         self.is_rested = self.is_flushed = False
 
     def flush(self) -> None:
-        """Count those that wait as changed in this session."""
+        """Mark the waiting orders as changed in this session."""
         if self.amounts and not self.is_flushed:
             self.is_flushed = True
             if len(self.amounts) == 1:
@@ -127,10 +127,10 @@ class WaitingOrders:
                 self._touched.note_range(range(self.first, self.first + len(self.amounts)))
 
     def note_only(self, place: int) -> str:
-        """Let the only order that waits be filled whole; return its id.
+        """Record that the only waiting order was filled completely; return its id.
 
         Args:
-            place: Place of its transaction.
+            place: Index of its transaction.
         """
         number = self.first
         order_id = str(number)
@@ -144,12 +144,12 @@ class WaitingOrders:
         return order_id
 
     def note_filled(self, asked: Asked, numbers: range, place: int) -> None:
-        """Note orders that waited, and were filled whole.
+        """Record waiting orders that were filled completely.
 
         Args:
-            asked: The orders that waited.
-            numbers: Of those that were filled.
-            place: Place of the first one's transaction; the others' follow it.
+            asked: The waiting orders.
+            numbers: Numbers of the filled orders.
+            place: Index of the first one's transaction; the others' follow it.
         """
         self._archive.note_filled(numbers[0], len(numbers), place, asked.tags)
         self._touched.note_range(numbers)
@@ -163,7 +163,7 @@ class WaitingOrders:
         )
 
     def take(self) -> Asked:
-        """Return those that wait; they wait no longer."""
+        """Return the waiting orders and clear the list."""
         created = self.created
         assert created is not None
         asked = Asked(self.first, created, list(self.amounts.items()), self.tags)
@@ -172,7 +172,7 @@ class WaitingOrders:
         return asked
 
     def make(self) -> None:
-        """Make objects of those that wait."""
+        """Convert the waiting orders to objects."""
         if not self.amounts:
             return
         is_rested, is_flushed = self.is_rested, self.is_flushed
@@ -184,7 +184,7 @@ class WaitingOrders:
         ]
         if not is_rested:
             self._outbox.extend(orders)
-        if not is_flushed:  # what else has changed came after them
+        if not is_flushed:  # any other changes came after them
             later = dict(self._changed)
             self._changed.clear()
             self._changed.update({order.id: order for order in orders})
@@ -199,7 +199,7 @@ class WaitingOrders:
         *,
         state: OrderState = _PENDING,
     ) -> Order:
-        """Return one of those that waited as an order in the book."""
+        """Convert one waiting order to an object in the book and return it."""
         created, order_id, amount = asked.created, str(number), Decimal(shares)
         order = Order(
             order_id, asset, amount, created, created, state=state, tag=asked.tags.get(number)

@@ -1,8 +1,8 @@
-"""Fills of one bar that filled orders whole, in columns, and the money behind positions
-that follows from them when somebody reads it.
+"""Complete fills of one bar's orders, in columns, and the money behind positions, which
+is computed from them when it is read.
 
-The rule: what is read is what booking each fill at once would have left, in value and
-in how it is written.
+The rule: a value that is read equals, also in its written form, the result of booking
+each fill at once.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 
 _add, _multiply, _divide = ENGINE_CONTEXT.add, ENGINE_CONTEXT.multiply, ENGINE_CONTEXT.divide
 COLUMNS_FROM = 16
-"""So many orders of one bar are filled in columns."""
+"""From this many orders on, a bar's orders are filled in columns."""
 _KEPT_EACH: Final = 64
-"""One in so many moments is kept once it was read: who goes back begins there."""
+"""One read result in this many moments is cached; reading back starts from a cached
+one.
+"""
 _MOST_KEPT: Final = 64
-"""So many are kept; of more, every second is dropped."""
+"""Maximum number of cached results; beyond it, every second is dropped."""
 
 
 class WholeFills(NamedTuple):
-    """Executions in turn, one an asset.
+    """Executions in turn, one per asset.
 
     Attributes:
-        assets: What was traded.
+        assets: The traded assets.
         sizes: Signed whole shares.
-        prices: Price a share, in units of money.
+        prices: Price per share, in units of money.
         costs: Commission, in units of money.
     """
 
@@ -47,7 +49,7 @@ class WholeFills(NamedTuple):
         return WholeFills(self.assets[part], self.sizes[part], self.prices[part], self.costs[part])
 
     def rows(self) -> Iterator[tuple[Asset, Decimal, Decimal, Decimal]]:
-        """Return asset, signed shares, price a share and commission of each."""
+        """Return asset, signed shares, price per share and commission of each."""
         prices, costs = Money(self.prices).values(), Money(self.costs).values()
         return zip(self.assets, Shares(self.sizes).values(), prices, costs, strict=True)
 
@@ -55,8 +57,8 @@ class WholeFills(NamedTuple):
         """Return the fields of their transactions.
 
         Args:
-            dt: When they happened, UTC.
-            numbers: Of their orders.
+            dt: Time of the executions, UTC.
+            numbers: Numbers of their orders.
         """
         return (
             Same(dt, len(numbers)),
@@ -76,18 +78,18 @@ class Charges(NamedTuple):
 
 
 OneFill: TypeAlias = tuple[int, int, Decimal]
-"""Index of the asset, signed whole shares, price a share."""
+"""Index of the asset, signed whole shares, price per share."""
 OneCharge: TypeAlias = tuple[int, Decimal]
 """Index of the asset, commission."""
 Booked: TypeAlias = WholeFills | Charges | OneFill | OneCharge
 
 
 class CostLog:
-    """The money behind cost bases, by index of the asset, after anything booked.
+    """The money behind cost bases, by asset index, after any number of bookings.
 
     Args:
-        shares: Signed whole shares of each position at first.
-        costs: Signed money behind its cost basis at first.
+        shares: Signed whole shares of each position at the start.
+        costs: Signed money behind its cost basis at the start.
     """
 
     __slots__ = ("_booked", "_costs", "_kept", "_place", "_shares")
@@ -102,11 +104,11 @@ class CostLog:
         return len(self._booked)
 
     def note(self, booked: Booked) -> None:
-        """Add what was booked last."""
+        """Add the latest booking."""
         self._booked.append(booked)
 
     def costs_after(self, count: int) -> Mapping[int, Decimal]:
-        """Return the money behind each position after so much was booked; the next call
+        """Return the money behind each position after `count` bookings; the next call
         changes it.
         """
         if count < self._place:
@@ -158,10 +160,10 @@ class CostLog:
 
 
 class CostsAfter:
-    """The money behind positions now.
+    """The current money behind positions.
 
     Args:
-        log: Knows it, now and later.
+        log: The log that provides it, now and later.
         assets: Of each position.
     """
 
@@ -171,7 +173,7 @@ class CostsAfter:
         self._log, self._count, self._assets = log, len(log), assets
 
     def values(self) -> list[Decimal]:
-        """Return that of each position."""
+        """Return the money behind each position."""
         costs = self._log.costs_after(self._count)
         return [costs[asset.index] for asset in self._assets]
 
@@ -181,7 +183,7 @@ class Same:
 
     Args:
         value: The value.
-        count: How often it stands there.
+        count: How often it is repeated.
     """
 
     __slots__ = ("_count", "_value")
@@ -195,7 +197,7 @@ class Same:
 
 
 class Listed:
-    """A column of objects, as they are."""
+    """A column of objects, stored unchanged."""
 
     __slots__ = ("_values",)
 
@@ -216,7 +218,7 @@ class Shares:
         self._sizes = sizes
 
     def values(self) -> list[Decimal]:
-        """Return them as decimals."""
+        """Return the shares as decimals."""
         return list(map(Decimal, self._sizes.tolist()))
 
 
@@ -229,16 +231,16 @@ class Money:
         self._units = units
 
     def values(self) -> list[Decimal]:
-        """Return it as decimals."""
+        """Return the money as decimals."""
         return list(map(money_of_units, self._units.tolist()))
 
 
 class Numbered:
-    """A column of numbers in a row as texts, with the same text behind each.
+    """A column of consecutive numbers as texts, with the same suffix after each.
 
     Args:
         numbers: The numbers.
-        end: What stands behind them.
+        end: The suffix.
     """
 
     __slots__ = ("_end", "_numbers")

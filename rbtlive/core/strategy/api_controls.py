@@ -23,11 +23,11 @@ class ControlMethods(Bound):
     """Trading controls, account controls and restricted assets."""
 
     def set_max_leverage(self, max_leverage: float) -> None:
-        """End the run if gross leverage is above this at a session's end."""
+        """End the run if gross leverage is above `max_leverage` at a session's end."""
         self._account_control(controls.MaxLeverage(max_leverage))
 
     def set_min_leverage(self, min_leverage: float, grace_period: timedelta) -> None:
-        """End the run if gross leverage is below this at a session's end,
+        """End the run if gross leverage is below `min_leverage` at a session's end,
         `grace_period` after the start.
         """
         state = self._changing("set_min_leverage")
@@ -89,7 +89,7 @@ class ControlMethods(Bound):
         """Refuse orders of restricted assets; `data.can_trade` is False for them.
 
         Raises:
-            TypeError: `restrictions` is no `Restrictions`.
+            TypeError: `restrictions` is not a `Restrictions`.
         """
         if not isinstance(restrictions, Restrictions):
             raise TypeError(

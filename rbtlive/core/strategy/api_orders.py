@@ -1,5 +1,4 @@
-"""zipline's order functions, as methods. Thin: they name arguments and hand over to the
-core.
+"""zipline's order functions as methods. They only name arguments and call the core.
 
 The rule: an order placed on a bar can fill from the next bar on, never on its own.
 """
@@ -29,7 +28,7 @@ from rbtlive.model.asset import Asset
 
 
 class OrderMethods(Bound):
-    """Placing, sizing, looking up and cancelling orders."""
+    """Methods that place, size, look up and cancel orders."""
 
     def order(
         self,
@@ -43,24 +42,24 @@ class OrderMethods(Bound):
         """Order `amount` shares: positive buys, negative sells.
 
         Args:
-            asset: What to trade.
+            asset: The asset to trade.
             amount: Shares; truncated to whole lots, or rounded if within 0.0001 of one.
             limit_price: Worst acceptable price; shorthand for
                 `style=LimitOrder(limit_price)`.
-            stop_price: Price that sets the order off; shorthand for
+            stop_price: Price that triggers the order; shorthand for
                 `style=StopOrder(stop_price)`.
             style: An execution style, in place of the two prices.
-            tag: A word of your own for it, e.g. "stop": `result.trades` shows the tags
-                of the orders that opened and closed each trade.
+            tag: A label of your own, e.g. "stop": `result.trades` shows the tags of the
+                orders that opened and closed each trade.
 
         Returns:
             The order's id, or None if nothing was ordered (zero shares, or the asset
             has left the market).
 
         Raises:
-            UnsupportedOrderParameters: `asset` is no asset, or a style and a price were
-                passed together.
-            BadOrderParameters: a price or the amount is NaN, infinite, or a price is
+            UnsupportedOrderParameters: `asset` is not an asset, or a style and a price
+                were passed together.
+            BadOrderParameters: a price or the amount is NaN or infinite, or a price is
                 negative.
             OrderInBeforeTradingStart: called from `before_trading_start`.
             OrderDuringInitialize: called from `initialize`.
@@ -130,8 +129,8 @@ class OrderMethods(Bound):
         style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
-        """Order what is missing to hold `target` shares; open orders of the asset count
-        as done.
+        """Order the shares missing to hold `target` shares; open orders of the asset
+        count as filled.
         """
         state = self._ordering("order_target")
         known = check_orderable(state, asset, "order_target")
@@ -153,8 +152,8 @@ class OrderMethods(Bound):
         style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
-        """Order what is missing to hold shares worth `target`; open orders of the asset
-        count as done.
+        """Order the shares missing to hold shares worth `target`; open orders of the
+        asset count as filled.
         """
         state = self._ordering("order_target_value")
         known = check_orderable(state, asset, "order_target_value")
@@ -179,8 +178,8 @@ class OrderMethods(Bound):
         style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
-        """Order what is missing to hold a fraction of the portfolio's value; open
-        orders count as done.
+        """Order the shares missing to hold a fraction of the portfolio's value; open
+        orders count as filled.
         """
         state = self._ordering("order_target_percent")
         known = check_orderable(state, asset, "order_target_percent")
@@ -198,18 +197,18 @@ class OrderMethods(Bound):
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None
     ) -> dict[Asset, str | None]:
-        """Order what is missing to hold these fractions of the portfolio's value, at
+        """Order the shares missing to hold these fractions of the portfolio's value, at
         market: `order_target_percent` for each asset, in the order given.
 
         Args:
             targets: Fraction by asset: a mapping, or a pandas Series.
-            tag: A word of your own for all of them.
+            tag: A label of your own for all of them.
 
         Returns:
             The order's id by asset; None where nothing was ordered.
 
         Raises:
-            TypeError: not a mapping.
+            TypeError: `targets` is not a mapping.
         """
         state = self._ordering("order_target_percents")
         if not hasattr(targets, "items"):
@@ -232,8 +231,8 @@ class OrderMethods(Bound):
         return {asset: None if own is None else next(ids) for asset, own, _ in owned}
 
     def batch_market_order(self, share_counts: Any) -> list[str]:
-        """Place market orders for many assets at once, past the trading controls, as
-        zipline does.
+        """Place market orders for many assets at once, bypassing the trading controls,
+        as zipline does.
 
         Args:
             share_counts: Mapping or pandas Series from asset to whole shares; zeros are
@@ -258,7 +257,7 @@ class OrderMethods(Bound):
         cancel_order(state, order_id)
 
     def get_order(self, order_id: str) -> OrderView | None:
-        """Return the order of that id as it stands now, or None."""
+        """Return the order with that id as it stands now, or None."""
         return show_order(self._running("get_order"), order_id)
 
     @overload

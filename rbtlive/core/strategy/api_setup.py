@@ -1,7 +1,7 @@
-"""zipline's functions for setting up a run and looking around in it, as methods.
+"""zipline's functions for setting up and inspecting a run, as methods.
 
-The rule: cost models and policies are set in `initialize` and stay; everything else may
-change later.
+The rule: cost models and policies are set in `initialize` and stay; all other settings
+may change later.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class SetupMethods(Bound):
         """Return the asset with that ticker, in any case, as of the run's last session.
 
         Raises:
-            SymbolNotFound: no asset has it, or it lists after the look-up date.
+            SymbolNotFound: no asset has that ticker, or it is listed after the look-up
+                date.
         """
         del country_code  # one portal holds one market
         return find_symbol(self._running("symbol"), symbol_str)
@@ -81,7 +82,7 @@ class SetupMethods(Bound):
         """Return the asset with that number.
 
         Raises:
-            SidsNotFound: no asset has it.
+            SidsNotFound: no asset has that number.
         """
         state = self._running("sid")
         for asset in state.assets:
@@ -95,7 +96,7 @@ class SetupMethods(Bound):
         """Look symbols up as of this date instead of the run's last session.
 
         Raises:
-            UnsupportedDatetimeFormat: `dt` is no date and no text of one.
+            UnsupportedDatetimeFormat: `dt` is neither a date nor the text of one.
         """
         self._changing("set_symbol_lookup_date").lookup_date = _as_date(dt)
 
@@ -123,7 +124,7 @@ class SetupMethods(Bound):
         platform, or "*" for all.
 
         Raises:
-            ValueError: no such field.
+            ValueError: the field is unknown.
         """
         facts = environment(self._running("get_environment"))
         if field == "*":
@@ -138,11 +139,11 @@ class SetupMethods(Bound):
 
     def record(self, *args: Any, **kwargs: Any) -> None:
         """Record values by name, as pairs of positional arguments or as keywords; one
-        value a session is kept.
+        value per session is kept.
 
         Raises:
             ValueError: a value is too large to be kept.
-            Exception: what a value of a class of one's own raises where it is shown.
+            Exception: whatever a value of the user's own class raises when it is shown.
         """
         state = self._run
         if state is None or not state.is_in_callback:
@@ -152,7 +153,7 @@ class SetupMethods(Bound):
             kept = name if type(name) is str else kept_value(name)
             recorded[kept] = kept_value(value)
         for name, value in kwargs.items():
-            # Most values are plain: what they are is said here without a call.
+            # Most values are plain: this converts them without a call.
             kind = type(value)
             if kind in PLAIN or (kind is int and -MOST < value < MOST):
                 recorded[name] = value
@@ -178,8 +179,9 @@ class SetupMethods(Bound):
             calendar: One of `calendars`; the run's own by default.
 
         Raises:
-            ScheduleFunctionInvalidCalendar: `calendar` is none of `calendars`.
-            TypeError: `func` is no plain function, or a rule was not made by the rules.
+            ScheduleFunctionInvalidCalendar: `calendar` is not one of `calendars`.
+            TypeError: `func` is not a plain function, or a rule was not made by
+                `date_rules` or `time_rules`.
         """
         state = self._changing("schedule_function")
         refuse_lazy(func, "func of schedule_function()")
@@ -278,7 +280,7 @@ class SetupMethods(Bound):
         or EODCancel().
 
         Raises:
-            UnsupportedCancelPolicy: not a cancel policy.
+            UnsupportedCancelPolicy: `cancel_policy` is not a cancel policy.
             SetCancelPolicyPostInit: called after `initialize`.
         """
         state = self._changing("set_cancel_policy")
@@ -318,28 +320,29 @@ class SetupMethods(Bound):
         country_code: str | None = None,
         **kwargs: Any,
     ) -> FetchedValues:
-        """Read extra values from a local CSV file or a frame, to be asked for with
-        `data.current`.
+        """Read extra values from a local CSV file or a frame, for `data.current`.
 
         Args:
             url: Path of a CSV file, or a pandas or polars frame.
-            pre_func: Gets the rows as a pandas frame, returns them as they are wanted.
-            post_func: The same, once dates and assets are known: dates are the index,
+            pre_func: Receives the rows as a pandas frame and returns the wanted rows.
+            post_func: The same, after dates and assets are parsed: dates are the index,
                 assets the column `sid`.
-            date_column: Column of dates. On daily bars a row counts from the session
-                after a New York closing on.
+            date_column: Column of dates. On daily bars a row is valid from the session
+                after a New York close on.
             date_format: No effect, as in zipline.
-            timezone: Of the dates.
-            symbol: Name of a series that is no asset: `data.current(symbol, column)`.
+            timezone: Time zone of the dates.
+            symbol: Name of a series that is not an asset: `data.current(symbol,
+                column)`.
             mask: No effect, as in zipline: rows of unknown symbols are dropped.
             symbol_column: Column of tickers, "symbol" by default.
             special_params_checker: For URLs only; refused.
             country_code: No effect: a portal holds one market.
-            **kwargs: What `pandas.read_csv` takes.
+            **kwargs: Arguments for `pandas.read_csv`.
 
         Raises:
             NotBuilt: `url` is a URL; download it first.
-            TypeError: an argument that neither this nor `pandas.read_csv` takes.
+            TypeError: an argument is unknown to both this function and
+                `pandas.read_csv`.
         """
         del country_code
         if special_params_checker is not None:
@@ -368,23 +371,23 @@ class SetupMethods(Bound):
 
         Args:
             pipeline: The pipeline; it is returned.
-            name: Name to ask for its output by.
-            chunks: How many sessions a backtest computes at once beyond the first; a
-                count, or one a chunk. Numbers do not depend on it.
-            eager: Whether it is computed before `before_trading_start`, asked for or
-                not.
-            when: One of `time_rules`, on bars within the day: it is computed at that
-                bar, after `handle_data` and before scheduled functions, and the last
-                day of its windows is the day so far. It is not zipline's.
-            subscribe: Whether a live feed of bars within the day is subscribed each day
-                to what the pipeline shows, and unsubscribed from what leaves and is
-                neither held nor ordered; within the feed's `most_symbols`. It has no
-                effect elsewhere, and is not zipline's.
+            name: Name under which its output is requested.
+            chunks: How many sessions a backtest computes at once after the first; a
+                count, or one per chunk. The results do not depend on it.
+            eager: Whether it is computed before `before_trading_start` even if the
+                strategy does not ask.
+            when: One of `time_rules`, on intraday bars: the pipeline is computed at
+                that bar, after `handle_data` and before scheduled functions, and the
+                last day of its windows is the day so far. zipline does not have this.
+            subscribe: Whether a live feed of intraday bars is subscribed each day to
+                the assets that the pipeline shows, and unsubscribed from those that
+                leave it and are neither held nor on order; within the feed's
+                `most_symbols`. It has no effect elsewhere. zipline does not have this.
 
         Raises:
-            SettingsError: `when` on daily bars.
+            SettingsError: `when` is used on daily bars.
             AttachPipelineAfterInitialize: the run has begun.
-            DuplicatePipelineName: there is one of that name.
+            DuplicatePipelineName: a pipeline with that name exists.
         """
         state = self._running("attach_pipeline")
         attached: Pipeline = pipelines.attach_pipeline(
@@ -396,11 +399,11 @@ class SetupMethods(Bound):
         """Return today's table of a pipeline: the assets that pass its screen, in order
         of their sids, and its columns.
 
-        Under `frames="pandas"` assets are the index, as in zipline; else a column
-        `symbol` names them.
+        With `frames="pandas"` the assets are the index, as in zipline; otherwise a
+        column `symbol` names them.
 
         Raises:
-            NoSuchPipeline: none of that name was attached.
+            NoSuchPipeline: no pipeline with that name is attached.
             PipelineOutputDuringInitialize: no day has begun.
         """
         return pipelines.pipeline_output(self._running("pipeline_output"), name)
@@ -423,7 +426,7 @@ class SetupMethods(Bound):
         )
 
     def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> NoReturn:
-        """Raise NotBuilt: zipline dropped this long ago, too; use `data.history`."""
+        """Raise NotBuilt: zipline also dropped this long ago; use `data.history`."""
         raise NotBuilt(
             f"history({bar_count}, {frequency!r}, {field!r}, {ffill}) is gone from zipline: use "
             "data.history(assets, fields, bar_count, frequency)"

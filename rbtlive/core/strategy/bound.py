@@ -1,6 +1,4 @@
-"""What gives api methods their run: an object is bound to a run's state, or refuses to
-act.
-"""
+"""Binds api methods to a run's state; an unbound object refuses to act."""
 
 from __future__ import annotations
 
@@ -11,13 +9,13 @@ from rbtlive.errors import CalledOutsideStrategy, OrderInBeforeTradingStart
 
 
 class Bound:
-    """Something whose methods act on the run it is bound to."""
+    """Base of objects whose methods act on the run they are bound to."""
 
     _run: RunState | None = None
 
     def _changing(self, method: str) -> RunState:
-        # The run, for a method that changes what it does: a replay finds such a call
-        # again only where a callback makes it.
+        # The run, for a method that changes its actions: a replay repeats such a call
+        # only if a callback makes it.
         state = self._running(method)
         if not state.is_in_callback:
             raise CalledOutsideStrategy(
@@ -29,7 +27,7 @@ class Bound:
         return state
 
     def _ordering(self, method: str) -> RunState:
-        # The run, for a method that orders.
+        # The run, for a method that places orders.
         state = self._run
         if (
             state is None
@@ -59,11 +57,11 @@ class Bound:
 
 
 def bind(owner: Bound, state: RunState) -> None:
-    """Let the methods of `owner` act on a run."""
+    """Bind the methods of `owner` to a run."""
     owner._run = state  # noqa: SLF001 - a class of this module
 
 
 ACTIVE: ContextVar[Bound | None] = ContextVar("rbtlive_active", default=None)
-"""The algorithm whose callback is running, for the module-level functions of
-`rbtlive.api`.
+"""The algorithm whose callback is running; the module-level functions of `rbtlive.api`
+use it.
 """

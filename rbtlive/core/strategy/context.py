@@ -1,8 +1,7 @@
-"""What callbacks get: the `context`, and the base class of strategies written as
-classes.
+"""The `context` that callbacks receive, and the base class of class strategies.
 
-The rule: `context` carries portfolio, account and every api function; whatever else is
-set on it is the user's.
+The rule: `context` carries portfolio, account and every api function; all other
+attributes set on it belong to the user.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from rbtlive.model.number import Figure
 
 
 class TradingMethods(OrderMethods, SetupMethods, ControlMethods):
-    """Every api function as a method, and the two things most asked for."""
+    """Every api function as a method, and the portfolio and the account."""
 
     @property
     def portfolio(self) -> PortfolioView:
@@ -47,7 +46,7 @@ class TradingMethods(OrderMethods, SetupMethods, ControlMethods):
             state.marks.mark()
         return state.account_view
 
-    if TYPE_CHECKING:  # zipline's names, see below, and whatever a strategy sets
+    if TYPE_CHECKING:  # zipline's names (see below), and any attribute that a strategy sets
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -56,7 +55,7 @@ class TradingMethods(OrderMethods, SetupMethods, ControlMethods):
         `data.current` and `data.history`.
 
         Args:
-            name: Name of the column; none of the bar's own fields.
+            name: Name of the column; not one of the bar's own fields.
             expression: Polars expression over the columns open, high, low, close,
                 volume.
 
@@ -66,8 +65,8 @@ class TradingMethods(OrderMethods, SetupMethods, ControlMethods):
         self._changing("indicator").market.add_column(name, expression)
 
 
-# One of zipline's own attributes, unless the user has set one of that name. A
-# `__getattr__` of the class would do, and would make every read of an attribute of
+# One of zipline's own attributes, unless the user has set an attribute with that name.
+# A `__getattr__` on the class would also work, but would make every attribute read of
 # `context` and `self` four times as slow.
 class _OfTheRun:
     def __init__(self, name: str, answer: Callable[[RunState], Any]) -> None:
@@ -91,12 +90,12 @@ for _name, _answer in NAMES.items():
 
 
 class Context(TradingMethods):
-    """The object every callback gets first."""
+    """The first argument of every callback."""
 
     def __init__(self, state: RunState) -> None:
         self._run = state
 
-    if TYPE_CHECKING:  # whatever a strategy sets on it
+    if TYPE_CHECKING:  # any attribute that a strategy sets
 
         def __setattr__(self, name: str, value: object) -> None: ...
 
@@ -120,7 +119,7 @@ class TradingAlgorithm(TradingMethods):
     """
 
     def initialize(self, context: Context) -> None:
-        """Set the run up; called once, before the first bar."""
+        """Set up the run; called once, before the first bar."""
 
     def before_trading_start(self, context: Context, data: BarData) -> None:
         """Prepare a session; called once a session, before its first bar of the
@@ -139,19 +138,19 @@ class TradingAlgorithm(TradingMethods):
         """React to an execution, before `handle_data` of its bar."""
 
     def on_order_cancel(self, context: Context, order: OrderView, reason: str) -> None:
-        """React to an order that ended without filling whole."""
+        """React to an order that ended without filling completely."""
 
     def on_order_reject(self, context: Context, order: OrderView, reason: str) -> None:
         """React to an order that was denied or rejected."""
 
     def on_broker_message(self, context: Context, message: str) -> None:
-        """React to a message of a real broker."""
+        """React to a message from a real broker."""
 
     def on_position_adjustment(
         self, context: Context, asset: Asset, amount: Figure, reason: str
     ) -> None:
-        """React to `amount` signed shares that came to the run, or left it, without one
-        of its orders.
+        """React to `amount` signed shares that came to the run, or left it, without an
+        order of the run.
         """
 
     @staticmethod

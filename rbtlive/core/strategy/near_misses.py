@@ -1,6 +1,7 @@
-"""Callbacks whose names are misspelt or another library's: nothing would call them.
+"""Find callbacks with misspelt names or another library's names, which would never be
+called.
 
-The rule: only a function that could be the callback counts, and only where the callback
+The rule: only a function that could be the callback counts, and only if the callback
 itself is missing.
 """
 
@@ -38,13 +39,14 @@ _ELSEWHERE: Final = by_word(
 
 
 def refuse_near_misses(strategy: object, callbacks: Mapping[str, Callable[..., Any]]) -> None:
-    """Refuse a strategy that defines, say, `handel_data` and no `handle_data`.
+    """Refuse a strategy that defines, for example, `handel_data` but no `handle_data`.
 
-    A name that holds the callback's own (`_handle_data`, `reinitialize`) is a helper.
+    A name that contains the callback's own (`_handle_data`, `reinitialize`) is a
+    helper.
 
     Args:
         strategy: A class, an instance, a module, a mapping or any namespace.
-        callbacks: Those that were found in it.
+        callbacks: The callbacks found in it.
 
     Raises:
         NoCallbacks: a callback's name is misspelt.
@@ -76,8 +78,8 @@ def _functions(strategy: object) -> list[str]:
     ]
 
 
-# Every name that the strategy's functions mention, those of its bases included: what
-# they schedule or call is a helper.
+# Every name that the strategy's functions mention, including those of its bases:
+# functions that it schedules or calls are helpers.
 def _names_used(strategy: object) -> set[str]:
     spaces = [_namespace(strategy)]
     if not isinstance(strategy, (Mapping, ModuleType)):
@@ -95,7 +97,7 @@ def _names_used(strategy: object) -> set[str]:
 def _namespace(strategy: object) -> Mapping[Any, Any]:
     if isinstance(strategy, Mapping):
         return strategy
-    if isinstance(strategy, ModuleType):  # what it imports is not its own
+    if isinstance(strategy, ModuleType):  # imported functions are not its own
         own = strategy.__name__
         return {n: v for n, v in vars(strategy).items() if getattr(v, "__module__", "") == own}
     return {

@@ -1,9 +1,9 @@
-"""Code of a run's own: reloading a module rewrites its functions and classes where they
-are, under whatever runs.
+"""A run's own copy of its strategy's code: reloading a module rewrites functions and
+classes in place, even while a run uses them.
 
-The rule: what a run was begun with stays as it is. A class that a finished run gives
-back unchanged serves the next run of the same code: to make one takes as long as a
-short run, and only a garbage collection frees it.
+The rule: the code that a run started with does not change. A class that a finished run
+returns unchanged serves the next run of the same code: creating one takes as long as a
+short run, and only garbage collection frees it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MOST: Final = 8
 
 
 class OwnClass(NamedTuple):
-    """A class that does what another one did when this was made.
+    """A copy of a class as it was when the copy was made.
 
     Attributes:
-        made: The class.
-        source: Everything it was made of.
-        content: What it held when it was made.
+        made: The copy.
+        source: Everything it was made from.
+        content: Its attributes when it was made.
     """
 
     made: Any
@@ -35,7 +35,9 @@ class OwnClass(NamedTuple):
     content: tuple[Any, ...]
 
     def give_back(self) -> None:
-        """Let later runs of the same code have the class: nobody uses it any more."""
+        """Let later runs of the same code reuse the class, which this run no longer
+        uses.
+        """
         cls = self.made.__base__
         spares = vars(cls).get(_SPARE)
         if spares is None:
@@ -46,7 +48,7 @@ class OwnClass(NamedTuple):
 
 
 class _Spares(list[OwnClass]):
-    """Classes that were given back; a copy of the class they were made of has none."""
+    """Returned class copies; a copy of the original class has none."""
 
     __slots__ = ()
 
@@ -55,7 +57,9 @@ class _Spares(list[OwnClass]):
 
 
 def class_of_its_own(cls: type) -> OwnClass:
-    """Return a class that does what `cls` does now, whatever becomes of that."""
+    """Return a copy of `cls` that keeps its present behaviour, whatever later happens
+    to `cls`.
+    """
     source = tuple(_source(cls))
     spares = vars(cls).get(_SPARE)
     while spares:
@@ -76,7 +80,7 @@ def class_of_its_own(cls: type) -> OwnClass:
 
 
 def copied(value: object) -> Any:
-    """Return a function of the same code; anything else as it is."""
+    """Return a function with the same code; any other value unchanged."""
     if not inspect.isfunction(value):
         return value
     made = FunctionType(

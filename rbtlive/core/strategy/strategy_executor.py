@@ -1,8 +1,8 @@
-"""Turns whatever the user wrote (class, instance, module, dict) into bound callbacks
-with a name and a fingerprint.
+"""Turn a user's strategy (class, instance, module, dict) into bound callbacks with a
+name and a fingerprint.
 
-The rule: the user's object is a template. A run works on its own copy and leaves the
-template as it was.
+The rule: the user's object is a template. A run works on its own copy and does not
+change the template.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class StrategyExecutor:
     Raises:
         NotAStrategy: `strategy` is none of these.
         NoCallbacks: it has neither initialize, before_trading_start nor handle_data.
-        UnknownParameter: a parameter it does not have; the message suggests the nearest
-            name.
+        UnknownParameter: the strategy does not have this parameter; the message
+            suggests the nearest name.
     """
 
     def __init__(self, strategy: object, params: Mapping[str, Any] | None = None) -> None:
@@ -82,14 +82,13 @@ class StrategyExecutor:
         self._callbacks = callbacks
 
     def bind_run(self, state: RunState) -> None:
-        """Tie a class strategy's own api methods to a run."""
+        """Bind a class strategy's own api methods to a run."""
         if self._algorithm is not None:
             bind(self._algorithm, state)
 
     def own_class_values(self) -> None:
-        """Give the run copies of the lists, dicts and sets that stand on the strategy's
-        class: what it puts into them is in no other run. What cannot be copied is
-        shared.
+        """Give the run its own copies of the lists, dicts and sets on the strategy's
+        class, so that runs do not share them. Values that cannot be copied are shared.
         """
         algorithm = self._algorithm
         for owner in type(algorithm).__mro__ if algorithm is not None else ():
@@ -105,7 +104,7 @@ class StrategyExecutor:
                         setattr(algorithm, name, copy.deepcopy(value))
 
     def release(self) -> None:
-        """Give the run's own class back: the run is over, and nothing is called any
+        """Return the run's own class: the run has ended, and nothing is called any
         more.
         """
         own, self._own_class = self._own_class, None
@@ -115,7 +114,7 @@ class StrategyExecutor:
             own.give_back()
 
     def callback(self, name: str) -> Callable[..., Any] | None:
-        """Return the user's callback of that name, or None if there is none."""
+        """Return the user's callback with that name, or None."""
         function = self._callbacks.get(name)
         if function is not None and name == "initialize" and self._initialize_kwargs:
             kwargs = self._initialize_kwargs
@@ -145,11 +144,11 @@ class StrategyExecutor:
         return function
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the source: the class's, the module's or the cell's,
-        else the callbacks'.
+        """Return a SHA-256 of the source: the class's, module's or cell's, otherwise
+        the callbacks'.
 
-        Where there is no source the code objects stand for it. It is that of the first
-        call: a launch asks for it twice, and to find a source costs milliseconds.
+        Without a source, the code objects are hashed. The result of the first call is
+        kept: a launch asks twice, and finding a source takes milliseconds.
         """
         self._fingerprint = self._fingerprint or self._hash_of_source()
         return self._fingerprint
@@ -245,16 +244,16 @@ _CONTAINERS: Final = (list, dict, set, deque, bytearray)
 
 
 def check_params(params: object) -> None:
-    """Refuse parameters that are no mapping.
+    """Raise an error if `params` is not a mapping.
 
     Raises:
-        InvalidSetting: they are something else.
+        InvalidSetting: `params` is not a mapping.
     """
     if params is not None and not isinstance(params, Mapping):
         raise InvalidSetting(f'params must be a dict such as {{"fast": 10}}: was {params!r:.80}')
 
 
-# What to write where nothing was found that could be called.
+# What to write if nothing callable was found.
 def _way_out(strategy: object) -> str:
     if inspect.isroutine(strategy):
         name = strategy.__name__ if strategy.__name__.isidentifier() else "function"
@@ -312,8 +311,8 @@ def _check_parameter(name: str, known: set[str], *, where: str) -> None:
     raise UnknownParameter(f"{where} has no parameter {name!r}: {hint}")
 
 
-# What a module's or a cell's functions lean on, their constants and helpers, is as much
-# the strategy as they are.
+# Constants and helpers that a module's or a cell's functions use are part of the
+# strategy.
 def _source_around(template: object) -> str:
     if isinstance(template, ModuleType):
         try:
@@ -343,13 +342,13 @@ def _source_of(subject: Any) -> str:
         return _code_text(code)
 
 
-# Since Python 3.13 a class knows the line it was defined on: of a cell it is looked up
-# in whatever file the module has, and may lead to anything.
+# Since Python 3.13 a class knows its line number. For a cell, that line is looked up in
+# the file of the cell's module, which may contain anything.
 def _defines(source: str, name: str) -> bool:
     return re.search(rf"^\s*class\s+{re.escape(name)}\b", source, re.MULTILINE) is not None
 
 
-# IPython's autoreload puts new code into a function with line numbers that lead to
+# IPython's autoreload puts new code into a function, but the line numbers may point to
 # another one.
 def _function_source(function: Any, source: str) -> str:
     name = function.__name__
@@ -365,8 +364,8 @@ def _function_source(function: Any, source: str) -> str:
     return source
 
 
-# A parameter is a class attribute, and a class that was typed into a cell has no source
-# to read it from.
+# A parameter is a class attribute, and a class typed into a cell has no source to read
+# it from.
 def _plain_values(values: Mapping[str, Any]) -> str:
     named = {
         name: value

@@ -1,8 +1,8 @@
-"""zipline's older form of a class: `initialize(self, *args, **kwargs)`,
+"""zipline's older class form: `initialize(self, *args, **kwargs)` and
 `handle_data(self, data)`, where the algorithm itself is the context.
 
-The rule: the form is known by `handle_data`, or without one by `initialize`, and each
-callback is then called as that form wants it.
+The rule: the form is recognized by `handle_data`, or without one by `initialize`; each
+callback is then called in that form.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _POSITIONAL: Final = (
 
 
 def is_ziplines_class(callbacks: Mapping[str, Callable[..., Any]]) -> bool:
-    """Say whether bound callbacks leave the context out."""
+    """Say whether bound callbacks take no context."""
     for name in _WITH_DATA:
         if name in callbacks and (count := _required(callbacks[name])) is not None:
             return count == 1
@@ -32,7 +32,7 @@ def is_ziplines_class(callbacks: Mapping[str, Callable[..., Any]]) -> bool:
     )
 
 
-# How many positional parameters a callback must be given; None if it takes any.
+# How many positional arguments a callback requires; None if it accepts any number.
 def _required(function: Callable[..., Any]) -> int | None:
     parameters = inspect.signature(function).parameters.values()
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
@@ -41,7 +41,7 @@ def _required(function: Callable[..., Any]) -> int | None:
 
 
 def with_context(callbacks: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """Return callbacks that take a context and pass on what this form wants."""
+    """Return callbacks that take a context and pass on the arguments of this form."""
     adapted: dict[str, Callable[..., Any]] = {}
     for name, function in callbacks.items():
         if name == "initialize" or (name in _WITH_DATA and _required(function) == 1):

@@ -1,8 +1,8 @@
-"""What zipline's algorithm object answers beside its API: `datetime`, `sim_params`,
+"""Attributes of zipline's algorithm object besides its API: `datetime`, `sim_params`,
 `asset_finder`, `blotter` and others.
 
-The rule: each is a look at the run; whatever the user sets under one of these names
-takes its place.
+The rule: each only reads the run; a value that the user sets under one of these names
+replaces it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class SimulationParameters:
 
     Attributes:
         start_session: Label of the first session.
-        end_session: Label of the last; None if the run goes on.
+        end_session: Label of the last session; None if the run goes on.
         capital_base: Cash at the start.
         data_frequency: "daily" or "minute".
-        emission_rate: The same.
+        emission_rate: Equal to `data_frequency`.
         trading_calendar: exchange_calendars' calendar.
     """
 
@@ -63,7 +63,7 @@ class AssetFinder:
         """Return the asset with that ticker, in any case.
 
         Raises:
-            SymbolNotFound: there is none.
+            SymbolNotFound: no asset has that ticker.
         """
         del as_of_date, fuzzy, country_code  # a portal's symbols never change hands
         return find_symbol(self._state, symbol)
@@ -78,7 +78,7 @@ class AssetFinder:
         """Return the asset with that number.
 
         Raises:
-            SidsNotFound: there is none.
+            SidsNotFound: no asset has that number.
         """
         found = next((asset for asset in self._state.assets if asset.sid == int(sid)), None)
         if found is None and not default_none:
@@ -91,7 +91,7 @@ class AssetFinder:
 
 
 class Blotter:
-    """Looks at the run's orders, by zipline's names."""
+    """Reads the run's orders, by zipline's names."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
@@ -150,4 +150,4 @@ NAMES: Final[dict[str, Callable[[RunState], Any]]] = {
     "benchmark_sid": lambda state: state.benchmark,
     "initialized": lambda state: not state.initializing,
 }
-"""zipline's attributes and how the run answers them."""
+"""zipline's attributes, and the function that answers each."""
