@@ -1,3 +1,3 @@
-"""The drivers: what takes events from outside, keeps them, and feeds them to the
+"""The drivers: they take events from outside, journal them, and feed them to the
 core.
 """

@@ -1,8 +1,8 @@
-"""The synchronous driver: every bar of a span of sessions through a core, as fast as it
-goes.
+"""The synchronous driver: runs every bar of a span of sessions through a core, as fast
+as possible.
 
-The rule: it decides nothing. What it does not do for a backtest, no other driver may do
-for a session.
+The rule: it makes no decisions. Whatever it leaves out in a backtest, no other driver
+may add in a session.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from rbtlive.runtime.garbage_collection import rare_collections
 from rbtlive.runtime.log import message_sink
 
 
-def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
+def prepare_settings(  # noqa: PLR0913 - the arguments of backtest, each by name
     portal: PolarsDataPortal,
     *,
     start: DateLike | None = None,
@@ -65,13 +65,12 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     warmup: int | None = None,
     endless: bool = False,
 ) -> RunSettings:
-    """Check what the user asked for (as `backtest` takes it), and return it as
-    settings.
+    """Check the arguments of `backtest` and return them as settings.
 
-    With `endless` the run has no last session unless `end` says so.
+    With `endless` the run has no last session unless `end` is given.
 
     Raises:
-        SettingsError: something cannot be; each kind has a class of its own.
+        SettingsError: a setting is invalid; each kind has a class of its own.
         ZeroCapitalError: the capital base is not greater than zero.
     """
     refuse_in_forked_child("a run")
@@ -79,7 +78,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     if not is_one_of(frames, ("polars", "pandas")):
         raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r:.80}")
     check_flag(zipline_quirks, "zipline_quirks")
-    del calendar  # a run has the calendar of its portal
+    del calendar  # a run uses the calendar of its portal
     check_params(params)
     odd = [name for name in params or {} if not isinstance(name, str)]
     if odd:
@@ -105,7 +104,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     )
 
 
-# The first session that has so many bars of the run before it.
+# The first session that has this many bars of the run before it.
 def _after_bars(
     portal: PolarsDataPortal, interval: Interval, warmup: object, *, start: object
 ) -> date:
@@ -131,15 +130,15 @@ def _after_bars(
 def later_start(
     settings: RunSettings, early: HistoryWindowStartsBeforeData, portal: PolarsDataPortal
 ) -> RunSettings:
-    """Return the settings of the same run from the first session on in which a window
-    that began before the data lies within it.
+    """Return the settings of the same run, starting at the first session that has
+    enough data for a window that began before the data.
 
     Raises:
-        HistoryWindowStartsBeforeData: there is no such session in the run.
+        HistoryWindowStartsBeforeData: the run has no such session.
     """
     calendar = portal.calendar
     first = early.fits_from
-    if first is None and early.asked is not None:  # a session's bars are not known beforehand
+    if first is None and early.asked is not None:  # a session's bars are not known in advance
         first = make_market(portal, settings, preload=True).windows.fits_from(early.asked)
     if first is None or settings.end is None or first > calendar.number(settings.end):
         early.add_note(
@@ -219,11 +218,11 @@ def _capital(value: object) -> Decimal:
 
 
 def feed_portal(feed: DataFeed, portal: object, options: Mapping[str, Any]) -> PolarsDataPortal:
-    """Return the portal of a run: what was passed, else the feed's own; without ends
-    for a feed that goes on.
+    """Return the portal of a run: the one passed, otherwise the feed's own; without
+    ends for a feed that goes on.
 
     Raises:
-        NoFeed: neither knows the assets.
+        NoFeed: neither has the assets.
     """
     if isinstance(feed, ReplayFeed):
         feed.suppose(frequency=options.get("frequency", DAY.text), calendar=options.get("calendar"))
@@ -256,14 +255,14 @@ def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: boo
 
 
 INTERRUPTED: ContextVar[Callable[[], bool] | None] = ContextVar("rbtlive_interrupted", default=None)
-"""Asked before each session of a backtest: whether to end it as Ctrl-C would, for
+"""Called before each session of a backtest: whether to end it as Ctrl-C would, for
 callers that cannot send SIGINT.
 """
 
 
 def somebody_looks() -> bool:
     """Say whether a person sees a progress bar: in a terminal, or in a notebook unless
-    tqdm's variable TQDM_DISABLE says otherwise.
+    tqdm's variable TQDM_DISABLE turns it off.
     """
     if os.environ.get("TQDM_DISABLE"):
         return False
@@ -274,7 +273,9 @@ def somebody_looks() -> bool:
 
 # It appears only if the run takes longer than a second.
 def _progress_bar(core: TradingCore, sessions: int) -> AbstractContextManager[Any]:
-    from tqdm.auto import tqdm  # asks what it runs in: not before something runs
+    from tqdm.auto import (
+        tqdm,
+    )  # detects its environment on import, so it is imported only during a run
 
     bar: AbstractContextManager[Any] = tqdm(
         total=sessions,
@@ -299,7 +300,7 @@ def run_core(
         core: The core, fresh.
         progress: Show a progress bar once a second has passed; None shows one in a
             terminal and in a notebook.
-        initialized: Called with the core once `initialize` has run.
+        initialized: Called with the core after `initialize` has run.
     """
     calendar, settings = core.state.calendar, core.state.settings
     if settings.end is None:
@@ -318,7 +319,7 @@ def run_core(
         core.run_sessions(first, last, _before_each(INTERRUPTED.get(), bar))
 
 
-# What is to be done before each session, if anything.
+# The work to do before each session, if any.
 def _before_each(interrupted: Callable[[], bool] | None, bar: Any) -> Callable[[], None] | None:
     if interrupted is None and bar is None:
         return None
@@ -340,7 +341,7 @@ def new_core(
     preload: bool,
     simulated: bool = True,
 ) -> TradingCore:
-    """Return a fresh core for `strategy`, which takes orders from this thread alone."""
+    """Return a fresh core for `strategy` that accepts orders only from this thread."""
     executor = StrategyExecutor(strategy, settings.params)
     market = make_market(portal, settings, preload=preload)
     core = TradingCore(

@@ -1,5 +1,5 @@
-"""What time it is. The only module that reads the wall clock; everything else takes
-time from events or from a Clock.
+"""Wall time. This is the only module that reads the clock; all others take time from
+events or from a Clock.
 
 Its rule: `now` may jump, forwards and backwards; `monotonic_ns` never runs backwards.
 """
@@ -23,9 +23,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def _elapsed() -> Callable[[], int]:
-    # Time that goes on while the machine sleeps: a laptop that was closed has missed
-    # bars, and its decisions must look as old as they are.
-    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS counts sleep in the latter
+    # This clock keeps counting while the machine sleeps: a laptop that was closed has
+    # missed bars, and its decisions must look as old as they are.
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; on macOS the latter counts sleep
         number = getattr(time, name, None)
         if number is not None:
             return partial(time.clock_gettime_ns, number)
@@ -42,10 +42,10 @@ class Clock(Protocol):
         """Return the time of day in microseconds since 1970, UTC."""
 
     def monotonic_ns(self) -> int:
-        """Return nanoseconds since some moment; for intervals."""
+        """Return nanoseconds since some moment; for measuring intervals."""
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait for `delay_s` seconds; at least one turn of the loop."""
+        """Wait for `delay_s` seconds, at least one turn of the loop."""
 
 
 class SystemClock:
@@ -62,15 +62,15 @@ class SystemClock:
     monotonic_ns = staticmethod(_elapsed())
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait for `delay_s` seconds; at least one turn of the loop."""
+        """Wait for `delay_s` seconds, at least one turn of the loop."""
         await asyncio.sleep(max(0.0, delay_s))
 
 
 class VirtualClock:
     """A clock that stands still until it is moved.
 
-    Sleepers wake in order of their due time, those due together in order of their
-    falling asleep.
+    Sleepers wake in order of their due times; those due together wake in the order in
+    which they fell asleep.
 
     Args:
         start: The first reading of `now`.
@@ -95,7 +95,7 @@ class VirtualClock:
         return self._elapsed_ns
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait until the clock was moved by `delay_s` seconds; at least one turn of the
+        """Wait until the clock has moved by `delay_s` seconds, at least one turn of the
         loop.
         """
         if delay_s <= 0:
@@ -128,13 +128,13 @@ class VirtualClock:
                 woken.set_result(None)
 
     def jump(self, delay_s: float) -> None:
-        """Set the time of day forwards or, with a negative `delay_s`, back; intervals
-        and sleepers do not notice.
+        """Move the time of day forwards, or back with a negative `delay_s`; intervals
+        and sleepers are not affected.
         """
         self._wall_us += round(delay_s * 1e6)
 
     def advance_to_next(self) -> bool:
-        """Advance to the moment at which the next sleeper is due; False if nobody
+        """Advance to the moment when the next sleeper is due; False if nobody
         sleeps.
         """
         while self._sleepers and self._sleepers[0][2].done():  # cancelled while asleep

@@ -1,6 +1,6 @@
-"""Arguments of runs by the names that other libraries give them.
+"""Arguments of runs under the names that other libraries use.
 
-The rule: a wrong name is refused with what to write here.
+The rule: the error for a wrong name says what to write here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Logging: who hears what a run has to say.
+"""Logging: where a run's messages go.
 
-The rule: a program that has set up structlog or standard logging gets every line its
-own way, once. Only where neither is set up does a line go to stderr, readable on a
-terminal and as JSON elsewhere. The core never logs: it hands (level, text) to a sink.
+The rule: a program that has set up structlog or standard logging gets every line in its
+own way, once. If neither is set up, lines go to stderr, readable on a terminal and as
+JSON otherwise. The core never logs: it passes (level, text) to a sink.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rbtlive.model.foreign_text import notes_of
 from rbtlive.runtime.clock import SystemClock
 
 LOGGER: Final = "rbtlive"
-"""Name of the logger, of standard logging and of structlog."""
+"""Name of the logger, in standard logging and structlog."""
 LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -33,7 +33,7 @@ _MOST_TEXT: Final = 4000
 _MOST_TRACE: Final = 20_000
 _PACKAGE: Final = str(Path(__file__).parents[1])
 WHERE: Final = "at the bar "
-"""Begins the line that says where in a run an exception came up."""
+"""Prefix of the line that says where in a run an exception occurred."""
 _UNSEEN: Final = {
     code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
     for code in (
@@ -46,7 +46,7 @@ _UNSEEN: Final = {
     )
     if code != 9
 }
-"""Characters that steer a terminal or a line, as what is shown in their place."""
+"""Control characters of a terminal or line, and the text shown instead."""
 _UNSEEN_IN_TRACES: Final = {code: text for code, text in _UNSEEN.items() if code != 10}
 
 
@@ -54,7 +54,7 @@ def as_level(value: object) -> int:
     """Return `log_level` as a number of standard logging.
 
     Raises:
-        InvalidSetting: it is no level.
+        InvalidSetting: it is not a level.
     """
     if isinstance(value, str) and value.lower() in LEVELS:
         return LEVELS[value.lower()]
@@ -70,10 +70,10 @@ class Log:
     """Lines of one run, or of one backtest.
 
     Args:
-        level: Lines below it are left out.
-        speaks: Says whether a line may go to stderr where the program has set up no
+        level: Lines below it are dropped.
+        speaks: Returns whether a line may go to stderr if the program has not set up
             logging; a notebook shows a session in its panel.
-        **bound: What every line carries, e.g. the session's name.
+        **bound: Facts that every line carries, e.g. the session's name.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Log:
         self._bound = bound
 
     def takes(self, level: str) -> bool:
-        """Say whether a line of a level would be heard by anybody."""
+        """Say whether a line of this level would reach anyone."""
         number = LEVELS[level]
         if number < self._level:
             return False
@@ -98,13 +98,13 @@ class Log:
         return logger.isEnabledFor(number) if logger.hasHandlers() else self._speaks()
 
     def write(self, level: str, text: str, *, trace: str = "", **facts: object) -> None:
-        """Write a line; what a host's logging raises is never the run's to suffer.
+        """Write a line; an exception of the host's logging never affects the run.
 
         Args:
             level: A key of `LEVELS`.
-            text: What happened.
+            text: The message.
             trace: A traceback, as text.
-            **facts: What it happened to, by name.
+            **facts: Facts about the message, by name.
         """
         if not self.takes(level):
             return
@@ -121,7 +121,7 @@ class Log:
         elif logger.hasHandlers():
             name = facts.get("session") or facts.get("strategy")
             line = f"{name}: {text}" if name else text
-            # A format string would take a % in the text for its own.
+            # As a format string, the text could contain a %.
             logger.log(LEVELS[level], "%s", f"{line}\n{trace}" if trace else line, extra=facts)
         else:
             _to_stderr(level, text, trace, facts)
@@ -163,8 +163,8 @@ def message_sink(name: str) -> Callable[[str, str], None]:
 
 
 def traced(error: BaseException) -> str:
-    """Return an exception as text that starts where the user's own code does: the bar's
-    time and the user's line, then the traceback from there on.
+    """Return an exception as text that starts at the user's own code: the bar's time
+    and the user's line, then the traceback from there on.
     """
     report = traceback.TracebackException.from_exception(error)
     link: traceback.TracebackException | None = report
@@ -183,7 +183,7 @@ def traced(error: BaseException) -> str:
 
 
 def _cut(link: traceback.TracebackException) -> None:
-    # Frames of this package that come before the user's first one say nothing new.
+    # Frames of this package before the user's first one add nothing.
     stack = link.stack
     own = [not frame.filename.startswith((_PACKAGE, "<frozen")) for frame in stack]
     first = own.index(True) if True in own else 0

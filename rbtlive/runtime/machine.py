@@ -1,7 +1,7 @@
-"""What the operating system refuses, in an error of ours that says what to do.
+"""Turn errors of the operating system into our errors, which say what to do.
 
-The rule: nothing of a strategy runs within, so that what is caught is the package's
-own business.
+The rule: a strategy never runs inside these blocks, so that only the package's own
+errors are caught.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ ADVICE: Final = {
     errno.ENOLCK: "its file system gives no locks: choose a folder on a local disk",
     errno.EIO: "the disk does not answer as it should: check it, and restore what is damaged",
 }
-"""What a person can do about an error of the operating system."""
+"""Advice on an error of the operating system."""
 
 
 def advice_on(error: OSError, *, otherwise: str) -> str:
-    """Say what a person can do about an error, and what else."""
+    """Return advice on an error, always including `otherwise`."""
     advice = ADVICE.get(error.errno or 0)
     return otherwise if advice is None else f"{advice}, or {otherwise}"
 
 
 @contextmanager
 def refusals_explained(what: str) -> Iterator[None]:
-    """Turn what the operating system refuses within this block into a JournalError.
+    """Turn errors of the operating system within this block into a JournalError.
 
     Args:
         what: What cannot be done, as the start of a sentence.
@@ -56,7 +56,7 @@ def refusals_explained(what: str) -> Iterator[None]:
 
 @contextmanager
 def new_loop() -> Iterator[asyncio.Runner]:
-    """Give a loop of its own, which is closed afterwards.
+    """Provide a new event loop, which is closed afterwards.
 
     Raises:
         JournalError: the operating system gives none.

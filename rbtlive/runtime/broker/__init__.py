@@ -1,1 +1,1 @@
-"""One broker, connected, and its books compared with ours."""
+"""A broker connection, and the comparison of its books with ours."""

@@ -1,7 +1,7 @@
-"""Cash that the broker reports, brought into the run's books as events.
+"""Cash activities that the broker reports, booked in the run as events.
 
-The rule: an activity is booked once, by its id; what the run's own data knew already is
-not booked again, and cash that nothing explains is shown.
+The rule: each activity is booked once, by its id; activities that the run's own data
+already covers are not booked again, and unexplained cash is reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ CENT = Decimal("0.01")
 ACTIVITIES_KNOWN = "ActivitiesKnown"
 """Type of the note that holds the activities from before the run's first start."""
 SAME_DIVIDEND = timedelta(days=10)
-"""A dividend that the data knew is the broker's if both are no further apart."""
+"""A broker's dividend and one in the data are the same if they are no further apart
+than this.
+"""
 
 
 class AccountNews:
@@ -33,13 +35,13 @@ class AccountNews:
 
     Args:
         broker: The broker.
-        core: Gives the core.
-        watch: Says what is whose.
-        owns_all: Whether the run's capital is all that is free on the account.
+        core: Returns the core.
+        watch: Knows which shares belong to which owner.
+        owns_all: Whether the run's capital is all free money on the account.
         known: Ids of the activities from before the run; None at its first start.
-        tell: Takes events for the queue.
-        note: Writes something down for people.
-        now: Tells the time, UTC.
+        tell: Puts events into the queue.
+        note: Writes a note for people.
+        now: Returns the time, UTC.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class AccountNews:
         self._claims_compared = False
 
     async def begin(self) -> None:
-        """Treat the activities from before the run's first start as known."""
+        """Record the activities from before the run's first start as known."""
         if self._known is None:
             self._known = {one.activity_id for one in await asking.activities(self._broker)}
             self._note(ACTIVITIES_KNOWN, sorted(self._known))
@@ -78,7 +80,7 @@ class AccountNews:
         """Book new activities, and compare cash.
 
         Args:
-            cash: The account's.
+            cash: The account's cash.
             settled: Whether no order is on its way.
         """
         assert self._known is not None
@@ -91,7 +93,7 @@ class AccountNews:
             self._known.add(one.activity_id)
             if one.activity_id not in self._core().state.orders.executions:
                 self._book(one)
-        if fresh or not settled:  # what is new may be in the cash already, or not yet
+        if fresh or not settled:  # new activities may or may not be included in the cash already
             self._unexplained = None
             return
         self._compare(cash)
@@ -104,7 +106,7 @@ class AccountNews:
         )
         amount = self._share_of(one)
         if self._elsewhere is not None:
-            self._elsewhere += one.amount - amount  # what is not this run's
+            self._elsewhere += one.amount - amount  # the part that is not this run's
         if not amount:
             return
         self._tell(
@@ -118,8 +120,8 @@ class AccountNews:
             )
         )
 
-    # This run's share of an activity: of an asset's in proportion to its shares, of the
-    # account's all of it if no other run has a part.
+    # This run's share of an activity: proportional to its shares if the activity
+    # concerns an asset; otherwise all of it, if no other run has a part.
     def _share_of(self, one: BrokerActivity) -> Decimal:
         if not one.symbol:
             alone = not any(run.running for run in self._watch.others())
@@ -141,7 +143,7 @@ class AccountNews:
             amount = (one.amount * ours / whole).quantize(CENT, rounding=ROUND_HALF_EVEN)
         return amount - self._paid_for_fraction(one) if one.kind == "cash in lieu" else amount
 
-    # A split in the run's books has paid for what is less than a share already.
+    # A split in the run's books has already paid for a fraction of a share.
     def _paid_for_fraction(self, one: BrokerActivity) -> Decimal:
         paid = (
             known.cash
@@ -175,7 +177,7 @@ class AccountNews:
         if abs(gap) <= CENT:
             self._unexplained = None
         elif self._unexplained != gap:
-            self._unexplained = gap  # once more before it counts
+            self._unexplained = gap  # it counts only if it is seen again
         else:
             self._elsewhere, self._unexplained = elsewhere, None
             self._tell(
@@ -187,8 +189,8 @@ class AccountNews:
                 )
             )
 
-    # Money of a stopped run is free for others: it may be gone when that run is carried
-    # on.
+    # A stopped run's money is free for others, so it may be gone when that run is
+    # resumed.
     def _compare_claims(self, rest: Decimal) -> None:
         running = [run for run in self._watch.others() if run.running]
         lacking = sum((run.cash for run in running), ZERO) - rest

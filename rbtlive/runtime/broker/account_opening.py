@@ -1,7 +1,7 @@
-"""What a run on a real account begins with: its money, and the shares it takes over.
+"""The start of a run on a real account: its money, and the shares it takes over.
 
-The rule: what the account held before is not the run's, unless it is taken; money that
-is somebody else's is not capital.
+The rule: shares that the account held before do not belong to the run unless it takes
+them; money that belongs to others is not capital.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class AccountRules:
     """What a run on a real account may own.
 
     Attributes:
-        positions: What becomes of shares the account holds at the first start: "leave"
-            keeps them outside of the run, "take" makes them the run's, a list of
-            symbols takes those.
+        positions: How to treat shares that the account holds at the first start:
+            "leave" keeps them outside the run, "take" makes them the run's, a list of
+            symbols takes only those.
         currency: The run's currency.
     """
 
@@ -46,9 +46,9 @@ class TakenHolding:
     """Shares that a run takes over.
 
     Attributes:
-        symbol: Of which asset.
+        symbol: Symbol of the asset.
         amount: Signed shares.
-        price: The broker's cost a share.
+        price: The broker's cost per share.
     """
 
     symbol: str
@@ -56,7 +56,7 @@ class TakenHolding:
     price: Decimal
 
     def event(self, at: datetime) -> PositionAdjustmentEvent:
-        """Return the event that books them."""
+        """Return the event that books the shares."""
         return PositionAdjustmentEvent(
             timestamp=at,
             symbol=self.symbol,
@@ -68,15 +68,15 @@ class TakenHolding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedAccount:
-    """What a run begins with.
+    """What a run starts with.
 
     Attributes:
         capital: Its capital base.
         equity: The account's equity.
         elsewhere: Equity that is not this run's: shares held outside, other runs'
             money.
-        taken: What it takes over.
-        account_id: The broker's name for the account; empty if it does not say.
+        taken: The shares it takes over.
+        account_id: The broker's name for the account; empty if unknown.
     """
 
     capital: Decimal
@@ -86,7 +86,9 @@ class OpenedAccount:
     account_id: str = ""
 
     def facts(self) -> dict[str, str]:
-        """Return it as facts for the journal: "equity" is the run's capital base."""
+        """Return the opening as facts for the journal: "equity" is the run's capital
+        base.
+        """
         return {
             "equity": plain_text(self.capital),
             "account_equity": plain_text(self.equity),
@@ -102,7 +104,7 @@ class AccountOpener:
         rules: What the run may own.
         ownership: What other runs own.
         assets: The run's symbols.
-        last_price: Gives the last price of a symbol, zero if none is known.
+        last_price: Returns the last price of a symbol, zero if none is known.
     """
 
     def __init__(
@@ -122,10 +124,11 @@ class AccountOpener:
         self._last_price = last_price
 
     async def know_account(self) -> BrokerAccount:
-        """Ask for the account, and remember which one it is.
+        """Ask for the account, and store its identity.
 
         Raises:
-            BrokerError: it is no account, or in another currency than the run.
+            BrokerError: the answer is not an account, or its currency differs from the
+                run's.
         """
         account = await asking.account(self._broker)
         if account.currency.upper() != self._rules.currency:
@@ -133,21 +136,21 @@ class AccountOpener:
                 f"the account's currency must be the run's, {self._rules.currency}: was "
                 f"{account.currency}; its money and prices cannot be compared"
             )
-        # An account without a name is one adapter's, in this process.
+        # An account without a name is identified by its adapter in this process.
         own_name = f"{self._broker.name}/{os.getpid()}/{id(self._broker)}"
         self._ownership.account = account.account_id or own_name
         self._ownership.currency = self._rules.currency
         return account
 
     async def open(self, given: Decimal | None) -> OpenedAccount:
-        """Return what a run begins with that has not begun before.
+        """Return the opening of a run that has not started before.
 
         Args:
-            given: The capital base that was asked for, None for all that is free.
+            given: The requested capital base; None for all free money.
 
         Raises:
             BrokerError: the account cannot be used.
-            InvalidSetting: more was asked for than is free, or nothing is.
+            InvalidSetting: more was requested than is free, or nothing is free.
         """
         self._check_wanted()
         account = await self.know_account()
@@ -157,7 +160,7 @@ class AccountOpener:
         taken, outside = self._divided(held, theirs)
         owed = -sum((min(one.value or ZERO, ZERO) for one in outside.values()), ZERO)
         cost = sum((one.amount * one.price for one in taken), ZERO)
-        # What was sold short outside has to be bought back: its proceeds are not free.
+        # Shares sold short outside must be bought back, so their proceeds are not free.
         money = account.equity - value_of(held, account) - owed
         free = money - sum((run.cash for run in others if run.running), ZERO) + cost
         shared = bool(outside or others)
@@ -215,7 +218,7 @@ class AccountOpener:
                 "is none; load its history with data=, or leave it out"
             )
 
-    # The symbols that are taken; None is all of them.
+    # The symbols to take over; None means all.
     def _wanted(self) -> frozenset[str] | None:
         positions = self._rules.positions
         if isinstance(positions, str):
@@ -236,8 +239,8 @@ class AccountOpener:
 
 
 def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:
-    """Return what the holdings of an account are worth: the sum of their values, or, if
-    one is not known, equity less cash.
+    """Return the value of an account's holdings: the sum of their values, or equity
+    less cash if one value is unknown.
     """
     values = [one.value for one in held if one.amount]
     if None in values:
@@ -246,7 +249,7 @@ def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:
 
 
 def checked_positions(positions: object) -> Positions:
-    """Return `positions=` of attach, checked.
+    """Return the argument `positions=` of attach, checked.
 
     Raises:
         InvalidSetting: it is neither "leave", "take" nor a list of symbols.
@@ -263,7 +266,7 @@ def checked_positions(positions: object) -> Positions:
 
 
 def last_price_of(core: TradingCore, symbol: str) -> Decimal:
-    """Return the last price that a run's market knows of a symbol, zero if none."""
+    """Return the last price of a symbol in the run's market, zero if none is known."""
     asset = next((one for one in core.state.assets if one.symbol == symbol), None)
     price = float("nan") if asset is None else float(core.state.market.price(asset.index))
     return ZERO if price != price else Decimal(repr(price))  # noqa: PLR0124 - NaN

@@ -1,8 +1,8 @@
-"""Splits and new symbols as the account shows them, which may be before the run's books
+"""Splits and new symbols as the account shows them, possibly before the run's books
 have them.
 
-The rule: an account is split overnight, a run at its session's first slice; until then
-shares and orders are compared with both in mind.
+The rule: an account is split overnight, a run at its session's first slice; in between,
+shares and orders are compared on both bases.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 SESSIONS_BACK = 5
-"""Splits of so many sessions may be missing in the last note of outside's shares."""
+"""The last note of outside shares may be this many sessions old, so their splits may be
+missing in it.
+"""
 
 
 def called_there(core: TradingCore, symbol: str) -> str:
-    """Return what the broker calls an asset of a run by now."""
+    """Return the broker's current name of a run's asset."""
     state = core.state
     return state.symbol_changes.current(symbol, state.market.session)
 
@@ -41,8 +43,8 @@ def recent_splits(core: TradingCore, symbol: str) -> list[Decimal]:
 
 
 def is_restated_first(core: TradingCore, asset: Asset, at: datetime) -> bool:
-    """Say whether the broker may have restated open orders for a split that the books
-    do not have yet: from the close before its session on.
+    """Say whether the broker may already have adjusted open orders for a split that the
+    books do not have yet: from the close before the split's session on.
     """
     market, closes_us = core.state.market, core.state.calendar.closes_us
     return asset.index in market.coming_splits() and any(
@@ -52,14 +54,14 @@ def is_restated_first(core: TradingCore, asset: Asset, at: datetime) -> bool:
 
 
 def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:
-    """Say whether an account's shares are nearer to what a split makes of those that
-    were held before than to these.
+    """Say whether an account's shares are closer to the holdings before a split,
+    adjusted by its ratio, than to the unadjusted ones.
     """
     return abs(there - before / ratio) < abs(there - before)
 
 
 def is_split(there: Decimal, exact: Decimal) -> bool:
-    """Say whether a split explains how many shares there are: a fraction of one may
-    have been paid in cash.
+    """Say whether a split explains the number of shares; a fraction of a share may have
+    been paid in cash.
     """
     return abs(there - exact) < 1

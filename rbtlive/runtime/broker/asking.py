@@ -1,7 +1,7 @@
-"""Asks a broker, and judges what it answers before anything believes it.
+"""Ask a broker, and validate its answers before they are used.
 
-The rule: an adapter is somebody else's code. What can be read without a guess is read
-(7 for Decimal(7)); of anything else the error names method, field, value and remedy.
+The rule: an adapter is third-party code. Values with one possible meaning are converted
+(7 to Decimal(7)); for any other value the error names method, field, value and remedy.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ from rbtlive.runtime.engine.admission import LARGEST
 
 T = TypeVar("T")
 Rule = Callable[[object], object]
-_OWN: Final = f"{__name__.partition('.')[0]}."  # its adapters read the wire as strictly
+_OWN: Final = (
+    f"{__name__.partition('.')[0]}."  # our own adapters already validate the wire as strictly
+)
 _DIGITS_OF_FLOATS: Final = 15
 _NOISE: Final = 3
 LONGEST_ID: Final = 256
@@ -52,17 +54,17 @@ _STATES: Final = frozenset(state.value for state in OrderState)
 _KINDS: Final = frozenset(get_args(CashKind))
 
 
-class _Wrong(Exception):  # noqa: N818 - its text is what was expected
-    """A value that cannot be."""
+class _Wrong(Exception):  # noqa: N818 - its text is the expected value
+    """An invalid value."""
 
 
 def is_of_users(broker: BrokerAdapter) -> bool:
-    """Say whether an adapter is a user's own code."""
+    """Say whether an adapter is the user's own code."""
     return not type(broker).__module__.startswith(_OWN)
 
 
 async def connect(broker: BrokerAdapter) -> None:
-    """Let a broker be ready to trade."""
+    """Connect a broker so that it is ready to trade."""
     await _awaitable(broker.connect(), broker, "connect()")
 
 
@@ -85,7 +87,7 @@ async def submit(
 
 
 async def find_order(broker: BrokerAdapter, client_order_id: str) -> BrokerOrder | None:
-    """Return the order of a client order id; None if the broker does not know it."""
+    """Return the order with a client order id; None if the broker does not know it."""
     answer = await _awaitable(broker.find_order(client_order_id), broker, "find_order()")
     return None if answer is None else _judged(answer, BrokerOrder, broker, "find_order()")
 
@@ -122,7 +124,7 @@ async def account(broker: BrokerAdapter) -> BrokerAccount:
 
 
 async def holdings(broker: BrokerAdapter) -> list[BrokerHolding]:
-    """Return what the account holds, with costs and values where they are known."""
+    """Return the account's holdings, with costs and values if they are known."""
     if type(broker).holdings is BrokerAdapter.holdings:
         held = await positions(broker)
         return [BrokerHolding(symbol=symbol, amount=amount) for symbol, amount in held.items()]
@@ -131,13 +133,13 @@ async def holdings(broker: BrokerAdapter) -> list[BrokerHolding]:
 
 
 async def activities(broker: BrokerAdapter) -> list[BrokerActivity]:
-    """Return what changed the account's cash lately and was no order."""
+    """Return recent changes of the account's cash other than trades."""
     answer = await _awaitable(broker.activities(), broker, "activities()")
     return _listed(answer, BrokerActivity, broker, "activities()")
 
 
 async def corporate_actions(broker: BrokerAdapter, symbols: Iterable[str]) -> CorporateActions:
-    """Return what happens to these symbols around the market's current day."""
+    """Return the corporate actions of these symbols around the market's current day."""
     where = "corporate_actions()"
     answer = await _awaitable(broker.corporate_actions(symbols), broker, where)
     if not isinstance(answer, CorporateActions):
@@ -150,10 +152,10 @@ async def corporate_actions(broker: BrokerAdapter, symbols: Iterable[str]) -> Co
 
 
 def event_stream(broker: BrokerAdapter) -> AsyncIterator[object]:
-    """Return the broker's stream of events; each is still to be judged.
+    """Return the broker's stream of events, which are not validated yet.
 
     Raises:
-        BrokerError: it is none: no wait would make it one.
+        BrokerError: it is not a stream, and waiting would not change that.
     """
     stream: Any = broker.events()
     if isinstance(stream, AsyncIterable):
@@ -161,21 +163,21 @@ def event_stream(broker: BrokerAdapter) -> AsyncIterator[object]:
             return aiter(stream)
     close = getattr(stream, "close", None)
     if callable(close):
-        close()  # a coroutine would warn that nobody awaited it
+        close()  # otherwise Python warns that the coroutine was never awaited
     what = "must be an async generator (async def with a yield)"
     raise _refusal(broker, "events()", what, stream)
 
 
 def judged_event(broker: BrokerAdapter, given: object) -> Event:
-    """Return an event of a broker's stream as it can be queued.
+    """Return an event of a broker's stream, validated for the queue.
 
     Raises:
-        BrokerError: nobody can tell what it says.
+        BrokerError: the event cannot be understood.
     """
     kind = type(given)
     if EVENT_TYPES.get(kind.__name__) is not kind or kind is MarketDataEvent:
         if isinstance(given, Event):
-            return given  # the engine judges slices, and names what no journal can hold
+            return given  # the engine validates slices, and names what a journal cannot hold
         raise _refusal(broker, "events()", "must yield events", given)
     facts: dict[str, Any] = {}
     for name in kind.model_fields:
@@ -210,7 +212,7 @@ def _bounded(name: str, value: object) -> object:
     return value
 
 
-# -- rules: each returns a value as it is believed, or raises _Wrong ------------------
+# -- rules: each returns the converted value, or raises _Wrong -----------------------
 
 
 def _number(value: object) -> Decimal:
@@ -227,8 +229,8 @@ def _number(value: object) -> Decimal:
     return _without_noise(number)
 
 
-# 0.1 + 0.2 of a library that counts in floats is 0.3, and what it says is
-# 0.30000000000000004. A float holds 15 digits; zeros or nines behind them are noise.
+# A library that counts in floats reports 0.1 + 0.2 as 0.30000000000000004 and means
+# 0.3. A float holds 15 digits; zeros or nines after them are noise.
 def _without_noise(number: Decimal) -> Decimal:
     digits = len(number.as_tuple().digits)
     if digits <= _DIGITS_OF_FLOATS:
@@ -288,7 +290,7 @@ def _shortened(text: str) -> str:
 
 def _id(value: object) -> str:
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        value = str(index(value))  # a broker may number what others name
+        value = str(index(value))  # a broker may use numbers as ids
     if not isinstance(value, str) or len(value) > LONGEST_ID:
         raise _Wrong(f"an id: a text of at most {LONGEST_ID} characters, or an int")
     return as_utf8(value)
@@ -376,7 +378,7 @@ _RULES: Final[dict[type, dict[str, Rule]]] = {
     },
     BrokerAction: {"action_id": _named_id, "symbol": _text, "effective": _day, "text": _text},
 }
-"""What each field of an answer has to be."""
+"""The rule for each field of an answer."""
 
 
 def _awaitable(asked: object, broker: BrokerAdapter, where: str) -> Awaitable[object]:
@@ -392,7 +394,7 @@ def _listed(
         raise _refusal(broker, where, f"must return a list of {kind.__name__}", answer)
     if type(broker).__module__.startswith(_OWN):
         return list(answer)
-    if prefix:  # what is not asked for may be anything, and a great deal
+    if prefix:  # orders outside the prefix may contain anything, and there may be many
         answer = [one for one in answer if not _is_elsewhere(one, prefix)]
     return [_judged(one, kind, broker, where) for one in answer]
 

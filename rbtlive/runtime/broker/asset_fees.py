@@ -1,7 +1,7 @@
-"""Fees that a broker takes in the asset that was bought: of pairs, at some brokers.
+"""Fees that some brokers take in the asset that was bought, for pairs.
 
-The rule: what a position lacks after purchases is such a fee if it is no more than
-that; it is booked as shares that were given away, and always logged.
+The rule: shares missing after purchases are such a fee if they are at most the fee
+rate; the fee is booked as shares given away, and always logged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rbtlive.model.order_facts import Transaction
 from rbtlive.runtime.broker.reconciliation import Mismatch
 
 FEE_STEP = Decimal("1E-7")
-"""What rounding may add to a fee."""
+"""Tolerance for rounding in a fee."""
 
 
 def fees_taken(
@@ -30,8 +30,8 @@ def fees_taken(
 
     Args:
         differing: Positions that differ.
-        transactions: The run's, oldest first.
-        rate: The most that is kept of what is bought, as a part of it.
+        transactions: The run's transactions, oldest first.
+        rate: Maximum fee, as a fraction of the amount bought.
         now: When the events happen, UTC.
     """
     found = []
@@ -53,7 +53,7 @@ def fees_taken(
     return found
 
 
-# An adjustment has no order: the last fee, or what a person did.
+# An adjustment has no order: it is the last fee, or an operator's change.
 def _bought_since_fee(transactions: Sequence[Transaction], symbol: str) -> Decimal:
     bought = ZERO
     for one in reversed(transactions):

@@ -1,7 +1,8 @@
-"""The "blind" breaker: a broker's books that cannot be read, or an account that may not
-trade.
+"""The "blind" breaker: halts when a broker's books cannot be read, or an account may
+not trade.
 
-The rule: a look that fails is no reason yet; none that succeeds for long enough is.
+The rule: one failed look is not a reason to halt; no successful look for long enough
+is.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Blindness:
-    """Knows since when one broker's books could not be read.
+    """Tracks since when one broker's books could not be read.
 
     Args:
-        core: Gives the run's core.
-        clock: Tells wall time, and time passed.
-        tell: Takes events for the queue.
+        core: Returns the run's core.
+        clock: Provides wall time and elapsed time.
+        tell: Puts events into the queue.
 
     Attributes:
         failing: Whether the last look failed.
@@ -45,7 +46,7 @@ class Blindness:
         self._look_began_s = self._now_s()
 
     def look_ends(self, *, failed: bool) -> None:
-        """Note how a look went."""
+        """Note whether a look succeeded."""
         self.failing, self._look_began_s = failed, None
         if not failed:
             self.saw()
@@ -58,14 +59,14 @@ class Blindness:
         """Halt trading if the account may not trade.
 
         Args:
-            reason: Why it may not; empty if it may.
+            reason: Why the account may not trade; empty if it may.
         """
         if reason and self._blocked != reason:
             self._trip(f"the account may not trade: {reason}")
         self._blocked = reason
 
     async def keep_watching(self, blind_after_s: float | None) -> None:
-        """Halt trading when the books could not be read for too long, for ever.
+        """Halt trading whenever the books cannot be read for too long; runs forever.
 
         Args:
             blind_after_s: How long, in seconds; None never halts.
@@ -76,7 +77,7 @@ class Blindness:
             await asyncio.sleep(min(1.0, blind_after_s / 4))
             since_s = self._seen_s if self.failing else self._look_began_s
             unseen_s = 0.0 if since_s is None else self._now_s() - since_s
-            # Who resumes meanwhile is given as long again.
+            # After a resume, the full time starts again.
             if min(unseen_s, self._now_s() - tripped_s) > blind_after_s:
                 tripped_s = self._now_s()
                 self._trip(f"the broker's books could not be read for {unseen_s:.0f} s")

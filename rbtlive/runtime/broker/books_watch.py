@@ -1,8 +1,8 @@
-"""What the account holds against what the run owns, look by look.
+"""Compare the account's holdings with those of the run, look by look.
 
-The rule: a run compares what it trades or has traded. A difference is explained
-(another run, an order placed elsewhere, a split) or judged by the policy; it is never
-silent.
+The rule: a run compares the assets that it trades or has traded. Each difference is
+explained (another run, an order placed elsewhere, a split) or handled by the policy; it
+is never ignored silently.
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ if TYPE_CHECKING:
 
 Policy = Literal["halt", "warn", "adopt", "follow"]
 FILLED_ELSEWHERE = "FilledElsewhere"
-"""Type of the note that holds what orders placed elsewhere have filled: signed shares
-by symbol, as far as they are explained.
+"""Type of the note that holds the explained fills of orders placed elsewhere: signed
+shares by symbol.
 """
 LOOKS_IF_SAME = 2
-"""A difference that stays as it is counts after so many looks in a row."""
+"""A difference that stays the same counts after this many looks in a row."""
 LOOKS_IF_CHANGING = 3
-"""One that changes may lie between a fill and its message: one look more."""
+"""A changing difference may lie between a fill and its message, so it gets one look
+more.
+"""
 
 
 class BooksWatch:
@@ -69,23 +71,23 @@ class BooksWatch:
 
     Args:
         broker: The broker.
-        core: Gives the core.
-        run_id: Begins the client order ids of the run.
-        policy: What an unexplained difference does.
+        core: Returns the core.
+        run_id: The run's id, a prefix of its client order ids.
+        policy: How an unexplained difference is handled.
         ownership: What other runs own.
         outside: Signed shares held outside of all runs, by symbol; None until the run's
             first look.
         foreign: Signed shares, by symbol, that orders placed elsewhere had filled when
             they were last explained; None at the run's first start.
-        tell: Takes events for the queue.
-        note: Writes something down for people.
-        now: Tells the time, UTC.
+        tell: Puts events into the queue.
+        note: Writes a note for people.
+        now: Returns the time, UTC.
 
     Attributes:
         differences: The differences of the last look.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by name
+    def __init__(  # noqa: PLR0913 - its connections, each by name
         self,
         broker: BrokerAdapter,
         *,
@@ -121,7 +123,7 @@ class BooksWatch:
         self._traded: set[str] = set()
         self._traded_upto = self._version = -1
 
-    # -- what is whose ----------------------------------------------------------------
+    # -- owners -----------------------------------------------------------------------
 
     def ours(self) -> dict[str, Decimal]:
         """Return the signed shares that this run owns, by symbol."""
@@ -136,12 +138,14 @@ class BooksWatch:
         return self._traded | {p.asset.symbol for p in core.state.portfolio}
 
     def note_traded(self, symbols: Iterable[str]) -> None:
-        """Mark the symbols as traded in which the broker holds orders of this run."""
+        """Mark symbols as traded because the broker holds orders of this run in
+        them.
+        """
         self._traded.update(map(self.spelled, symbols))
 
     def elsewhere(self, symbol: str) -> str:
-        """Say what outside and other runs held of a symbol at the last look; empty if
-        nothing.
+        """Describe the holdings of outside and other runs in a symbol at the last look;
+        empty if they held nothing.
         """
         owners = [(run.name, run.positions) for run in self._others.values()]
         shares = [(name, held.get(symbol, ZERO)) for name, held in owners]
@@ -158,14 +162,14 @@ class BooksWatch:
     async def held(self) -> dict[str, Decimal]:
         """Return the signed shares that the account holds, by the run's symbols.
 
-        Brokers may spell a symbol otherwise in positions than in orders ("BTCUSD" for
+        Brokers may spell a symbol differently in positions than in orders ("BTCUSD" for
         "BTC/USD").
         """
         return self._spelled(await asking.positions(self._broker))
 
     def spelled(self, symbol: str) -> str:
-        """Return a symbol as this run has it: the broker's may lack a pair's slash, or
-        have changed since the run began.
+        """Return a symbol in this run's spelling: the broker's may lack a pair's slash,
+        or have changed since the run began.
         """
         state = self._core().state
         names = {asset.symbol: asset.symbol for asset in state.assets}
@@ -182,8 +186,8 @@ class BooksWatch:
         return found
 
     async def share(self) -> dict[str, Decimal]:
-        """Return what the account holds for this run: without outside's and other
-        runs' shares.
+        """Return the account's holdings for this run: without the shares of outside and
+        other runs.
         """
         held = await self.held()
         return self._share_of(held)
@@ -198,8 +202,8 @@ class BooksWatch:
         }
 
     def others(self) -> list[OtherRun]:
-        """Return the other runs on the account. What a run owned that has ended is
-        outside's from then on.
+        """Return the other runs on the account. Shares of a run that has ended count as
+        outside from then on.
         """
         now = {
             run.run_id: replace(run, positions=self._spelled(run.positions))
@@ -213,7 +217,7 @@ class BooksWatch:
         return list(now.values())
 
     def publish(self) -> None:
-        """Say to other runs what this one owns, if that has changed."""
+        """Publish this run's holdings to other runs, if they have changed."""
         version = self._core().state.portfolio.version
         if version == self._version:
             return
@@ -225,11 +229,11 @@ class BooksWatch:
     # -- a look -----------------------------------------------------------------------
 
     async def look(self, order_differences: list[facts.Mismatch], *, settled: bool) -> None:
-        """Compare positions, and remember what differs.
+        """Compare positions, and store the differences.
 
         Args:
-            order_differences: What differs among the orders.
-            settled: Whether nothing is on its way: positions are compared only then.
+            order_differences: Differences among the orders.
+            settled: Whether nothing is on its way; positions are compared only then.
         """
         self.publish()
         held = await self.held()
@@ -254,7 +258,7 @@ class BooksWatch:
                 differing = []  # the next look compares
             if differing:
                 differing = await self._explained(differing, held, others)
-            self._claims = {  # of what differs, those of the last look at which it did not
+            self._claims = {  # each asset's claims when it last agreed
                 **others,
                 **{one.symbol: (self._claims or {}).get(one.symbol, ZERO) for one in differing},
             }
@@ -267,8 +271,9 @@ class BooksWatch:
         held: Mapping[str, Decimal],
         others: Mapping[str, Decimal],
     ) -> list[facts.Mismatch]:
-        # Each explanation takes what the one before it has left: a share is counted
-        # once. What is known of it (claims, orders) comes before what a split may do.
+        # Each explanation handles what the previous one left unexplained: a share is
+        # counted once. Known facts (claims, orders) come before possible effects of a
+        # split.
         assert self.outside is not None
         lasting = [one for one in differing if one.what in self._seen]
         if taken_from_outside(
@@ -304,7 +309,7 @@ class BooksWatch:
     async def _follow_untraded(
         self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]
     ) -> None:
-        # What this run never traded is outside's, whatever becomes of it.
+        # Shares of assets that this run never traded belong to outside.
         assert self.outside is not None
         traded, changed = self.traded(), False
         for symbol in {*held, *self.outside} - traded:
@@ -315,7 +320,9 @@ class BooksWatch:
         if not changed:
             return
         self._note("HeldOutside", self.outside)
-        if self._foreign is not None:  # what is outside's already explains nothing later
+        if (
+            self._foreign is not None
+        ):  # shares already counted as outside explain no later difference
             now = totals(await self._trades_elsewhere())
             explained = {s: n for s, n in self._foreign.items() if s in traded}
             self._foreign = {s: n for s, n in now.items() if s not in traded} | explained
@@ -336,8 +343,8 @@ class BooksWatch:
         )
         if not found:
             return found
-        # Overnight the account may be split already, while the run's session is still
-        # to begin: what differs then is judged in that session.
+        # The account may be split overnight, before the run's session begins; the
+        # difference is judged in that session.
         core, ours, now = self._core(), self.ours(), self._now()
         coming = {
             core.state.assets[index].symbol: (core.state.assets[index], ratio)
@@ -354,10 +361,10 @@ class BooksWatch:
         return [one for one in found if one.symbol not in coming or not is_early(one.symbol)]
 
     def _split_outside(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
-        # Shares that are held outside are split with the run's own. Of what is paid in
-        # cash they have the part that the run's own leave. A process that begins may
-        # have died between a split and its note; while shares are on their way, a look
-        # cannot tell.
+        # Shares held outside are split together with the run's own. Of the cash for
+        # fractions, outside gets the part that the run's own shares leave. A starting
+        # process may have died between a split and its note; while shares are on their
+        # way, a look cannot tell.
         assert self.outside is not None
         core = self._core()
         market = core.state.market
@@ -393,8 +400,8 @@ class BooksWatch:
         held: Mapping[str, Decimal],
         others: Mapping[str, Decimal],
     ) -> None:
-        # Shares that an order placed elsewhere brought are outside's, as long as what
-        # the runs own is still there.
+        # Shares from an order placed elsewhere belong to outside, as long as the runs'
+        # own shares are still there.
         trades = await self._trades_elsewhere()
         before, now = self._foreign, totals(trades)
         ours = self.ours()
@@ -403,7 +410,7 @@ class BooksWatch:
             came = ZERO if before is None else now.get(symbol, ZERO) - before.get(symbol, ZERO)
             explained = explains(came, one.gap or ZERO, recent_splits(self._core(), symbol))
             if before is None or not explained or one.what not in self._seen:
-                continue  # another run may be about to say that they are its own
+                continue  # another run may be about to claim them
             owned = ours.get(symbol, ZERO) + others.get(symbol, ZERO)
             assert self.outside is not None
             left = self.outside.get(symbol, ZERO)
@@ -424,8 +431,8 @@ class BooksWatch:
             self._say_once(f"an order placed elsewhere changed {symbol} by {came}: left outside")
 
     async def begin_foreign(self) -> None:
-        """Take what orders placed elsewhere have filled before the run's first start as
-        known.
+        """Record the fills of orders placed elsewhere from before the run's first start
+        as known.
         """
         if self._foreign is None:
             self._foreign = totals(await self._trades_elsewhere())
@@ -450,17 +457,19 @@ class BooksWatch:
             self._say_once(f"{one.what} differs at some looks and not at others: {one}")
 
     def lasting(self) -> list[facts.Mismatch]:
-        """Return the differences that were there look after look, growing ones too."""
+        """Return the differences that persisted over several looks, growing ones
+        included.
+        """
         return [
             one
             for what, (looks, one) in self._seen.items()
             if looks >= (LOOKS_IF_CHANGING if what in self._changing else LOOKS_IF_SAME)
         ]
 
-    # -- judging ----------------------------------------------------------------------
+    # -- handling differences --------------------------------------------------------
 
     async def settle_by_policy(self) -> None:
-        """At a start: adopt or follow what differs, where that is the policy."""
+        """At a start, adopt or follow differences, if that is the policy."""
         if not self.differences:
             return
         if self.policy == "adopt":
@@ -480,12 +489,12 @@ class BooksWatch:
         held: Mapping[str, Decimal],
         causes: Iterable[str] = (),
     ) -> None:
-        """Do with lasting differences what the policy says.
+        """Handle lasting differences according to the policy.
 
         Args:
             lasting: The differences.
-            held: What the account holds, by the run's symbols.
-            causes: What an adapter's code may lack, a sentence each.
+            held: The account's holdings, by the run's symbols.
+            causes: Likely faults of an adapter's code, a sentence each.
         """
         found = list(lasting)
         if self.policy == "adopt" and any(one.gap is not None for one in found):
@@ -504,7 +513,9 @@ class BooksWatch:
             )
 
     def adopt(self, held: Mapping[str, Decimal]) -> None:
-        """Leave what differs outside, unless the runs' own shares are missing then."""
+        """Count differences as outside shares, unless the runs' own shares would then
+        be missing.
+        """
         assert self.outside is not None
         ours, others = self.ours(), claimed(self.others())
         adopted = []
@@ -521,7 +532,7 @@ class BooksWatch:
             self._drop(adopted)
 
     def follow(self, found: Iterable[facts.Mismatch]) -> None:
-        """Correct the run's books to what the broker has, by journaled events."""
+        """Correct the run's books to match the broker, by journaled events."""
         followed = list(found)
         for event in facts.corrections(self._core(), followed, self._now()):
             self._tell(event)

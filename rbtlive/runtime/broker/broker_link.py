@@ -1,8 +1,8 @@
-"""One broker, connected: takes what it reports, and asks about what it does not.
+"""The connection to one broker: receives its reports, and asks for what they lack.
 `order_sender.py` sends.
 
-The rule: streams lose messages. What a look at the broker's books finds missing becomes
-the events that were lost, and a difference that nothing explains is judged.
+The rule: streams lose messages. A look at the broker's books creates the events that
+were lost, and unexplained differences are handled by the policy.
 """
 
 from __future__ import annotations
@@ -46,39 +46,42 @@ from rbtlive.runtime.engine.containment import guarded
 
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 FAREWELL_S = 10.0
-"""How long a broker is waited for at the end."""
+"""How long to wait for a broker at the end."""
 FIRST_LOOKS = 4
-"""How often a start looks again while something is new or differs, before it is refused
-because of it."""
+"""How many times a start looks again while something is new or differs, before it is
+refused.
+"""
 LOOK_AGAIN_S = 0.5
 LOOK_WITHIN_S = 300.0
-"""After so long a look is given up, and the next one begins."""
+"""A look that takes longer is abandoned, and the next one begins."""
 NEWS_AGAIN = "123"
-"""News that cannot be booked is given to the engine so often: see `is_due`."""
+"""When news that cannot be booked is passed to the engine again: see `is_due`."""
 LOOK = "a look at the broker's books"
 STREAM = "the stream of events"
 STREAM_AGAIN = Backoff(initial_s=0.25, limit_s=30.0)
 ACCOUNT_EVERY_S = 20.0
 SPLITS_EVERY_S = 300.0
 REPLACED_CHECK_S, REPLACED_CHECKS = 0.005, 200
-"""How often, and how many times, it is asked whether a replacement has been booked."""
+"""How often, and how many times, to check whether a replacement has been booked."""
 SESSION_LOOK_S = 0.25
-"""How soon after a session's first slice the account is looked at."""
+"""How soon after a session's first slice to look at the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
-    """How a broker is watched.
+    """Settings for watching a broker.
 
     Attributes:
-        poll_s: Seconds between two looks at orders and positions, beside the stream.
-        resend_within_s: An intent the broker does not know after a restart is sent if
-            it is younger than this.
-        unknown_timeout_s: How long an order whose submission failed is asked for before
+        poll_s: Seconds between two looks at orders and positions, in addition to the
+            stream.
+        resend_within_s: After a restart, an intent that the broker does not know is
+            sent if it is younger than this.
+        unknown_timeout_s: How long to ask for an order whose submission failed before
             it counts as never arrived.
-        policy: What an unexplained difference does while running: halt trading, warn,
-            leave it outside of this run ("adopt"), or correct the run's books
-            ("follow"). Starting up on one is refused unless it is one of the last two.
+        policy: How an unexplained difference is handled while running: halt trading,
+            warn, leave it outside this run ("adopt"), or correct the run's books
+            ("follow"). A start with such a difference is refused unless the policy is
+            one of the last two.
     """
 
     poll_s: float = 2.0
@@ -92,24 +95,24 @@ class BrokerLink:
 
     Args:
         broker: The broker.
-        run_id: Begins every client order id of the run.
-        core: Gives the core.
-        tell: Takes events for the queue.
-        tell_now: Takes events that have to be processed before anything that waits.
-        note: Writes something down for people.
-        clock: Tells wall time.
+        run_id: The run's id, a prefix of every client order id.
+        core: Returns the core.
+        tell: Puts events into the queue.
+        tell_now: Takes events that must be processed before anything that waits.
+        note: Writes a note for people.
+        clock: Provides wall time.
         settings: How the broker is watched.
-        outside: Signed shares held outside of this run, by symbol; None until the run's
+        outside: Signed shares held outside this run, by symbol; None until the run's
             first look.
         foreign: Signed shares that orders placed elsewhere had filled, by symbol; None
             at the run's first start.
-        ownership: What other runs on the account own.
-        owns_all: Whether the run's capital is all that is free on the account.
+        ownership: Holdings of other runs on the account.
+        owns_all: Whether the run's capital is all free money on the account.
         activities: Ids of the cash activities from before the run; None at its first
             start.
     """
 
-    def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
+    def __init__(  # noqa: PLR0913 - a link's connections, each by name
         self,
         broker: BrokerAdapter,
         *,
@@ -181,19 +184,22 @@ class BrokerLink:
         return self.watch.outside
 
     def note_progress(self) -> None:
-        """Publish what the run owns, and look at the account early in a new session."""
+        """Publish the run's holdings, and look at the account early in a new
+        session.
+        """
         self.watch.publish()
         session = self._core().state.market.session
         if session != self._session:
             self._session = session
-            # The broker's own messages come first; what they lack is asked for.
+            # The broker's own messages come first; the look asks for what they lack.
             asyncio.get_running_loop().call_later(SESSION_LOOK_S, self._look_now.set)
 
     def tasks(self, blind_after_s: float | None) -> dict[str, Coroutine[Any, Any, None]]:
-        """Return what runs beside the engine, by name.
+        """Return the tasks that run beside the engine, by name.
 
         Args:
-            blind_after_s: Seconds for which the books may be unreadable, None for ever.
+            blind_after_s: Seconds for which the books may be unreadable; None for no
+                limit.
         """
         return {
             "sender": self._sender.keep_sending(),
@@ -204,14 +210,14 @@ class BrokerLink:
         }
 
     def send(self, commands: list[Command]) -> None:
-        """Queue commands that are on the disk already."""
+        """Queue commands that are already on disk."""
         self._sender.send(commands)
 
     # -- listening --------------------------------------------------------------------
 
     async def keep_listening(self) -> None:
-        """Take the broker's events, for ever. A stream that breaks or ends is opened
-        again; meanwhile the looks at the books find what it has missed.
+        """Receive the broker's events forever. A stream that breaks or ends is
+        reopened; meanwhile, the looks at the books find what it missed.
         """
         attempt = 0
         while True:
@@ -222,7 +228,7 @@ class BrokerLink:
                 except StopAsyncIteration:
                     failure: Exception = BrokerError("it has ended")
                     break
-                except Exception as broken:  # noqa: BLE001 - the outermost frame of a broker's stream: another may last
+                except Exception as broken:  # noqa: BLE001 - the outermost frame of a broker's stream: the next one may last
                     failure = broken
                     break
                 attempt = 0
@@ -236,7 +242,7 @@ class BrokerLink:
     async def _take(self, given: object) -> None:
         try:
             event = asking.judged_event(self.broker, given)
-        except BrokerError as unreadable:  # the next look finds what it may have reported
+        except BrokerError as unreadable:  # the next look finds what this event may have reported
             self._reports.trouble_counted("an event was left out", unreadable)
             self._look_now.set()
             return
@@ -254,7 +260,7 @@ class BrokerLink:
                 f"order {order.id}",
                 BrokerError(f"{event.execution_id} fills more than was ordered"),
             )
-        elif not comes_early(self._core(), order.asset, event):  # else a look brings it
+        elif not comes_early(self._core(), order.asset, event):  # otherwise a look reports it
             self._tell(event.model_copy(update={"order_id": order.id}))
             if isinstance(event, OrderReplacedEvent):
                 await _until_booked(event, order)
@@ -271,27 +277,26 @@ class BrokerLink:
     # -- asking -----------------------------------------------------------------------
 
     async def settle(self, process: Callable[[], Awaitable[None]]) -> None:
-        """Bring a run that begins or is carried on in line with the broker, before
-        anything is traded.
+        """Bring a starting or resumed run in line with the broker, before it trades.
 
         Args:
-            process: Processes what was reported so far.
+            process: Processes the events reported so far.
 
         Raises:
-            ReconciliationFailed: a difference is left that nothing explains.
+            ReconciliationFailed: an unexplained difference remains.
         """
-        # A night's splits and new symbols come first: the account has them already.
+        # Overnight splits and new symbols come first: the account already has them.
         await self.companies.look(self._tell_now)
         known = await self._known_orders()
         core = self._core()
         for order in core.state.orders.get_active_orders():
             if order.cancel_requested:
-                # Whether it was sent is not known; asking twice does no harm.
+                # It is unknown whether the cancel was sent; asking twice does no harm.
                 self._sender.cancels_lost.add(order.id)
             if order.id in known:
                 continue
             if order.state is OrderState.UNKNOWN:
-                self._sender.note_unknown(order.id)  # it may still arrive: ask on
+                self._sender.note_unknown(order.id)  # it may still arrive: keep asking
             elif order.state is OrderState.SUBMITTED:
                 self._sender.send_late_or_expire(order, self.settings.resend_within_s)
         for order_id in sorted(known, key=int):
@@ -306,12 +311,13 @@ class BrokerLink:
         await self.news.begin()
         self.blindness.saw()
 
-    # What came meanwhile is booked first: only then positions can be compared.
+    # Events that arrived meanwhile are booked first: only then can positions be
+    # compared.
     async def _refuse_what_lasts(self, process: Callable[[], Awaitable[None]]) -> None:
         for _ in range(FIRST_LOOKS):
             if self._news_before:
                 await process()
-            elif self.watch.differences:  # an order may fill between two questions
+            elif self.watch.differences:  # an order may fill between two requests
                 await asyncio.sleep(LOOK_AGAIN_S)
             else:
                 return
@@ -327,8 +333,8 @@ class BrokerLink:
             )
 
     async def keep_asking(self) -> None:
-        """Look at orders, positions and the account every few seconds, for ever:
-        streams lose messages and do not say so.
+        """Look at orders, positions and the account every few seconds, forever: streams
+        lose messages without notice.
         """
         while True:
             with contextlib.suppress(TimeoutError):
@@ -348,7 +354,7 @@ class BrokerLink:
                 self._note_success()
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
                 self.blindness.look_ends(failed=True)
-                with contextlib.suppress(EngineStopped):  # another engine has the run by now
+                with contextlib.suppress(EngineStopped):  # another engine has taken over the run
                     self._reports.trouble_counted(LOOK, failure)
                     continue
                 return
@@ -368,7 +374,7 @@ class BrokerLink:
         return bool(self.watch.differences or orders.open_by_asset() or self._sender.unknown_since)
 
     async def _look_at_account(self) -> None:
-        # Less often than at orders: what it says changes rarely.
+        # The account is asked less often than orders: it rarely changes.
         now_s = self._now_s()
         session = self._core().state.market.session
         fresh = session != self._splits_session
@@ -400,7 +406,7 @@ class BrokerLink:
             if is_due(self._times_given[text], NEWS_AGAIN):
                 self._tell(event)
         in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
-        # News that comes again at every look is none: it could not be booked.
+        # News that is repeated at every look could not be booked.
         stuck = reported == self._news_before
         settled = (not news or stuck) and not in_flight
         self._news_before = reported
@@ -424,11 +430,11 @@ class BrokerLink:
                 continue
             if theirs.filled != order.filled and not theirs.executions:
                 answer = await asking.find_order(self.broker, theirs.client_order_id)
-                theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
+                theirs = answer or theirs  # noqa: PLW2901 - the fuller snapshot of the same order
             if facts.was_replaced(order, theirs):
-                # Its fills come with the next look: they may complete what was ordered
-                # before, and a filled order is replaced no more. After a split its
-                # terms are those of the session to come.
+                # Its fills are handled by the next look: they may complete the original
+                # amount, and a filled order cannot be replaced. After a split, its
+                # terms are those of the coming session.
                 if not is_restated_first(self._core(), order.asset, self._clock.now()):
                     news.append(facts.replacement(order, theirs))
                 continue
@@ -447,8 +453,8 @@ class BrokerLink:
     # -- ending -----------------------------------------------------------------------
 
     async def hang_up(self) -> None:
-        """Disconnect without a word: another engine has the run by now, and nobody
-        could hear of a failure.
+        """Disconnect without reporting failures: another engine has taken over the
+        run.
         """
         with contextlib.suppress(Exception):
             async with asyncio.timeout(FAREWELL_S):
@@ -458,7 +464,7 @@ class BrokerLink:
         return self._clock.monotonic_ns() / 1e9
 
 
-# What comes next may fill more than was ordered before.
+# Later fills may exceed the original amount.
 async def _until_booked(event: OrderReplacedEvent, order: Order) -> None:
     for _ in range(REPLACED_CHECKS):
         if facts.is_booked(event, order):

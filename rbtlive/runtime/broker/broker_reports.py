@@ -1,6 +1,6 @@
-"""What is said about one broker: what became of an order, and what went wrong.
+"""Reports about one broker: results of orders, and failures.
 
-The rule: everything becomes an event for the queue.
+The rule: every report becomes an event for the queue.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from rbtlive.runtime.clock import Clock
 
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
 MOST_KINDS: Final = 100
-"""Of one kind of request, so many different failures are counted one by one."""
+"""For each kind of request, this many different failures are counted separately."""
 
 
 def is_due(times: int, firsts: str = "1") -> bool:
-    """Say whether what has happened so many times is to be said again: the first, the
-    tenth, the hundredth … time.
+    """Say whether to report the n-th occurrence: the first, the tenth, the hundredth
+    and so on.
 
     Args:
-        times: How often it has happened.
-        firsts: Digits that count; "123" adds the second, third, twentieth … time.
+        times: Number of occurrences so far.
+        firsts: Leading digits that count; "123" adds the second, third, twentieth and
+            so on.
     """
     text = str(times).rstrip("0")
     return len(text) == 1 and text in firsts
 
 
 class BrokerReports:
-    """Makes events of what happens at one broker.
+    """Creates events for what happens at one broker.
 
     Args:
         source: Name of the broker.
-        clock: Tells wall time.
-        tell: Takes events for the queue.
+        clock: Provides wall time.
+        tell: Puts events into the queue.
     """
 
     def __init__(self, source: str, clock: Clock, tell: Callable[[Event], None]) -> None:
@@ -70,7 +71,7 @@ class BrokerReports:
         self.tell(OrderRejectEvent(timestamp=self._clock.now(), order_id=order_id, reason=reason))
 
     def trouble(self, what: str, error: Exception) -> None:
-        """Report that something failed."""
+        """Report a failure."""
         self.tell(
             SystemErrorEvent(
                 timestamp=self._clock.now(),
@@ -80,26 +81,24 @@ class BrokerReports:
         )
 
     def trouble_once(self, what: str, error: Exception) -> None:
-        """Report that something failed, unless the same was reported before."""
+        """Report a failure, unless the same one was already reported."""
         if self._count(what, error) == 1:
             self.trouble(what, error)
 
     def trouble_counted(self, what: str, error: Exception) -> None:
-        """Report that something failed that may fail again at every look: the first,
-        the tenth, the hundredth … time of the same.
+        """Report a failure that may recur at every look: the first, tenth, hundredth
+        time and so on.
         """
         count = self._count(what, error)
         if is_due(count):
             self.trouble(what if count == 1 else f"{what} ({count:,} times)", error)
 
     def ended(self, what: str) -> int:
-        """Forget what failed, since it has not failed again; return how often it
-        did.
-        """
+        """Forget a failure that has stopped; return how often it occurred."""
         return sum(self._counts.pop(what, {}).values())
 
     def _count(self, what: str, error: Exception) -> int:
-        # Numbers and addresses in a text make no other failure of it.
+        # Texts that differ only in numbers and addresses count as the same failure.
         counts = self._counts.setdefault(what, {})
         kind = _VARYING.sub("#", describe_error(error))
         if kind not in counts and len(counts) >= MOST_KINDS:

@@ -1,7 +1,7 @@
-"""Closing positions at a real broker: never more than it holds for the run.
+"""Close positions at a real broker, never more than it holds for the run.
 
-The rule: cancels go first, then the broker is asked what it holds, then positions are
-closed by at most that.
+The rule: cancels go first, then the broker is asked for its holdings, then at most
+those are closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CANCELS_WITHIN_S = 2.0
 """How long a flatten waits for its cancels before it closes positions."""
 CLOSE_WITHIN_S = 10.0
-"""How long a flatten asks what the broker holds before it gives up."""
+"""How long a flatten asks for the broker's holdings before it gives up."""
 ASK_AGAIN_S = 0.5
 CHECK_S = 0.02
 
@@ -31,13 +31,13 @@ class ClosingOut:
     """Closes positions of one run.
 
     Args:
-        core: Gives the core.
-        watch: Says what the account holds for the run.
-        tell: Takes events for the queue.
-        clock: Tells time.
+        core: Returns the core.
+        watch: Returns the account's holdings for the run.
+        tell: Puts events into the queue.
+        clock: Provides the time.
 
     Attributes:
-        going_on: How many requests to close positions are under way.
+        going_on: Number of requests to close positions in progress.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class ClosingOut:
 
     @staticmethod
     def held_back(event: Event) -> tuple[Event, OperatorEvent | None]:
-        """Return an event as it may be processed now, and what is to be closed once the
-        broker has said how much it holds.
+        """Return the event to process now, and the one that waits until the broker has
+        reported its holdings.
         """
         if isinstance(event, OperatorEvent) and event.at_most is None:
             if event.action in {"flatten", "close"}:
@@ -70,7 +70,7 @@ class ClosingOut:
         return event, None
 
     async def close_out(self, event: OperatorEvent) -> None:
-        """Close what `event` asks for."""
+        """Close the positions that `event` names."""
         self.going_on += 1
         try:
             if event.reason:

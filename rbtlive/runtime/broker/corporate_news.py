@@ -1,7 +1,7 @@
-"""What companies do to shares that a run trades, brought into its books as events.
+"""Corporate actions of the shares that a run trades, booked as events.
 
-The rule: what the run's own data knows is not booked again; what a run cannot book is
-named, and halts it if it holds the asset.
+The rule: actions in the run's own data are not booked again; an action that a run
+cannot book is named, and halts the run if it holds the asset.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 OLD_NEWS = timedelta(days=4)
-"""What cannot be booked and took effect longer ago has been looked at by a person."""
+"""An action that cannot be booked and is older than this has been seen by a person."""
 SOURCE = "by the broker's corporate actions"
 
 
 def awaits_split(core: TradingCore, asset: Asset, at: datetime) -> bool:
-    """Say whether a fill happened after a split that the books do not have yet, and so
-    is in terms of the session that begins with it.
+    """Say whether a fill came after a split that the books do not have yet, so that its
+    terms are those of the session that begins with the split.
     """
     market = core.state.market
     if asset.index not in market.coming_splits():
@@ -50,7 +50,7 @@ def awaits_split(core: TradingCore, asset: Asset, at: datetime) -> bool:
 
 
 def comes_early(core: TradingCore, asset: Asset, event: Event) -> bool:
-    """Say whether an event is in the terms of a session that the books have not
+    """Say whether an event's terms are those of a session that the books have not
     reached.
     """
     if isinstance(event, OrderReplacedEvent):
@@ -63,10 +63,10 @@ class CorporateNews:
 
     Args:
         broker: The broker.
-        core: Gives the core.
-        watch: Says what is whose.
-        tell: Takes events for the queue.
-        now: Tells the time, UTC.
+        core: Returns the core.
+        watch: Knows which shares belong to which owner.
+        tell: Puts events into the queue.
+        now: Returns the time, UTC.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class CorporateNews:
         self._taken: set[str] = set()
 
     async def look(self, tell: Callable[[Event], None] | None = None) -> None:
-        """Take what the run's data does not know.
+        """Apply actions that the run's data lacks.
 
         Args:
-            tell: Takes the events; by default they go to the queue.
+            tell: Receives the events; by default the queue.
         """
         tell = tell or self._tell
         state = self._core().state
@@ -133,8 +133,8 @@ class CorporateNews:
             return
         coming = session > state.market.session
         if self._is_within(session):
-            # The account has fills of both kinds of shares in such a week: it takes
-            # effect when the account says so.
+            # In such a week the account has fills in both kinds of shares: the split
+            # takes effect when the account shows it.
             coming = False
             if not self._has_begun(one, symbol):
                 return
@@ -151,7 +151,7 @@ class CorporateNews:
             )
         )
 
-    # Whether a run's session is a week or month that is going on.
+    # Whether a run's session is a week or month in progress.
     def _is_within(self, session: int) -> bool:
         calendar, now_us = self._core().state.calendar, us_of(self._now())
         if calendar.periods is None or session >= len(calendar.closes_us):
@@ -167,8 +167,8 @@ class CorporateNews:
         return not self._watch.ours().get(symbol) or self._explains(one, symbol)
 
     def _explains(self, one: BrokerSplit, symbol: str) -> bool:
-        # A split that has begun already, if the account's shares say that it is not in
-        # the books. Less than a share may have been paid in cash.
+        # Whether a split has begun that the books lack, according to the account's
+        # shares. A fraction of a share may have been paid in cash.
         known = self._watch.ours().get(symbol, ZERO) + self._watch.held_elsewhere(symbol)
         missing = known / one.ratio - known
         return any(

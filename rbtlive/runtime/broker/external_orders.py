@@ -1,8 +1,7 @@
-"""Orders that others place on the run's account: named while they are few, then
+"""Orders placed elsewhere on the run's account: named while they are few, then only
 counted.
 
-The rule: a busy account must not fill the journal of a run that has nothing to do with
-it.
+The rule: a busy account must not fill the journal of an unrelated run.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from collections import OrderedDict
 from typing import Any, Final
 
 MOST_NAMED: Final = 20
-"""Orders that are written down each; of more, their number is, each time it has
-doubled.
+"""This many orders are journaled individually; after that, only their number is, each
+time it has doubled.
 """
 _MOST_KNOWN: Final = 10_000
 NAMED: Final = "ExternalOrder"
@@ -20,10 +19,10 @@ COUNTED: Final = "ExternalOrders"
 
 
 class ExternalOrders:
-    """Counts one account's orders of others, each once.
+    """Counts the orders placed elsewhere on one account, each once.
 
     Attributes:
-        count: How many there were.
+        count: Number of such orders.
     """
 
     def __init__(self) -> None:
@@ -32,9 +31,7 @@ class ExternalOrders:
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def take(self, client_order_id: str) -> tuple[str, dict[str, Any]] | None:
-        """Take notice of an order, and return type and payload of the note to write, if
-        any.
-        """
+        """Count an order, and return type and payload of the note to write, if any."""
         if client_order_id in self._known:
             self._known.move_to_end(client_order_id)
             return None

@@ -1,7 +1,7 @@
-"""Which differences between the books and the broker's come and go.
+"""Finds differences between our books and the broker's that come and go.
 
-The rule: a difference that is there at every second look never lasts, so its coming is
-counted.
+The rule: a difference that shows at every second look never counts as lasting, so its
+appearances are counted.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from itertools import pairwise
 from rbtlive.runtime.broker.reconciliation import Mismatch
 
 RECENT_LOOKS, TOO_OFTEN = 12, 4
-"""A difference that comes so often within so many looks is said."""
+"""A difference that appears this often within this many looks is reported."""
 
 
 class Flickers:
-    """Finds the differences that have come too often of late."""
+    """Finds differences that have recently appeared too often."""
 
     def __init__(self) -> None:
         self._looks: deque[set[str]] = deque([set()], maxlen=RECENT_LOOKS)
 
     def of(self, found: Iterable[Mismatch]) -> list[Mismatch]:
-        """Take what a look has found, and return what of it has come too often."""
+        """Add the differences of a look, and return those that have appeared too
+        often.
+        """
         by_name = {one.what: one for one in found}
         fresh = by_name.keys() - self._looks[-1]
         self._looks.append(set(by_name))

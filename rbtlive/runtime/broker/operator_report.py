@@ -1,7 +1,7 @@
-"""What became of `stop()`, `flatten()` and `kill()`, by the broker's own books.
+"""The outcome of `stop()`, `flatten()` and `kill()`, by the broker's own books.
 
-The rule: `confirmed` means that the broker said so; what could not be asked is not
-confirmed.
+The rule: `confirmed` means that the broker said so; anything that could not be asked is
+not confirmed.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ ANSWER_WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class OperatorReport:
-    """What became of `stop()`, `flatten()` or `kill()`.
+    """The outcome of `stop()`, `flatten()` or `kill()`.
 
     Attributes:
-        action: What was asked for.
-        orders: Ids of orders that still rest; at a real broker client order ids.
-        positions: Signed shares held of the run's symbols, by symbol; at a real broker
-            what its books say.
-        confirmed: Whether nothing rests that was to be cancelled, nothing is held that
-            was to be closed, and the books agree; at a real broker by its own books.
-        differences: Where the run's books and the broker's differ, one sentence each.
+        action: The action requested.
+        orders: Ids of orders that are still open; at a real broker, client order ids.
+        positions: Signed shares held, by the run's symbols; at a real broker, by its
+            books.
+        confirmed: Whether all orders to be cancelled are gone, all positions to be
+            closed are closed, and the books agree; at a real broker, by its own books.
+        differences: Differences between the run's books and the broker's, one sentence
+            each.
     """
 
     action: str
@@ -48,16 +49,16 @@ class OperatorReport:
 
     @property
     def open_orders(self) -> tuple[str, ...]:
-        """The same as `orders`."""
+        """Equal to `orders`."""
         return self.orders
 
 
 async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> OperatorReport:
-    """Return how things stand after an action.
+    """Return the state of orders and positions after an action.
 
     Args:
         run: The run.
-        action: What was asked for: "stop", "kill" or "flatten".
+        action: The action requested: "stop", "kill" or "flatten".
         cancels: Whether open orders were to be cancelled.
     """
     core, link = run.core, run.link
@@ -69,7 +70,7 @@ async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> Opera
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             known, held, share = await guarded(_books(run, link), "the broker", BrokerError)
-    except Exception as failure:  # noqa: BLE001 - a report says what it could not learn
+    except Exception as failure:  # noqa: BLE001 - a report names what it could not find out
         resting = tuple(order.id for order in core.state.orders.get_active_orders())
         ours = {p.asset.symbol: p.amount for p in core.state.portfolio}
         silence = f"the broker did not answer: {describe_error(failure)}"

@@ -1,7 +1,7 @@
-"""Sending one run's orders and cancels, and asking for those whose fate is open.
+"""Sends one run's orders and cancels, and asks for orders with an unknown outcome.
 
-The rule: a time-out is not a reject. An order whose fate is unknown is asked for under
-its own id until the broker answers, and is never sent again under another.
+The rule: a time-out is not a reject. An order with an unknown outcome is asked for
+under its own id until the broker answers, and is never resent under another id.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.state_folder import client_order_id
 
 SILENCE_S = 10.0
-"""How long a command may have no answer before that is said."""
+"""A command without an answer for this long is reported."""
 WATCH_EVERY_S = 1.0
 
 
 class OrderSender:
-    """Sends what is on the disk, one command after the other.
+    """Sends commands that are on disk, one after the other.
 
     Args:
         broker: The broker.
-        run_id: Begins every client order id of the run.
-        core: Gives the core.
-        clock: Tells wall time, and time passed.
-        reports: Takes what became of a command.
+        run_id: The run's id, a prefix of every client order id.
+        core: Returns the core.
+        clock: Provides wall time and elapsed time.
+        reports: Receives the results of commands.
 
     Attributes:
-        unknown_since: When the submission of an order failed, in seconds, by order id.
-        cancels_lost: Ids of orders whose cancel may not have got through.
+        unknown_since: When each order's submission failed, in seconds, by order id.
+        cancels_lost: Ids of orders whose cancel may not have arrived.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class OrderSender:
         self._sendable = asyncio.Event()
 
     def send(self, commands: list[Command]) -> None:
-        """Queue commands that are on the disk already."""
+        """Queue commands that are already on disk."""
         self._outgoing.extend(commands)
         self._sendable.set()
 
     async def keep_sending(self) -> None:
-        """Send queued commands, one after the other, for ever."""
+        """Send queued commands, one after the other, forever."""
         while True:
             while self._outgoing:
                 self._sending, self._sending_since_s = self._outgoing.popleft(), self._now_s()
@@ -82,8 +82,8 @@ class OrderSender:
             await self._sendable.wait()
 
     async def keep_watching(self) -> None:
-        """Say for how long the broker has not answered a command, for ever, and send
-        the cancels of other orders meanwhile.
+        """Report how long the broker has not answered a command, and meanwhile send the
+        cancels of other orders; runs forever.
         """
         reported, reported_s = None, 0.0
         while True:
@@ -98,7 +98,8 @@ class OrderSender:
                     f"{type(command).__name__} of order {command.order_id}",
                     BrokerError(f"has had no answer for {silent_s:.0f} s{waiting}"),
                 )
-            # It may be answered while a cancel is sent: then the queue goes on.
+            # The command may be answered while a cancel is sent; then the queue
+            # continues.
             while self._sending is command and (cancel := self._next_cancel(command)) is not None:
                 self._outgoing.remove(cancel)
                 await self._send(cancel)
@@ -135,11 +136,11 @@ class OrderSender:
             self._become_unknown(order_id, unknown)
 
     async def _refused(self, order_id: str, client_id: str, refusal: OrderRefused) -> None:
-        # What was sent before a restart may have arrived after it: then only its second
-        # coming is refused.
+        # An order sent before a restart may have arrived after it: then only the second
+        # submission is refused.
         try:
             there = await asking.find_order(self._broker, client_id)
-        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a request: no answer is not a refusal
             self._become_unknown(order_id, unknown)
             return
         if there is None or there.state is OrderState.REJECTED:
@@ -155,8 +156,8 @@ class OrderSender:
         self._reports.trouble(f"SubmitOrder of order {order_id}", why)
 
     def send_late_or_expire(self, order: Order, resend_within_s: float) -> None:
-        """Send an intent that the broker does not know after a restart, if it is young
-        and its session is open; else it has expired.
+        """After a restart, send an intent that the broker does not know if it is recent
+        and its session is open; otherwise it has expired.
         """
         now = self._clock.now()
         core = self._core()
@@ -177,12 +178,12 @@ class OrderSender:
         )
 
     def note_unknown(self, order_id: str) -> None:
-        """Note that nobody knows what became of an order."""
+        """Record that an order's outcome is unknown."""
         self.unknown_since[order_id] = self._now_s()
 
     async def resolve_unknown(self, known: dict[str, BrokerOrder], timeout_s: float) -> None:
-        """Ask for the orders whose submission had no answer, and add what is found to
-        `known`; what is not found for long enough never arrived.
+        """Ask for orders whose submission had no answer, and add those found to
+        `known`; an order not found for `timeout_s` never arrived.
         """
         orders = self._core().state.orders
         for order_id, since_s in list(self.unknown_since.items()):
@@ -191,7 +192,7 @@ class OrderSender:
                 del self.unknown_since[order_id]
                 continue
             if order_id in known:
-                continue  # the look brings its events
+                continue  # the look creates its events
             answer = await asking.find_order(
                 self._broker, client_order_id(self._run_id, int(order_id))
             )
@@ -202,9 +203,9 @@ class OrderSender:
                 del self.unknown_since[order_id]
 
     def cancel_again(self, known: dict[str, BrokerOrder]) -> None:
-        """Send the cancels again that did not get through."""
-        # A cancel that failed is asked for until the order has ended; so is one for
-        # what has ended here and rests there, and for what the journal has lost: the
+        """Resend the cancels that did not arrive."""
+        # A failed cancel is repeated until the order has ended. So is the cancel of an
+        # order that has ended here but is open there, or that the journal has lost: the
         # strategy decides again, and both would fill.
         orders = self._core().state.orders
         for order_id, theirs in known.items():

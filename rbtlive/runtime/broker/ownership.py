@@ -1,8 +1,7 @@
-"""Whose shares and whose money: this run's, another run's of this state folder, or
-outside's.
+"""Owners of shares and money: this run, another run of this state folder, or outside.
 
-The rule: each run publishes what it owns in one small file beside its journal, and
-reads those of the others on the same account. Nobody writes another run's file.
+The rule: each run publishes its holdings in a small file beside its journal, and reads
+those of the other runs on the same account. A run never writes another run's file.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ SUFFIX = ".owns.json"
 
 @dataclass(frozen=True, slots=True)
 class OtherRun:
-    """What another run on the account owns.
+    """The holdings of another run on the account.
 
     Attributes:
-        name: Its session's name.
-        run_id: Its run.
+        name: Name of its session.
+        run_id: Its run id.
         positions: Signed shares, by symbol.
         cash: Its money that is not in positions.
-        running: Whether it was not stopped. One that was keeps its shares; its money is
-            free for others meanwhile.
+        running: Whether it was not stopped. A stopped run keeps its shares; its money
+            is free for others meanwhile.
     """
 
     name: str
@@ -45,10 +44,10 @@ class OtherRun:
 
 
 class Ownership:
-    """The ownership files of one state folder, as one run uses them.
+    """The ownership files of a state folder, from the view of one run.
 
     Args:
-        folder: The state folder; None keeps nothing and knows no other run.
+        folder: The state folder; None stores nothing and knows no other run.
         name: The run's session.
         run_id: The run.
     """
@@ -63,7 +62,9 @@ class Ownership:
         self.account = self.currency = ""
 
     def publish(self, positions: Mapping[str, Decimal], cash: Decimal) -> None:
-        """Say what this run owns; writes only what has changed."""
+        """Publish this run's holdings; the file is written only if they have
+        changed.
+        """
         if self._folder is None or not self.account:
             return
         self._facts = facts = {
@@ -75,7 +76,7 @@ class Ownership:
         self._write(dumps(facts | {"running": True}))
 
     def release(self) -> None:
-        """Say that this run was stopped."""
+        """Publish that this run was stopped."""
         if self._facts is not None:
             self._write(dumps(self._facts | {"running": False}))
 
@@ -83,7 +84,7 @@ class Ownership:
         if self._folder is None or text == self._published:
             return
         path = self._folder / f"{self._name}{SUFFIX}"
-        # A full disk halts by the journal.
+        # The journal halts the run when the disk is full.
         with draft_of(path) as draft, contextlib.suppress(OSError):
             write_private(draft, text.encode())
             draft.replace(path)
@@ -104,7 +105,8 @@ class Ownership:
         return found
 
     def _look(self, path: Path, name: str) -> tuple[str, OtherRun | None]:
-        # A file that is gone or cut is no claim; it is written whole or not at all.
+        # A missing or incomplete file is no claim; files are written completely or not
+        # at all.
         try:
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
@@ -158,15 +160,15 @@ def taken_from_outside(
     claims: Mapping[str, Decimal],
     before: Mapping[str, Decimal] | None,
 ) -> list[str]:
-    """Take off `outside` what another run has taken over from the account, and return
-    the symbols of which it did.
+    """Remove shares from `outside` that another run has taken over from the account,
+    and return their symbols.
 
     Args:
-        differing: What differs look after look.
+        differing: Lasting differences.
         outside: Signed shares held outside of all runs, by symbol.
-        ours: What this run owns.
-        claims: What the other runs own.
-        before: What they owned when nothing differed; None if that is not known.
+        ours: The shares that this run owns.
+        claims: The shares that the other runs own.
+        before: Their claims when nothing differed; None if unknown.
     """
     taken = []
     for one in differing:
@@ -192,18 +194,19 @@ def left_by_splits(
     others: Iterable[OtherRun],
     split: Iterable[str],
 ) -> dict[str, Decimal]:
-    """Leave outside what a split has made of the parts of a share that each owner has
-    given up, and return it, by symbol.
+    """Assign to outside the shares that a split made of the owners' fractions, and
+    return them by symbol.
 
-    The account is split as a whole: three owners' parts may add up to two shares, and a
-    run that is short of what is held outside gives up its part the other way.
+    The account is split as a whole: the fractions of three owners may add up to two
+    shares, and a run that is short against outside shares loses its fraction in the
+    other direction.
 
     Args:
-        differing: What differs look after look.
+        differing: Lasting differences.
         outside: Signed shares held outside of all runs, by symbol.
-        ours: What this run owns.
+        ours: The shares that this run owns.
         others: The other runs.
-        split: Symbols that have been split lately.
+        split: Symbols that were split lately.
     """
     runs = list(others)
     symbols, claims = set(split), claimed(runs)
@@ -221,13 +224,13 @@ def left_by_splits(
 
 
 def explains(came: Decimal, gap: Decimal, ratios: Iterable[Decimal]) -> bool:
-    """Say whether shares that came are a difference, in the terms of then or as later
-    splits have restated them.
+    """Say whether shares that came explain a difference, either unadjusted or adjusted
+    by later splits.
 
     Args:
-        came: Signed shares, in the terms of when they came.
+        came: Signed shares, unadjusted.
         gap: Signed shares by which positions differ now.
-        ratios: Of the splits since, the last one first.
+        ratios: Ratios of the splits since then, the latest first.
     """
     if not came:
         return False
@@ -241,12 +244,12 @@ def explains(came: Decimal, gap: Decimal, ratios: Iterable[Decimal]) -> bool:
 
 
 def is_outsides(before: Decimal, after: Decimal, owned: Decimal) -> bool:
-    """Say whether a change of what is held outside leaves the runs what they own: it
-    must not come to stand against them, nor stand further against them.
+    """Say whether a change of the outside holdings leaves the runs their own shares:
+    outside must not become, or grow, opposite to them.
 
     Args:
         before: Signed shares held outside.
-        after: What they would be.
+        after: Signed shares held outside after the change.
         owned: Signed shares that the runs own.
     """
     if after * owned >= 0:
@@ -255,14 +258,16 @@ def is_outsides(before: Decimal, after: Decimal, owned: Decimal) -> bool:
 
 
 def covers(there: Decimal, owned: Decimal) -> bool:
-    """Say whether an account that holds `there` holds what the runs own in it."""
+    """Say whether an account's holdings `there` include the shares that the runs
+    own.
+    """
     if not owned:
         return True
     return there >= owned if owned > 0 else there <= owned
 
 
 def put(shares: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
-    """Set what is held of a symbol; nothing is left out."""
+    """Set the shares of a symbol; zero removes the entry."""
     shares.pop(symbol, None)
     if amount:
         shares[symbol] = amount

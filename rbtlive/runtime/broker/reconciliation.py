@@ -1,8 +1,8 @@
-"""What a broker knows against what we know: which events are missing, and which
-differences nobody can explain.
+"""Compare a broker's orders and positions with ours: find missing events and
+unexplained differences.
 
-The rule: plain functions over facts. What can be explained becomes events and takes the
-way every event takes; what cannot is named and never silently adopted.
+The rule: plain functions over facts. Explained differences become events and are
+processed like any other event; unexplained ones are named and never silently adopted.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 
-_SEQUENCE = re.compile(r"[1-9][0-9]{0,8}")  # as client_order_id writes it
+_SEQUENCE = re.compile(r"[1-9][0-9]{0,8}")  # the form that client_order_id writes
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A difference that no missing event explains; equal to a later one if it is by as
-    much, whatever the values are.
+    """A difference that no missing event explains; equal to a later one with the same
+    gap, whatever the values are.
 
     Attributes:
-        what: Which fact, e.g. "position of AAPL".
+        what: The fact that differs, e.g. "position of AAPL".
         ours: Our value.
         theirs: The broker's value.
-        gap: How much more the broker has, of a position; None of an order.
-        symbol: Of which asset.
-        order_id: Of which order, if it is one's.
+        gap: How much more the broker has of a position; None for an order.
+        symbol: Symbol of the asset.
+        order_id: Id of the order, if it concerns one.
     """
 
     what: str
@@ -63,19 +63,19 @@ class Mismatch:
 
 
 def sequence_of(client_order_id: str, run_id: str) -> str | None:
-    """Return the order id within the run that a client order id stands for; None if it
-    is not of this run.
+    """Return the order id in a run's client order id; None if it belongs to another
+    run.
     """
     prefix, _, sequence = client_order_id.rpartition("-")
     return sequence if prefix == run_id and _SEQUENCE.fullmatch(sequence) else None
 
 
 def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> list[Event]:
-    """Return the events that bring `order` to where the broker has it: fills first,
-    then its state.
+    """Return the events that bring `order` to the broker's state: fills first, then the
+    status.
 
     Args:
-        order: Ours.
+        order: Our order.
         known: The broker's view of it.
         booked: Ids of the executions booked so far.
     """
@@ -87,10 +87,10 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
         told_otherwise = True
     if known.state is OrderState.FILLED:
         if order.is_open and order.filled == known.filled == known.amount != order.amount:
-            # A process that died between the two parts of an order through zero.
+            # A process died between the two parts of an order that crosses zero.
             reason = "what was held is closed, the rest was never sent"
             events.append(_ended(order, known, reason))
-        return events  # fills say it, as soon as the broker tells them
+        return events  # the fills show it, as soon as the broker reports them
     if told_otherwise and order.is_open:
         events.append(
             OrderUpdateEvent(
@@ -111,9 +111,9 @@ def _ended(order: Order, known: BrokerOrder, reason: str) -> OrderUpdateEvent:
 
 
 def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Event]:
-    # Never beyond what the broker says is filled: two of its channels may name one
-    # execution differently. Nor beyond what was ordered: that is a difference of
-    # positions, for the policy to judge.
+    # Never more than the broker reports as filled: two of its channels may name one
+    # execution differently. Never more than was ordered: that is a difference of
+    # positions, which the policy handles.
     most = min(abs(known.filled), abs(order.amount))
     filled = order.filled
     fills: list[Event] = []
@@ -135,7 +135,7 @@ def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Eve
 
 
 def was_replaced(order: Order, known: BrokerOrder) -> bool:
-    """Say whether an open order goes on at the broker as another one."""
+    """Say whether an open order was replaced at the broker by another one."""
     return (
         order.is_open
         and order.broker_order_id is not None
@@ -146,7 +146,7 @@ def was_replaced(order: Order, known: BrokerOrder) -> bool:
 
 
 def replacement(order: Order, known: BrokerOrder) -> OrderReplacedEvent:
-    """Return the event that lets an order go on as the one that replaced it."""
+    """Return the event that continues an order as the one that replaced it."""
     return OrderReplacedEvent(
         timestamp=known.updated_at,
         order_id=order.id,
@@ -158,7 +158,7 @@ def replacement(order: Order, known: BrokerOrder) -> OrderReplacedEvent:
 
 
 def is_booked(replaced: OrderReplacedEvent, order: Order) -> bool:
-    """Say whether an order goes on as a replacement says, or has ended."""
+    """Say whether a replacement is booked, or its order has ended."""
     return not order.is_open or order.broker_order_id == replaced.broker_order_id
 
 
@@ -170,7 +170,7 @@ def expired(order: Order, at: datetime) -> OrderUpdateEvent:
 
 
 def never_arrived(order: Order, at: datetime) -> OrderUpdateEvent:
-    """Return the end of an order that was sent, and that the broker does not know."""
+    """Return the end of a sent order that the broker does not know."""
     return OrderUpdateEvent(
         timestamp=at, order_id=order.id, status=OrderState.REJECTED, reason="never arrived"
     )
@@ -179,11 +179,10 @@ def never_arrived(order: Order, at: datetime) -> OrderUpdateEvent:
 def position_mismatches(
     portfolio: Portfolio, theirs: Mapping[str, Decimal], outside: Mapping[str, Decimal]
 ) -> list[Mismatch]:
-    """Return the positions that differ, once what was held outside of this run is taken
-    off.
+    """Return the positions that differ, after deducting shares held outside this run.
 
     Args:
-        portfolio: Ours.
+        portfolio: Our portfolio.
         theirs: Signed shares at the broker, by symbol.
         outside: Signed shares held there that are not this run's, by symbol.
     """
@@ -206,7 +205,7 @@ def position_mismatches(
 
 
 def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> list[Mismatch]:
-    """Return open orders that the broker had accepted and does not know any more."""
+    """Return open orders that the broker had accepted but no longer knows."""
     return [
         Mismatch(
             f"order {order.id} ({order.asset.symbol})",
@@ -228,13 +227,14 @@ def likely_causes(
     known: Mapping[str, BrokerOrder],
     orders: OrderManager,
 ) -> Iterator[str]:
-    """Yield what in an adapter's answers may have made differences of positions.
+    """Yield faults in an adapter's answers that may have caused differences of
+    positions.
 
     Args:
         found: The differences.
-        held: What the account holds, by symbol.
-        known: The run's orders as the broker told them, by order id.
-        orders: Ours.
+        held: The account's holdings, by symbol.
+        known: The run's orders as the broker reported them, by order id.
+        orders: Our orders.
     """
     for one in found:
         for symbol, amount in held.items():
@@ -266,7 +266,7 @@ def listed(mismatches: Iterable[Mismatch]) -> str:
 
 
 def corrections(core: TradingCore, found: Iterable[Mismatch], at: datetime) -> Iterator[Event]:
-    """Yield the events that correct a run's books to what the broker has."""
+    """Yield the events that correct a run's books to match the broker."""
     assets = {asset.symbol: asset for asset in core.state.assets}
     for one in found:
         asset = assets.get(one.symbol)
@@ -287,7 +287,7 @@ def corrections(core: TradingCore, found: Iterable[Mismatch], at: datetime) -> I
             )
 
 
-# The last price known of an asset, zero if none is.
+# The last known price of an asset, zero if none is known.
 def _last_price(core: TradingCore, asset: Asset) -> Decimal:
     known = core.state.marks.of(asset).price
     if not known.is_nan():

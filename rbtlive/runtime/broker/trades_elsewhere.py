@@ -1,7 +1,7 @@
-"""What orders placed elsewhere have traded on an account, and whose shares it took.
+"""Trades on an account by orders placed elsewhere, and whose shares they used.
 
-The rule: a trade is judged by what the runs owned when it was made, not by what they
-own when it is found.
+The rule: a trade is judged by the runs' holdings when it was made, not when it is
+found.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
 Trade: TypeAlias = tuple[datetime, Decimal]
-"""When it was made, and signed shares."""
+"""Time of the trade, and signed shares."""
 
 
 async def trades_elsewhere(
     broker: BrokerAdapter, *, runs: Iterable[str], spelled: Callable[[str], str]
 ) -> dict[str, list[Trade]]:
-    """Return what orders that are no run's have traded, by symbol.
+    """Return the trades of orders that belong to no run, by symbol.
 
     Args:
         broker: The broker.
         runs: Ids of the runs on the account.
-        spelled: Spells a symbol as the run does.
+        spelled: Returns a symbol in the run's spelling.
     """
     prefixes = tuple(f"{run_id}-" for run_id in runs)
     found: dict[str, list[Trade]] = {}
@@ -54,12 +54,12 @@ def totals(trades: Mapping[str, list[Trade]]) -> dict[str, Decimal]:
 
 
 def owned_until(core: TradingCore, symbol: str, now: Decimal) -> Callable[[datetime], Decimal]:
-    """Return what tells the signed shares that the runs owned at a time.
+    """Return a function that gives the signed shares that the runs owned at a time.
 
     Args:
-        core: The run that looks; what others owned is taken as it is now.
-        symbol: Of which asset.
-        now: What the runs own now.
+        core: The run that looks; for other runs, current holdings are used.
+        symbol: Symbol of the asset.
+        now: The runs' current holdings.
     """
     done = [t for t in core.state.record.transactions if t.asset.symbol == symbol]
     return lambda at: now - sum((t.amount for t in done if t.dt > at), ZERO)
@@ -72,14 +72,15 @@ def left_the_runs_theirs(
     before: Decimal,
     owned_at: Callable[[datetime], Decimal],
 ) -> bool:
-    """Say whether the last trades placed elsewhere left the runs what they owned when
-    each was made. A person who buys before a run sells short has taken nothing from it.
+    """Say whether the last trades placed elsewhere left the runs the shares that they
+    owned when each was made. A purchase made before a run sells short has taken nothing
+    from it.
 
     Args:
-        trades: Time and signed shares of each that is known.
-        came: Signed shares of those that are to be judged: the last ones of `trades`.
+        trades: Time and signed shares of each known trade.
+        came: Signed shares of the trades to judge: the last ones of `trades`.
         before: Signed shares held outside before them.
-        owned_at: Tells the signed shares that the runs owned at a time.
+        owned_at: Returns the signed shares that the runs owned at a time.
     """
     last, rest = [], came
     for trade in sorted(trades, reverse=True):

@@ -1,8 +1,8 @@
-"""The engine's side of a real account: what a run begins with, what a person does to
-it, and how it is left.
+"""The engine's view of a real account: a run's opening, operator actions, and the state
+it is left in.
 
-The rule: what changes the run's books goes through the engine's events; what is said of
-the account comes from the broker.
+The rule: changes of the run's books go through the engine's events; statements about
+the account come from the broker.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.live_run import LiveRun
 
 ACCOUNT_OPENED = "AccountOpened"
-"""Type of the note that holds what a run on a real account began with."""
+"""Type of the note that holds a run's opening on a real account."""
 ACCOUNT_KNOWN = "AccountKnown"
-"""Type of the note that holds which account a run trades on."""
+"""Type of the note that names the account that a run trades on."""
 OPENING_EVENTS = (
     PositionAdjustmentEvent,
     CashAdjustmentEvent,
     SplitEvent,
     SymbolChangeEvent,
 )
-"""What may change a run's books before its first slice."""
+"""Events that may change a run's books before its first slice."""
 STOP_WITHIN_S = 10.0
 """How long a stop waits for its cancels to be confirmed."""
 STOP_CHECK_S = 0.25
@@ -62,14 +62,14 @@ class AccountSide:
 
     Args:
         run: The run.
-        tasks: What runs beside the run.
+        tasks: Tasks that run beside the run.
         rules: What the run may own.
-        link: How the broker is watched.
-        own: The capital base is what is free on the account.
+        link: Settings for watching the broker.
+        own: The capital base is the account's free money.
 
     Attributes:
-        opening: What changed the books before the first slice.
-        stop_report: What was left when the run was stopped.
+        opening: Events that changed the books before the first slice.
+        stop_report: The state in which the run was stopped.
     """
 
     def __init__(
@@ -92,15 +92,15 @@ class AccountSide:
         self._reaching = Reaching(run)
 
     async def connect(self, *, begun: bool) -> Decimal | None:
-        """Connect, and return the capital base that the account gives, None if it
-        stays as it is.
+        """Connect, and return the capital base that the account gives; None if it does
+        not change.
 
         Args:
-            begun: Whether the run goes on from a segment that has begun.
+            begun: Whether the run continues from a started segment.
 
         Raises:
             BrokerError: the account cannot be used.
-            InvalidSetting: more money was asked for than is free.
+            InvalidSetting: more money was requested than is free.
             GivenUp: the session was stopped meanwhile.
         """
         return await self._reaching.reach(self._connect(begun=begun), "connect()")
@@ -109,7 +109,7 @@ class AccountSide:
         """Compare the run's books with the broker's before anything is traded.
 
         Args:
-            drain: Processes what waits, or what comes within some seconds.
+            drain: Processes waiting events, and those that arrive within some seconds.
 
         Raises:
             BrokerError: the broker cannot be asked.
@@ -120,11 +120,13 @@ class AccountSide:
         await self._reaching.reach(settling, "the first look at the books")
 
     def give_up(self) -> None:
-        """End what waits for the broker on the way to running: a stop was asked for."""
+        """End all waits for the broker during the start, because a stop was
+        requested.
+        """
         self._reaching.give_up()
 
     async def let_go(self) -> None:
-        """Give the account back: say that the run was stopped, and disconnect."""
+        """Release the account: publish that the run was stopped, and disconnect."""
         run = self._run
         if run.link is not None:
             run.link.watch.ownership.release()
@@ -178,8 +180,8 @@ class AccountSide:
         self._note(ACCOUNT_OPENED, opened.facts())
         return opened.capital
 
-    # A run's orders and positions mean nothing on another account: keys that were
-    # changed must not let it trade there.
+    # A run's orders and positions mean nothing on another account: changed keys must
+    # not let it trade there.
     def _check_account(self, account: BrokerAccount, known: str | None) -> None:
         if known is None:
             if account.account_id:
@@ -202,13 +204,13 @@ class AccountSide:
             self._run.dispatcher.dispatch_now(holding.event(self._run.clock.now()))
 
     def note_opening(self, event: Event) -> None:
-        """Keep what changes the books before the first slice."""
+        """Store an event that changes the books before the first slice."""
         if isinstance(event, OPENING_EVENTS):
             self.opening.append(event)
 
     def held_back(self, event: Event) -> Event:
-        """Return an event as it may be processed now: positions are closed once the
-        broker has said how much it holds.
+        """Return the event to process now: positions are closed only after the broker
+        has reported its holdings.
         """
         link = self._run.link
         assert link is not None
@@ -218,11 +220,11 @@ class AccountSide:
         return now
 
     def call(self, function: Callable[[Any, Any], Any]) -> Any:
-        """Run a person's function as a callback of the run, journaled, and return what
-        it returned.
+        """Run an operator's function as a journaled callback of the run, and return its
+        result.
 
         Raises:
-            Exception: what it raised; what it asked for before stands.
+            Exception: whatever the function raised; its requests before that stand.
         """
         run = self._run
         outcome, commands = run.core.call_operator(function)
@@ -240,20 +242,20 @@ class AccountSide:
         drain: Callable[[float], Awaitable[None]],
         has_failed: Callable[[], bool],
     ) -> None:
-        """Cancel what is to be cancelled while the link's tasks still run, await the
-        answers, and note what is left.
+        """Cancel orders while the link's tasks still run, await the answers, and note
+        what is left.
 
         Args:
-            cancels: Whether open orders are to be cancelled.
-            drain: Processes what waits, or what comes within some seconds.
-            has_failed: Says whether the engine has failed meanwhile.
+            cancels: Whether to cancel open orders.
+            drain: Processes waiting events, and those that arrive within some seconds.
+            has_failed: Returns whether the engine has failed meanwhile.
         """
         run = self._run
         orders = run.core.state.orders
         until_ns = run.clock.monotonic_ns() + round(STOP_WITHIN_S * 1e9)
         while cancels and orders.get_active_orders() and not has_failed():
             if any(not order.cancel_requested for order in orders.get_active_orders()):
-                run.dispatcher.dispatch_now(  # what a callback ordered meanwhile goes too
+                run.dispatcher.dispatch_now(  # including orders that a callback placed meanwhile
                     OperatorEvent(timestamp=moment_of(run.core), action="cancel_all")
                 )
             if run.clock.monotonic_ns() >= until_ns:

@@ -1,7 +1,7 @@
-"""What may not be given to a run: judged before it is journaled.
+"""Validate events and slices for a run before they are journaled.
 
-The rule: an event that the core could not take in, or that the journal could not give
-back, becomes a SystemErrorEvent that names it. A run is never lost to one input.
+The rule: an event that the core could not process, or the journal could not restore,
+becomes a SystemErrorEvent that names it. One bad input never ends a run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.event_queue import EventQueue
 
 LARGEST = Decimal(10) ** 15
-"""Prices and amounts beyond it cannot be traded, and overflow 38 digits."""
+"""Larger prices and amounts cannot be traded, and overflow 38 digits."""
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 _AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
 _ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -57,13 +57,13 @@ _SLICE_FACTS: Final = len(MarketDataEvent.model_fields)
 
 
 def judged(state: RunState, event: Event, *, source: str) -> Event:
-    """Return an event, or the SystemErrorEvent that takes its place.
+    """Return an event, or the SystemErrorEvent that replaces it.
 
     Args:
-        state: The run's, as it is when the event's turn has come: two executions may
-            each be right, and too much together.
-        event: Anything but a slice.
-        source: Who reported it, for the message.
+        state: The run's state when the event is processed: two executions may each be
+            valid, but together too large.
+        event: Any event except a slice.
+        source: The source that reported it, for the message.
     """
     try:
         wrong = _objection(state, event)
@@ -78,12 +78,11 @@ def judged(state: RunState, event: Event, *, source: str) -> Event:
 
 
 class SliceJudge:
-    """Judges slices that did not come from a feed of this package.
+    """Validates slices that did not come from one of this package's feeds.
 
     Args:
-        state: The run's.
-        latest: Gives the END of the latest bar that can be right; None for sources
-            of the past.
+        state: The run's state.
+        latest: Returns the latest valid END of a bar; None for sources of the past.
     """
 
     def __init__(self, state: RunState, latest: datetime | None = None) -> None:
@@ -93,11 +92,10 @@ class SliceJudge:
         self._axis = SlotAxis(state.calendar, frequency=settings.interval)
 
     def admit(self, event: MarketDataEvent, last: datetime | None) -> Iterator[Event]:
-        """Yield the slice as it can be taken in, and a SystemErrorEvent for whatever
-        was wrong with it.
+        """Yield the valid part of a slice, and a SystemErrorEvent for each fault in it.
 
         Args:
-            event: What was given.
+            event: The slice as given.
             last: END of the last slice that was processed; None before the first.
         """
         latest = self._latest
@@ -148,33 +146,33 @@ class SliceJudge:
 
 
 class OrdinarySlices:
-    """Knows at a glance a slice that the judge would leave as it is: a few bars of
-    ordinary numbers, of assets that the run has, one interval after the last slice.
+    """Recognizes quickly a slice that the judge would not change: a few bars of
+    ordinary numbers, of the run's assets, one interval after the last slice.
 
-    A judged slice costs 200 µs, one of these 1: a feed of one's own gives little else.
+    Judging a slice costs 200 µs, recognizing one costs 1: a custom feed gives hardly
+    anything but ordinary slices.
 
     Args:
-        state: The run's.
-        latest: Gives the END of the latest bar that can be right; None for sources of
-            the past.
+        state: The run's state.
+        latest: Returns the latest valid END of a bar; None for sources of the past.
 
     Attributes:
-        state: See above.
-        last_us: END of the last slice that was taken, µs UTC; -1 before the first.
+        state: The run's state.
+        last_us: END of the last processed slice, µs UTC; -1 before the first.
     """
 
     def __init__(self, state: RunState, latest: Callable[[], datetime] | None = None) -> None:
         settings = state.settings
         self.last_us = -1
-        self._due = _BEFORE_ALL  # END of the slice after that one, if it is known to follow
+        self._due = _BEFORE_ALL  # END of the next slice, if it is known to follow
         self.state = state
         self._latest = latest
-        # Nothing is of the future where no clock is asked.
+        # Without a clock, no bar counts as being in the future.
         self._latest_known = _BEFORE_ALL if latest else _AFTER_ALL
         self._axis = SlotAxis(state.calendar, frequency=settings.interval)
         self._step, self._step_us = settings.interval.duration, self._axis.step_us
-        self._begin_us = self._until_us = 0  # slices follow each other between these
-        self._until = self._sure_until = _BEFORE_ALL  # up to here nothing more is asked
+        self._begin_us = self._until_us = 0  # slices between these follow each other
+        self._until = self._sure_until = _BEFORE_ALL  # slices up to here need no further check
         self._appender = state.market.appender
         self._symbols: frozenset[str] = frozenset()
         self._end_us: int | None = None
@@ -184,7 +182,7 @@ class OrdinarySlices:
 
     def follows(self, event: MarketDataEvent) -> bool:
         """Say whether it is the slice that the market expects, of one bar that `Bar.of`
-        made: it is taken as it is then.
+        made: then it is used unchanged.
         """
         try:
             facts = event.__dict__
@@ -203,22 +201,21 @@ class OrdinarySlices:
             return (
                 type(bar) is Bar
                 and "_plain" in values
-                and values["timestamp"] is stamp  # that of a plain bar is in UTC
+                and values["timestamp"] is stamp  # a plain bar's time is in UTC
                 and values["symbol"] == symbol
                 and symbol in self._symbols
             )
         except Exception:  # noqa: BLE001 - a slice may be made of anything
             return False
 
-    def taken(  # noqa: C901, PLR0912 - a call less at every slice
+    def taken(  # noqa: C901, PLR0912 - saves a call at every slice
         self, event: MarketDataEvent, last_us: int | None
     ) -> MarketDataEvent | None:
-        """Return the slice ready to be processed, or None: the judge decides.
+        """Return the slice ready to be processed, or None if the judge must decide.
 
         Args:
-            event: What was given.
-            last_us: END of the last slice that was processed, µs UTC; None before the
-                first.
+            event: The slice as given.
+            last_us: END of the last processed slice, µs UTC; None before the first.
         """
         try:
             if type(event) is not MarketDataEvent or last_us is None:
@@ -260,7 +257,8 @@ class OrdinarySlices:
         self._sure_until = min(self._latest_known, self._until)
         return event
 
-    # The clock is read only where what it said last is not enough: time goes on.
+    # The clock is read only if its last reading does not suffice: time only moves
+    # forward.
     def _is_ahead(self, stamp: datetime) -> bool:
         assert self._latest is not None
         self._latest_known = self._latest()
@@ -280,19 +278,18 @@ class OrdinarySlices:
 
 
 class Intake:
-    """Knows which slices in the queue are still to be judged.
+    """Knows which slices in the queue still have to be validated.
 
-    Those of this package's feeds are in order and checked, no others are.
+    Slices of this package's feeds are ordered and checked; others are not.
 
     Args:
-        queue: Where they wait.
+        queue: The queue they wait in.
         feed: The run's.
-        present: Tells what time it is where the feed is; None for feeds of the past.
+        present: Returns the current time at the feed; None for feeds of the past.
 
     Attributes:
-        ordinary: What knows slices of a foreign feed at a glance, so that those that
-            follow need not be given to `admitted`; None before the first, and where the
-            feed is trusted.
+        ordinary: Recognizes ordinary slices of a foreign feed, so that they need not go
+            through `admitted`; None before the first slice, and if the feed is trusted.
     """
 
     def __init__(
@@ -302,13 +299,13 @@ class Intake:
         self._present = present
         home = str(type(feed).__module__).partition(".")[0]
         self._trusts_feed = home == __name__.partition(".")[0]
-        self._foreign: deque[Event] = deque()  # those of others, where the feed is trusted
+        self._foreign: deque[Event] = deque()  # slices of other sources, if the feed is trusted
         self._last_stamp = _BEFORE_ALL
         self.ordinary: OrdinarySlices | None = None
         self._glance: OrdinarySlices | None = None
 
     def put(self, event: Event) -> None:
-        """Put an event into the queue that is not the feed's.
+        """Put an event that is not the feed's into the queue.
 
         Raises:
             QueueFull: it is a slice, and too many events wait.
@@ -320,12 +317,12 @@ class Intake:
     def admitted(
         self, state: RunState, event: MarketDataEvent, last: datetime | None
     ) -> Iterable[Event]:
-        """Return what of a slice from the queue can be taken in, and what was wrong.
+        """Return the valid part of a slice from the queue, and its faults.
 
         Args:
-            state: The run's.
+            state: The run's state.
             event: The slice.
-            last: END of the last slice that was processed before this engine began.
+            last: END of the last slice processed before this engine started.
         """
         if self._trusts_feed:
             foreign = self._foreign
@@ -339,7 +336,7 @@ class Intake:
             latest = None if self._present is None else partial(self._latest, state)
             ordinary = self._glance = OrdinarySlices(state, latest)
             self.ordinary = None if self._trusts_feed else ordinary
-        # Where the market stands at the last one that was ordinary, that was the last.
+        # If the market stands at the last ordinary slice, that was the last one.
         now_us = state.market.now_us
         last_us = now_us if now_us == ordinary.last_us else state.market.last_slice_us
         taken = ordinary.taken(event, last_us)
@@ -398,7 +395,7 @@ def _unknown_order(state: RunState, order_id: str) -> str | None:
     return f"an update of order {order_id!r:.40}, which this run does not have, is left out"
 
 
-# What only this side can say of an order.
+# Statuses that only our side can give an order.
 def _wrong_status(event: OrderUpdateEvent | OrderRejectEvent) -> str | None:
     if isinstance(event, OrderUpdateEvent) and event.status in _OUR_STATES:
         return f"a broker cannot say of order {event.order_id} that it is {event.status}: left out"
@@ -442,14 +439,14 @@ def _wrong_trigger(state: RunState, event: ScheduledTriggerEvent) -> str | None:
         return f"no session is open at {event.timestamp.isoformat()}: the trigger is left out"
     if state.session_open:
         fits = session == entered
-    else:  # each session once, and none before the one before it is over
+    else:  # each session once, in order, after the previous one has ended
         fits = session == entered + 1 if state.record.sessions else session >= entered
     if not fits:
         return f"session {state.calendar.label(session)} cannot begin now: the trigger is left out"
     return None
 
 
-# What is journaled must come back as it was.
+# A journaled event must be restored unchanged.
 def _not_read_back(event: Event) -> str | None:
     back = decode_event(event.event_type, timestamp=event.timestamp, payload=encode_event(event))
     if back == event:

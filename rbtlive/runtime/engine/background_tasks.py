@@ -1,6 +1,6 @@
-"""The tasks that run beside an engine: feed, clock, watches of the broker.
+"""The tasks that run beside an engine: feed, clock, broker watches.
 
-The rule: every task is owned, and what ends one ends the engine.
+The rule: every task has an owner, and an exception that ends a task ends the engine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class BackgroundTasks:
         wake: Wakes the engine once a task has ended.
 
     Attributes:
-        failure: What ended a task first.
+        failure: The first exception that ended a task.
     """
 
     def __init__(self, owner: str, wake: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ class BackgroundTasks:
         error = FeedDisconnected if name == "feed" else BrokerError
         work = guarded(coroutine, f"the {name} task", error)
         task = asyncio.create_task(work, name=f"rbtlive {name} of {self._owner}")
-        task.add_done_callback(lambda _task: coroutine.close())  # it may never have begun
+        task.add_done_callback(lambda _task: coroutine.close())  # it may never have started
         task.add_done_callback(self._note_done)
         self._tasks.append(task)
 
@@ -53,8 +53,8 @@ class BackgroundTasks:
         self._wake()
 
     def raise_failure(self) -> None:
-        """Raise what ended a task first, or an error that names one that was cancelled
-        from outside.
+        """Raise the first exception that ended a task, or an error naming a task that
+        was cancelled from outside.
         """
         if self.failure is not None:
             raise self.failure
@@ -62,12 +62,12 @@ class BackgroundTasks:
             raise lost_task(self._lost)
 
     def cancel(self) -> None:
-        """Cancel them all, without waiting."""
+        """Cancel all tasks, without waiting."""
         for task in self._tasks:
             task.cancel()
 
     async def end(self) -> None:
-        """Cancel them all, and wait until they have ended."""
+        """Cancel all tasks, and wait until they have ended."""
         self.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -1,8 +1,8 @@
-"""Breakers: limits that halt trading by themselves.
+"""Breakers: limits that halt trading automatically.
 
-The rule: a breaker acts only through a CircuitBreakerEvent, which is journaled like
-everything else; a replay takes the event and asks no breaker. What looks at wall time
-does so on live feeds alone.
+The rule: a breaker acts only through a CircuitBreakerEvent, which is journaled like any
+other event; a replay applies the event and checks no breaker. Limits on wall time apply
+only to live feeds.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ ACTIONS = ("halt", "reduce", "flatten")
 
 @dataclass(frozen=True, slots=True)
 class Breakers:
-    """What stops trading by itself; None is no limit.
+    """Limits that stop trading automatically; None means no limit.
 
-    `session.resume()` lets trading go on, and counts anew from there: a fall, a loss or
-    earlier errors trip nothing twice.
+    `session.resume()` continues trading and starts new counts: an earlier fall, loss or
+    error does not trip a breaker twice.
 
     Attributes:
         max_drawdown: Fall of the portfolio's value from its highest, as a fraction (0.2
             is a fifth).
         max_daily_loss: Loss since the session's start, in money.
         max_orders_per_minute: Orders placed within a minute of event time.
-        max_errors: Callbacks that failed since the run began.
-        max_callback_s: Seconds that the callbacks of one event may take; on live feeds
-            only.
-        max_loop_lag_s: Seconds for which something else, such as a cell, may hold the
-            loop; on live feeds only.
-        stale_after_bars: Bar intervals of open hours without a bar, after which prices
-            are stale; on live feeds of minutes only. Stale data halts whatever `action`
+        max_errors: Failed callbacks since the run began.
+        max_callback_s: Seconds that the callbacks of one event may take; only on live
+            feeds.
+        max_loop_lag_s: Seconds for which other code, such as a cell, may block the
+            loop; only on live feeds.
+        stale_after_bars: Intervals of open hours without a bar after which prices are
+            stale; only on live feeds of minutes. Stale data halts whatever `action`
             says.
         blind_after_s: Seconds for which a real broker's books may be unreadable. A
             blind run halts whatever `action` says; so does one whose account is
             blocked.
-        refusals_in_a_row: Orders that a broker refused, one after the other; a fill, or
-            an order that is accepted and stays so, begins the row anew.
-        action: What the others do: "halt" all trading, let orders "reduce" positions
-            only, or "flatten", which cancels all orders, closes all positions and
-            halts.
+        refusals_in_a_row: Consecutive orders that a broker refused; a fill, or an order
+            that is accepted and stays accepted, resets the count.
+        action: The effect of the other limits: "halt" all trading, let orders only
+            "reduce" positions, or "flatten", which cancels all orders, closes all
+            positions and halts.
     """
 
     max_drawdown: float | None = None
@@ -108,13 +108,13 @@ class Breakers:
 
 
 class BreakerWatch:
-    """Holds one run against its limits.
+    """Checks one run against its limits.
 
     Args:
         limits: The limits; several runs may share them.
 
     Attributes:
-        has_checks: Whether there is anything to `check`.
+        has_checks: Whether `check` has anything to do.
     """
 
     def __init__(self, limits: Breakers) -> None:
@@ -129,8 +129,8 @@ class BreakerWatch:
         self._orders: deque[tuple[int, int]] = deque(maxlen=KEPT_SLICES)
 
     def begin(self, core: TradingCore) -> None:
-        """Take a run's highest value and its orders so far; to be called before its
-        first new event.
+        """Start from a run's highest value and its orders so far; call it before the
+        run's first new event.
         """
         since = core.state.record.sessions[self._sessions_before :]
         first = self._peak or core.state.portfolio.capital_base
@@ -138,18 +138,18 @@ class BreakerWatch:
         self._orders_before = core.state.orders.last_id
 
     def check(self, core: TradingCore) -> CircuitBreakerEvent | None:
-        """Return the event of the first limit of the books that is passed, or None; to
-        be called after each slice.
+        """Return the event of the first limit on the books that is exceeded, or None;
+        call it after each slice.
         """
         if not self.has_checks or not self._may_trip(core):
             return None
         return self._check_books(core) or self._check_counts(core)
 
     def check_callbacks(self, core: TradingCore, took_s: float) -> CircuitBreakerEvent | None:
-        """Return the event of a strategy that was too slow, or None.
+        """Return the event for a strategy that was too slow, or None.
 
         Args:
-            core: The run's.
+            core: The run's core.
             took_s: Seconds of wall time that the callbacks of one event took.
         """
         limit = self.limits.max_callback_s
@@ -162,11 +162,11 @@ class BreakerWatch:
         )
 
     def check_lag(self, core: TradingCore, lag_s: float) -> CircuitBreakerEvent | None:
-        """Return the event of a loop that was held for too long, or None.
+        """Return the event for a loop that was blocked too long, or None.
 
         Args:
-            core: The run's.
-            lag_s: Seconds for which the loop was held.
+            core: The run's core.
+            lag_s: Seconds for which the loop was blocked.
         """
         limit = self.limits.max_loop_lag_s
         if limit is None or lag_s <= limit or not self._may_trip(core):
@@ -176,11 +176,11 @@ class BreakerWatch:
         )
 
     def check_refusals(self, core: TradingCore, event: Event) -> CircuitBreakerEvent | None:
-        """Return the event of too many refusals in a row, or None.
+        """Return the event for too many refusals in a row, or None.
 
         Args:
-            core: The run's.
-            event: What a broker said of an order, before it is processed.
+            core: The run's core.
+            event: A broker's report on an order, before it is processed.
         """
         limit = self.limits.refusals_in_a_row
         if limit is None:
@@ -193,10 +193,10 @@ class BreakerWatch:
         status = getattr(event, "status", OrderState.REJECTED)
         order = core.state.orders.get_order(order_id)
         if order is None or not order.is_open:
-            return None  # it is heard of a second time
+            return None  # the same refusal is reported again
         if status is OrderState.PENDING:
-            # Some brokers accept every order, and refuse it a moment later: the row
-            # that an acceptance ends goes on if it is not the last word.
+            # Some brokers accept every order and refuse it a moment later: a refusal
+            # after an acceptance continues the row that the acceptance had ended.
             if order_id not in self._rows_before:
                 self._rows_before[order_id], self._refusals = self._refusals, 0
         elif status is OrderState.REJECTED:
@@ -211,9 +211,7 @@ class BreakerWatch:
         )
 
     def note_resumed(self, core: TradingCore) -> None:
-        """Count anew from here: a person has seen what tripped, and lets trading go
-        on.
-        """
+        """Restart the counts: a person has seen the cause and lets trading go on."""
         core.state.marks.mark()
         self._peak = self._session_value = core.state.portfolio.portfolio_value
         self._session = core.state.market.session
@@ -278,8 +276,8 @@ class BreakerWatch:
 
 
 def _value_at_start(core: TradingCore) -> Decimal:
-    # Of the books, so that a restart within a session forgets no loss; the session
-    # itself may be closed already.
+    # From the books, so that a restart within a session keeps its loss; the session
+    # itself may already be closed.
     before = (
         row for row in reversed(core.state.record.sessions) if row.label < core.state.session_label
     )

@@ -1,8 +1,7 @@
-"""What foreign code may raise, kept inside the session it was raised in.
+"""Contain exceptions of foreign code in the session where they were raised.
 
-The rule: SystemExit, KeyboardInterrupt, GeneratorExit and a CancelledError that nobody
-asked for end the session as a failure. The loop, the kernel and the other sessions on
-it never see them.
+The rule: SystemExit, KeyboardInterrupt, GeneratorExit and an unrequested CancelledError
+end the session as a failure. They never reach the loop, the kernel or other sessions.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ T = TypeVar("T")
 
 @contextmanager
 def contained(what: str) -> Iterator[None]:
-    """Turn what ends programs or tasks into a failure of this session.
+    """Turn exceptions that end programs or tasks into a failure of this session.
 
-    For code that never waits: a real cancellation cannot arrive in it.
+    For code that never waits, so that a real cancellation cannot arrive in it.
 
     Args:
-        what: Whose code runs, for the message.
+        what: The code's name in the message.
 
     Raises:
-        StrategyExited: the body raised something that is no Exception.
+        StrategyExited: the body raised an exception that is not an Exception.
     """
     try:
         yield
@@ -46,15 +45,15 @@ async def guarded(
     what: str,
     error: type[RbtliveError] = StrategyExited,
 ) -> T:
-    """Await foreign code of which only a real cancellation may come out as one.
+    """Await foreign code, and let only a real cancellation out as one.
 
     Args:
-        work: What is awaited.
-        what: Whose code it is, for the message.
-        error: What to raise instead of anything that is no Exception.
+        work: The awaitable.
+        what: The code's name in the message.
+        error: Raised instead of any exception that is not an Exception.
 
     Raises:
-        RbtliveError: `work` raised something that is no Exception.
+        RbtliveError: `work` raised an exception that is not an Exception.
     """
     try:
         return await work
@@ -74,7 +73,7 @@ async def guarded(
 
 @contextmanager
 def prints_suppressed(active: bool) -> Iterator[None]:
-    """Drop what the body prints, if `active`: a replay's prints were printed before."""
+    """Discard the body's prints, if `active`: a replay's prints already appeared."""
     if active:
         with redirect_stdout(io.StringIO()):
             yield
@@ -83,7 +82,7 @@ def prints_suppressed(active: bool) -> Iterator[None]:
 
 
 def lost_task(name: str) -> EngineStopped:
-    """Return the error of an engine one of whose tasks other code has cancelled."""
+    """Return the error for an engine whose task was cancelled by other code."""
     return EngineStopped(
         f"task {name!r} was cancelled by other code, and the session cannot go on without it: "
         "attach again"

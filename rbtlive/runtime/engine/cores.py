@@ -1,7 +1,7 @@
-"""Makes the core of a run, and makes it anew where the run begins elsewhere.
+"""Creates the core of a run, and recreates it when the run starts in another session.
 
-The rule: a core is wired in one place, whether it is the first, one that begins at
-another session, or one that edited code has begun.
+The rule: a core is wired in one place, whether it is the first, one that starts in
+another session, or one with edited code.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class CoreMaker:
-    """Puts cores into one run.
+    """Creates cores for one run.
 
     Args:
         run: The run.
-        strategy: What `backtest` takes.
-        portal: The run's.
-        settings: The run's, as they were asked for.
-        tasks: What runs beside the run.
+        strategy: The strategy, as `backtest` takes it.
+        portal: The run's portal.
+        settings: The run's settings as requested.
+        tasks: Tasks that run beside the run.
 
     Attributes:
-        universe: Subscribes the feed to what the run's pipelines select.
+        universe: Subscribes the feed to the assets that the run's pipelines select.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class CoreMaker:
         self._settings = settings
 
     def keep_to(self, thread: int) -> None:
-        """Refuse orders of other threads from now on: the engine runs on this one."""
+        """Refuse orders from other threads from now on: the engine runs on this one."""
         self._thread = thread
         if self._run.has_core:
             self._run.core.state.own_thread = thread
 
     def make(self, start: date | None = None, capital_base: Decimal | None = None) -> None:
-        """Make a core that begins at a session with some capital; None leaves either as
-        it is now.
+        """Create a core with a given first session and capital; None keeps the current
+        value.
         """
         run = self._run
         old = run.core if run.has_core else None
@@ -74,15 +74,15 @@ class CoreMaker:
         )
         simulated = run.broker.simulated
         core = new_core(self._strategy, self._portal, settings, preload=False, simulated=simulated)
-        if old is not None:  # what an operator said before the first bar still holds
+        if old is not None:  # an operator's actions before the first bar still apply
             core.state.take_standing(old.state)
             core.state.symbol_changes.restore(old.state.symbol_changes.facts())
-            # The venue knows orders of these numbers.
+            # The venue knows orders with these numbers.
             core.state.orders.reserve(str(old.state.orders.last_id))
         self.use(core)
 
     def use(self, core: TradingCore) -> None:
-        """Put a core into the run."""
+        """Install a core in the run."""
         run = self._run
         run.core = core
         core.state.on_message = run.on_message
@@ -101,8 +101,8 @@ class CoreMaker:
         self.universe.close(row.label)
 
     def begin_at(self, event: MarketDataEvent) -> bool:
-        """Begin the run anew in the session of a live feed's first slice, and return
-        whether that is not the session it was to begin in.
+        """Restart the run in the session of a live feed's first slice; return whether
+        that differs from the planned session.
         """
         run = self._run
         if not run.feed.is_live:

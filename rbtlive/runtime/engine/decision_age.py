@@ -1,7 +1,7 @@
-"""How old the slice is that a strategy decides on, and whether orders may follow.
+"""The age of the slice that a strategy decides on, and whether its orders may be sent.
 
 The rule: the age is judged once, before the slice is processed, and journaled as an
-event; the core denies by that event alone, so that a replay decides the same.
+event; the core denies orders by that event alone, so that a replay decides the same.
 """
 
 from __future__ import annotations
@@ -31,26 +31,25 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.live_run import LiveRun
 
 FEED_IS_LIVE = "FeedIsLive"
-"""Type of the note that a slice of the present has come: the feed is no recording."""
+"""Type of the note that a current slice has arrived: the feed is not a recording."""
 LateOrders = Literal["deny", "send"]
 INTERVALS = 2
-"""Intervals of open time that a slice of minutes or hours may be old by default."""
+"""Default maximum age of a slice of minutes or hours, in intervals of open time."""
 RECORDING = timedelta(days=366)
-"""Bars that are older than this are a recording that is played, if the run has seen no
-present ones yet."""
+"""If the run has not seen current bars, bars older than this come from a recording."""
 SESSION_GRACE = timedelta(minutes=15)
 """How long after a session's close its daily bar may still be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgeLimit:
-    """How old a slice may be for orders to be sent.
+    """Maximum age of a slice for sending orders.
 
     Attributes:
-        late_orders: "deny" keeps orders that are decided on an older slice from a
-            broker, "send" sends them.
-        max_age: The limit, None for the default: two intervals of open time, or the
-            latest closed session in a run of days.
+        late_orders: "deny" denies orders that are decided on an older slice, "send"
+            sends them.
+        max_age: The limit; None for the default: two intervals of open time, or the
+            latest closed session in a daily run.
     """
 
     late_orders: LateOrders = "deny"
@@ -58,7 +57,7 @@ class AgeLimit:
 
 
 LATE: Final = "late bar"
-"""Begins the reason of an order that was decided on too old a slice."""
+"""Prefix of the reason for denying an order decided on too old a slice."""
 
 _LONGEST_S: Final = 86_400.0 * 365 * 100
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -74,7 +73,7 @@ def as_age(value: object) -> timedelta | None:
     text such as "5m".
 
     Raises:
-        InvalidSetting: it is none of them, or not above zero.
+        InvalidSetting: it is none of these, or not above zero.
     """
     age: timedelta | None = None
     if value is None:
@@ -94,22 +93,22 @@ def as_age(value: object) -> timedelta | None:
 
 
 class OpenTime:
-    """Counts the time in which a calendar's sessions are open, lunch breaks left out.
+    """Measures the time in which a calendar's sessions are open, without lunch breaks.
 
     Args:
-        calendar: Whose.
+        calendar: The calendar.
     """
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self._opens, self._closes = calendar.opens_us, calendar.closes_us
-        if calendar.breaks_us is not None:  # what is open before and after lunch
+        if calendar.breaks_us is not None:  # the open times before and after lunch
             pauses, resumes = calendar.breaks_us.T
             self._opens = np.column_stack([self._opens, resumes]).ravel()
             self._closes = np.column_stack([pauses, self._closes]).ravel()
         self._until_close = np.cumsum(self._closes - self._opens)
 
     def before(self, us: int) -> int:
-        """Return for how many microseconds sessions were open before a moment."""
+        """Return the microseconds of open time before a moment."""
         session = int(np.searchsorted(self._opens, us)) - 1
         if session < 0:
             return 0
@@ -117,7 +116,7 @@ class OpenTime:
         return int(self._until_close[session]) - max(0, left_us)
 
     def moment_of(self, open_us: int) -> int:
-        """Return the first moment before which sessions were open for so long."""
+        """Return the first moment with this much open time before it."""
         session = int(np.searchsorted(self._until_close, open_us))
         if open_us <= 0 or session == len(self._closes):
             return 0
@@ -126,11 +125,12 @@ class OpenTime:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How old some slices are.
+    """The age of some slices.
 
     Attributes:
-        reason: Why orders that are decided on them are denied; empty if they are not.
-        until_us: It holds for later slices up to this END, while time stands still.
+        reason: Why orders decided on them are denied; empty if they are not.
+        until_us: The verdict also holds for later slices up to this END, at the same
+            time of the clock.
     """
 
     reason: str
@@ -144,13 +144,13 @@ class DecisionAge:
     """Judges the age of one run's slices.
 
     Args:
-        limit: What was asked for.
-        settings: The run's.
-        calendar: The run's.
+        limit: The limit requested.
+        settings: The run's settings.
+        calendar: The run's calendar.
 
     Attributes:
-        has_been_live: Whether the run has seen a slice of the present: from then on no
-            slice is taken for a recording's.
+        has_been_live: Whether the run has seen a current slice; from then on no slice
+            counts as recorded.
     """
 
     def __init__(self, limit: AgeLimit, settings: RunSettings, calendar: TradingCalendar) -> None:
@@ -161,13 +161,13 @@ class DecisionAge:
         self.has_been_live = False
 
     def judge(self, slice_us: int, now_us: int, *, waiting: bool = False) -> Verdict:
-        """Return how old a slice is.
+        """Return the age of a slice.
 
         Args:
             slice_us: END of the slice.
-            now_us: What time it is where the slice comes from.
-            waiting: Whether the slice was processed before, and something else asks for
-                decisions now: the next one may still be on its way then.
+            now_us: Current time at the slice's source.
+            waiting: Whether the slice was processed earlier and another event asks for
+                decisions now; then the next slice may still be on its way.
         """
         recorded_us = now_us - _RECORDING_US
         if not self.has_been_live and self._limit_us is None and slice_us < recorded_us:
@@ -180,7 +180,7 @@ class DecisionAge:
     def _verdict(self, slice_us: int, now_us: int, *, waiting: bool) -> Verdict:
         allowed_us, open_time = self._allowed_us, self._open_time
         if open_time is not None:
-            if now_us - slice_us <= allowed_us:  # open time is never more than time
+            if now_us - slice_us <= allowed_us:  # open time is never longer than elapsed time
                 return _FRESH
             age_us = open_time.before(now_us) - open_time.before(slice_us)
             if age_us <= allowed_us:
@@ -214,27 +214,28 @@ class DecisionAge:
         return int(np.searchsorted(self._closes, us, side="right"))
 
 
-# The greatest of `least`, twice, four times that and so on that is not above a number.
+# The largest of `least`, twice `least`, four times `least` and so on that is not above
+# `number`.
 def _step_below(number: int, least: int) -> int:
     return least << (number // least).bit_length() - 1
 
 
 class AgeWatch:
-    """Says before each event of a live run how old its decisions would be, where that
+    """Reports before each event of a live run how old its decisions would be, if that
     has changed.
 
-    Ages are reported in steps, each twice the one before: a run that catches up with
-    thousands of slices has a few rows of them in its journal.
+    Ages are reported in steps that double: a run that catches up with thousands of
+    slices journals only a few rows.
 
     Args:
         run: The run.
-        limit: What was asked for.
-        settings: The run's.
+        limit: The limit requested.
+        settings: The run's settings.
 
     Attributes:
-        judges: Whether anything is judged: a replay has no age.
-        known_to: END of the last slice of which is known that nothing changes before
-            it. Slices come in the order of their ENDs, so each up to there is known.
+        judges: Whether ages are judged; a replay has no age.
+        known_to: END of the last slice before which nothing is known to change. Slices
+            arrive in the order of their ENDs, so this covers all up to it.
     """
 
     def __init__(self, run: LiveRun, limit: AgeLimit, settings: RunSettings) -> None:
@@ -251,10 +252,10 @@ class AgeWatch:
         self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 
     def look_at_the_clock(self) -> None:
-        """Read what time it is, for the events that are processed in one go.
+        """Read the time, for the events that are processed in one go.
 
-        It is the source's clock where it has one. Else it is this machine's at the
-        start and the time passed since, so that a wall clock that jumps forward denies
+        This is the source's clock if it has one; otherwise this machine's clock at the
+        start plus the elapsed time, so that a wall clock that jumps forward denies
         nothing.
         """
         run = self._run
@@ -266,7 +267,7 @@ class AgeWatch:
         self.known_to = _NO_TIME
 
     def before(self, event: Event) -> DecisionAgeEvent | None:
-        """Return what is to be processed before an event, None if nothing has
+        """Return the event to process before `event`, or None if nothing has
         changed.
         """
         is_slice = type(event) is MarketDataEvent
@@ -289,8 +290,8 @@ class AgeWatch:
         when = datetime_of(decided_us)
         return DecisionAgeEvent(timestamp=when, late=bool(reason), reason=reason)
 
-    # END of the slice that a strategy decides on when an event between two slices calls
-    # it; None if the event does not, or before the first slice.
+    # END of the slice that a strategy decides on when `event` calls it between two
+    # slices; None if it does not call it, or before the first slice.
     def _last_slice_us(self, event: Event) -> int | None:
         if not isinstance(event, _CALLING):
             return None
@@ -311,4 +312,4 @@ _CALLING = (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-"""What may call a strategy between two slices."""
+"""Events that may call a strategy between two slices."""

@@ -1,4 +1,4 @@
-"""Which handlers get an event, and in which order.
+"""Dispatch events to their handlers, in order of registration.
 
 Its rule: an event is recorded before any handler sees it, and everything one event
 causes is finished before the next is taken. Nothing here waits, so the asynchronous
@@ -17,7 +17,7 @@ from rbtlive.model.events import Event, SystemErrorEvent
 from rbtlive.model.foreign_text import as_utf8, text_of
 
 Handler = Callable[[Any], object]
-"""A plain function of one event; what it returns is ignored."""
+"""A plain function of one event; its result is ignored."""
 
 _MESSAGE_LIMIT = 500
 
@@ -27,7 +27,7 @@ class HandlerFailure:
     """An exception that a handler raised, with its traceback.
 
     Attributes:
-        event: What was being handled.
+        event: The event being handled.
         handler: Name of the handler.
         error: The exception; its `__traceback__` leads to the line that raised.
     """
@@ -48,16 +48,16 @@ class EventDispatcher:
     """Routes events to the handlers of their type, in order of registration.
 
     A handler's exception is kept, reported and turned into a SystemErrorEvent; the
-    other handlers run as if nothing had happened. A handler registered as critical is
-    part of the machinery: its exception is kept and then propagates. KeyboardInterrupt,
-    SystemExit and cancellation always pass through.
+    other handlers still run. A handler registered as critical is part of the machinery:
+    its exception is kept and then propagates. KeyboardInterrupt, SystemExit and
+    cancellation always pass through.
 
     Args:
-        record: Called with each event before its handlers: the journal. What it raises
-            propagates, and no handler runs.
-        sink: Takes the SystemErrorEvent of a failure, usually the queue's `put`.
+        record: Called with each event before its handlers: the journal. Its exceptions
+            propagate, and then no handler runs.
+        sink: Receives the SystemErrorEvent of a failure, usually the queue's `put`.
         report: Called with each HandlerFailure: the log.
-        keep: How many failures are kept.
+        keep: Number of failures that are kept.
     """
 
     def __init__(
@@ -82,20 +82,20 @@ class EventDispatcher:
     def register_handler(
         self, event_type: type[Event], handler: Handler, *, critical: bool = False
     ) -> None:
-        """Call `handler` with every event of `event_type` and of its subclasses, after
-        those registered before.
+        """Call `handler` with every event of `event_type` and its subclasses, after the
+        handlers already registered.
 
-        During a dispatch the change holds from the next event on.
+        A registration during a dispatch applies from the next event on.
 
         Args:
             event_type: A class of event; `Event` itself means all of them.
             handler: A plain function of one event.
-            critical: Whether its exceptions propagate instead of being survived.
+            critical: Whether its exceptions propagate instead of being contained.
 
         Raises:
-            TypeError: `event_type` is no class of event, or `handler` cannot be called
-                or is a coroutine function.
-            ValueError: `handler` is registered for `event_type` already.
+            TypeError: `event_type` is not a class of event, or `handler` cannot be
+                called or is a coroutine function.
+            ValueError: `handler` is already registered for `event_type`.
         """
         if not (isinstance(event_type, type) and issubclass(event_type, Event)):
             raise TypeError(
@@ -134,15 +134,15 @@ class EventDispatcher:
     def dispatch_now(self, event: Event, *, recorded: bool = False) -> None:
         """Record an event, then call its handlers.
 
-        An event that a handler dispatches waits until the handlers of the current one
-        are through, and is finished before the outer call returns.
+        An event that a handler dispatches waits until the handlers of the current event
+        are done, and is finished before the outer call returns.
 
         Args:
-            event: What happened.
-            recorded: Whether it has been recorded already.
+            event: The event.
+            recorded: Whether it is already recorded.
 
         Raises:
-            Exception: what recording or a critical handler raised.
+            Exception: whatever recording or a critical handler raised.
         """
         if self._busy:
             self._waiting.append((event, recorded))
@@ -150,10 +150,10 @@ class EventDispatcher:
             self.dispatch_each((event,), recorded=recorded)
 
     def dispatch_each(self, events: Iterable[Event], *, recorded: bool = False) -> None:
-        """Do with one event after the other what `dispatch_now` does: the next is asked
-        for when all is done that one caused.
+        """Dispatch events one after the other like `dispatch_now`: the next one is
+        requested after everything that the last one caused is done.
 
-        It is for the driver: a handler must not call it.
+        Only the driver may call it, not a handler.
         """
         record, routes, waiting = self._record or _record_nothing, self._routes, self._waiting
         self._busy = True
@@ -174,13 +174,13 @@ class EventDispatcher:
                                 raise
                     if not waiting:
                         break
-                    current, is_recorded = waiting.popleft()  # noqa: PLW2901 - comes in between
+                    current, is_recorded = waiting.popleft()  # noqa: PLW2901 - a nested event comes first
         finally:
             self._busy = False
             waiting.clear()
 
     async def dispatch(self, event: Event) -> None:
-        """Do what `dispatch_now` does; never suspends."""
+        """Do the same as `dispatch_now`; it never suspends."""
         self.dispatch_now(event)
 
     def _survive(self, failure: HandlerFailure) -> None:
@@ -191,7 +191,7 @@ class EventDispatcher:
                 self.report(failure)
             except Exception as error:  # noqa: BLE001 - a broken log must not stop the trading
                 self.failures.append(HandlerFailure(failure.event, _name(self.report), error))
-        # a failing handler of system errors would feed itself for ever
+        # a failing handler of system errors would cause new ones forever
         if self._sink is not None and not isinstance(failure.event, SystemErrorEvent):
             self._sink(_as_event(failure))
 

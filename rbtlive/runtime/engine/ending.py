@@ -1,7 +1,7 @@
-"""What a run's journal says of its end.
+"""Journal the end of a run.
 
-The rule: a run that was stopped leaves the core's state, one that failed leaves why,
-and one whose feed has ended takes nothing more.
+The rule: a stopped run leaves the core's state, a failed run leaves its exception, and
+a run whose feed has ended accepts no more rows.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from rbtlive.runtime.journal.recorder import FAILED, STOPPED, Recorder, moment_o
 
 
 def write_end(recorder: Recorder, core: TradingCore, *, ended: bool) -> None:
-    """Write down that a run is over, or where it was stopped.
+    """Journal that a run has ended, or where it was stopped.
 
     Args:
-        recorder: The run's.
-        core: The run's.
+        recorder: The run's recorder.
+        core: The run's core.
         ended: Whether its feed has ended, so that the next attach starts another run.
     """
     when = moment_of(core)
@@ -29,7 +29,7 @@ def write_end(recorder: Recorder, core: TradingCore, *, ended: bool) -> None:
 
 
 def write_failure(recorder: Recorder, core: TradingCore, failure: BaseException) -> None:
-    """Write down what a run failed with, if its journal still takes anything."""
+    """Journal the exception that ended a run, if the journal still accepts rows."""
     if not recorder.journal.last_seq or recorder.journal.failure is not None:
         return
     recorded = {str(name): recorded_fact(value) for name, value in core.state.recorded.items()}

@@ -1,9 +1,9 @@
-"""The asynchronous driver: events from feed, broker and operator through one queue into
-a core.
+"""The asynchronous driver: events from feed, broker and operator go through one queue
+into a core.
 
-The rule: it moves events and decides nothing. An event is journaled before the core
-sees it, intents are on the disk before a venue hears of them, and the loop is given
-back every few milliseconds.
+The rule: it moves events and makes no decisions. An event is journaled before the core
+sees it, intents are on disk before a venue receives them, and the loop is released
+every few milliseconds.
 """
 
 from __future__ import annotations
@@ -61,38 +61,39 @@ CANCELLED = (
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 REPORTED_LAG_S = 1.0
-"""A loop that was held for so long is reported in the log."""
+"""A loop that was blocked for this long is reported in the log."""
 
 
 class TradingEngine:
     """Runs a strategy on the loop that is running.
 
     Args:
-        strategy: What `backtest` takes.
-        broker: Where orders go.
-        feed: Where bars come from: a feed, or an async iterator of bars.
+        strategy: The strategy, as `backtest` takes it.
+        broker: Receives orders.
+        feed: Provides bars: a feed, or an async iterator of bars.
         portal: History, assets and corporate actions; a ReplayFeed brings its own.
-        journal: Where everything is written; one that was resumed is replayed first.
-            None keeps it in memory.
-        settings: The run's settings; None makes them of `options`.
+        journal: Records everything; one that was resumed is replayed first. None keeps
+            it in memory.
+        settings: The run's settings; None builds them from `options`.
         open_orders: What happens to open orders on shutdown.
         own_capital: Take the account's equity as the capital base; for real brokers.
-        link: How a real broker is watched.
+        link: Settings for watching a real broker.
         account: What a run on a real account may own.
-        age_limit: How old a slice may be for orders to be sent.
-        expected: Symbols of which a slice waits for a bar; None means all that the feed
-            is asked for.
-        breakers: What stops trading by itself.
-        begun: A segment that has begun already; None restores the run from its journal.
-        go_on: Begins a segment from the journal's positions if a replay goes another
-            way; None lets it fail.
-        queue_size: Number of waiting events from which on the feed is slowed.
-        clock: Tells wall time.
-        on_failure: Gets what a handler of the dispatcher raised.
+        age_limit: Maximum age of a slice for sending orders.
+        expected: Symbols whose bars a slice waits for; None means all that are
+            requested from the feed.
+        breakers: Limits that stop trading automatically.
+        begun: A segment that has already started; None restores the run from its
+            journal.
+        go_on: Starts a segment from the journal's positions if a replay diverges; None
+            lets it fail.
+        queue_size: Number of waiting events at which the feed is slowed down.
+        clock: Provides wall time.
+        on_failure: Receives exceptions of the dispatcher's handlers.
         **options: Settings by name, as `backtest` takes them.
     """
 
-    def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
+    def __init__(  # noqa: PLR0913 - an engine's connections, each by name
         self,
         strategy: object,
         broker: BrokerAdapter,
@@ -191,7 +192,7 @@ class TradingEngine:
 
     @property
     def clock(self) -> Clock:
-        """Tells wall time; another one may take its place."""
+        """Provides wall time; may be replaced."""
         return self.live_run.clock
 
     @clock.setter
@@ -200,7 +201,7 @@ class TradingEngine:
 
     @property
     def core(self) -> TradingCore:
-        """What decides."""
+        """The core, which decides."""
         return self.live_run.core
 
     @property
@@ -215,8 +216,8 @@ class TradingEngine:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether earlier rows are still to be replayed, so that the core does not
-        stand where the run does.
+        """Whether earlier rows still have to be replayed, so that the core is behind
+        the run.
         """
         return self.recovery.is_under_way
 
@@ -227,13 +228,13 @@ class TradingEngine:
 
     @property
     def ending(self) -> str:
-        """State, and what it failed with, as words of a sentence."""
+        """State and failure, as words of a sentence."""
         failure = self.failure
         return self.state if failure is None else f"{self.state} with {describe_error(failure)}"
 
     @property
     def link(self) -> BrokerLink | None:
-        """The connection to a real broker; None before it is made, and on paper."""
+        """The connection to a real broker; None before it exists, and on paper."""
         return self.live_run.link
 
     @property
@@ -241,14 +242,14 @@ class TradingEngine:
         """Whether a stop cancels open orders."""
         return self._open_orders == "cancel"
 
-    # -- the outside's side -----------------------------------------------------------
+    # -- calls from outside ----------------------------------------------------------
 
     def enqueue(self, event: Event) -> None:
         """Put an event into the queue; to be called on the engine's own loop.
 
         Raises:
-            QueueFull: market data, while too many events wait.
-            EngineStopped: nobody takes events any more.
+            QueueFull: it is market data, and too many events wait.
+            EngineStopped: the engine no longer processes events.
         """
         if self.state in {"stopped", "failed"}:
             raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
@@ -258,10 +259,10 @@ class TradingEngine:
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Run until the feed ends or `graceful_shutdown` is called; raise what ended it
-        otherwise.
+        """Run until the feed ends or `graceful_shutdown` is called; raise any other
+        cause of the end.
         """
-        if self._given_up:  # replaced before it began
+        if self._given_up:  # replaced before it started
             return
         self._cores.keep_to(threading.get_ident())
         try:
@@ -280,12 +281,10 @@ class TradingEngine:
         except asyncio.CancelledError:
             if not (self._stopping or self._given_up):
                 self.live_run.on_message("warning", CANCELLED)
-            self._stopping = True  # the loop's owner ends it: what was done is kept
+            self._stopping = True  # the loop's owner ends it: completed work is kept
             raise
         except BaseException as failure:
-            if (
-                self._given_up
-            ):  # its journal is another engine's now: what it was about to do is nobody's
+            if self._given_up:  # another engine owns the journal now and takes over unfinished work
                 return
             self.failure = failure
             raise
@@ -293,8 +292,8 @@ class TradingEngine:
             await self._finish()
 
     async def graceful_shutdown(self) -> None:
-        """Stop the intake, process what waits, keep or cancel open orders, and close
-        the journal.
+        """Stop the intake, process waiting events, keep or cancel open orders, and
+        close the journal.
         """
         if self.journal.is_foreign:
             raise EngineStopped(FORKED)
@@ -308,7 +307,7 @@ class TradingEngine:
         self._pump.stop()
 
     def abandon(self) -> None:
-        """Let go of everything at once, without waiting: another engine takes over the
+        """Release everything at once, without waiting: another engine takes over the
         run, or the process ends.
         """
         if self.state in {"stopped", "failed"} or self.journal.is_foreign:
@@ -347,7 +346,7 @@ class TradingEngine:
         self.tasks.start(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
             if run.last_slice is not None:
-                # A feed that stays silent from the start is noticed too.
+                # A feed that is silent from the start is noticed too.
                 self.timekeeper.note_slice(run.last_slice, run.interval)
             self.tasks.start(self.timekeeper.run(lambda: self.core), "clock")
 
@@ -377,8 +376,8 @@ class TradingEngine:
                 await self._wakeup.wait()
 
     async def drain(self, wait_s: float) -> None:
-        """Process what waits, or what comes within some seconds, on the way to a
-        stop.
+        """Process waiting events, and those that arrive within some seconds, on the way
+        to a stop.
         """
         self.journal.commit()
         self._wakeup.clear()
@@ -390,7 +389,7 @@ class TradingEngine:
         self.journal.commit()
 
     def _drain(self, loop_budget: LoopBudget) -> None:
-        # Processes what waits, until nothing does or the loop is to be given back.
+        # Processes events until none wait or the loop is due to be released.
         self._cores.universe.look_at_feed()
         self.processor.last_bars = None
         with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
@@ -399,12 +398,12 @@ class TradingEngine:
         if self.link is not None:
             self.link.note_progress()
         last_bars = self.processor.last_bars
-        # Of slices that came together, the last one shows how the feed stands.
+        # When slices arrive together, the last one shows how far the feed is.
         if last_bars is not None:
             self.timekeeper.note_slice(last_bars.timestamp, self.live_run.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
-        # Each is done when the next is asked for: one reading of the clock ends an
+        # Each event is done when the next is requested: one clock reading ends one
         # event and begins the next.
         queue, now_ns, age, run = self.queue, self.clock.monotonic_ns, self._age, self.live_run
         keep, count, judges = self.meters.latencies_ns.append, 0, age.judges
@@ -416,7 +415,8 @@ class TradingEngine:
         try:
             while queue.size and not self._given_up:
                 given = get()
-                # Nearly all slices of a feed of one's own: what is below costs a tenth.
+                # Nearly all slices of a custom feed take this path, at a tenth of the
+                # cost of the one below.
                 if (
                     ordinary is not None
                     and type(given) is MarketDataEvent
@@ -471,7 +471,7 @@ class TradingEngine:
     # -- ending -----------------------------------------------------------------------
 
     async def _finish(self) -> None:
-        if self.journal.is_foreign:  # a forked child: everything here is the parent's
+        if self.journal.is_foreign:  # a forked child: everything here belongs to the parent
             return
         await self.tasks.end()
         self.failure = self.failure or self.tasks.failure
@@ -510,7 +510,7 @@ class TradingEngine:
     def _close_journal(self) -> None:
         try:
             if not (self.is_begun and self.failure is None) and not self.journal.last_seq:
-                self.journal.discard()  # it failed before anything happened: no run began
+                self.journal.discard()  # it failed before anything happened, so no run began
             else:
                 self.journal.close()
         except BaseException as failure:

@@ -1,8 +1,7 @@
-"""What waits to be processed: events in the order of (priority, arrival).
+"""The queue of events to process, in the order of (priority, arrival).
 
-Its rule: only market data is ever refused. What happened to orders, what a person did
-and what went wrong is always taken, whatever the limit says, because nobody could ask
-for it again.
+The rule: only market data is ever refused. Order reports, operator actions and errors
+are always accepted, whatever the limit, because nobody could request them again.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ _MARKET_DATA = int(Priority.MARKET_DATA)
 
 
 class EventQueue:
-    """A bounded queue with one lane a priority, first in, first out within a lane.
+    """A bounded queue with one lane per priority, first in, first out within a lane.
 
-    Plain functions without locks: it belongs to the thread of its event loop.
+    Plain functions without locks: it belongs to its event loop's thread.
 
     Attributes:
-        maxsize: Number of waiting events from which on market data is refused.
-        size: Events that wait; `len()` gives it too.
-        refused: Market data refused since the queue was made.
-        taken: Events handed out since the queue was made.
-        high_water: The most events that ever waited together.
+        maxsize: Number of waiting events at which market data is refused.
+        size: Number of waiting events, like `len()`.
+        refused: Market data refused since the queue was created.
+        taken: Events handed out since the queue was created.
+        high_water: Maximum number of events that waited at once.
     """
 
     __slots__ = (
@@ -53,19 +52,19 @@ class EventQueue:
         self._bars = self._lanes[_MARKET_DATA]
         self._lane_of: dict[type, int] = {}
         self.size = 0
-        self._urgent = 0  # how many of those that wait go before market data
+        self._urgent = 0  # how many waiting events go before market data
 
     def holds(self, event: Event) -> bool:
-        """Say whether this very event still waits."""
+        """Say whether this very event is still waiting."""
         return any(one is event for one in tuple(self._lanes[event.priority]))
 
     def put(self, event: Event) -> None:
-        """Take an event in.
+        """Add an event.
 
         Raises:
-            QueueFull: `event` is market data and `maxsize` events wait already; nothing
-                has changed.
-            TypeError: `event` is no event, or has a priority that does not exist.
+            QueueFull: `event` is market data and `maxsize` events already wait; then
+                nothing changes.
+            TypeError: `event` is not an event, or has an unknown priority.
         """
         size = self.size
         if type(event) is MarketDataEvent and size < self.maxsize:
@@ -76,7 +75,7 @@ class EventQueue:
         if size > self.high_water:  # noqa: PLR1730 - `max` costs more than all the rest
             self.high_water = size
 
-    # Anything but a slice that there is room for.
+    # Any event other than a slice that there is room for.
     def _put_other(self, event: Event) -> None:
         lane = self._lane_of.get(type(event), -1)
         if lane < 0:
@@ -95,11 +94,10 @@ class EventQueue:
             )
 
     def get(self) -> Event:
-        """Hand out the event that waits longest among those of the lowest priority
-        number.
+        """Return the longest waiting event with the lowest priority number.
 
         Raises:
-            QueueEmpty: nothing waits.
+            QueueEmpty: no event waits.
         """
         if not self.size:
             raise QueueEmpty(
@@ -117,7 +115,7 @@ class EventQueue:
 
     @property
     def accepted(self) -> int:
-        """Events taken in since the queue was made."""
+        """Events accepted since the queue was created."""
         return self.taken + self.size
 
     @property

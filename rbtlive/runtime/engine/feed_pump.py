@@ -1,7 +1,7 @@
-"""From the feed into the queue.
+"""Move events from the feed into the queue.
 
-The rule: bars are never dropped. While the queue is full the feed waits, and what it
-gave that nobody took goes back to it.
+The rule: bars are never dropped. While the queue is full the feed waits, and its
+unprocessed bars go back to it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.loop_budget import LoopBudget
 
 BATCH = 128
-"""After so many events the other side has its turn: few enough to stay below the
-threshold of a garbage collection, enough for the turn of the loop between them not to
-count.
+"""After this many events the consumer gets its turn: few enough to stay below the
+threshold of a garbage collection, enough to make the loop's turn between them
+negligible.
 """
 BATCH_OF_ROWS = 256
-"""The same where the feed is a stream of rows: the collector does not look at numbers,
-and a journal is written half as often.
+"""The same for a feed that is a stream of rows: the collector does not track numbers,
+and the journal is written half as often.
 """
 
 
@@ -32,10 +32,10 @@ class FeedPump:
     """Carries the events of one feed into a queue.
 
     Args:
-        feed: Where they come from.
-        queue: Where they go.
-        loop_budget: Shared with the consumer, so that both rest at the same time
-            and the queue stays short.
+        feed: The feed to read.
+        queue: The queue to fill.
+        loop_budget: Shared with the consumer, so that both pause at the same time and
+            the queue stays short.
         wake: Wakes the consumer.
 
     Attributes:
@@ -68,22 +68,22 @@ class FeedPump:
             close = getattr(stream, "aclose", None)
             if (
                 close is not None
-            ):  # now, not when it is collected: what it holds goes back before what waits here
+            ):  # close it now, not on collection: its events go back before those waiting here
                 await close()
 
     def note_taken(self) -> None:
-        """Let the feed go on once half of a full queue has been taken."""
+        """Resume the feed once half of a full queue has been processed."""
         if self._queue.size <= self._queue.maxsize // 2:
             self._space.set()
 
     def stop(self) -> None:
-        """Carry nothing more, not even what is in hand."""
+        """Move no more events, not even the current one."""
         self._stopping = True
         self._space.set()
 
     def give_back(self) -> None:
-        """Give the feed what nobody took, the queue's included: an iterator cannot be
-        asked for it twice.
+        """Return unprocessed events to the feed, including the queue's: an iterator
+        cannot give them twice.
         """
         waiting = [self._queue.get() for _ in range(self._queue.size)]
         if self._in_hand is not None:
@@ -95,9 +95,10 @@ class FeedPump:
         put, now_ns = queue.put, loop_budget.now_ns
         batch = BATCH_OF_ROWS if isinstance(self._feed, StreamFeed) else BATCH
         async for event in stream:
-            # `isinstance` costs half a microsecond where a model is of another class.
+            # `isinstance` costs half a microsecond if the event's class is another
+            # model.
             if type(event) is not MarketDataEvent and not isinstance(event, Event):
-                event = _no_event(event)  # noqa: PLW2901 - takes its place
+                event = _no_event(event)  # noqa: PLW2901 - replaces it
             self._in_hand = event
             if self._stopping:
                 return
@@ -112,7 +113,7 @@ class FeedPump:
                         return
             self._in_hand = None
             waiting = queue.size
-            if waiting == 1:  # else the consumer was woken by the first
+            if waiting == 1:  # otherwise the first one already woke the consumer
                 self._wake()
             elif not waiting % batch:
                 await asyncio.sleep(0)
@@ -122,7 +123,7 @@ class FeedPump:
         self._wake()
 
 
-# A feed of somebody else's may give anything; what is no event is named and left out.
+# A custom feed may give anything; an item that is not an event is named and left out.
 def _no_event(given: object) -> Event:
     shown = text_of(given, "{!r:.200}".format)
     message = f"the feed gave a {type(given).__name__} instead of an event, left out: {shown}"

@@ -1,8 +1,7 @@
-"""The engine's side of its feed: what it wants of it, and what it says of bars that
-were revised.
+"""The engine's view of its feed: the data it requests, and reports of revised bars.
 
-The rule: what a feed is to give follows from the run's settings and from where it
-stands; how its stamps are judged follows from the session's clock.
+The rule: the request follows from the run's settings and position; the session's clock
+decides how the feed's stamps are judged.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class FeedSide:
-    """What one engine wants of its feed.
+    """One engine's requests to its feed.
 
     Args:
         run: The run.
-        timekeeper: Says what time it is.
-        expected: Symbols of which a slice waits for a bar; None means all that the feed
-            is asked for.
+        timekeeper: Knows the current time.
+        expected: Symbols whose bars a slice waits for; None means all that are
+            requested from the feed.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class FeedSide:
         dispatcher.register_handler(SymbolChangeEvent, self.follow_symbol, critical=True)
 
     def plan(self) -> FeedPlan:
-        """Return what the feed is to give from here on."""
+        """Return the data to request from the feed from here on."""
         run = self._run
         state = run.core.state
         settings, calendar = state.settings, state.calendar
@@ -60,13 +59,13 @@ class FeedSide:
         )
 
     def follow_symbol(self, event: SymbolChangeEvent) -> None:
-        """Have the feed give an asset's bars under its new name too."""
+        """Request an asset's bars from the feed under its new name too."""
         if self._run.core.state.symbol_changes.knows(event.symbol, event.new_symbol):
             self._run.feed.follow_symbol(event.symbol, event.new_symbol)
 
     def note_revised(self, event: BarRevisedEvent) -> None:
-        """Say that a bar was revised after its slice had left: the first time, then at
-        10, 100, 1,000 and so on.
+        """Report that a bar was revised after its slice was sent: the first time, then
+        the 10th, 100th, 1,000th and so on.
         """
         self._revised += 1
         count = self._revised

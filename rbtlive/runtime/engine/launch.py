@@ -1,7 +1,7 @@
-"""From what `attach` was given to an engine that is ready to run: checks, settings,
+"""Turn the arguments of `attach` into an engine that is ready to run: checks, settings,
 journal, core.
 
-The rule: whatever is wrong is said before a task is started or a file is left behind.
+The rule: all errors are reported before a task is started or a file is created.
 """
 
 from __future__ import annotations
@@ -67,38 +67,39 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "late_orders": ("deny", "send"),
     "open_orders": ("keep", "cancel"),
 }
-"""The words that each of these arguments takes."""
+"""The values that each of these arguments accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """Everything a session starts from.
+    """Everything that a session starts from.
 
     Attributes:
-        strategy: What the user passed.
+        strategy: The strategy as the user passed it.
         executor: The strategy, checked; a core gets a fresh one.
-        broker: Where orders go.
-        feed: Where bars come from.
+        broker: Receives orders.
+        feed: Provides bars.
         portal: History, assets, corporate actions.
-        settings: What was asked for.
+        settings: The settings requested.
         name: The session's name.
-        folder: Where its journal goes.
-        journal: Path of a journal elsewhere, or None.
+        folder: Folder of its journal.
+        journal: Path of a journal in another place, or None.
         fresh: Start a new run in any case.
-        on_divergence: What happens if the strategy is not the one the run was begun
-            with.
+        on_divergence: What to do if the strategy is not the one that the run was
+            started with.
         open_orders: What happens to open orders on shutdown.
         own_capital: The capital base is the account's equity.
-        reconciliation: What an unexplained difference with the broker does.
-        breakers: What halts trading by itself.
+        reconciliation: How an unexplained difference with the broker is handled.
+        breakers: Limits that stop trading automatically.
         provenance: Where the strategy and its parameters come from, or None.
-        log_level: Lines below it are not logged.
+        log_level: Lines below this level are not logged.
         account: What a run on a real account may own.
-        age_limit: How old a slice may be for orders to be sent.
-        expected: Symbols of which a slice waits for a bar; None means all that the feed
-            is asked for.
-        free_start: The run may begin anew where its windows fit: nobody said where.
-        waited_for: The window that it began anew for, in words; empty if it did not.
+        age_limit: Maximum age of a slice for sending orders.
+        expected: Symbols whose bars a slice waits for; None means all that are
+            requested from the feed.
+        free_start: The run may restart where its windows fit, because no start was
+            given.
+        waited_for: The window that made it restart later, in words; empty if none did.
     """
 
     strategy: Any
@@ -124,9 +125,9 @@ class Launch:
     waited_for: str = ""
 
     def beginning_later(self, early: HistoryWindowStartsBeforeData) -> Launch:
-        """Return the same launch from the first session on in which a window that began
-        before the data lies within it; from the same session, and without waiting for
-        windows, if there is none.
+        """Return the same launch, starting at the first session that has enough data
+        for a window that began before the data; if there is none, from the same session
+        and without waiting for windows.
         """
         try:
             settings = later_start(self.settings, early, self.portal)
@@ -135,8 +136,8 @@ class Launch:
         return replace(self, settings=settings, waited_for=early.window, fresh=True)
 
     def where_it_began(self) -> Launch:
-        """Return the same launch from where the run that it carries on has begun anew,
-        if it has.
+        """Return the same launch from the session at which the resumed run restarted,
+        if it did.
         """
         start, waited_for = (
             found_start(self.folder, self.name)
@@ -149,18 +150,18 @@ class Launch:
         return replace(self, settings=settings, waited_for=waited_for)
 
     def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
-        """Run the `initialize` of edited code where a running session stands; None if
-        the code is the same.
+        """Run the `initialize` of edited code in a running session's state; None if the
+        code is the same.
 
-        The running session is left as it is: if this raises, it goes on.
+        The running session is not changed: if this raises, it goes on.
 
         Args:
-            running: The engine of the session that is to be replaced.
+            running: The engine of the session to replace.
 
         Raises:
-            JournalError: the session's run is of another strategy, or it is still being
-                recovered.
-            Exception: what `initialize` raised.
+            JournalError: the session's run belongs to another strategy, or is still
+                being recovered.
+            Exception: whatever `initialize` raised.
         """
         journal = running.journal
         if self.fresh or not self._is_edit(journal):
@@ -201,12 +202,12 @@ class Launch:
         """Open the journal and return the engine.
 
         Args:
-            begun: What `begin_swap` gave, if edited code goes on from a running
+            begun: The result of `begin_swap`, if edited code continues from a running
                 session's state.
 
         Raises:
-            JournalError: the journal is held, damaged, or of another strategy, settings
-                or version.
+            JournalError: the journal is locked, damaged, or belongs to another
+                strategy, settings or version.
         """
         journal = open_journal(
             self.folder,
@@ -256,8 +257,8 @@ class Launch:
         state.record.notes.waited_for = self.waited_for
         return engine
 
-    # What begins where the run was left, if this is other code and may go on from
-    # there; None carries the run on.
+    # The segment that starts where the run was left, if the code is different and may
+    # continue from there; None resumes the run.
     def _checked(self, journal: Journal) -> StartedSegment | None:
         segment = segments_of(journal)[-1]
         try:
@@ -272,8 +273,8 @@ class Launch:
         return None
 
     def _go_on(self, journal: Journal) -> None:
-        # A replay went another way: a new segment from the state the run stopped in, as
-        # its rows tell it.
+        # A replay diverged: start a new segment from the state in which the run
+        # stopped, as its rows give it.
         self._write_segment(journal, self._state_at_end(journal))
 
     def _state_at_end(self, journal: Journal) -> Mapping[str, Any]:
@@ -311,7 +312,7 @@ class Launch:
         simulated: bool | None = None,
     ) -> TradingCore:
         first = next((e for _s, e in journal.events() if isinstance(e, MarketDataEvent)), None)
-        if self.feed.is_live and first is not None:  # it began where its first bar was
+        if self.feed.is_live and first is not None:  # the run began at its first bar
             calendar = self.portal.calendar
             settings = replace(
                 settings, start=calendar.label(calendar.session_of_us(us_of(first.timestamp)))
@@ -320,7 +321,7 @@ class Launch:
         return new_core(strategy, self.portal, settings, preload=False, simulated=venue)
 
 
-def prepare(  # noqa: PLR0913 - what attach takes, each by name
+def prepare(  # noqa: PLR0913 - the arguments of attach, each by name
     strategy: object,
     broker: BrokerAdapter,
     *,
@@ -349,10 +350,10 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
 ) -> Launch:
     """Check everything that can be checked before a session starts.
 
-    Takes what `attach` takes; `settings` go to `prepare_settings` as they are.
+    It takes the arguments of `attach`; `settings` go to `prepare_settings` unchanged.
 
     Raises:
-        RbtliveError: something cannot be; each kind has a class of its own.
+        RbtliveError: an argument is invalid; each kind has a class of its own.
     """
     _check_given(
         broker,
@@ -398,12 +399,12 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     ).where_it_began()
 
 
-# Whether nobody said where the run begins.
+# Whether no argument says where the run begins.
 def _is_open(start: object, settings: Mapping[str, Any]) -> bool:
     return start is None and settings.get("warmup") is None
 
 
-# The symbols as the portal spells them.
+# The symbols in the portal's spelling.
 def _expected_of(expected: Any, portal: PolarsDataPortal) -> tuple[str, ...] | None:
     if expected is None:
         return None
@@ -445,9 +446,8 @@ def _source_of(
 
 
 def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: object) -> date:
-    # A live run begins with the session that is going on, or the next one, until its
-    # first bar says otherwise. A feed of past bars may name the last session
-    # in the past too.
+    # Until its first bar says otherwise, a live run begins with the current session or
+    # the next one. A feed of past bars may also have a last session in the past.
     calendar = portal.calendar
     now_us = us_of((clock or SystemClock()).now())
     coming = calendar.next_session(now_us)

@@ -1,8 +1,8 @@
-"""What the parts of one engine share: a run's core, its journal, and what it is wired
-to.
+"""The state that the parts of one engine share: a run's core, its journal, and its
+connections.
 
-The rule: it holds, and decides nothing. What acts on it imports it; it imports none of
-them.
+The rule: it only stores. The code that acts on it imports it; it imports none of that
+code.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class LiveRun:
     """One run of an engine.
 
     Attributes:
-        broker: Where orders go.
-        feed: Where bars come from.
-        journal: Where everything is written.
-        clock: Tells wall time.
-        dispatcher: Gives events to their handlers.
+        broker: Receives orders.
+        feed: Provides bars.
+        journal: Records everything.
+        clock: Provides wall time.
+        dispatcher: Passes events to their handlers.
         enqueue: Puts an event into the engine's queue.
-        on_message: Gets level and text of what an operator should read.
+        on_message: Called with level and text of messages for the operator.
         recorder: Writes the run's rows, or checks them against the earlier ones.
-        core: Decides; another one takes its place where a run begins anew.
-        link: The connection to a real broker; None before it is made, and on paper.
-        last_slice: END of the slice that was taken up last; None before the first.
+        core: The run's core; it is replaced when the run restarts.
+        link: The connection to a real broker; None before it exists, and on paper.
+        last_slice: END of the last slice processed; None before the first.
     """
 
     broker: BrokerAdapter
@@ -63,20 +63,20 @@ class LiveRun:
 
     @property
     def interval(self) -> Interval:
-        """How long a bar of the run is."""
+        """Length of a bar of the run."""
         return self.core.state.settings.interval
 
     def keep_start(self) -> None:
-        """Let the run begin anew no more: it is being stopped."""
+        """Fix the run's start, because the run is being stopped."""
         self.core.state.callbacks.begins_later = False
 
     def enqueue_if(self, event: Event | None) -> None:
-        """Put an event into the queue, if there is one."""
+        """Put an event into the queue, unless it is None."""
         if event is not None:
             self.enqueue(event)
 
     def hand_over(self, commands: list[Command]) -> None:
-        """Write down what the strategy wants of a venue, durably, and then send it."""
+        """Journal the strategy's commands durably, and then send them."""
         if not commands:
             return
         self.recorder.intents(self.core, commands)
@@ -91,9 +91,7 @@ class LiveRun:
             self.link.send(commands)
 
     def on_simulated_fill(self, event: OrderFillEvent) -> None:
-        """Write down the simulated venue's fill, book it, and show it to the
-        handlers.
-        """
+        """Journal the simulated venue's fill, book it, and pass it to the handlers."""
         self.recorder.derived_fill(event)
         self.core.process(event)
         if not self.recorder.replaying:

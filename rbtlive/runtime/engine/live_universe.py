@@ -1,8 +1,8 @@
-"""The universe of a live feed: what a run's pipelines select, within the feed's limit,
-and the days of what was outside.
+"""The universe of a live feed: the assets that a run's pipelines select, within the
+feed's limit, and the daily bars that the feed missed of other assets.
 
-The rule: symbols that the feed was subscribed to otherwise stay; with daily bars
-nothing is unsubscribed, as the next morning's table needs a bar of every asset.
+The rule: symbols that were subscribed in another way stay; with daily bars nothing is
+unsubscribed, since the next morning's table needs a bar of every asset.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 
 class LiveUniverse:
-    """Subscribes one run's feed to what its pipelines select, and gets the daily bars
-    of the sessions in which it did not give an asset.
+    """Subscribes one run's feed to the assets that its pipelines select, and requests
+    the daily bars of sessions in which the feed did not give an asset.
 
     Args:
         run: The run.
-        tasks: What runs beside the run.
+        tasks: Tasks that run beside the run.
     """
 
     def __init__(self, run: LiveRun, tasks: BackgroundTasks) -> None:
         self._run = run
         self._past_days = PastDays(run, tasks, self._look)
-        self._attendance: Attendance | None = None  # none before the run is recovered
+        self._attendance: Attendance | None = None  # None before the run is recovered
         self._left_out: frozenset[str] = frozenset()
-        self._seen = 0  # changes of the feed
-        self._given: frozenset[str] = frozenset()  # what it was asked for after them
+        self._seen = 0  # its symbols after them
+        self._given: frozenset[str] = frozenset()  # whether the journal knows these symbols
         self._is_told = False  # the journal knows what was asked for
 
     def register(self) -> None:
@@ -55,9 +55,9 @@ class LiveUniverse:
         return self._is_live and any(attached.subscribes for attached in pipelines)
 
     def begin(self) -> None:
-        """Subscribe before the first table is there: to what was selected last, else to
-        as many of the run's assets as the feed takes. What no answer came for before
-        the run was left is asked for again.
+        """Subscribe before the first table exists: to the last selection, otherwise to
+        as many of the run's assets as the feed accepts. Requests that had no answer
+        when the run was left are repeated.
         """
         if not self._is_live:
             return
@@ -87,10 +87,10 @@ class LiveUniverse:
             self._run.feed.follow(list(dict.fromkeys(first))[:limit])
 
     def follow(self, symbols: Sequence[str]) -> None:
-        """Subscribe to these symbols, and to no others but those that stay.
+        """Subscribe to these symbols, and to no others except those that stay.
 
         Args:
-            symbols: The most important first; beyond the feed's limit the last are left
+            symbols: The most important first; those beyond the feed's limit are left
                 out, with a message.
         """
         if not self._decides or self._run.recorder.replaying:
@@ -104,17 +104,17 @@ class LiveUniverse:
             self._note_change()
 
     def look_at_feed(self) -> None:
-        """Take notice of what somebody else has subscribed the feed to."""
+        """Record changes of the feed's subscriptions that others made."""
         if self._run.feed.subscription_changes != self._seen and self._attendance is not None:
             self._note_change()
 
     def close(self, label: date) -> None:
-        """Take the end of a session: what the feed did not give of it is asked for."""
+        """Process the end of a session: request the bars that the feed did not give."""
         if self._attendance is not None:
             self._attendance.close(label)
             self._look()
 
-    # --- what the feed gives ----------------------------------------------------------
+    # --- subscriptions ----------------------------------------------------------------
 
     def _asked_for(self) -> frozenset[str]:
         assets, wants = self._run.core.state.market.assets, self._run.feed.wants
@@ -139,7 +139,8 @@ class LiveUniverse:
             )
         )
 
-    # Of a session from which a slice was taken, or is being read, bars were missed.
+    # If a slice of a session was processed, or is being read, some of its bars were
+    # missed.
     def _whole_from(self) -> date | None:
         run, state = self._run, self._run.core.state
         if run.last_slice is None:
@@ -163,10 +164,10 @@ class LiveUniverse:
             self._past_days.note(event)
         self._look()
 
-    # --- what it did not give ---------------------------------------------------------
+    # --- missing days -----------------------------------------------------------------
 
-    # What the portal has is there, subscribed to or not. A table needs the days of all
-    # assets; without one, those that joined need theirs.
+    # The portal's data is available even without a subscription. A table needs the days
+    # of all assets; without a pipeline, only assets that joined later need theirs.
     def _open(self) -> dict[str, list[Gap]]:
         known, state = self._attendance, self._run.core.state
         if known is None or not known.gaps:
@@ -202,7 +203,7 @@ class LiveUniverse:
             "history, data=await feed.fetch_bars(...): the run goes on",
         )
 
-    # Once for the same symbols.
+    # Reported once for the same symbols.
     def _say_what_is_left_out(self, asked: list[str], count: int) -> None:
         left_out = asked[count:]
         if left_out and frozenset(left_out) != self._left_out:

@@ -1,8 +1,7 @@
-"""Sharing the loop with a notebook: giving it back in time, and noticing when others do
-not.
+"""Share the loop with a notebook: release it in time, and notice when others do not.
 
-The rule: by elapsed time and with a real timer. `sleep(0)` would let a busy engine
-starve everything that waits for the loop's selector.
+The rule: the loop is released by elapsed time and with a real timer. With `sleep(0)` a
+busy engine would starve everything that waits for the loop's selector.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from collections.abc import Callable
 from rbtlive.runtime.clock import Clock
 
 SLICE_NS = 5_000_000
-"""How long the engine may hold the loop before it gives it back."""
+"""How long the engine may hold the loop before it releases it."""
 PAUSE_S = 0.001
 LAG_PERIOD_S = 0.25
 
 
 class LoopBudget:
-    """Gives the loop back after a slice of time.
+    """Releases the loop after a slice of time.
 
     Attributes:
-        due_ns: When it is to be given back, by `now_ns`.
+        due_ns: When the loop must be released, by `now_ns`.
         now_ns: The clock's `monotonic_ns`.
     """
 
@@ -33,23 +32,23 @@ class LoopBudget:
         self.due_ns = self.now_ns() + SLICE_NS
 
     def is_due(self) -> bool:
-        """Say whether the loop was held for long enough."""
+        """Say whether the loop was held long enough."""
         return self.now_ns() >= self.due_ns
 
     async def take(self) -> None:
-        """Give the loop back, for a moment."""
+        """Release the loop for a moment."""
         await asyncio.sleep(PAUSE_S)
         self.due_ns = self.now_ns() + SLICE_NS
 
     async def maybe(self) -> None:
-        """Give the loop back if that is due."""
+        """Release the loop if that is due."""
         if self.is_due():
             await self.take()
 
 
 async def watch_lag(clock: Clock, note: Callable[[float], None]) -> None:
-    """Tell a few times a second for how many seconds the loop was held longer than it
-    was asked to sleep, for ever.
+    """Measure a few times a second how many seconds longer than requested a sleep took;
+    runs forever.
     """
     now_ns = clock.monotonic_ns
     while True:

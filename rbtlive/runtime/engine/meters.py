@@ -1,4 +1,4 @@
-"""What an engine measures of itself, cheaply: rates, latencies, loop lag."""
+"""An engine's measurements of itself, taken cheaply: rates, latencies, loop lag."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _RATE_WINDOW_S = 2.0
 
 
 class Meters:
-    """Counters of one engine; reading them costs, writing them hardly does.
+    """Counters of one engine; reading them is expensive, updating them is cheap.
 
     Attributes:
         events: Events processed.
-        latencies_ns: How long the latest took, the oldest first.
+        latencies_ns: Processing times of the latest events, oldest first.
     """
 
     __slots__ = (
@@ -39,12 +39,12 @@ class Meters:
         self._rate_since_s = perf_counter()
 
     def note_lag(self, lag_s: float) -> None:
-        """Take notice of how long the loop was held."""
+        """Record how long the loop was blocked."""
         self.loop_lag_ms = lag_s * 1000
         self.loop_lag_max_ms = max(self.loop_lag_max_ms, self.loop_lag_ms)
 
     def events_per_s(self) -> float:
-        """Return the rate since it was last asked for, over two seconds at least."""
+        """Return the rate since the last call, over at least two seconds."""
         now_s = perf_counter()
         elapsed_s = now_s - self._rate_since_s
         if elapsed_s >= _RATE_WINDOW_S or (self._rate == 0.0 and elapsed_s > 0):

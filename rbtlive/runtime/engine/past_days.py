@@ -1,7 +1,7 @@
-"""Asks a live feed for daily bars of the sessions in which it did not give an asset.
+"""Request daily bars from a live feed for sessions in which it did not give an asset.
 
-The rule: one span of sessions is one question. What holds every session of it is
-journaled at once; what does not is asked for again, and named in the end.
+The rule: each span of sessions is one request. An answer that covers every session of
+it is journaled at once; any other is requested again, and finally named as missing.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 ANSWER_S: Final = 120.0
 """How long one answer may take."""
 AT_ONCE: Final = 500
-"""So many bars are an event: three thousand would hold the loop for half a second."""
+"""Maximum bars in one event: three thousand would block the loop for half a second."""
 NAMED: Final = 10
-"""So many symbols are named in a message."""
+"""Maximum symbols named in a message."""
 Found = dict[str, dict[date, Bar]]
 
 
 class Question(NamedTuple):
-    """What is asked for.
+    """A request for past days.
 
     Attributes:
-        gap: Which sessions.
-        symbols: Of which assets.
+        gap: The sessions.
+        symbols: The assets.
     """
 
     gap: Gap
@@ -49,13 +49,13 @@ class Question(NamedTuple):
 
 
 class PastDays:
-    """The questions of one run to its feed.
+    """One run's requests to its feed.
 
     Args:
         run: The run.
-        tasks: What runs beside the run.
-        look: Called when a question has ended without an answer: what is open is
-            looked at again.
+        tasks: Tasks that run beside the run.
+        look: Called when a request has ended without an answer, to look again for
+            missing sessions.
     """
 
     def __init__(self, run: LiveRun, tasks: BackgroundTasks, look: Callable[[], None]) -> None:
@@ -67,8 +67,8 @@ class PastDays:
         self._one_by_one = asyncio.Lock()
 
     def ask(self, gaps: Mapping[str, Sequence[Gap]]) -> None:
-        """Ask for what is open and is not being asked for, nor was in vain: the oldest
-        gap of each symbol first.
+        """Request the missing sessions that are not already requested and have not
+        failed: the oldest gap of each symbol first.
         """
         questions: dict[Gap, list[str]] = defaultdict(list)
         for symbol, spans in gaps.items():
@@ -81,9 +81,7 @@ class PastDays:
             self._tasks.start(work, f"history through {gap.last}")
 
     def note(self, event: PastDaysEvent) -> None:
-        """Take notice that an answer has been taken in: what is open now is another
-        question.
-        """
+        """Record that an answer was processed, so that a later gap is a new request."""
         self._under_way -= set(event.symbols)
 
     async def _answered(self, question: Question) -> None:
@@ -110,11 +108,12 @@ class PastDays:
             self._under_way -= set(rest.symbols)
             self._say(rest, why)
             self._look()
-        else:  # it has no more: what it has is taken
+        else:  # the feed has no more: use what it has
             self._say_holes(rest, found)
             self._take(rest.gap, rest.symbols, found)
 
-    # Until the bars of the last session are final, by the feed's clock or this one.
+    # Waits until the bars of the last session are final, by the feed's clock or this
+    # one.
     async def _settle(self, last: date) -> None:
         run = self._run
         calendar, settle_s = run.core.state.calendar, run.feed.past_days_settle_s
@@ -140,7 +139,7 @@ class PastDays:
         for number, row in enumerate(portal.daily.iter_rows(named=True)):
             symbol, label = symbols[row["asset"]], portal.calendar.label(row["session"])
             if symbol is not None and gap.first <= label <= gap.last:
-                with suppress(ValidationError):  # no bar that can be right
+                with suppress(ValidationError):  # skip a bar that cannot be valid
                     found[symbol][label] = _bar(symbol, row, label, calendar)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -158,8 +157,8 @@ class PastDays:
             if asset.start_date <= label <= asset.end_date and label not in found.get(symbol, {})
         ]
 
-    # What comes together goes before every bar and trigger, so that nothing is decided
-    # on a part of it; a replay takes it where the session did.
+    # Bars of one answer go before every bar and trigger, so that no decision uses only
+    # part of them; a replay applies them at the same place.
     def _take(self, gap: Gap, symbols: Sequence[str], found: Found) -> None:
         part: list[str] = []
         bars: list[Bar] = []

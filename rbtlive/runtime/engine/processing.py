@@ -1,7 +1,7 @@
-"""What is done with one event: breakers look, the core processes, its commands go out.
+"""Process one event: breakers check, the core processes it, its commands are sent.
 
-The rule: an event comes here journaled; what the core asks for is written down before
-anybody hears of it.
+The rule: an event is journaled before it comes here; the core's commands are journaled
+before they are sent.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ CORE_EVENTS = (
     OperatorEvent,
     SystemErrorEvent,
 )
-"""What a core processes beside slices."""
+"""Events other than slices that a core processes."""
 
 
 class EventProcessor:
-    """Gives the events of one run to its core.
+    """Passes the events of one run to its core.
 
     Args:
         run: The run.
-        cores: Makes the run's cores.
-        account_side: The run's.
-        breakers: The run's.
-        refusals: The run's.
-        meters: The run's.
+        cores: Creates the run's cores.
+        account_side: The run's account.
+        breakers: The run's breakers.
+        refusals: The run's refused orders.
+        meters: The run's meters.
 
     Attributes:
         last_bars: The last slice with bars since this was reset.
@@ -106,7 +106,7 @@ class EventProcessor:
             if commands:
                 run.hand_over(commands)
         facts = event.__dict__
-        if facts["bars"] if "bars" in facts else facts["_columns"]:  # an empty one says nothing
+        if facts["bars"] if "bars" in facts else facts["_columns"]:  # an empty slice does not count
             self.last_bars = event
         if self._breakers.has_checks:
             run.enqueue_if(self._breakers.check(run.core))
@@ -114,7 +114,7 @@ class EventProcessor:
     def _begin_at(self, event: MarketDataEvent) -> None:
         run = self._run
         if self._cores.begin_at(event):
-            # initialize has printed already, and what changed the books was logged.
+            # initialize has already printed, and changes of the books were logged.
             state = run.core.state
             tell, state.on_message = state.on_message, _say_nothing
             with contextlib.redirect_stdout(io.StringIO()):
@@ -125,7 +125,7 @@ class EventProcessor:
         self._account_side.opening.clear()
 
     def on_event(self, event: Event) -> None:
-        """Process anything else."""
+        """Process any other event."""
         run, order = self._run, None
         if isinstance(event, SystemErrorEvent):
             self._meters.errors += 1
@@ -152,9 +152,9 @@ class EventProcessor:
         self._run.enqueue_if(self._breakers.check_callbacks(self._run.core, took_s))
 
     def process(self, event: Event) -> None:
-        """Give an event to the core, and its commands to the broker."""
+        """Pass an event to the core, and its commands to the broker."""
         run = self._run
-        if run.last_slice is None:  # the first live slice may begin the run anew
+        if run.last_slice is None:  # the first live slice may restart the run
             self._account_side.note_opening(event)
         resumes = isinstance(event, OperatorEvent) and event.action == "resume"
         stood_still = resumes and run.core.state.trading_state != "running"

@@ -1,8 +1,7 @@
-"""Executions that cannot be: named before they are written down, and kept out of the
-books.
+"""Impossible executions: named before they are journaled, and kept out of the books.
 
-The rule: a reported fill that contradicts its order is not booked; the difference is
-for the reconciliation.
+The rule: a reported fill that contradicts its order is not booked; reconciliation
+handles the difference.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from rbtlive.model.order_facts import OrderState
 
 
 def objection(orders: OrderManager, fill: OrderFillEvent) -> str | None:
-    """Return why an execution cannot be one of this run's, or None if it can.
+    """Return why an execution cannot belong to this run, or None if it can.
 
     Args:
-        orders: The run's, as they are when the execution is about to be booked.
-        fill: What was reported; one that is booked already is no objection, it is
-            booked once.
+        orders: The run's orders at the moment before the execution is booked.
+        fill: The reported fill; one that is already booked raises no objection, because
+            it is booked only once.
     """
     if fill.execution_id in orders.executions:
         return None

@@ -1,7 +1,7 @@
-"""Waits for a broker where nothing else goes on: on the way to running, and at the end.
+"""Waits for a broker while nothing else runs: during the start, and at the end.
 
-The rule: what the broker raises is a failure of this session, its silence is said, and
-a stop gives it up.
+The rule: a broker's exception is a failure of this session, its silence is reported,
+and a stop ends the wait.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SILENCE_S = 10.0
-"""How long a broker may be silent before that is said, or before it is left."""
+"""How long a broker may be silent before that is reported, or before the wait ends."""
 
 
-class GivenUp(Exception):  # noqa: N818 - no error: somebody stopped the session
+class GivenUp(Exception):  # noqa: N818 - not an error: the session was stopped
     """The session was stopped while it waited for its broker."""
 
 
@@ -32,7 +32,7 @@ class Reaching:
         run: The engine's run.
 
     Attributes:
-        cut_short: A wait was given up.
+        cut_short: A wait was ended early.
     """
 
     def __init__(self, run: LiveRun) -> None:
@@ -42,15 +42,16 @@ class Reaching:
         self._given_up = False
 
     async def reach(self, work: Coroutine[Any, Any, T], what: str) -> T:
-        """Await the broker on the way to running.
+        """Await the broker during the start.
 
         Args:
-            work: What is awaited.
-            what: What to call it.
+            work: The awaitable.
+            what: Its name in messages.
 
         Raises:
             GivenUp: `give_up` was called.
-            BrokerError: the broker raised what would end a task or the program.
+            BrokerError: the broker raised an exception that would end a task or the
+                program.
         """
         if self._given_up:
             work.close()
@@ -70,10 +71,11 @@ class Reaching:
         return task.result()
 
     async def leave(self, work: Coroutine[Any, Any, Any], what: str) -> None:
-        """Await the broker at the end, for a while.
+        """Await the broker at the end, for a limited time.
 
         Raises:
-            BrokerError: the broker raised what would end a task or the program.
+            BrokerError: the broker raised an exception that would end a task or the
+                program.
         """
         task = self._started(work, what)
         try:
@@ -86,7 +88,7 @@ class Reaching:
             task.result()
 
     def give_up(self) -> None:
-        """End a wait on the way to running."""
+        """End a wait of the start."""
         self._given_up = True
         if self._task is not None:
             self._task.cancel()
@@ -94,7 +96,7 @@ class Reaching:
     def _started(self, work: Coroutine[Any, Any, T], what: str) -> asyncio.Task[T]:
         kept = guarded(work, f"{what} of {self._run.broker.name}", BrokerError)
         task = asyncio.create_task(kept, name=f"rbtlive {what}")
-        task.add_done_callback(lambda _task: work.close())  # it may never have begun
+        task.add_done_callback(lambda _task: work.close())  # it may never have started
         return task
 
     def _say(self, text: str) -> None:

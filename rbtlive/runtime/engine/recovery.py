@@ -1,7 +1,7 @@
-"""Takes a run up where its journal left it.
+"""Resume a run where its journal left it.
 
-The rule: start and recovery are one. Rows from before are given to the core again,
-prints suppressed, through the code that runs it; only then is anything new.
+The rule: start and recovery use the same code. Earlier rows are processed by the core
+again, with prints suppressed; only after that comes anything new.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 
 
 class Recovery:
-    """Brings one run's core to where the run stands.
+    """Brings one run's core to the run's current state.
 
     Args:
         run: The run.
-        cores: Makes its cores.
-        processor: Processes its events.
-        begun: A segment that has begun already; None restores the run from its journal.
-        go_on: Begins a segment from the journal's positions if a replay goes another
-            way; None lets it fail.
+        cores: Creates the run's cores.
+        processor: Processes the run's events.
+        begun: A segment that has already started; None restores the run from its
+            journal.
+        go_on: Starts a segment from the journal's positions if a replay diverges; None
+            lets it fail.
 
     Attributes:
         replayed: Number of events that were processed again.
@@ -61,21 +62,21 @@ class Recovery:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a segment was given that has begun already."""
+        """Whether a segment was given that has already started."""
         return self._begun is not None
 
     @property
     def is_under_way(self) -> bool:
-        """Whether earlier rows are still to be replayed, so that the core does not
-        stand where the run does.
+        """Whether earlier rows still have to be replayed, so that the core is behind
+        the run.
         """
         return self._begun is None and self._run.recorder.replaying
 
     async def restore(self) -> None:
-        """Bring the core to where the run stands.
+        """Bring the core to the run's current state.
 
         Raises:
-            StrategyChanged: the strategy does something else than it did.
+            StrategyChanged: the strategy acts differently than before.
         """
         try:
             await self._restore()
@@ -97,7 +98,7 @@ class Recovery:
             self._begin()
         loop_budget = LoopBudget(run.clock)
         inputs = recorder.inputs()
-        with rare_collections():  # one of all objects would hold the loop
+        with rare_collections():  # a collection of all objects would block the loop
             while self._replay_until(loop_budget.is_due, inputs):
                 await loop_budget.take()
         recorder.finish_replay()
@@ -131,7 +132,7 @@ class Recovery:
     def _replay_until(
         self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]
     ) -> bool:
-        # Whether more is to come; one redirection serves all events between two turns
+        # Whether more rows follow; one redirection covers all events between two turns
         # of the loop.
         with self._quiet(), contained("a callback"):
             for _seq, event in inputs:

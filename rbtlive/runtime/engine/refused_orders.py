@@ -1,6 +1,6 @@
-"""Refused orders, put into words: each kind once, with a count.
+"""Reports of refused orders: each kind once, with a count.
 
-The rule: what is refused again for the same reason is counted and summed up, so that a
+The rule: repeated refusals for the same reason are counted and summed up, so that a
 strategy that is refused at every bar neither fills the log nor goes unnoticed.
 """
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.live_run import LiveRun
 
 MOST_KINDS = 100
-"""Kinds that are kept apart; all others count as one more."""
+"""Kinds that are counted separately; all others count as one more."""
 _MOST_SYMBOLS = 10
 _MOST_REASON = 500
 _OTHERS = "other reasons"
-# Numbers, dates and ids differ from order to order and mean the same.
+# Numbers, dates and ids differ between orders but not between reasons.
 _NUMBERS = re.compile(r"[+-]?\d[\d.,:_/-]*(?:[eE][+-]?\d+)?|\b[0-9a-fA-F-]{12,}\b")
 _VERBS = {
     OrderState.DENIED: "denied",
@@ -57,28 +57,26 @@ class RefusedOrders:
         self.total = 0
 
     def begin(self) -> None:
-        """Count from here on: earlier refusals were reported when they happened."""
+        """Count from here on: earlier refusals have been reported already."""
         state = self._run.core.state
         self._denied_seen = len(state.orders.denied)
         self._sessions = len(state.record.sessions)
 
     def open_order(self, order_id: str) -> Order | None:
         """Return an order if a venue can still end it: a stream and a query may both
-        report that it did.
+        report its end.
         """
         order = self._run.core.state.orders.get_order(order_id)
         return order if order is not None and order.is_open else None
 
     def note_ended(self, order: Order) -> None:
-        """Take notice of an order that was open and that a venue may just have
-        ended.
-        """
+        """Check an order that was open and that a venue may have just ended."""
         if order.state in {OrderState.REJECTED, OrderState.EXPIRED}:
             self._ended.append(order)
 
     def look(self) -> None:
-        """Tell of the kinds that are new since the last look, and at a session's close
-        of those that came again; cheap if nothing was refused.
+        """Report kinds that are new since the last look, and at a session's close those
+        that recurred; cheap if nothing was refused.
         """
         state = self._run.core.state
         denied = state.orders.denied
@@ -93,7 +91,7 @@ class RefusedOrders:
             self._sum_up(at_the_end=False)
 
     def conclude(self) -> None:
-        """Report everything that was not reported yet: the session ends."""
+        """Report everything not reported yet: the session ends."""
         self.look()
         self._sum_up(at_the_end=True)
 
@@ -108,7 +106,7 @@ class RefusedOrders:
             kind.reported = kind.count
 
     def _counted(self, orders: list[Order]) -> Iterator[tuple[_Kind, Order]]:
-        # The new kinds, each with its first order, once all orders are counted.
+        # The new kinds, each with its first order, after all orders are counted.
         first: list[tuple[_Kind, Order]] = []
         for order in orders:
             kind = self._kind_of(order)
@@ -129,10 +127,10 @@ class RefusedOrders:
         kind = self._kinds.get(key)
         if kind is None:
             kind = self._kinds[key] = _Kind(verb, reason)
-        kind.reason = reason  # the latest one has the latest numbers
+        kind.reason = reason  # the latest reason has the latest numbers
         return kind
 
-    # A kind is reported again once it has come twice as often, and at the end.
+    # A kind is reported again once its count has doubled, and at the end.
     def _sum_up(self, *, at_the_end: bool) -> None:
         for kind in self._kinds.values():
             if kind.count > kind.reported and (at_the_end or kind.count >= 2 * kind.reported):

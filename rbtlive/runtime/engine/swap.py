@@ -1,7 +1,7 @@
-"""Edited code takes over where a session stands.
+"""Let edited code take over a running session in its current state.
 
-The rule: the new code's `initialize` runs before anything of the session is touched. If
-it fails, all is as it was.
+The rule: the new code's `initialize` runs before the session is changed. If it fails,
+nothing has changed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from rbtlive.runtime.recorded.recorded_run import Facts, carry_on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedSegment:
-    """A segment that has begun, and is not written down yet.
+    """A segment that has started but is not journaled yet.
 
     Attributes:
-        core: Its core, in the session's state; `initialize` has run.
-        commands: What `initialize` asked for.
-        closed: Sessions that were over and are closed by it: their rows, and what the
-            journal says of them.
-        messages: What it had to say: level and text.
+        core: Its core, in the session's state, after `initialize`.
+        commands: The commands of `initialize`.
+        closed: Sessions that had ended and are closed by the segment: their rows, and
+            their journal texts.
+        messages: Its messages: level and text.
         state: The session's state, as facts.
-        last_slice: END of the last slice that session saw, None if it saw none.
-        change: What is other than it was, as a sentence's end.
+        last_slice: END of the session's last slice, None before the first.
+        change: The differences to the earlier code, as the end of a sentence.
     """
 
     core: TradingCore
@@ -53,18 +53,20 @@ def begin(
     *,
     change: str,
 ) -> StartedSegment:
-    """Begin a segment where a session stands, without writing anything.
+    """Start a segment in a session's state, without journaling anything.
 
     Args:
-        journal: The session's.
-        session_state: Its state, as facts.
-        new_core: Makes a core with the edited code.
-        change: What is other than it was.
+        journal: The session's journal.
+        session_state: The session's state, as facts.
+        new_core: Creates a core with the edited code.
+        change: The differences to the earlier code.
 
     Raises:
-        Exception: what `initialize` raised.
+        Exception: whatever `initialize` raised.
     """
-    state: dict[str, Any] = loads(canonical_json(session_state))  # as a recovery will read it
+    state: dict[str, Any] = loads(
+        canonical_json(session_state)
+    )  # in the form that a recovery will read
     core = new_core()
     messages: list[tuple[str, str]] = [("info", f"the run goes on with a change: {change}")]
     closed: list[tuple[SessionRow, str]] = []

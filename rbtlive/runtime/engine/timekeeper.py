@@ -1,9 +1,8 @@
-"""The clock's part in a live run: closes slices that are overdue, opens sessions on
-time, notices silence.
+"""The clock's role in a live run: close overdue slices, open sessions on time, notice
+silence.
 
-The rule: it only makes punctual what event time would do anyway, and everything it does
-is an event. A feed whose bars are of the past (a recording that is played) is left
-alone.
+The rule: it only makes things punctual that event time would do anyway, and each of its
+actions is an event. A feed of past bars (a recording) is left alone.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ DAILY_GRACE_S = 900.0
 """Daily bars arrive minutes after the close, and nobody trades before the next open.
 """
 STALE_AFTER_BARS = 2.0
-"""Bar intervals of open hours without a bar, after which prices are stale."""
+"""Intervals of open hours without a bar after which prices are stale."""
 _PRESENT_BARS = 10
 _PRESENT = timedelta(days=4)
-"""How long ago a bar of the present may have ended: as many bars of a session, or as
-long beyond a longer bar's length, for weekends.
+"""How long ago a current bar may have ended: this many bars of a session, or this long
+beyond a longer bar's length, for weekends.
 """
 
 
 class Timekeeper:
     """Watches the time for one engine.
 
-    The feed's own stamps and the time passed since say what time it is; wall time only
-    holds it back. A wall clock that jumps forward closes no slice whose bars may still
+    The feed's own stamps plus elapsed time give the current time; wall time can only
+    hold it back. A wall clock that jumps forward closes no slice whose bars may still
     come.
 
     Args:
         feed: The live feed.
-        clock: Tells wall time, and time passed.
-        tell: Takes events for the queue.
-        grace_s: How late a slice's bars may come before the clock closes it; those of
-            days at least `DAILY_GRACE_S`.
-        stale_after_bars: Bar intervals of open hours without a bar, after which prices
-            are stale; None never finds them so.
+        clock: Provides wall time and elapsed time.
+        tell: Puts events into the queue.
+        grace_s: How late a slice's bars may arrive before the clock closes it; for
+            daily bars at least `DAILY_GRACE_S`.
+        stale_after_bars: Intervals of open hours without a bar after which prices are
+            stale; None never.
 
     Attributes:
-        stale: Whether no bar has come for so long.
-        is_present: Whether the feed's bars were of now when they came.
+        stale: Whether no bar has come for that long.
+        is_present: Whether the feed's bars were current when they arrived.
     """
 
     def __init__(
@@ -76,17 +75,17 @@ class Timekeeper:
         self._grace = timedelta(seconds=grace_s)
         self._stale_after_bars = stale_after_bars
         self._lead_us: int | None = None
-        self._slice_lead_us: int | None = None  # the same, of slices that were processed alone
+        self._slice_lead_us: int | None = None  # the same, for slices that were processed alone
         self._last_bar_us = 0
         self._interval = MINUTE
         self._open_time: OpenTime | None = None
         self._opened_session = -1
 
     def present(self) -> datetime:
-        """Return the latest END that a bar of the present can have.
+        """Return the latest END that a current bar can have.
 
-        It is wall time; or, where a wall clock was set back, what the slices that were
-        processed and the time passed since say.
+        This is wall time; if a wall clock was set back, it is the time by the processed
+        slices plus elapsed time.
         """
         wall = self._clock.now()
         if self._slice_lead_us is None:
@@ -94,9 +93,7 @@ class Timekeeper:
         return max(wall, datetime_of(self._slice_lead_us + self._passed_us()))
 
     def note_slice(self, timestamp: datetime, interval: Interval, *, empty: bool = False) -> None:
-        """Take notice of a slice that was processed; one without bars says nothing of
-        the feed.
-        """
+        """Record a processed slice; one without bars tells nothing about the feed."""
         if empty:
             return
         self._interval = interval
@@ -113,13 +110,14 @@ class Timekeeper:
         if self.is_present:
             self._was_present = True
         elif self._was_present and known_us is not None:
-            # A wall clock that was set says nothing of a feed that goes on as before.
+            # A wall clock that was changed tells nothing about a feed that goes on as
+            # before.
             going_on = datetime_of(known_us + self._passed_us())
             self.is_present = abs(going_on - timestamp) <= near
         self.stale = False
 
     async def run(self, core: Callable[[], TradingCore]) -> None:
-        """Watch, for ever."""
+        """Watch the time forever."""
         loop = asyncio.get_running_loop()
         while True:
             due_s = loop.time() + TICK_S
@@ -130,9 +128,7 @@ class Timekeeper:
                 self.begin(core())
 
     def begin(self, core: TradingCore) -> None:
-        """Let the feed close its first slice, if bars of the present have come for
-        it.
-        """
+        """Let the feed close its first slice, if current bars have arrived for it."""
         interval = core.state.settings.interval
         begun, now = self._feed.reached or self._feed.awaited, self._clock.now()
         if begun is not None and abs(now - begun) <= _present(interval):
@@ -141,21 +137,21 @@ class Timekeeper:
 
     @property
     def _patience(self) -> timedelta:
-        # How late the bars of a slice may come before the clock closes it.
+        # How late the bars of a slice may arrive before the clock closes it.
         daily = timedelta(seconds=0.0 if self._interval.intraday else DAILY_GRACE_S)
         return max(self._grace, daily)
 
     def tick(self, core: TradingCore, *, blocked: bool = False) -> None:
-        """Do what is due now.
+        """Do the work that is due now.
 
         Args:
             core: The core that trades.
-            blocked: Whether the loop stood still until now: bars that came meanwhile
+            blocked: Whether the loop was blocked until now: bars that arrived meanwhile
                 are read before slices are closed.
         """
         if (
             self._feed.reached is not None
-        ):  # a slice that arrives bar by bar is processed when it is over, and begins before
+        ):  # a slice that arrives bar by bar is processed when it is complete, but starts before
             self._note_lead(self._feed.reached)
         now = self._now()
         now_us = us_of(now)
@@ -182,10 +178,10 @@ class Timekeeper:
             )
 
     def silence_s(self, core: TradingCore) -> float:
-        """Return for how many seconds of open hours no bar has come, once that is too
-        long; else 0.
+        """Return for how many seconds of open hours no bar has come, if that is too
+        long; otherwise 0.
 
-        Without a limit of its own a run is shown as silent after `STALE_AFTER_BARS`.
+        A run without its own limit is shown as silent after `STALE_AFTER_BARS`.
         """
         limit = STALE_AFTER_BARS if self._stale_after_bars is None else self._stale_after_bars
         if self._lead_us is None or not self._interval.intraday:
@@ -193,8 +189,8 @@ class Timekeeper:
         allowed_us = int(self._interval.us * limit) + self._grace // timedelta(microseconds=1)
         if self._passed_us() - self._last_bar_us <= allowed_us:
             return 0.0
-        # By the slices and the time passed since: a wall clock may have been set back
-        # to before the open.
+        # By the slices plus elapsed time: a wall clock may have been set back to before
+        # the open.
         lead_us = self._lead_us if self._slice_lead_us is None else self._slice_lead_us
         now = max(self._now(), datetime_of(lead_us + self._passed_us()))
         calendar = core.state.calendar
@@ -202,7 +198,7 @@ class Timekeeper:
         open_us, close_us = calendar.opens_us.item(session), calendar.closes_us.item(session)
         now_us = us_of(now)
         since_us = now_us - (self._passed_us() - self._last_bar_us)
-        if allowed_us <= close_us - open_us:  # else the bars that lack are of several sessions
+        if allowed_us <= close_us - open_us:  # otherwise the missing bars are of several sessions
             since_us = max(since_us, open_us)
         if self._open_time is None:
             self._open_time = OpenTime(calendar)
@@ -226,9 +222,9 @@ class Timekeeper:
 
 
 def _is_next(core: TradingCore, session: int) -> bool:
-    # The bars may be ahead of a wall clock that was set back, or behind it while their
-    # feed is away: no session is entered twice, and none before the one before it is
-    # over.
+    # Bars may be ahead of a wall clock that was set back, or behind it while their feed
+    # is away: a session is entered only once, and only after the previous one has
+    # ended.
     entered = core.state.market.session
     if core.state.session_open:
         return session == entered

@@ -1,4 +1,4 @@
-"""The journal of a run: what is written, where, and how it is read back."""
+"""The journal of a run: its contents, its files, and how it is read back."""
 
 from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.journal_reader import RecordedRun

@@ -1,8 +1,8 @@
-"""Rows in the journal's file: the newest one by one, earlier stretches as packed
+"""Rows in the journal's file: the newest as single rows, earlier stretches as packed
 blocks.
 
-The rule: a row is in one place at every moment, since it moves into its block in one
-transaction. Blocks are chained by seals, and what is read is what was sealed.
+The rule: a row is always in exactly one place, because it moves into its block in one
+transaction. Blocks are chained by seals, so a block is read exactly as it was sealed.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ BLOCKS: Final = (
     "TABLE blocks (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, kinds TEXT NOT NULL, "
     "checksum BLOB NOT NULL,\n    seal BLOB NOT NULL, facts BLOB NOT NULL, bars BLOB NOT NULL)"
 )
-"""What follows CREATE for the table of blocks."""
+"""The part of the statement after CREATE for the table of blocks."""
 
 INSERT_BLOCK: Final = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)"
 SELECT_BLOCK: Final = "SELECT last, first, kinds, checksum, seal, facts, bars FROM blocks"
 SELECT_ROW: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows"
 
 BLOCK_BYTES: Final = 1 << 16
-"""How much text of rows goes into a block, if one row is not longer."""
+"""Maximum text of rows in a block, if no single row is longer."""
 PACKED_AT_BYTES: Final = 2 * BLOCK_BYTES
-"""So much text waits as rows before the oldest of it is packed."""
+"""This much text waits as rows before the oldest part is packed."""
 FLOOD_BYTES: Final = BLOCK_BYTES // 4
-"""A commit that writes so much text at once packs it if it can."""
+"""A commit that writes this much text at once packs it if possible."""
 ROW_BYTES: Final = 100
-"""What a row counts beside its payload."""
+"""Size that a row counts in addition to its payload."""
 _MOST_AT_ONCE: Final = 4 * BLOCK_BYTES
 
 _MOST_ROWS: Final = BLOCK_BYTES // ROW_BYTES + 1
@@ -48,14 +48,14 @@ wall_us.
 
 
 class Block(NamedTuple):
-    """A stretch of rows as it is stored.
+    """A stretch of rows in its stored form.
 
     Attributes:
         last: Number of its last row.
         first: Number of its first row.
         kinds: The kinds of its rows, each between commas.
-        checksum: The last row's.
-        seal: SHA-256 of the seal of the block before, and of everything in this one.
+        checksum: Checksum of its last row.
+        seal: SHA-256 over the seal of the previous block and everything in this one.
         facts: See `Packed`.
         bars: See `Packed`.
     """
@@ -69,7 +69,7 @@ class Block(NamedTuple):
     bars: bytes
 
     def fits(self, *, after: int, seal: bytes) -> bool:
-        """Say whether this is the block that follows a row and a seal."""
+        """Say whether this block follows a given row and seal."""
         try:
             return (
                 self.first == after + 1
@@ -90,15 +90,15 @@ def _seal(before: bytes, block: Block) -> bytes:
 
 
 def pack_oldest(connection: sqlite3.Connection, *, seed: bytes, kept: UnpackedRows) -> int:
-    """Move the oldest rows into a block of their own if it will be full without the
-    last row there is, and return how much text they were; 0 if there are too few.
+    """Move the oldest rows into a block if they fill one without the last row; return
+    how much text they were, 0 if there are too few.
 
     Must be called outside of a transaction.
 
     Args:
-        connection: The journal's.
-        seed: The header's checksum, where the seals begin.
-        kept: Rows that are known without a look at the file.
+        connection: Connection to the journal.
+        seed: The header's checksum, from which the seals start.
+        kept: Rows known without reading the file.
     """
     packed_to, before = _last_block(connection, seed)
     rows, size = _oldest(kept.after(packed_to) or _stored(connection))
@@ -116,20 +116,20 @@ def pack_oldest(connection: sqlite3.Connection, *, seed: bytes, kept: UnpackedRo
 def pack_new(
     connection: sqlite3.Connection, new: list[SealedRow], *, seed: bytes, kept: UnpackedRows
 ) -> tuple[list[SealedRow], int]:
-    """Write all rows there are but the last into a block if they fill one: in a flood a
-    row is written once, and not as a row first.
+    """Write all rows except the last into a block if they fill one: under load, a row
+    is then written once instead of first as a row.
 
-    Must be called within a transaction. Once it is committed, drop the packed rows from
-    what is kept.
+    Must be called within a transaction. After it is committed, drop the packed rows
+    from `kept`.
 
     Args:
-        connection: The journal's.
+        connection: Connection to the journal.
         new: Rows that are not written yet, in order.
-        seed: The header's checksum, where the seals begin.
-        kept: Rows that are known without a look at the file.
+        seed: The header's checksum, from which the seals start.
+        kept: Rows known without reading the file.
 
     Returns:
-        Those of `new` that are still to be written, and how much text was packed.
+        The rows of `new` that still have to be written, and how much text was packed.
     """
     packed_to, before = _last_block(connection, seed)
     waiting = kept.after(packed_to)
@@ -153,7 +153,7 @@ def _block_of(rows: Sequence[SealedRow], before: bytes, kept: UnpackedRows) -> B
     return block._replace(seal=_seal(before, block))
 
 
-# The rows of a block, and how much text they are.
+# The rows for a block, and how much text they are.
 def _oldest(waiting: Sequence[SealedRow]) -> tuple[list[SealedRow], int]:
     rows, size = [], 0
     for row in islice(waiting, max(len(waiting) - 1, 0)):
@@ -169,7 +169,7 @@ def _stored(connection: sqlite3.Connection) -> list[SealedRow]:
     return [(*_row_of(row)[:5], row[5], row[6]) for row in found]
 
 
-# Number of the last row that is packed, and the seal of its block.
+# Number of the last packed row, and the seal of its block.
 def _last_block(connection: sqlite3.Connection, seed: bytes) -> tuple[int, bytes]:
     found = connection.execute(
         "SELECT last, seal FROM blocks ORDER BY last DESC LIMIT 1"
@@ -195,13 +195,13 @@ def _seal_before(connection: sqlite3.Connection, number: int, seed: bytes) -> by
 
 
 class RowReader:
-    """Reads the rows of an open journal, in order; other statements may run in between,
-    and its session may pack rows meanwhile.
+    """Reads the rows of an open journal in order; other statements may run in between,
+    and the session may pack rows meanwhile.
 
     Args:
-        connection: The journal's.
+        connection: Connection to the journal.
         path: Its file, for messages.
-        seed: The header's checksum, where the seals begin.
+        seed: The header's checksum, from which the seals start.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, path: Path | None, seed: bytes) -> None:
@@ -213,13 +213,13 @@ class RowReader:
         """Yield the rows after one number up to another.
 
         Args:
-            after: See above.
-            last: See above.
-            with_bars: Whether slices of plain bars are among them; without, those that
-                are packed are not looked at.
+            after: Number of the row before the first.
+            last: Number of the last row.
+            with_bars: Whether to include slices of plain bars; packed ones are
+                otherwise not unpacked.
 
         Raises:
-            JournalCorrupt: a block is not what was sealed, or a row is gone.
+            JournalCorrupt: a block differs from its seal, or a row is missing.
         """
         seal: bytes | None = None
         while after < last:
@@ -242,8 +242,8 @@ class RowReader:
             after, seal = block.last, block.seal
 
     def rows_of_kind(self, kind: str, *, last: int) -> Iterator[Row]:
-        """Yield the rows of a kind up to a number, at the cost of the blocks that hold
-        some.
+        """Yield the rows of a kind up to a number; only blocks that contain some are
+        read.
         """
         found = self._connection.execute(
             "SELECT first, last FROM blocks WHERE kinds LIKE ? UNION ALL "

@@ -1,8 +1,8 @@
-"""The checksums over a journal's rows: made as rows are written, and followed when they
-are read.
+"""The checksums over a journal's rows: computed when rows are written, and checked when
+they are read.
 
-The rule: a file is believed only as far as its checksums hold. Damage at the very end
-is a torn tail and can be cut; damage anywhere before is corruption.
+The rule: a file is trusted only as far as its checksums hold. Damage at the very end is
+a torn tail and can be cut; damage before that is corruption.
 """
 
 from __future__ import annotations
@@ -32,27 +32,28 @@ from rbtlive.runtime.journal.store import (
 )
 
 CHECKED_AT_ONCE_BYTES: Final = 1 << 20
-"""Blocks of so many bytes are checked while a journal is opened for writing; of more
-only the last is, and the others when they are read: before anything is traded.
+"""Blocks up to this many bytes are checked while a journal is opened for writing; of
+more, only the last block is, and the others when they are read, which is before trading
+starts.
 """
 
 
 def row_bytes(*, seq: int, kind: str, type_name: str, ts: str, payload: str) -> bytes:
-    """Return the canonical JSON of a row, which is what is hashed; the wall clock is no
-    part of it.
+    """Return the canonical JSON of a row, which is hashed; it does not include wall
+    time.
     """
     return f'[{seq},"{kind}","{type_name}","{ts}",{payload}]\n'.encode()
 
 
 @dataclass(slots=True)
 class Chain:
-    """How far the checksums over a journal's rows were followed.
+    """How far the checksums over a journal's rows were checked.
 
     Attributes:
-        checksum: The last row's: SHA-256 over the checksum before and the row's
+        checksum: The last row's: SHA-256 over the previous checksum and the row's
             canonical JSON.
         seq: The last row.
-        waiting_bytes: How much text of rows is not packed yet.
+        waiting_bytes: Amount of row text that is not packed yet.
     """
 
     checksum: bytes
@@ -60,14 +61,14 @@ class Chain:
     waiting_bytes: int = 0
 
     def seal(self, rows: Sequence[Row]) -> tuple[list[SealedRow], Chain]:
-        """Return rows with their checksums, and the chain that ends with them; this one
-        stays as it is.
+        """Return rows with their checksums, and the chain that ends with them; this
+        chain does not change.
         """
         sha256, checksum, seq = hashlib.sha256, self.checksum, self.seq
         sealed: list[SealedRow] = []
         size = self.waiting_bytes
         for seq, kind, type_name, ts, payload, wall_us in rows:
-            # What `row_bytes` returns, a call less.
+            # The same text as `row_bytes`, without the call.
             text = f'[{seq},"{kind}","{type_name}","{ts}",{payload}]\n'
             checksum = sha256(checksum + text.encode()).digest()
             size += len(payload) + ROW_BYTES
@@ -77,11 +78,11 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class TailCut:
-    """What was lost at a journal's end.
+    """The loss at a journal's end.
 
     Attributes:
-        last_seq: The last row that is good.
-        reason: What was found after it.
+        last_seq: The last good row.
+        reason: The problem found after it.
     """
 
     last_seq: int
@@ -104,22 +105,22 @@ def follow(
     keep: Callable[[str, tuple[object, ...]], object] | None = None,
     most_bytes: int | None = None,
 ) -> tuple[Chain, TailCut | None]:
-    """Check all rows against their checksums, as far as they are good.
+    """Check all rows against their checksums, up to the first damage.
 
     Args:
         connection: An open journal, outside of a transaction.
         path: Its file, for messages and for its size.
         seed: The header's checksum, where the chain begins.
         keep: Called with the table and the values of each good block and row.
-        most_bytes: If blocks are larger together, only the last one is checked whole;
-            `RowReader` checks the others.
+        most_bytes: If all blocks together are larger, only the last one is checked
+            completely; `RowReader` checks the others.
 
     Returns:
-        The chain up to the last good row, and what was torn off after it, if anything.
+        The chain up to the last good row, and the torn-off tail after it, if any.
 
     Raises:
-        JournalCorrupt: something is damaged although good rows follow it, or a page of
-            the file is.
+        JournalCorrupt: something is damaged but good rows follow it, or a page of the
+            file is damaged.
     """
     link = _Links(path, seed, keep)
     try:
@@ -127,7 +128,7 @@ def follow(
         try:
             for block in _blocks(connection, link, most_bytes):
                 link.take_block(block)
-            # One by one: what lies before a missing page is good.
+            # One at a time: rows before a missing page are good.
             for row in connection.execute(f"{SELECT_ROW} ORDER BY seq"):
                 link.take_row(row)
         finally:
@@ -139,7 +140,7 @@ def follow(
     return link.chain, None if link.damaged is None else TailCut(link.chain.seq, link.damaged)
 
 
-# All blocks to be checked whole; of many that are large together, the last one.
+# The blocks to check completely: all, or only the last one if they are large together.
 def _blocks(
     connection: sqlite3.Connection, link: _Links, most_bytes: int | None
 ) -> Iterator[Block]:
@@ -160,8 +161,8 @@ def _blocks(
 
 
 class _Links:
-    # The chain as it is followed: the good part, and whether what comes after a damage
-    # fits what stands before it.
+    # The chain as it is checked: its good part, and whether rows after a damage
+    # continue it.
 
     def __init__(
         self,
@@ -189,7 +190,7 @@ class _Links:
         self._seal, self._before = block.seal, (block.last, block.checksum)
 
     def pass_blocks(self, spans: Sequence[tuple[int, int, bytes]]) -> None:
-        """Take the numbers and the seals of the first blocks: (last, first, seal)."""
+        """Record numbers and seals of the first blocks: (last, first, seal)."""
         seq = self.chain.seq
         for last, first, _seal in spans:
             if not (first == seq + 1 and last >= first):
@@ -223,8 +224,8 @@ class _Links:
         )
 
 
-# The canonical JSON of a row if it is the one that a number and the checksum before
-# call for, else None.
+# The canonical JSON of a row if it has the expected number and fits the previous
+# checksum, otherwise None.
 def _fitting(row: RawRow, *, seq: int, checksum: bytes) -> bytes | None:
     try:
         text = b'[%d,"%b","%b","%b",%b]\n' % row[:5]

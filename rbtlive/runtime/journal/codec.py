@@ -1,6 +1,6 @@
-"""How facts are written down: canonical JSON, one text for one value, and back.
+"""Encode facts as canonical JSON, one text per value, and decode them.
 
-Its rule: equal values give equal bytes. Keys are sorted, there are no spaces, decimals
+The rule: equal values give equal bytes. Keys are sorted, there are no spaces, decimals
 are plain text, date-times are UTC with microseconds, and everything outside ASCII is
 escaped. Reading builds known classes only and runs no code.
 """
@@ -33,7 +33,7 @@ from rbtlive.model.events import (
 from rbtlive.model.number import Number
 from rbtlive.model.slice_columns import SliceColumns
 
-_scan: Any = vars(JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
+_scan: Any = vars(JSONDecoder())["scan_once"]  # `json.loads` takes twice as long to reach it
 _has_text_keys = frozenset({str}).issuperset
 _is_plain = frozenset({str, int, bool, type(None), Decimal, Number, datetime}).issuperset
 _numbers_of = itemgetter(*OHLCV)
@@ -53,14 +53,14 @@ Cells = list[tuple[str, str, str, str, str, str, str]]
 """A slice as texts: symbol in quotes, symbol, close, high, low, open, volume."""
 
 SliceFloats = tuple[tuple[str, ...], Sequence[tuple[float, ...]]]
-"""Symbols, sorted; open, high, low, close and volume of each. They are what the slice's
-text says: floats, each with its shortest decimals.
+"""Sorted symbols; open, high, low, close and volume of each, as floats. The slice's
+text has their shortest decimals.
 """
 
 
 class SliceText(str):
-    """What `encode_event` gives for a slice, which knows its parts: its event is made
-    without reading the text.
+    """The result of `encode_event` for a slice. It knows its parts, so that its event
+    is built without parsing the text.
     """
 
     __slots__ = ("_cells",)
@@ -79,10 +79,10 @@ class SliceText(str):
         return text
 
     def event(self, timestamp: datetime) -> MarketDataEvent:
-        """Return the slice of this time.
+        """Return the slice with this time.
 
         Raises:
-            JournalCorrupt: it holds something else than bars.
+            JournalCorrupt: it contains something other than bars.
         """
         known = _known.get
         bars = {}
@@ -110,15 +110,15 @@ class SliceText(str):
 
 
 def canonical_json(value: object) -> str:
-    """Return the one JSON text of a value.
+    """Return the canonical JSON text of a value.
 
-    Decimals, date-times, dates and floats that are not finite become strings; sequences
-    become arrays; enumerations their values; models and dataclasses objects of their
-    fields.
+    Decimals, date-times, dates and non-finite floats become strings; sequences become
+    arrays; enumerations become their values; models and dataclasses become objects of
+    their fields.
 
     Raises:
-        TypeError: `value` holds something that has no canonical form, or a mapping with
-            keys that are no strings.
+        TypeError: `value` contains something without a canonical form, or a mapping
+            whose keys are not strings.
         ValueError: a date-time is naive.
     """
     scalar = _scalar_text(value)
@@ -168,7 +168,7 @@ def datetime_text(moment: datetime) -> str:
         moment = aware_utc(moment)
     day = moment.toordinal()
     date_text = _dates.get(day)
-    if date_text is None:  # `isoformat` takes four times as long as everything here
+    if date_text is None:  # `isoformat` takes four times as long as all the rest
         if len(_dates) >= _MOST_DATES:
             _dates.clear()
         date_text = _dates[day] = moment.date().isoformat()
@@ -182,20 +182,21 @@ def _text_of(value: Decimal | datetime) -> str:
     return datetime_text(value) if isinstance(value, datetime) else decimal_text(value)
 
 
-# What `canonical_json` gives for what `_is_flat`, without a call for each value.
+# The same result as `canonical_json` for values that are `_is_flat`, without a call per
+# value.
 _plain_text = JSONEncoder(
     sort_keys=True, separators=(",", ":"), check_circular=False, default=_text_of
 ).encode
 
 
 def parse_datetime(text: str) -> datetime:
-    """Return the date-time of a text that `datetime_text` wrote."""
+    """Return the date-time of a text written by `datetime_text`."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is UTC else aware_utc(moment)
 
 
 def columns_text(columns: SliceColumns) -> str:
-    """Return the canonical JSON of a slice of columns, as `encode_event` does of its
+    """Return the canonical JSON of a slice in columns, equal to `encode_event` of its
     event.
     """
     names, made, moment = columns.names, columns.made, columns.timestamp
@@ -212,7 +213,7 @@ def columns_text(columns: SliceColumns) -> str:
     return f'{{"bars":{{{",".join(bars)}}}}}'
 
 
-# The canonical texts of floats that are finite and not negative.
+# The canonical texts of finite, non-negative floats.
 def _number_texts(values: list[float]) -> list[str]:
     texts = list(map(repr, values))
     joined = "\n".join(texts) + "\n"
@@ -222,10 +223,10 @@ def _number_texts(values: list[float]) -> list[str]:
 
 
 def encode_event(event: Event) -> str:
-    """Return the canonical JSON of what an event says beyond its type and its time.
+    """Return the canonical JSON of an event without its type and time.
 
-    A bar's symbol and time are written only where they differ from its key and from the
-    event's time, an optional field only where it is set.
+    A bar's symbol and time are written only if they differ from its key and the event's
+    time, an optional field only if it is set.
     """
     if type(event) is MarketDataEvent:
         bars = event.bars
@@ -247,8 +248,8 @@ def encode_event(event: Event) -> str:
 
 
 def plain_slice(event: MarketDataEvent) -> tuple[str, SliceFloats] | None:
-    """Return what `encode_event` returns of a slice of one plain bar, at half the cost,
-    and what the text is made of; None for any other slice.
+    """Return the `encode_event` text of a slice of one plain bar, at half the cost, and
+    its floats; None for any other slice.
     """
     facts = event.__dict__
     bars = facts["bars"]
@@ -275,7 +276,7 @@ def plain_slice(event: MarketDataEvent) -> tuple[str, SliceFloats] | None:
 
 
 def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
-    """Return the event that `encode_event` wrote.
+    """Return the event of a text written by `encode_event`.
 
     Raises:
         JournalVersion: no event has this type.
@@ -341,7 +342,7 @@ def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
         f'"close":"{facts["close"]!s}","high":"{facts["high"]!s}","low":"{facts["low"]!s}",'
         f'"open":"{facts["open"]!s}",'
     )
-    if '0"' in text or "E" in text:  # what is none of these is canonical as it is
+    if '0"' in text or "E" in text:  # text of any other form is already canonical
         text = (
             f'"close":"{decimal_text(bar.close)}","high":"{decimal_text(bar.high)}",'
             f'"low":"{decimal_text(bar.low)}","open":"{decimal_text(bar.open)}",'
@@ -354,8 +355,8 @@ def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
     return f'{_quoted(symbol)}:{{{text}"volume":"{decimal_text(facts["volume"])}"{added}}}'
 
 
-# Fields with a default that a slice or a bar has beside those written below: written
-# where they are not at their default.
+# Fields with a default that a slice or bar has in addition to those written below;
+# written unless they have the default.
 _SLICE_ADDED = {name: default for name, default in SLICE_DEFAULTS.items() if name not in _ENVELOPE}
 
 
@@ -396,12 +397,11 @@ def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
     if lowest[0] <= highest[0] and not added:
         return trusted_bar(bar)
     del bar["_floats"]
-    # The model checks what is new, and says in its own words what is wrong.
+    # The model validates added fields and words the errors.
     return Bar(**bar, **{name: values[name] for name in added})
 
 
-# The canonical text of each float is made once: `repr` takes five times as long as to
-# look it up.
+# Canonical texts of floats are cached: `repr` takes five times as long as a look-up.
 def _learn_text(value: float) -> str:
     if len(_known_texts) >= _MOST_KNOWN:
         _known_texts.clear()
@@ -409,8 +409,7 @@ def _learn_text(value: float) -> str:
     return text
 
 
-# Numbers come again and again: the decimal and the float of each text are made, and
-# checked, once.
+# Numbers repeat: the decimal and float of each text are built and checked once.
 def _learn(text: str) -> tuple[Decimal, float]:
     exact = Decimal(text)
     if not (exact >= 0 and exact.is_finite()):

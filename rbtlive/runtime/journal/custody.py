@@ -1,8 +1,7 @@
-"""Whether a journal's files still are the files that are written.
+"""Check that a journal's files are still the ones being written.
 
-The rule: nothing is traded whose record could not be found again. Files that were
-deleted, moved, replaced, cut, linked or made read-only under a session end it at its
-next commit.
+The rule: no trade without a record that can be found again. If the files are deleted,
+moved, replaced, cut, linked or made read-only, the session ends at its next commit.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ class Custody:
         self._lock = lock
         self._paths = (path, *(path.with_name(path.name + suffix) for suffix in _SIDE_FILES))
         self._known: list[os.stat_result | None] = [None] * len(self._paths)
-        # Texts: a look through a Path takes three times as long, and this is done at
-        # every commit.
+        # Texts: checking a Path takes three times as long, and this happens at every
+        # commit.
         self._texts = tuple(map(os.fspath, self._paths))
         self._folder_text = os.fspath(self._folder)
 
     def breach(self) -> str | None:
-        """Return what happened to the files since they were looked at last, or None.
+        """Return what happened to the files since the last check, or None.
 
-        A file counts from the first look that finds it.
+        A file is watched from the first check that finds it.
         """
         known = self._known
         for place, path in enumerate(self._texts):

@@ -1,4 +1,4 @@
-"""What a forked child must leave alone: the SQLite connections of its parent.
+"""Keep a forked child from touching its parent's SQLite connections.
 
 The rule: a child neither uses nor closes them. SQLite would end the write-ahead log
 that the parent still writes, and the parent would find its journal damaged.
@@ -15,8 +15,8 @@ OPEN: weakref.WeakSet[Any] = weakref.WeakSet()
 """The journals that this process has open."""
 
 
-# One reference too many keeps a connection from ever being closed, also when the
-# interpreter ends.
+# An extra reference keeps a connection from ever being closed, even at interpreter
+# exit.
 def _keep_for_ever() -> None:
     for journal in list(OPEN):
         connection = getattr(journal, "_connection", None)

@@ -1,7 +1,7 @@
-"""What a journal says about its run before the first row: enough to compare, to recover
-and to replay.
+"""A journal's header describes its run before the first row: enough to compare, recover
+and replay it.
 
-The rule: never the strategy's source, which may hold keys; only its hash.
+The rule: it never contains the strategy's source, which may hold keys; only its hash.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from rbtlive.runtime.recorded.changes import changed_settings, plain_parameters
 from rbtlive.runtime.recorded.recorded_run import Segment
 
 SEMANTICS = 4
-"""Raised whenever the same events would give other numbers than before."""
+"""Increased whenever the same events would give different numbers than before."""
 _MOST_BITS = 14_000
-"""Of a whole number; Python writes and reads no longer ones in decimal digits."""
+"""Limit of a whole number: Python does not write or read longer ones in decimal digits.
+"""
 
 
 def make_header(
@@ -45,20 +46,19 @@ def make_header(
     provenance: Mapping[str, Any] | None = None,
     waited_for: str = "",
 ) -> dict[str, Any]:
-    """Return the header of a new run, and store the bars it uses as history beside the
+    """Return the header of a new run, and store its bars of history beside the
     journals.
 
     Args:
         executor: The strategy.
-        settings: What was asked for.
+        settings: The settings requested.
         portal: History, assets, corporate actions.
         broker: Name of the broker.
-        live: Whether the feed is live; its first bar then says where the
-            run begins.
+        live: Whether the feed is live; then its first bar decides where the run begins.
         folder: Where history is stored; None stores none.
         provenance: Where the strategy and its parameters come from, as plain values.
-        waited_for: The window that the run began anew for, in words; empty if it did
-            not.
+        waited_for: The window that made the run restart later, in words; empty if none
+            did.
     """
     calendar = portal.calendar
     first = calendar.number(settings.start)
@@ -92,13 +92,13 @@ def make_header(
 def check_header(
     header: Mapping[str, Any], segment: Segment, executor: StrategyExecutor, settings: RunSettings
 ) -> None:
-    """Refuse to carry on a run with something else than what its last segment was begun
-    with.
+    """Refuse to resume a run with a strategy or settings other than those of its last
+    segment.
 
     Raises:
         JournalVersion: it was written under other semantics.
-        JournalMismatch: it is of another strategy.
-        StrategyChanged: the strategy's source, its parameters or a setting was edited
+        JournalMismatch: it belongs to another strategy.
+        StrategyChanged: the strategy's source, its parameters or a setting has changed
             since.
     """
     if header.get("semantics") != SEMANTICS:
@@ -139,7 +139,7 @@ def settings_facts(settings: RunSettings) -> dict[str, Any]:
     """Return every setting as plain JSON; models by class, fields and source hash.
 
     Raises:
-        InvalidSetting: one of them is nested too deep, or holds itself.
+        InvalidSetting: a setting is nested too deep, or contains itself.
     """
     facts = {}
     for field in fields(settings):
@@ -253,8 +253,8 @@ def _store_history(
 
 
 def daily_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None:
-    """Return the portal's daily bars of sessions below `before`, in the form a portal
-    takes.
+    """Return the portal's daily bars of sessions below `before`, as a frame for a
+    portal.
     """
     if portal.daily is None:
         return None
@@ -264,8 +264,8 @@ def daily_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None
 
 
 def minute_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None:
-    """Return the portal's minute bars of sessions below `before`, in the form a portal
-    takes.
+    """Return the portal's minute bars of sessions below `before`, as a frame for a
+    portal.
     """
     if portal.minutes is None:
         return None

@@ -1,8 +1,7 @@
-"""The journal: every fact of a run in order, written before anybody acts on it.
+"""The journal: every fact of a run in order, written before anyone acts on it.
 
-Its rule: what the journal holds is a prefix of what happened, and after the first
-failure to write it takes nothing more, so that nothing can be done that it does not
-know.
+The rule: the journal contains a prefix of what happened. After the first failed write
+it accepts nothing more, so that nothing can happen that it does not record.
 """
 
 from __future__ import annotations
@@ -51,14 +50,14 @@ _SLICE = MarketDataEvent.__name__
 
 
 class Journal(RecordedRun):
-    """The journal of the run that is going on. Make one with `open_journal`, or
+    """The journal of a current run. Create it with `open_journal` or
     `Journal.in_memory`.
 
-    Rows wait in memory until `commit`, which belongs at the end of each turn of the
-    loop; `commit(durable=True)` belongs before anything leaves for a venue.
+    Rows wait in memory until `commit`, which is called at the end of each turn of the
+    loop; `commit(durable=True)` is called before anything is sent to a venue.
 
     Attributes:
-        resumed: Whether the run was there already.
+        resumed: Whether the run existed already.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Journal(RecordedRun):
         self._now_us = clock.now_us
         self._lock = lock
         self._buffer: list[Row] = []
-        self._unwritten: dict[int, SliceColumns] = {}  # what rows of the buffer are made of
+        self._unwritten: dict[int, SliceColumns] = {}  # the sources of buffered rows
         self._last_seq = self._durable_seq = chain.seq
         self._level = ""
         self._failure: str | None = None
@@ -104,7 +103,7 @@ class Journal(RecordedRun):
         run_id: str | None = None,
         clock: Clock | None = None,
     ) -> Journal:
-        """Return a journal that lives and dies with this process, for experiments and
+        """Return a journal that exists only in this process, for experiments and
         tests.
         """
         connection = store.connect(None)
@@ -117,11 +116,11 @@ class Journal(RecordedRun):
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over, so that the next attach starts another."""
+        """Whether the run has ended, so that the next attach starts another."""
         return self._over
 
     def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
-        """Write an event down and return its row's number."""
+        """Append an event and return its row's number."""
         if type(event) is not MarketDataEvent:
             return self._append(kind, event.event_type, event.timestamp, encode_event(event))
         facts = event.__dict__
@@ -133,7 +132,7 @@ class Journal(RecordedRun):
             return self._append(kind, _SLICE, event.timestamp, encode_event(event))
         if kind is not _INPUT or self._over or self._closed or self._failure is not None:
             return self._append(kind, _SLICE, event.timestamp, plain[0])
-        # What `_append` does to words that are known.
+        # The same as `_append` for words that are known.
         buffer, seq = self._buffer, self._last_seq + 1
         stamp = datetime_text(facts["timestamp"])
         buffer.append((seq, _INPUT, _SLICE, stamp, plain[0], self._now_us()))
@@ -144,26 +143,26 @@ class Journal(RecordedRun):
         return seq
 
     def append(self, kind: str, type_name: str, *, timestamp: datetime, payload: object) -> int:
-        """Write a fact down and return its row's number.
+        """Append a fact and return its row's number.
 
         Args:
             kind: A RowKind.
-            type_name: What it records: letters, digits and `_`, at most 64.
+            type_name: The type of the fact: letters, digits and `_`, at most 64.
             timestamp: Event time, aware.
-            payload: Anything that has a canonical JSON: mappings, lists, strings,
+            payload: Any value that has a canonical JSON: mappings, lists, strings,
                 numbers, dates, models, dataclasses.
 
         Raises:
-            JournalUnwritable: the journal has failed before, or is closed, or its run
-                has ended.
+            JournalUnwritable: the journal failed earlier, or is closed, or its run has
+                ended.
             TypeError: the payload has no canonical form.
             ValueError: a name has other characters, or the timestamp is naive.
         """
         return self._append(kind, type_name, timestamp, canonical_json(payload))
 
     def append_text(self, kind: str, type_name: str, *, timestamp: datetime, payload: str) -> int:
-        """Write down a fact whose payload is canonical JSON already, and return its
-        row's number.
+        """Append a fact whose payload is already canonical JSON, and return its row's
+        number.
         """
         return self._append(kind, type_name, timestamp, payload)
 
@@ -174,16 +173,15 @@ class Journal(RecordedRun):
         self.commit(durable=True)
 
     def commit(self, durable: bool = False) -> None:
-        """Hand what was written to the operating system.
+        """Pass the appended rows to the operating system.
 
         Args:
-            durable: Whether to wait until it is on the disk, so that it survives the
-                loss of power too. A commit that is not durable survives the death of
-                the process.
+            durable: Whether to wait until they are on disk, so that they survive a
+                power loss. Other commits survive only the death of the process.
 
         Raises:
-            JournalUnwritable: it cannot be written: disk full, read-only, locked.
-                Nothing is taken from then on.
+            JournalUnwritable: the file cannot be written: disk full, read-only, locked.
+                Nothing is accepted from then on.
         """
         self._check()
         self._refuse_lost_files()
@@ -202,7 +200,7 @@ class Journal(RecordedRun):
                 self._level = level
             self._connection.execute("BEGIN IMMEDIATE")
             if rows:
-                # What waits for its disk is not kept waiting by packing.
+                # A durable commit is not delayed by packing.
                 new_bytes = chain.waiting_bytes - self._chain.waiting_bytes
                 if not durable and new_bytes >= FLOOD_BYTES:
                     rows, packed = pack_new(
@@ -210,7 +208,7 @@ class Journal(RecordedRun):
                     )
                     chain.waiting_bytes -= packed
                 self._connection.executemany(store.INSERT_ROW, rows)
-            else:  # a write of its own makes SQLite sync the rows that were committed without
+            else:  # a write of its own makes SQLite sync the earlier, unsynced rows
                 self._connection.execute(store.INSERT_TOUCH, (self._chain.seq,))
             self._connection.execute("COMMIT")
         except (*store.SQLITE_ERRORS, JournalUnwritable) as error:
@@ -226,12 +224,11 @@ class Journal(RecordedRun):
         self._note_commit(durable=durable)
 
     def pack(self) -> bool:
-        """Pack the oldest rows if many wait for it, and say whether some were packed: a
-        journal grows by what its rows say. It belongs where the loop is about to rest,
-        after a commit.
+        """Pack the oldest rows if enough wait, and say whether any were packed: this
+        keeps the file small. Call it when the loop is about to rest, after a commit.
 
         Raises:
-            JournalUnwritable: it cannot be written, as in `commit`.
+            JournalUnwritable: the file cannot be written, as in `commit`.
         """
         if self._chain.waiting_bytes < PACKED_AT_BYTES or self._committing or self._closed:
             return False
@@ -255,7 +252,7 @@ class Journal(RecordedRun):
                 self._fail(error)
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
-        """Yield the rows after a number, in order, those not yet committed included."""
+        """Yield the rows after a number in order, including uncommitted ones."""
         self._write_out()
         waiting = list(self._buffer)
         for row in super().rows(after=after):
@@ -264,7 +261,7 @@ class Journal(RecordedRun):
         yield from (JournalRow(*row) for row in waiting if row[0] > after)
 
     def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
-        """Yield the rows of one kind, in order, those not yet committed included."""
+        """Yield the rows of one kind in order, including uncommitted ones."""
         after = 0
         for row in super().rows_of_kind(kind):
             yield row
@@ -273,16 +270,16 @@ class Journal(RecordedRun):
 
     @property
     def failure(self) -> str | None:
-        """Why nothing can be written any more; None while all is well."""
+        """Why nothing can be written any more; None if the journal is fine."""
         return self._failure
 
     def close(self) -> None:
-        """Commit durably, close the file and give the session's lock back; a second
-        call does nothing.
+        """Commit durably, close the file and release the session's lock; a second call
+        does nothing.
 
         Raises:
-            JournalUnwritable: the last rows cannot be written; the lock is given back
-                all the same.
+            JournalUnwritable: the last rows cannot be written; the lock is released all
+                the same.
         """
         if self._closed or self.is_foreign:
             return
@@ -296,11 +293,11 @@ class Journal(RecordedRun):
                 self._lock.release()
 
     def discard(self) -> None:
-        """Remove a journal that holds nothing but its header, and give the session's
-        lock back: no run began.
+        """Remove a journal that contains only its header, and release the session's
+        lock: no run began.
 
         Raises:
-            JournalUnwritable: it holds rows.
+            JournalUnwritable: it contains rows.
         """
         if self.last_seq:
             raise JournalUnwritable(
@@ -336,8 +333,8 @@ class Journal(RecordedRun):
             self.commit()
         return seq
 
-    # A slice of thousands is written as text when it is committed, and not before the
-    # callbacks: until then nothing is on the disk anyway, and nothing leaves.
+    # A slice of thousands of bars becomes text only at the commit, not before the
+    # callbacks: until then nothing is on disk and nothing is sent.
     def _write_out(self) -> None:
         unwritten = self._unwritten
         if not unwritten:
@@ -350,7 +347,7 @@ class Journal(RecordedRun):
             self._unpacked.note_columns(seq, columns)
         self._unwritten = {}
 
-    # Returns a plain string, whatever enumeration it is a member of: SQLite takes three
+    # Returns a plain string, even for a member of an enumeration: SQLite takes three
     # times as long to bind others.
     def _learn(self, word: str) -> str:
         if not isinstance(word, str) or _WORD.fullmatch(word) is None:
@@ -392,8 +389,8 @@ class Journal(RecordedRun):
             )
 
     def _tidy_after_interrupt(self) -> None:
-        # KeyboardInterrupt may have left commit anywhere: what the file holds decides
-        # what is still to be written.
+        # KeyboardInterrupt may have stopped commit anywhere: the file's contents decide
+        # what still has to be written.
         if self._connection.in_transaction:
             self._connection.rollback()
         self._write_out()
@@ -426,7 +423,7 @@ def new_journal(
     clock: Clock | None,
     lock: SessionLock | None = None,
 ) -> Journal:
-    """Begin the journal of a new run on an open connection."""
+    """Start the journal of a new run on an open connection."""
     try:
         store.write_header(connection, header)
         written, seed = store.read_header(connection, path)

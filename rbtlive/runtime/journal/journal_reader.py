@@ -1,7 +1,7 @@
-"""Reading a journal: its rows, and a recorded run as they tell it.
+"""Read a journal: its rows, and the recorded run that they describe.
 
-Its rule: what is read is a prefix of what happened, and reading changes nothing. A
-payload is data: no code is run to read it.
+The rule: the rows read are a prefix of what happened, and reading changes nothing. A
+payload is data: reading it runs no code.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from rbtlive.runtime.journal.packing import Row
 
 _SLICE = MarketDataEvent.__name__
 RUN_ENDED = "RunEnded"
-"""Type of the row that ends a run; after it nothing is written."""
+"""Type of the row that ends a run; no rows follow it."""
 
 
 class RowKind(StrEnum):
-    """What a row is to a replay.
+    """The role of a row in a replay.
 
-    Input came from outside and is given to the core again; derived facts and intents
-    are computed again and compared; state restores; notes are for people.
+    Inputs came from outside and are processed by the core again; derived facts and
+    intents are computed again and compared; state restores; notes are for people.
     """
 
     INPUT = "input"
@@ -47,9 +47,9 @@ class JournalRow(NamedTuple):
     """One row.
 
     Attributes:
-        seq: Its number, from 1 on without gaps.
+        seq: Its number, from 1 without gaps.
         kind: A RowKind, as text.
-        type: Name of the event's or command's class, or of whatever else it records.
+        type: Name of the event's or command's class, or of the fact recorded.
         ts: Event time, as `2005-01-03T21:00:00.000000Z`.
         payload: Canonical JSON.
         wall_us: When it was written by the wall clock, microseconds since 1970; not
@@ -77,7 +77,7 @@ class JournalRow(NamedTuple):
 
         Raises:
             JournalVersion: no event has this type.
-            JournalCorrupt: the payload does not describe one.
+            JournalCorrupt: the payload does not describe an event.
         """
         payload = self.payload
         if type(payload) is SliceText and self.type == _SLICE:
@@ -86,13 +86,13 @@ class JournalRow(NamedTuple):
 
 
 class RecordedRun:
-    """A run as its journal tells it, for reading alone; its session may still be
-    running elsewhere.
+    """A run as its journal records it, for reading only; its session may still be
+    running in another process.
 
     Attributes:
         path: The file; None in memory.
-        header: What was known when the run began, plus `run_id` and `name`.
-        cut: What is missing at the end, None if nothing is.
+        header: Facts known when the run began, plus `run_id` and `name`.
+        cut: The loss at the end, None if nothing is missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,7 +113,7 @@ class RecordedRun:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether this was opened by the process that this one was forked from."""
+        """Whether the parent process opened this, before a fork."""
         return self._pid != getpid()
 
     @property
@@ -123,12 +123,12 @@ class RecordedRun:
 
     @property
     def last_seq(self) -> int:
-        """Number of the last row; 0 if there is none."""
+        """Number of the last row; 0 if there are no rows."""
         return self._last_seq
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over, so that the next attach starts another."""
+        """Whether the run has ended, so that the next attach starts another."""
         row = next(self.rows(after=self.last_seq - 1), None)
         return row is not None and row.type == RUN_ENDED
 
@@ -139,14 +139,14 @@ class RecordedRun:
         return hash_of(self.rows())
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
-        """Yield the rows after a number, in order, up to the last one that is good
+        """Yield the rows after a number in order, up to the last one that is good
         now.
         """
         return self._made(self._stored.rows(after=after, last=self._chain.seq))
 
     def rows_without_slices(self) -> Iterator[JournalRow]:
-        """Yield the rows that are no slices, in order; packed slices are not looked
-        at.
+        """Yield the rows that are not slices, in order; packed slices are not
+        unpacked.
         """
         stored = self._stored.rows(after=0, last=self._chain.seq, with_bars=False)
         return self._made(row for row in stored if row[2] != _SLICE)
@@ -175,7 +175,7 @@ class RecordedRun:
                 yield row.seq, row.event()
 
     def size_bytes(self) -> int:
-        """Return how much room the journal takes on disk; 0 in memory."""
+        """Return the journal's size on disk; 0 in memory."""
         if self.path is None:
             return 0
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
@@ -194,7 +194,7 @@ class RecordedRun:
 
 
 def refuse_blank(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise the error of a file that holds no run."""
-    # Its session is making it at this moment, or died while it did.
+    """Raise the error for a file that contains no run."""
+    # Its session is creating it right now, or died while doing so.
     if store.is_blank(connection):
         raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")

@@ -1,8 +1,8 @@
-"""Who holds a session: a lock of the operating system, kept for the session's life, and
+"""A session's lock: a lock of the operating system, held for the session's life, with
 the holder's name for others.
 
-Its rule: the lock is what the operating system says, never what a file says. A holder
-that dies, however suddenly, holds nothing any more.
+The rule: the operating system decides who holds the lock, never a file's content. A
+holder that dies, however suddenly, no longer holds it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from rbtlive.errors import JournalUnwritable, SessionLocked, UnsafeStateFolder
 from rbtlive.runtime.machine import advice_on
 
 _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-"""What the operating system answers if somebody else holds a lock."""
+"""Error codes of the operating system if another process holds a lock."""
 _LOCKED_BYTE = (
     1 << 30
-)  # far behind the text, which others must be able to read while the lock is held
+)  # far beyond the text, which others must be able to read while the lock is held
 _TEXT_BYTES = 512
 _MARK_BYTES = 64
 
@@ -32,20 +32,20 @@ _held: weakref.WeakSet[SessionLock] = weakref.WeakSet()
 
 
 class SessionLock:
-    """An exclusive lock on a session, taken when made.
+    """An exclusive lock on a session, taken on creation.
 
-    Beside the holder, its file keeps a mark: how far the journal had come. The journal
-    uses it to notice that rows it once had are missing.
+    Besides the holder, its file stores the journal's last row number. The journal uses
+    it to notice that rows it once had are missing.
 
     Args:
-        path: The lock's file; made if missing, never removed.
+        path: The lock's file; created if missing, never removed.
         name: The session's name, for messages.
-        since: When the holder came, for messages.
+        since: When the holder took the lock, for messages.
 
     Raises:
-        SessionLocked: somebody holds it; the message names who.
+        SessionLocked: another process holds it; the message names the holder.
         UnsafeStateFolder: the file is a link.
-        JournalUnwritable: the file cannot be made or written.
+        JournalUnwritable: the file cannot be created or written.
     """
 
     def __init__(self, path: Path, *, name: str, since: str) -> None:
@@ -71,24 +71,22 @@ class SessionLock:
         _held.add(self)
 
     def mark(self, run_id: str, seq: int) -> None:
-        """Note that the journal of a run has come as far as row `seq`."""
+        """Record that the journal of a run has reached row `seq`."""
         self._write(_TEXT_BYTES, f"{run_id} {seq}".ljust(_MARK_BYTES - 1) + "\n")
 
     def marked(self, run_id: str) -> int:
-        """Return the last row that was noted for a run; 0 if none was."""
+        """Return the last row recorded for a run; 0 if none was."""
         noted, seq = self._mark()
         return seq if noted == run_id else 0
 
     def last_marked(self) -> int:
-        """Return the last row that was noted for the current run, whichever it is; 0 if
-        none was.
+        """Return the last row recorded for the current run, whichever it is; 0 if none
+        was.
         """
         return self._mark()[1]
 
     def lost(self) -> str | None:
-        """Return why the lock's file no longer is the one that is locked; None if it
-        is.
-        """
+        """Return why the lock's file is no longer the locked one; None if it is."""
         if self._file < 0:
             return None
         try:
@@ -109,14 +107,16 @@ class SessionLock:
         return (words[0], int(words[1])) if len(words) == 2 and words[1].isdecimal() else ("", 0)
 
     def release(self) -> None:
-        """Give the lock back; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._file >= 0:
-            with contextlib.suppress(OSError):  # other code has closed it: it is given back
+            with contextlib.suppress(
+                OSError
+            ):  # other code has closed it, so it is already released
                 _unlock(self._file)
         self.forget()
 
     def forget(self) -> None:
-        """Close the file without unlocking: what a forked child does with its parent's
+        """Close the file without unlocking: a forked child does this with its parent's
         lock.
         """
         if self._file >= 0:
@@ -151,18 +151,18 @@ def _open(path: Path) -> int:
 
 
 def lost_sight(name: str, error: OSError) -> str:
-    """Say why a file that was there cannot be looked at any more."""
+    """Say why an existing file can no longer be read."""
     gone = error.errno in {errno.ENOENT, errno.ENOTDIR}
     return f"{name} {'is gone' if gone else 'cannot be looked at'}: {error.strerror}"
 
 
 def changed(path: Path, now: os.stat_result, was: os.stat_result) -> str | None:
-    """Return why a path no longer names the file that it named, or None if it does.
+    """Return why a path no longer names the same file, or None if it does.
 
     Args:
-        path: Where the file lies.
-        now: What is there.
-        was: What it was.
+        path: Path of the file.
+        now: Its current status.
+        was: Its earlier status.
     """
     if (now.st_dev, now.st_ino) != (was.st_dev, was.st_ino):
         return f"{path.name} is another file now"

@@ -1,7 +1,7 @@
-"""Opens journals: a session's for writing, a recorded run's for reading.
+"""Open journals: a session's for writing, a recorded run's for reading.
 
-The rule: an open journal holds the session's lock; a run that was left off in the
-middle is carried on, a blank file is dropped, and anything else begins a new run.
+The rule: an open journal holds the session's lock. A run that did not end is resumed, a
+blank file is dropped, and in any other case a new run begins.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ def open_journal(
     clock: Clock | None = None,
 ) -> Journal:
     """Take a session's lock and open the journal of its run: the one that has not
-    ended, else a new one.
+    ended, otherwise a new one.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the files.
         name: The session.
-        header: Gives what a new run's header should hold; called for a new run only.
+        header: Returns the contents of a new run's header; called for a new run only.
             `name`, `run_id` and `created` are added.
         fresh: Whether to start a new run in any case.
-        run_id: The new run's id; drawn if None.
+        run_id: The new run's id; random if None.
         clock: Stamps the rows with wall time.
 
     Returns:
-        The journal; `resumed` says whether the run was there already, `cut` what its
-        end had lost.
+        The journal; `resumed` says whether the run existed already, `cut` what its end
+        had lost.
 
     Raises:
-        BadSessionName: `name` can be none.
+        BadSessionName: `name` cannot name a session.
         SessionLocked: another session holds it.
         JournalVersion: the run was written in another format.
         JournalCorrupt: the run is damaged before its end.
-        JournalUnwritable: the files cannot be made or written.
-        UnsafeStateFolder: a link lies where a file should.
+        JournalUnwritable: the files cannot be created or written.
+        UnsafeStateFolder: a file is a link.
     """
     check_session_name(name)
     with refusals_explained(f"the journal of session {name} cannot be opened"):
@@ -73,7 +73,7 @@ def open_journal(
             if journal is not None and not journal.ended:
                 return journal
             if journal is not None:
-                journal._connection.close()  # noqa: SLF001 - the lock goes on to the new run
+                journal._connection.close()  # noqa: SLF001 - the new run takes over the lock
             return _start(folder, name, header=header, run_id=run_id, lock=lock, clock=clock)
         except BaseException:
             lock.release()
@@ -84,12 +84,12 @@ def open_run(folder: StateFolder, name: str, run: int | None = None) -> Recorded
     """Open a recorded run for reading.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the files.
         name: The session.
         run: The number of an earlier run, counted from 1; None is the latest.
 
     Raises:
-        RunNotFound: there is none.
+        RunNotFound: the run does not exist.
         JournalVersion: it was written in another format.
         JournalCorrupt: it is damaged before its end.
     """
@@ -98,8 +98,8 @@ def open_run(folder: StateFolder, name: str, run: int | None = None) -> Recorded
 
 
 def found_start(folder: StateFolder, name: str) -> tuple[str | None, str]:
-    """Return where the run that a session would carry on began, and the window that it
-    began anew for; (None, "") if it began where it was asked to, or there is none.
+    """Return where the run that a session would resume began, and the window that made
+    it restart later; (None, "") if it began where requested, or no run exists.
     """
     path = folder.journal_path(name)
     with refusals_explained(f"the journal of session {name} cannot be opened"):
@@ -113,7 +113,7 @@ def found_start(folder: StateFolder, name: str) -> tuple[str | None, str]:
             return None, ""
         with RecordedRun(path) as run:
             return (None, "") if run.ended else (str(header["settings"]["start"]), waited_for)
-    except JournalError:  # opening it to be carried on says what is wrong
+    except JournalError:  # opening it to resume the run reports the error
         return None, ""
 
 
@@ -150,15 +150,14 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
 
 
 def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
-    # A process that died between making the file and writing its header left no run
-    # behind.
+    # A process that died between creating the file and writing its header left no run.
     if not path.exists():
         return
     try:
         with closing(store.connect(path)) as connection:
             blank = store.is_blank(connection)
     except (JournalCorrupt, JournalUnwritable, *store.SQLITE_ERRORS):
-        return  # the next reader reports what is wrong with it
+        return  # the next reader reports the error
     if not blank:
         return
     if lock.last_marked() > 0 and not fresh:
@@ -179,7 +178,7 @@ def _start(
     clock: Clock,
 ) -> Journal:
     facts = {**header(), "name": name, "run_id": run_id or new_run_id(), "created": clock.now()}
-    canonical_json(facts)  # what cannot be written is refused before the old run is set aside
+    canonical_json(facts)  # an unwritable header is refused before the old run is set aside
     lock.mark("-", 0)
     folder.archive(name)
     path = folder.journal_path(name)

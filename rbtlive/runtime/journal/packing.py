@@ -1,8 +1,9 @@
-"""A stretch of journal rows as columns: what it takes on disk is what its numbers say.
+"""Pack a stretch of journal rows as columns: its size on disk depends on the
+information in its numbers.
 
-The rule: unpacking gives back every row to the last character, and what would not come
-back so is packed as plain text. The form is numbers and JSON; reading it runs no code,
-and takes no more memory than a stretch of rows may.
+The rule: unpacking restores every row to the last character; rows for which that would
+fail are packed as plain text. The form is numbers and JSON; reading it runs no code and
+uses limited memory.
 """
 
 from __future__ import annotations
@@ -31,20 +32,21 @@ from rbtlive.runtime.journal.codec import (
 )
 
 Steps: TypeAlias = "NDArray[np.int64]"
-"""Whole numbers of a column, or what each adds to the one before."""
+"""Whole numbers of a column, or the differences between consecutive ones."""
 
 Row = tuple[int, str, str, str, str, int]
 """seq, kind, type, ts, payload, wall_us."""
 SealedRow = tuple[int, str, str, str, str, bytes, int]
 """A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
 Rows: TypeAlias = Sequence[Row] | Sequence[SealedRow]
-"""What is packed of a row stands at the same place in both, the wall clock at the end.
+"""The packed values of a row are at the same places in both, with the wall clock at the
+end.
 """
 
 MOST_BYTES: Final = 1 << 25
-"""What a packed stretch may unpack to."""
+"""Limit of the unpacked size."""
 MOST_ROW_BYTES: Final = 1 << 23
-"""The longest payload that is packed."""
+"""Length of the longest payload that is packed."""
 MOST_BARS: Final = 1 << 18
 
 _LEVEL: Final = 6
@@ -60,13 +62,13 @@ _BAR: Final = re.compile(
 )
 _DECIMALS: Final = re.compile(r"\.(\d+)")
 _BEGIN, _END = '{"bars":{', "}}"
-# Characters of a bar beside its symbol and numbers, its comma or brace included.
+# Characters of a bar besides its symbol and numbers, including its comma or brace.
 _FIXED: Final = len(':{"close":"","high":"","low":"","open":"","volume":""},')
 _MOST_KNOWN: Final = 1 << 15
 _NOTHING: Final[Mapping[int, SliceFloats]] = {}
 _SLICE: Final = "MarketDataEvent"
-# What stands between the quotes of slices that are written one after the other; a bar
-# that is not the first begins with "},".
+# The pattern of the texts between the quotes of consecutive slices; a bar after the
+# first begins with "},".
 _NAME, _NUMBER_HERE = None, ""
 _SLICE_FRAME: Final = ["}}}{", "bars"]
 _BAR_FRAME: Final = [
@@ -76,15 +78,15 @@ _BAR_FRAME: Final = [
     *("volume", ":", _NUMBER_HERE),
 ]
 _EXACT_CHARACTERS: Final = 16  # 15 digits and a point
-_MOST_MANTISSA: Final = 10**15  # a float of so many digits is exact once it is rounded
+_MOST_MANTISSA: Final = 10**15  # a float with this many digits is exact after rounding
 
 
 class Packed(NamedTuple):
     """A stretch of rows, packed.
 
     Attributes:
-        facts: Everything but the numbers of its bars.
-        bars: Those; empty if it has none.
+        facts: Everything except the numbers of its bars.
+        bars: The numbers of its bars; empty if it has none.
     """
 
     facts: bytes
@@ -92,12 +94,12 @@ class Packed(NamedTuple):
 
 
 def pack(rows: Rows, floats: Mapping[int, SliceFloats] = _NOTHING) -> Packed:
-    """Return rows that follow each other, packed.
+    """Return consecutive rows in packed form.
 
     Args:
         rows: The rows.
-        floats: What slices among them were made of, by the row's number; the text of
-            any other slice is read.
+        floats: The numbers of slices among them, by row number; the text of any other
+            slice is parsed.
     """
     for find in (partial(_slices_known, floats), _slices_alike, _slices_of, _slices_as_texts):
         slices = find(rows)
@@ -111,13 +113,13 @@ def unpack(packed: Packed, *, first: int, with_bars: bool = True) -> list[Row]:
     """Return the rows of a stretch.
 
     Args:
-        packed: What `pack` gave.
+        packed: The result of `pack`.
         first: Number of its first row.
-        with_bars: Whether slices of plain bars are among them; without, the bars are
-            not looked at.
+        with_bars: Whether to include slices of plain bars; otherwise the bars are not
+            unpacked.
 
     Raises:
-        ValueError: it is nothing that `pack` gave.
+        ValueError: it is not a result of `pack`.
     """
     try:
         return list(_rows_of(packed, first, with_bars=with_bars))
@@ -126,7 +128,7 @@ def unpack(packed: Packed, *, first: int, with_bars: bool = True) -> list[Row]:
 
 
 class _UnfitError(Exception):
-    # Numbers that would not come back as they were.
+    # Numbers that would not be restored exactly.
     pass
 
 
@@ -134,7 +136,7 @@ def _slices_as_texts(rows: Rows) -> _Slices:
     return _Slices([0] * len(rows), [], [], [])
 
 
-# The slices among rows if all are known and have the same symbols; None if not.
+# The slices among rows, if all are known and have the same symbols; otherwise None.
 def _slices_known(floats: Mapping[int, SliceFloats], rows: Rows) -> _Slices | None:
     if not floats:
         return None
@@ -160,13 +162,13 @@ class _Slices(NamedTuple):
     """The bars of some rows.
 
     Attributes:
-        shapes: Of each row which symbols it has, by their number in `symbols`, from 1
-            on; 0 if it is no slice of plain bars.
+        shapes: For each row the index of its symbols in `symbols`, from 1 on; 0 if it
+            is not a slice of plain bars.
         symbols: Each in quotes.
-        sizes: Of each of these how many symbols and how many slices it has.
-        columns: Closes, highs, lows, opens and volumes as texts, or as floats of which
-            the text has the shortest decimals; slice after slice of the first symbols,
-            then of the next ones.
+        sizes: For each of these, its number of symbols and of slices.
+        columns: Closes, highs, lows, opens and volumes as texts, or as floats whose
+            shortest decimals are the texts; slice after slice of the first symbols,
+            then of the next.
     """
 
     shapes: list[int]
@@ -175,8 +177,8 @@ class _Slices(NamedTuple):
     columns: Any
 
 
-# The slices among rows if all have the same symbols and are plain, at a fifth of the
-# cost of `_slices_of`; None if not.
+# The slices among rows, if all have the same symbols and are plain, at a fifth of the
+# cost of `_slices_of`; otherwise None.
 def _slices_alike(rows: Rows) -> _Slices | None:
     payloads = [row[4] for row in rows if row[2] == _SLICE]
     if not payloads:
@@ -196,7 +198,7 @@ def _slices_alike(rows: Rows) -> _Slices | None:
         found = parts[place::step]
         if expected is _NAME:
             names.append(found[0])
-            expected = found[0]  # noqa: PLW2901 - all have the name of the first
+            expected = found[0]  # noqa: PLW2901 - all have the first one's name
         if expected is _NUMBER_HERE:
             numbers.append(found)
         elif found.count(expected) != len(found):
@@ -230,14 +232,14 @@ def _slices_of(rows: Rows) -> _Slices:
     return _Slices(shapes, list(numbers), sizes, list(flat)[1:])
 
 
-# The bars of a slice as texts (symbol, close, high, low, open, volume); None if it has
-# anything else.
+# The bars of a slice as texts (symbol, close, high, low, open, volume); None if it
+# contains anything else.
 def _cells_of(payload: str) -> list[tuple[str, ...]] | None:
     if not (payload.startswith(_BEGIN) and payload.endswith(_END)):
         return None
     cells = _BAR.findall(payload, len(_BEGIN))
     written = sum(map(len, chain.from_iterable(cells))) + _FIXED * len(cells)
-    # What lies between two matches would be missing here.
+    # Text between two matches would be missing here.
     whole = len(payload) == len(_BEGIN) + written + (1 if cells else len(_END))
     return cells if whole and len(cells) <= MOST_BARS else None
 
@@ -277,7 +279,7 @@ def _plain(symbols: tuple[str, ...]) -> list[str]:
     return names
 
 
-# Microseconds of times as they are written; None if one is written otherwise.
+# Microseconds of written times; None if one is written differently.
 def _moments_of(texts: list[str]) -> Steps | None:
     if _MOMENTS.fullmatch("\n".join(texts) + "\n") is None:
         return None
@@ -290,7 +292,7 @@ def _moments_of(texts: list[str]) -> Steps | None:
 def _bar_columns(slices: _Slices) -> tuple[list[int], list[Steps]]:
     if not len(slices.columns):
         return [], []
-    # One scale for prices: what a bar's are apart is small then.
+    # Prices have one scale, so the differences within a bar are small.
     prices, scale = _mantissas(slices.columns[:4])
     (volumes,), volume_scale = _mantissas(slices.columns[4:])
     closes, highs, lows, opens = prices
@@ -309,8 +311,8 @@ def _bar_columns(slices: _Slices) -> tuple[list[int], list[Steps]]:
     ]
 
 
-# What each close is likely near: the one before of its symbol; in the first slice that
-# of the symbol before.
+# Prediction for each close: the symbol's previous close; in the first slice, the
+# previous symbol's.
 def _before(closes: Steps, width: int) -> Steps:
     before = np.zeros_like(closes)
     before[1:width] = closes[: max(width - 1, 0)]
@@ -318,7 +320,7 @@ def _before(closes: Steps, width: int) -> Steps:
     return before
 
 
-# Numbers without their point, as rows of a matrix, and how many digits were behind it.
+# Numbers without their point, as rows of a matrix, and the number of digits after it.
 def _mantissas(columns: Any) -> tuple[Steps, int]:
     if isinstance(columns, np.ndarray):
         values, texts = columns, None
@@ -331,8 +333,8 @@ def _mantissas(columns: Any) -> tuple[Steps, int]:
     return numbers.astype(np.int64), scale
 
 
-# The most digits behind a point. A number of up to 15 digits is the shortest of its
-# float: of those the floats tell.
+# The maximum number of digits after a point. A number of up to 15 digits is the
+# shortest text of its float, so the floats show it.
 def _scale_of(values: Any, texts: Sequence[Sequence[str]] | None) -> int:
     if texts is None or max([max(map(len, some)) for some in texts]) <= _EXACT_CHARACTERS:
         for scale in range(_EXACT_CHARACTERS):
@@ -351,7 +353,7 @@ def _steps(values: Steps) -> Steps:
     return steps
 
 
-# Numbers as bytes, the lowest byte of each first: what is alike lies together.
+# Numbers as bytes, grouped by byte from the lowest: similar bytes are adjacent.
 def _planes(values: Steps) -> tuple[int, bytes]:
     folded = ((values << 1) ^ (values >> 63)).astype("<u8")
     most = int(folded.max()) if len(folded) else 0
@@ -390,7 +392,7 @@ def _rows_of(packed: Packed, first: int, *, with_bars: bool) -> list[Row]:
     texts = loads(data[at:])
     numbers = columns[0]
     walls = np.cumsum(columns[1]).tolist()
-    if len(columns) > 2:  # times are whole microseconds; else they are among the texts
+    if len(columns) > 2:  # times are whole microseconds; otherwise they are among the texts
         moments_us = np.cumsum(columns[2]).tolist()
         stamps = [datetime_text(_EPOCH + timedelta(microseconds=us)) for us in moments_us]
     else:
@@ -411,8 +413,8 @@ def _rows_of(packed: Packed, first: int, *, with_bars: bool) -> list[Row]:
     return rows
 
 
-# For each shape its slices in order, each its bars as (symbol in quotes, symbol, close,
-# high, low, open, volume).
+# For each shape its slices in order; each slice has its bars as (symbol in quotes,
+# symbol, close, high, low, open, volume).
 def _slices(data: bytes, head: dict[str, Any], shapes: list[int]) -> list[Iterator[Cells]]:
     sizes = [(len(names), shapes.count(at)) for at, names in enumerate(head["shapes"], start=1)]
     count = sum(width * slices for width, slices in sizes)
@@ -468,7 +470,7 @@ def _as_texts(values: list[int], scale: int) -> list[str]:
 _known: dict[int, dict[int, str]] = defaultdict(dict)
 
 
-# Numbers come again and again: the text of each is made once.
+# Numbers repeat: the text of each is built once.
 def _learn(value: int, scale: int) -> str:
     known = _known[scale]
     if len(known) >= _MOST_KNOWN:

@@ -1,9 +1,8 @@
-"""Between core and journal: writes down what a run does, or checks it against what was
-written.
+"""The layer between core and journal: records a run's outputs, or compares them with
+recorded ones.
 
-The rule: recovering a run and running it are the same calls. While rows are left from
-before, each output is compared with its row; when they are used up, outputs are
-appended.
+The rule: recovering a run and running it are the same calls. While earlier rows remain,
+each output is compared with its row; after that, outputs are appended.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.journal_reader import RUN_ENDED, JournalRow, RecordedRun, RowKind
 
 SESSION_CLOSED = "SessionClosed"
-"""Type of the derived row that holds a session's books and the core's state after it.
+"""Type of the derived row with a session's books and the core's state after it.
 """
 SWAPPED = "Swapped"
-"""Type of the state row that begins a segment: another strategy goes on from the state
-it holds.
+"""Type of the state row that starts a segment: another strategy continues from its
+state.
 """
 
 STOPPED = "Stopped"
-"""Type of the note that holds the core's state where a run was stopped, for code that
-cannot replay it.
+"""Type of the note with the core's state where a run was stopped, for code that cannot
+replay it.
 """
 PIPELINE_COMPUTED = "PipelineComputed"
-"""Type of the note that holds a day's table of a pipeline.
+"""Type of the note with a day's table of a pipeline.
 """
 FAILED = "Failed"
-"""Type of the note that says what a run failed with, and what its callbacks had
-recorded.
+"""Type of the note with the exception that ended a run, and the values its callbacks
+had recorded.
 """
 
 
@@ -48,8 +47,8 @@ class Recorder:
     """Writes the rows of one run.
 
     Args:
-        journal: Where to.
-        after: The rows to replay come after this one: the begin of the last segment.
+        journal: The journal to write.
+        after: The rows to replay come after this one: the start of the last segment.
     """
 
     def __init__(self, journal: Journal, *, after: int = 0) -> None:
@@ -64,16 +63,15 @@ class Recorder:
 
     @property
     def replaying(self) -> bool:
-        """Whether rows from before are left."""
+        """Whether earlier rows remain."""
         return self._rows is not None
 
     def inputs(self) -> Iterator[tuple[int, Event]]:
-        """Yield number and event of each input row from before; its outputs must be
-        made before the next is asked for.
+        """Yield number and event of each earlier input row; its outputs must be
+        produced before the next is requested.
 
         Raises:
-            StrategyChanged: the run as it is made again leaves out an output that was
-                written.
+            StrategyChanged: the replay leaves out a recorded output.
         """
         while self._next is not None:
             row = self._next
@@ -84,40 +82,38 @@ class Recorder:
         self._rows = None
 
     def finish_replay(self) -> None:
-        """End the replay: what comes now is new."""
+        """End the replay: later outputs are new."""
         if self._next is not None:
             raise _diverged(self._next, made=None)
         self._rows = self._tables = None
 
     def derived_fill(self, event: OrderFillEvent) -> None:
-        """Write down, or check, a fill that the simulated venue made."""
+        """Record, or compare, a fill of the simulated venue."""
         self._output(RowKind.DERIVED, event.event_type, event.timestamp, encode_event(event))
 
     def session_closed(self, core: TradingCore, row: SessionRow) -> None:
-        """Write down, or check, a session's books and the core's state after it."""
+        """Record, or compare, a session's books and the core's state after it."""
         self.closed_session(row, closing_text(core, row))
 
     def closed_session(self, row: SessionRow, text: str) -> None:
-        """Write down, or check, a session's close, as `closing_text` gave it when it
+        """Record, or compare, a session's close, given the `closing_text` from when it
         happened.
         """
         self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, text)
 
     def intents(self, core: TradingCore, commands: list[Command]) -> None:
-        """Write down, or check, what the strategy wants of a venue."""
+        """Record, or compare, the strategy's commands to a venue."""
         when = moment_of(core)
         for command in commands:
             self._output(RowKind.INTENT, type(command).__name__, when, canonical_json(command))
 
     def pipeline_computed(self, core: TradingCore, name: str, label: date, facts: object) -> None:
-        """Write down a day's table of a pipeline."""
+        """Record a day's table of a pipeline."""
         payload = {"name": name, "session": label, "table": facts}
         self.note(PIPELINE_COMPUTED, moment_of(core), payload)
 
     def pipeline_table(self, name: str, label: date) -> Mapping[str, Any] | None:
-        """Return the table of a pipeline that a replayed session was shown, if it is
-        known.
-        """
+        """Return the recorded table of a pipeline in a replayed session, if known."""
         if not self.replaying:
             return None
         if self._tables is None:
@@ -128,7 +124,7 @@ class Recorder:
         return self._tables.get((name, label.isoformat()))
 
     def note(self, type_name: str, timestamp: datetime, payload: object) -> None:
-        """Write something down for people; replays pass over it."""
+        """Record a note for people; replays skip it."""
         self.journal.append(RowKind.NOTE, type_name, timestamp=timestamp, payload=payload)
 
     def _output(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
@@ -158,8 +154,8 @@ class Recorder:
 
 
 def pipeline_tables(run: RecordedRun, *, after: int) -> Iterator[Mapping[str, Any]]:
-    """Yield the tables of pipelines that were written after a row: `name`, `session`
-    and `table`.
+    """Yield the tables of pipelines recorded after a row: `name`, `session` and
+    `table`.
     """
     for row in run.rows_of_kind(RowKind.NOTE):
         if row.type == PIPELINE_COMPUTED and row.seq > after:
@@ -167,8 +163,8 @@ def pipeline_tables(run: RecordedRun, *, after: int) -> Iterator[Mapping[str, An
 
 
 def closing_text(core: TradingCore, row: SessionRow) -> str:
-    """Return a session's books and the core's state after it, as canonical JSON; to be
-    called when it closes.
+    """Return a session's books and the core's state after it as canonical JSON; call it
+    when the session closes.
     """
     facts: dict[str, Any] = {
         "row": session_facts(row, core.state.record.transactions),
@@ -181,8 +177,8 @@ def closing_text(core: TradingCore, row: SessionRow) -> str:
 
 
 def moment_of(core: TradingCore) -> datetime:
-    """Return the time of a core's current step; the open of its session before the
-    first one.
+    """Return the time of a core's current step; before the first, the open of its
+    session.
     """
     return (
         core.state.now
@@ -207,7 +203,7 @@ def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
     )
 
 
-# Where two facts differ first, as a path, and what each holds there.
+# The first difference between two facts: its path, and both values.
 def _first_difference(was: object, made: object, path: str = "") -> tuple[str, Any, Any]:
     if isinstance(was, dict) and isinstance(made, dict):
         for key in sorted({*was, *made}):

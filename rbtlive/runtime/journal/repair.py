@@ -1,4 +1,4 @@
-"""A journal whose tail is torn, made whole: its good rows in a file of their own.
+"""Repair a journal with a torn tail by copying its good rows into a new file.
 
 The rule: the damaged file is kept.
 """
@@ -30,7 +30,7 @@ _INSERT = {"blocks": INSERT_BLOCK, "rows": INSERT_ROW}
 
 
 def rewrite(connection: sqlite3.Connection, *, path: Path, seed: bytes) -> None:
-    """Replace a journal whose tail is torn by its good rows; the damaged file is kept
+    """Replace a journal with a torn tail by its good rows, and keep the damaged file
     beside it. Closes `connection`.
 
     Raises:

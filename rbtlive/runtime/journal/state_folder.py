@@ -1,6 +1,6 @@
-"""Where sessions keep their files: one folder, one SQLite file a run, bars beside them.
+"""The folder of sessions' files: one SQLite file per run, with bars beside them.
 
-Its rule: nothing in the folder is a link, and a name that a person chose never leads
+The rule: nothing in the folder is a link, and a name chosen by a person never leads
 outside it.
 """
 
@@ -40,12 +40,12 @@ _CHUNK_BYTES = 1 << 20
 
 
 def check_session_name(name: object) -> str:
-    """Return a session's name if it can be one.
+    """Return a session's name if it is valid.
 
     Raises:
-        BadSessionName: it is no string, has other characters than `[A-Za-z0-9._-]`,
-            begins with `.`, `_` or `-`, is empty or longer than 64, or ends like the
-            file of an earlier run.
+        BadSessionName: it is not a string, contains characters other than
+            `[A-Za-z0-9._-]`, begins with `.`, `_` or `-`, is empty or longer than 64,
+            or ends like the file of an earlier run.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise BadSessionName(
@@ -65,14 +65,14 @@ def new_run_id(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> st
     """Return 8 random characters of A-Z and 2-7.
 
     Args:
-        random_bytes: Gives as many random bytes as it is asked for.
+        random_bytes: Returns as many random bytes as requested.
     """
     return base64.b32encode(random_bytes(5)).decode("ascii")
 
 
 def client_order_id(run_id: str, sequence: int) -> str:
-    """Return the id under which a venue knows the order that is number `sequence` of a
-    run: at most 18 characters.
+    """Return the id of order number `sequence` of a run at the venue: at most 18
+    characters.
 
     Raises:
         ValueError: `sequence` is not from 1 to 999,999,999.
@@ -85,16 +85,18 @@ def client_order_id(run_id: str, sequence: int) -> str:
 
 
 JournalPlace: TypeAlias = "str | os.PathLike[str] | None"
-"""Where journals are: a folder; None is `RBTLIVE_HOME`, or `.rbtlive` here."""
+"""Folder of journals; None means `RBTLIVE_HOME`, or `.rbtlive` in the working
+directory.
+"""
 
 
 class StateFolder:
-    """The folder that holds journals, bars and locks. Nothing is made before the first
+    """The folder of journals, bars and locks. Nothing is created before the first
     session needs it.
 
     Args:
-        path: The folder; by default what RBTLIVE_HOME says, else `.rbtlive` in the
-            working directory.
+        path: The folder; by default `RBTLIVE_HOME`, otherwise `.rbtlive` in the working
+            directory.
     """
 
     def __init__(self, path: JournalPlace = None) -> None:
@@ -103,11 +105,11 @@ class StateFolder:
         self.path = given.expanduser().resolve() if given else Path.cwd() / ".rbtlive"
 
     def make(self) -> None:
-        """Make the folder, readable by its owner alone and ignored by git.
+        """Create the folder, readable only by its owner and ignored by git.
 
         Raises:
-            UnsafeStateFolder: it is a link, or no folder.
-            JournalUnwritable: it cannot be made.
+            UnsafeStateFolder: it is a link, or not a folder.
+            JournalUnwritable: it cannot be created.
         """
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             raise UnsafeStateFolder(
@@ -164,10 +166,10 @@ class StateFolder:
 
         Args:
             name: The session.
-            run: The number of an earlier run; None is the latest there is.
+            run: The number of an earlier run; None is the latest.
 
         Raises:
-            RunNotFound: there is none.
+            RunNotFound: the run does not exist.
         """
         path = self.journal_path(name, run)
         earlier = self.earlier_runs(name)
@@ -187,7 +189,7 @@ class StateFolder:
         must be held.
 
         Returns:
-            The number it got; None if there was nothing to set aside.
+            The number of the earlier run; None if there was nothing to set aside.
         """
         path = self.journal_path(name)
         if not path.exists():
@@ -196,7 +198,9 @@ class StateFolder:
         run = max(self.earlier_runs(name), default=0) + 1
         target = self.journal_path(name, run)
         path.rename(target)
-        for suffix in _SIDE_FILES:  # left behind they would be taken for the next journal's own
+        for (
+            suffix
+        ) in _SIDE_FILES:  # if left behind, they would be taken for files of the next journal
             side = path.with_name(path.name + suffix)
             if side.exists():
                 side.rename(target.with_name(target.name + suffix))
@@ -204,8 +208,8 @@ class StateFolder:
         return run
 
     def _rescue_side_files(self, name: str) -> None:
-        # The process died while it set a journal aside: what was left belongs to the
-        # newest earlier run.
+        # The process died while it set a journal aside: the remaining files belong to
+        # the newest earlier run.
         earlier = self.earlier_runs(name)
         path = self.journal_path(name)
         for suffix in _SIDE_FILES:
@@ -217,14 +221,14 @@ class StateFolder:
             side.rename(new if not new.exists() else new.with_name(new.name + ".left"))
 
     def store_bars(self, bars: pl.DataFrame) -> str:
-        """Store a frame of bars beside the journals, once, and return the name it can
-        be had by.
+        """Store a frame of bars beside the journals, once, and return the name to load
+        it by.
 
         Returns:
             SHA-256 of the stored file, in hexadecimal.
 
         Raises:
-            JournalUnwritable: the folder takes no more.
+            JournalUnwritable: the folder cannot be written.
         """
         self.make()
         folder = self.path / "bars"
@@ -253,8 +257,8 @@ class StateFolder:
         """Return the frame that `store_bars` named `content`.
 
         Raises:
-            RunNotFound: there is no such file.
-            JournalCorrupt: the file is not what was stored.
+            RunNotFound: the file does not exist.
+            JournalCorrupt: the file differs from what was stored.
         """
         path = self.path / "bars" / f"{content}.parquet"
         if not re.fullmatch(r"[0-9a-f]{64}", content) or not path.exists():
@@ -275,10 +279,10 @@ class StateFolder:
 
 
 def keep_private(folder: Path) -> None:
-    """Take a folder's permissions for others away, if it has any.
+    """Remove other users' permissions from a folder, if it has any.
 
     Raises:
-        UnsafeStateFolder: it belongs to somebody else, who alone can do that.
+        UnsafeStateFolder: it belongs to another user, and only that user can do this.
     """
     if os.name != "posix":
         return
@@ -296,10 +300,10 @@ def keep_private(folder: Path) -> None:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a path that is a link, or something else than a plain file or folder.
+    """Raise an error for a path that is a link, or not a plain file or folder.
 
     Raises:
-        UnsafeStateFolder: it is.
+        UnsafeStateFolder: the path is one of these.
     """
     try:
         mode = path.lstat().st_mode
@@ -313,7 +317,7 @@ def refuse_link(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable, where the operating system can."""
+    """Make the names in a folder durable, if the operating system can."""
     if os.name != "posix":
         return
     folder = os.open(path, os.O_RDONLY)

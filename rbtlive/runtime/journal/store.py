@@ -1,6 +1,6 @@
-"""The journal's SQLite file: how it is opened, its schema and its header.
+"""The journal's SQLite file: opening it, its schema and its header.
 
-Its rule: what SQLite meets comes out as an error of ours that names the file.
+The rule: SQLite's errors become errors of ours that name the file.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from rbtlive.runtime.journal.state_folder import refuse_link
 from rbtlive.runtime.machine import advice_on
 
 FORMAT: Final = 2
-"""Number of the file format; raised when an earlier rbtlive cannot read new files."""
+"""Number of the file format; increased when an earlier rbtlive cannot read new files.
+"""
 _WITHOUT_BLOCKS: Final = 1
-"""The format before blocks: it is read, and becomes the current one when its run is
-carried on.
+"""The format before blocks: it can be read, and is upgraded when its run is resumed.
 """
 
 IN_MEMORY: Final = ":memory:"
 SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
-"""What reading a file raises; the second where a damaged name stands in SQLite's own
+"""Errors from reading a file; the second if a damaged name appears in SQLite's own
 message.
 """
 
@@ -52,10 +52,10 @@ INSERT_TOUCH: Final = "INSERT OR REPLACE INTO touched VALUES (1, ?)"
 
 
 def create_file(path: Path) -> None:
-    """Make an empty file for a journal that only its owner can read.
+    """Create an empty file for a journal that only its owner can read.
 
     Raises:
-        JournalUnwritable: it cannot be made.
+        JournalUnwritable: it cannot be created.
     """
     refuse_link(path)
     try:
@@ -96,7 +96,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Let readers read while the journal is written, and let a commit cost one sync, or
+    """Let others read while the journal is written, and let a commit cost one sync or
     none.
     """
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -114,15 +114,15 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
 
 
 def prove_writable(connection: sqlite3.Connection, *, seq: int) -> None:
-    """Write something, so that a journal that takes nothing is known before anything
-    depends on it.
+    """Write something, so that an unwritable journal is noticed before anything depends
+    on it.
     """
     connection.execute(INSERT_TOUCH, (seq,))
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open a journal's file for reading alone, whether somebody writes it or nobody
-    may.
+    """Open a journal's file for reading only, even while it is written or nobody may
+    write it.
 
     Raises:
         UnsafeStateFolder: the file, or one beside it, is a link.
@@ -135,7 +135,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         if path.with_name(path.name + "-wal").exists() or not path.exists():
             raise as_journal_error(error, path) from error
-        try:  # a finished journal in a folder where no side files can be made
+        try:  # a finished journal in a folder where side files cannot be created
             connection = _probe(uri + "&immutable=1", path)
         except SQLITE_ERRORS as second:
             raise as_journal_error(second, path) from second
@@ -146,15 +146,15 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def is_blank(connection: sqlite3.Connection) -> bool:
-    """Say whether a file never became a journal: its maker died before the header was
-    there.
+    """Say whether a file never became a journal: its creator died before writing the
+    header.
     """
     return _scalar(connection, "SELECT count(*) FROM sqlite_master") == 0
 
 
 def write_header(connection: sqlite3.Connection, header: Mapping[str, object]) -> bytes:
-    """Make the tables and write the header, all or nothing, and return the header's
-    checksum.
+    """Create the tables and write the header in one transaction, and return the
+    header's checksum.
     """
     texts = {key: canonical_json(value) for key, value in header.items()}
     checksum = _header_checksum(texts)
@@ -168,8 +168,8 @@ def write_header(connection: sqlite3.Connection, header: Mapping[str, object]) -
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
-    # In the main file at once: a lost log then leaves a run that misses its rows, and
-    # not no run at all.
+    # In the main file at once: if the log is lost, the run misses rows instead of being
+    # lost completely.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return checksum
 
@@ -179,14 +179,14 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
 
     Raises:
         JournalVersion: the file has another format.
-        JournalCorrupt: the file is no journal, or its header is not what was written.
+        JournalCorrupt: the file is not a journal, or its header was changed.
     """
     name = _called(path)
     try:
         application = _scalar(connection, "PRAGMA application_id")
         version = _scalar(connection, "PRAGMA user_version")
         if application == _APPLICATION_ID and version == _WITHOUT_BLOCKS:
-            connection.execute(f"CREATE TEMP {BLOCKS}")  # and there are none
+            connection.execute(f"CREATE TEMP {BLOCKS}")  # and the file has no blocks
         elif application == _APPLICATION_ID and version != FORMAT:
             raise JournalVersion(
                 f"journal {name} must have format {FORMAT}: has {version}; open it with the "
@@ -210,8 +210,8 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
 
 
 def is_truncated(path: Path) -> bool:
-    """Say whether a file is shorter than it says itself."""
-    # Bytes 16-17 of an SQLite file are the size of its pages, bytes 28-31 their number.
+    """Say whether a file is shorter than its header says."""
+    # Bytes 16-17 of an SQLite file are the page size, bytes 28-31 the number of pages.
     with path.open("rb") as file:
         start = file.read(32)
     if len(start) < 32:
@@ -222,20 +222,20 @@ def is_truncated(path: Path) -> bool:
 
 
 def as_journal_error(error: Exception, path: Path | None) -> JournalError:
-    """Return the error of ours for what SQLite met."""
+    """Return our error for an error of SQLite."""
     name = _called(path)
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
         return JournalError(f"journal {name} is closed: open it again to read it")
     if (
         isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
-    ):  # that one: a table is gone
+    ):  # this error: a table is missing
         return JournalUnwritable(
             f"journal {name} cannot be used: {error}; look for a full disk or quota, a missing "
             "permission, or another program that has the file open"
         )
     unreadable = None if path is None else _unreadable(path)
-    if unreadable is not None:  # SQLite calls that damage too
+    if unreadable is not None:  # SQLite reports that as damage too
         advice = advice_on(unreadable, otherwise="restore it from a copy")
         return JournalUnwritable(f"journal {name} cannot be read: {unreadable.strerror}; {advice}")
     return JournalCorrupt(
@@ -243,7 +243,7 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
     )
 
 
-# What the operating system says when the whole file is read, if it refuses that.
+# The operating system's error on reading the whole file, if any.
 def _unreadable(path: Path) -> OSError | None:
     try:
         with path.open("rb") as file:

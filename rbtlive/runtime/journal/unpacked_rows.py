@@ -1,8 +1,8 @@
-"""The newest rows of an open journal as they were written, so that packing them needs
-no look at the file.
+"""The newest rows of an open journal as written, so that they can be packed without
+reading the file.
 
-The rule: what is kept here is in the file too. Where it may not be all that is to be
-packed next, the file is asked instead.
+The rule: all rows kept here are in the file too. If rows to be packed next may be
+missing here, the file is read instead.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MOST_CHARACTERS: Final = 1 << 20
 
 
 class UnpackedRows:
-    """The rows of one journal that are committed and not packed.
+    """The rows of one journal that are committed but not packed.
 
     Attributes:
-        floats: What slices among them, and among those to be committed next, were made
-            of, by the row's number.
+        floats: The numbers of slices among them, and among those to be committed next,
+            by row number.
     """
 
     def __init__(self) -> None:
@@ -36,28 +36,28 @@ class UnpackedRows:
         self._characters = 0
 
     def note_columns(self, seq: int, columns: SliceColumns) -> None:
-        """Note what a slice of columns is made of, if it is not bars."""
+        """Record the numbers of a slice of columns, if it is not bars."""
         if columns.made is None and not _HAS_MORE:
             names, rows = columns.names, columns.rows()
             symbols = tuple([names.symbols[at] for at in names.order])
             self.floats[seq] = symbols, [rows[at] for at in names.order]
 
     def extend(self, rows: Sequence[SealedRow]) -> None:
-        """Keep rows that were committed now."""
+        """Keep rows that were just committed."""
         self._rows.extend(rows)
         self._characters += sum([len(row[4]) for row in rows])
         if len(self._rows) > _MOST_ROWS or self._characters > _MOST_CHARACTERS:
             self.forget()
 
     def after(self, seq: int) -> Sequence[SealedRow]:
-        """Return the rows after a packed one, oldest first; none where some are not
-        known.
+        """Return the rows after a packed one, oldest first; empty if some are
+        unknown.
         """
         rows = self._rows
         return rows if rows and rows[0][0] == seq + 1 else ()
 
     def drop_through(self, seq: int) -> None:
-        """Let go of the rows up to one that was packed."""
+        """Drop the rows up to a packed one."""
         rows, floats = self._rows, self.floats
         while rows and rows[0][0] <= seq:
             row = rows.popleft()
@@ -66,7 +66,7 @@ class UnpackedRows:
             self.floats = {number: made for number, made in floats.items() if number > seq}
 
     def forget(self) -> None:
-        """Let go of all."""
+        """Drop all rows."""
         self._rows.clear()
         self.floats.clear()
         self._characters = 0

@@ -1,1 +1,1 @@
-"""Recorded runs: read, replayed, rehearsed."""
+"""Recorded runs: reading, replaying and rehearsing them."""

@@ -1,7 +1,7 @@
-"""Of which sessions a live feed gave no bars of an asset, or not all.
+"""Sessions in which a live feed gave no bars of an asset, or not all.
 
-The rule: the journal is the only memory. A session that runs and one that is recovered
-take the same rows, so that no question is lost with a process or a core.
+The rule: the journal is the only memory. A running session and a recovered one process
+the same rows, so that no request is lost with a process or a core.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _DAY: Final = timedelta(days=1)
 
 
 class Gap(NamedTuple):
-    """Consecutive sessions that an asset lacks.
+    """Consecutive sessions that are missing for an asset.
 
     Attributes:
-        first: Label of the first.
-        last: Label of the last.
+        first: Label of the first session.
+        last: Label of the last session.
     """
 
     first: date
@@ -32,22 +32,22 @@ class Gap(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The days, as a message names them."""
+        """The days as words for a message."""
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
 
 class Attendance:
-    """What each asset of a run lacks.
+    """The missing sessions of each asset of a run.
 
     Args:
-        assets: The run's, by the names of its journal.
-        calendar: The run's.
+        assets: The run's assets, by the names in its journal.
+        calendar: The run's calendar.
 
     Attributes:
-        inside: Since which session the feed gives all bars of an asset, by symbol; None
-            while it gives all bars of all assets.
-        gaps: What was not answered yet, by symbol, the oldest first.
-        closed: Label of the session that was closed last.
+        inside: The session since which the feed gives all bars of an asset, by symbol;
+            None while it gives all bars of all assets.
+        gaps: Unanswered gaps, by symbol, the oldest first.
+        closed: Label of the session closed last.
     """
 
     def __init__(self, assets: Iterable[Asset], calendar: TradingCalendar) -> None:
@@ -59,7 +59,7 @@ class Attendance:
         self.closed: date | None = None
 
     def read(self, run: RecordedRun) -> None:
-        """Take the rows of a journal."""
+        """Process the rows of a journal."""
         for row in run.rows_without_slices():
             if row.type == SESSION_CLOSED:
                 session = self._calendar.session_of_us(us_of(row.timestamp))
@@ -68,7 +68,7 @@ class Attendance:
                 self.take(row.event())
 
     def take(self, event: Event) -> None:
-        """Take a change of the universe, or the answer to a question."""
+        """Process a change of the universe, or the answer to a request."""
         if isinstance(event, UniverseChangedEvent):
             self._change(event)
         elif isinstance(event, PastDaysEvent):
@@ -76,7 +76,7 @@ class Attendance:
                 self._answer(symbol, event.first, event.last)
 
     def close(self, label: date) -> None:
-        """Take the end of a session."""
+        """Process the end of a session."""
         if self.inside is not None:
             for symbol, (start, end) in self._lives.items():
                 if start <= label <= end and self.inside.get(symbol, date.max) > label:
@@ -91,7 +91,8 @@ class Attendance:
         else:
             gaps.append(Gap(label, label))
 
-    # What was inside stays so since it was; what leaves lacks the session it leaves in.
+    # An asset that stays keeps its first session; one that leaves misses the session in
+    # which it leaves.
     def _change(self, event: UniverseChangedEvent) -> None:
         inside = self.inside
         if inside is None:

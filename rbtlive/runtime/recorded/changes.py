@@ -1,5 +1,5 @@
-"""What differs between the code, parameters and settings that a run was begun with and
-those that carry it on, and from when each of them held.
+"""Differences in code, parameters and settings between a run's start and its
+continuations, and since when each applies.
 
 The rule: every difference is a phrase, `name was X, is Y`, the same in an error, a log
 line and a result.
@@ -20,14 +20,14 @@ from rbtlive.runtime.recorded.recorded_run import Segment, segments_of
 
 EDITED = "the code was edited"
 _LONGEST = 80
-"""Characters that are kept of a parameter's value."""
+"""Maximum characters kept of a parameter's value."""
 _PLAIN = (bool, int, float, str, Decimal)
 _UNKNOWN = "its default"
 
 
 def plain_parameters(executor: StrategyExecutor) -> dict[str, str]:
-    """Return the text of each parameter that is a number, a text or None, defaults
-    included.
+    """Return the text of each parameter that is a number, a text or None, including
+    defaults.
     """
     return {
         name: _text(value)
@@ -43,17 +43,17 @@ def changed_settings(
 
     Args:
         before: The facts of a segment's settings.
-        after: Those of what is to carry it on.
-        live: Whether the feed is live: such a run begins where its first bar was.
+        after: The facts of the settings that are to continue it.
+        live: Whether the feed is live: such a run begins at its first bar.
     """
     free = ("start",) if live else ()
     return sorted(key for key in after if key not in free and after[key] != before.get(key))
 
 
 def what_changed(before: Segment, after: Segment, *, live: bool) -> list[str]:
-    """Return what differs between two segments, a phrase each."""
+    """Return the differences between two segments, a phrase each."""
     old, new = _parameters(before), _parameters(after)
-    if not before.parameters:  # written by a version that kept only what was passed
+    if not before.parameters:  # written by a version that stored only the parameters passed
         new = _passed(after)
     phrases = [
         f"{name} was {old.get(name, _UNKNOWN)}, is {new.get(name, _UNKNOWN)}"
@@ -69,8 +69,8 @@ def what_changed(before: Segment, after: Segment, *, live: bool) -> list[str]:
 
 
 def history_of(run: RecordedRun) -> dict[str, str]:
-    """Return the parameters that a run began with, and what changed later, each under
-    the time from which it held.
+    """Return the parameters at a run's start, and later changes, each by the time since
+    which it applied.
     """
     segments, live = segments_of(run), run.header["live"]
     first = segments[0]
@@ -83,7 +83,7 @@ def history_of(run: RecordedRun) -> dict[str, str]:
     return held
 
 
-# After the last slice of the segment before, or with the session that it left.
+# After the last slice of the previous segment, or from the session that it left.
 def _when(segment: Segment) -> str:
     cursor = (segment.state or {}).get("cursor", {})
     if cursor.get("last_slice_us") is None:

@@ -1,8 +1,7 @@
-"""What a journal says of its run without the strategy: its segments, its record, the
-state it stopped in.
+"""What a journal alone says about its run: segments, record, and the state in which it
+stopped.
 
-The rule: everything here comes from the journal's rows; nothing is computed by a
-strategy's code.
+The rule: everything here comes from the journal's rows; no strategy code is run.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ class Segment:
         strategy: Name of the strategy.
         source: Hash of its source.
         settings: Its settings as facts.
-        state: The core's state it began with; None for the run's first segment.
-        parameters: Texts of the strategy's plain parameters, defaults included.
+        state: The core's state at its start; None for the run's first segment.
+        parameters: Texts of the strategy's plain parameters, including defaults.
     """
 
     after: int
@@ -57,7 +56,7 @@ class Segment:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What tells whether it is the same code under the same settings."""
+        """The values that identify the same code under the same settings."""
         return self.strategy, self.source, repr(sorted(self.settings.items()))
 
 
@@ -83,7 +82,7 @@ def _segment(after: int, facts: Mapping[str, Any], state: Mapping[str, Any] | No
 
 
 def swap_facts(segment: Segment, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the payload of the row that begins a segment from a state."""
+    """Return the payload of the row that starts a segment from a state."""
     return {
         "strategy": segment.strategy,
         "source": segment.source,
@@ -94,13 +93,13 @@ def swap_facts(segment: Segment, state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Facts:
-    """The record of a run as its rows tell it, up to a row.
+    """The record of a run from its rows, up to a given row.
 
     Args:
         run: The journal.
         assets: By symbol.
         upto: The last row that counts; None is the journal's last.
-        with_slices: Whether the slices are taken too; what a run did is known without.
+        with_slices: Whether to read slices too; the record does not need them.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ class Facts:
         self.past_days: list[PastDaysEvent] = []
         self.tail: list[JournalRow] = []
         self.state: Mapping[str, Any] | None = None
-        # What the end of the run had to say, if nothing happened after it.
+        # Facts from the end of the run, if nothing happened after it.
         self.ending: Mapping[str, Any] = {}
         self._assets = assets
         self._simulated = run.header.get("broker") == PaperBroker.name
@@ -163,8 +162,8 @@ class Facts:
             self._fill(row)
 
     def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a state with all open orders in it: a row holds those that changed
-        since the one before.
+        """Return a state with all open orders in it: a row contains only those that
+        changed since the previous one.
         """
         self._open |= {order["id"]: order for order in state["open_orders"]}
         self._open = {order_id: self._open[order_id] for order_id in state["open_ids"]}
@@ -172,7 +171,7 @@ class Facts:
 
     @property
     def closed_transactions(self) -> int:
-        """How many transactions belong to sessions that are over."""
+        """Number of transactions in finished sessions."""
         return self.sessions[-1].transactions[1] if self.sessions else 0
 
     def _fill(self, row: JournalRow) -> None:
@@ -193,8 +192,8 @@ class Facts:
             )
 
     def orders(self) -> list[Order]:
-        """Return the latest picture of every order of a session that is over, and those
-        open at its end.
+        """Return the latest snapshot of every order of the finished sessions, and the
+        orders open at their end.
         """
         known = dict(self._orders)
         if self.state is not None:
@@ -207,8 +206,7 @@ class Facts:
             if known[order_id].state != OrderState.DENIED
         ]
 
-    # What the last callbacks asked for left when their session's books were closed
-    # already.
+    # Requests of the last callbacks were sent after their session's books were closed.
     def _send(self, known: Mapping[str, Order]) -> None:
         for row in self.tail:
             if row.kind != RowKind.INTENT or row.type != SubmitOrder.__name__:
@@ -234,8 +232,8 @@ class Facts:
 
 
 def refill(core: TradingCore, facts: Facts) -> None:
-    """Give a fresh core's market the bars that were seen already, and the days that
-    came later, without calling the strategy.
+    """Load the bars seen earlier, and the days that arrived later, into a fresh core's
+    market without calling the strategy.
     """
     if not core.state.market.preload:
         for event in facts.slices:
@@ -245,8 +243,8 @@ def refill(core: TradingCore, facts: Facts) -> None:
 
 
 def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
-    """Put a fresh core where a segment begins: bars, orders, money and time as they
-    were, its own code not yet run.
+    """Bring a fresh core to the start of a segment: bars, orders, money and time as
+    they were, before its own code runs.
     """
     refill(core, facts)
     core.state.record.transactions = list(facts.transactions)
@@ -257,16 +255,16 @@ def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
 def state_at_end(
     facts: Facts, new_core: Callable[[], TradingCore], *, simulated: bool
 ) -> Mapping[str, Any]:
-    """Return the state a run stopped in, from its rows alone.
+    """Return the state in which a run stopped, from its rows alone.
 
-    A run that was stopped has written it; one that failed or was killed is put together
-    from its last session's close and what happened since. Only what its callbacks
-    recorded since then is lost, if it was killed.
+    A stopped run has written it. For a failed or killed run it is rebuilt from the last
+    session's close and the events since. Only if it was killed, the values that its
+    callbacks recorded since then are lost.
 
     Args:
-        facts: The run's.
-        new_core: Makes a core whose strategy does nothing, on a venue elsewhere.
-        simulated: Whether the run's orders were at the venue in memory, which answers
+        facts: The run's facts.
+        new_core: Creates a core on a remote venue, with a strategy that does nothing.
+        simulated: Whether the run's orders were at the in-memory venue, which answers
             at once and watches prices itself.
     """
     if "state" in facts.ending:
@@ -285,8 +283,8 @@ def state_at_end(
     return capture(core.state)
 
 
-# A session's last bar leaves it open: what it filled comes after it, and the next
-# segment closes the session.
+# A session's last bar leaves it open: its fills come after it, and the next segment
+# closes the session.
 def _take_bar(core: TradingCore, event: Event, *, simulated: bool) -> None:
     assert isinstance(event, MarketDataEvent)
     core.process(ScheduledTriggerEvent(timestamp=event.timestamp, name="session_start"))
@@ -339,10 +337,10 @@ def _order_of(core: TradingCore, facts: Mapping[str, Any], row: JournalRow) -> O
 
 
 def settings_of(facts: Mapping[str, Any]) -> RunSettings:
-    """Return settings from their facts; cost models of a class of their own come back
-    as None.
+    """Return settings from their facts; cost models of the user's own class become
+    None.
 
-    Nothing is imported or run to rebuild a model: who needs them passes them again.
+    No code is imported or run to rebuild a model: pass such models again.
     """
     values = dict(facts)
     return RunSettings(
@@ -361,7 +359,7 @@ def settings_of(facts: Mapping[str, Any]) -> RunSettings:
 
 
 def inputs_between(run: RecordedRun, first: int, last: int | None) -> Iterator[Event]:
-    """Yield what a run took in after row `first` up to row `last`."""
+    """Yield a run's inputs after row `first` up to row `last`."""
     for seq, event in run.events(after=first):
         if last is not None and seq > last:
             return

@@ -1,7 +1,7 @@
-"""What a strategy would have done in a recorded run: its callbacks over the journal's
-inputs, writing nothing.
+"""Run a strategy's callbacks over a recorded run's inputs to see what it would have
+done, without writing anything.
 
-The rule: a rehearsal reads the journal, and leaves it as it was.
+The rule: a rehearsal reads the journal and does not change it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rbtlive.runtime.recorded.recorded_run import Facts, Segment, carry_on
 
 
 class _Reader(Recorder):
-    # What comes after the last row is new, and no business of a rehearsal.
+    # Outputs after the last row are new and do not matter to a rehearsal.
     def _append(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
         pass
 
@@ -30,13 +30,13 @@ class _Reader(Recorder):
 def first_divergence(
     journal: Journal, segment: Segment, new_core: Callable[[], TradingCore]
 ) -> str | None:
-    """Return where a strategy goes another way than a run's last segment did, or None
-    if it nowhere does.
+    """Return where a strategy diverges from a run's last segment, or None if it does
+    not.
 
     Args:
-        journal: The run's, resumed.
-        segment: Its last one.
-        new_core: Makes a core with the strategy.
+        journal: The run's journal, resumed.
+        segment: The run's last segment.
+        new_core: Creates a core with the strategy.
     """
     core = new_core()
     recorder = _Reader(journal, after=segment.after)

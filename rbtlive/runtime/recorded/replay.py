@@ -1,7 +1,7 @@
-"""The market that a recorded run knew, as a portal.
+"""The market of a recorded run, as a portal.
 
-The rule: the bars are those that the session saw, taken from its journal, never from
-the source they came from.
+The rule: the bars are those that the session saw, from its journal, never from their
+original source.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_DIGITS = 38
 
 
 def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
-    """Open the journal of a run by its id, wherever later runs of the same name have
+    """Open the journal of a run by its id, even if later runs of the same name have
     moved it.
 
     Raises:
@@ -51,14 +51,14 @@ def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
 def recorded_portal(
     run: RecordedRun, folder: StateFolder, settings: RunSettings, *, first_only: bool = False
 ) -> PolarsDataPortal:
-    """Return everything the session knew of the market: its history, and every bar it
-    was given since.
+    """Return the session's whole market data: its history, and every bar that it
+    received.
 
     Args:
-        run: Its journal.
-        folder: Where its history is.
-        settings: The run's.
-        first_only: Whether the first slice is enough, as for the assets.
+        run: The recorded run.
+        folder: Folder of its history.
+        settings: The run's settings.
+        first_only: Whether the first slice is enough, as for finding the assets.
     """
     header = run.header
     stored = {
@@ -77,7 +77,7 @@ def recorded_portal(
     )
     if settings.intraday:
         minute = seen if minute is None else pl.concat([minute, seen])
-    else:  # which reads no intraday bars
+    else:  # it does not read intraday bars
         minute = None
         daily = seen if daily is None else pl.concat([daily, seen])
     portal = PolarsDataPortal(
@@ -97,13 +97,13 @@ def tables_of(
     splits: Sequence[Mapping[str, Any]],
     dividends: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the tables that a portal with these assets and corporate actions is made
-    of, by the names of its arguments.
+    """Return the tables from which a portal with these assets and corporate actions is
+    built, by the names of its arguments.
 
     Args:
-        assets: As a header has them.
-        splits: Likewise.
-        dividends: Likewise.
+        assets: In the form of a header.
+        splits: In the form of a header.
+        dividends: In the form of a header.
     """
     return {
         "assets": pl.DataFrame(assets, infer_schema_length=None).with_columns(
@@ -136,7 +136,7 @@ def _exactly(name: str, texts: list[str]) -> pl.Series:
     whole = max(number.adjusted() + 1 for number in numbers)
     if (
         max(digits) + max(whole, 1) > _MOST_DIGITS
-    ):  # of such a spread they can only have been floats
+    ):  # with this range of digits they can only have been floats
         return pl.Series(name, [float(number) for number in numbers], dtype=pl.Float64)
     return pl.Series(name, numbers, dtype=pl.Decimal(_MOST_DIGITS, max(digits)))
 
