@@ -1,7 +1,7 @@
-"""Where orders go: the asynchronous port, the paper broker, and an adapter per real
-broker.
+"""Broker adapters: the asynchronous port, the paper broker, and an adapter for each
+real broker.
 
-Real brokers are imported when they are asked for: a backtest needs none.
+Real brokers are imported on first use: a backtest does not need them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -36,5 +36,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Name what `__getattr__` brings, too."""
+    """Include the names that `__getattr__` provides."""
     return sorted({*globals(), *__all__})

@@ -1,7 +1,7 @@
-"""Trading at Alpaca, or at anything that speaks as Alpaca does.
+"""Trading at Alpaca, or at any server with the same API.
 
-The rule: an order is sent once, under its client order id. What became of one that was
-not answered is asked for by that id; it is never sent again, here or by anything below.
+The rule: an order is sent once, under its client order id. If it gets no answer, its
+outcome is queried by that id; it is never sent again, here or by lower layers.
 """
 
 from __future__ import annotations
@@ -60,28 +60,27 @@ class AlpacaBroker(BrokerAdapter):
     """A broker that speaks Alpaca's Trading API, version 2.
 
     Args:
-        key: The key's id; by default what APCA_API_KEY_ID (or ALPACA_API_KEY) holds.
-        secret: The key's secret; by default what APCA_API_SECRET_KEY (or
-            ALPACA_SECRET_KEY) holds.
-        paper: Trade with paper money, or with real money.
-        url_override: Another address to trade at, e.g. that of
-            `python -m rbtlive.venue`.
+        key: The key's id; by default the value of APCA_API_KEY_ID (or ALPACA_API_KEY).
+        secret: The key's secret; by default the value of APCA_API_SECRET_KEY (or
+            ALPACA_SECRET_KEY).
+        paper: Trade with paper money instead of real money.
+        url_override: Another address for trading, e.g. that of `python -m
+            rbtlive.venue`.
         data_url_override: Another address for market data; by default `url_override`,
-            if there is one.
-        data_feed: Whose market data: "iex", or "sip" with a subscription.
-        time_in_force: How long orders for whole shares stand: "gtc" until cancelled, or
-            "day". Parts of a share are always for the day.
-        crypto_time_in_force: How long orders for pairs stand: "gtc" until cancelled, or
-            "ioc", which fills at once what it can.
-        timeout_s: How long an answer may take, in seconds.
-        backoff: How long to wait before a broken stream is opened again.
-        chance: Gives random numbers from 0 to 1 for the jitter.
-        requests_per_minute: The account's limit, which is never passed; None sends as
-            fast as it can.
+            if given.
+        data_feed: Source of market data: "iex", or "sip" with a subscription.
+        time_in_force: How long orders for whole shares stay open: "gtc" until
+            cancelled, or "day". Orders with fractions of a share are always day orders.
+        crypto_time_in_force: How long orders for pairs stay open: "gtc" until
+            cancelled, or "ioc", which fills what it can at once.
+        timeout_s: Maximum time for an answer, in seconds.
+        backoff: How long to wait before reopening a broken stream.
+        chance: Returns random numbers from 0 to 1 for the jitter.
+        requests_per_minute: The account's limit, which is never exceeded; None sends
+            without a limit.
 
     Raises:
-        InvalidSetting: a key is missing, or an address is none that keys may be sent
-            to.
+        InvalidSetting: a key is missing, or keys must not be sent to an address.
     """
 
     name: ClassVar[str] = "alpaca"
@@ -89,7 +88,7 @@ class AlpacaBroker(BrokerAdapter):
     idle_poll_s: ClassVar[float | None] = 15.0
     fee_in_asset: ClassVar[Decimal] = PAIR_FEE
 
-    def __init__(  # noqa: PLR0913 - settings, all but the keys by name
+    def __init__(  # noqa: PLR0913 - settings, by name except for the keys
         self,
         key: str | SecretStr | None = None,
         secret: str | SecretStr | None = None,
@@ -161,12 +160,12 @@ class AlpacaBroker(BrokerAdapter):
 
     @property
     def left_out(self) -> int:
-        """How many listed orders could not be translated."""
+        """Number of listed orders that could not be translated."""
         return self._orders.left_out
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted: the stream's reconnects, messages it left out,
-        questions asked again, orders left out.
+        """Return the counters: the stream's reconnects, messages it left out, repeated
+        queries, orders left out.
         """
         stream = self._stream
         return {
@@ -179,11 +178,11 @@ class AlpacaBroker(BrokerAdapter):
     # -- connection -------------------------------------------------------------------
 
     async def connect(self) -> None:
-        """Show the keys, look at the account, and listen to its updates.
+        """Authenticate, check the account, and listen to its updates.
 
         Raises:
-            BrokerError: the keys are refused, the account may not trade, or there is no
-                connection.
+            BrokerError: the keys are rejected, the account may not trade, or the
+                connection fails.
             MissingExtra: aiohttp is not installed.
         """
         if self._stream is not None:
@@ -193,7 +192,7 @@ class AlpacaBroker(BrokerAdapter):
         try:
             await self._open()
         except BaseException:
-            await self._http.close()  # nobody disconnects what was never connected
+            await self._http.close()  # a broker that never connected is not disconnected later
             raise
 
     async def _open(self) -> None:
@@ -225,7 +224,7 @@ class AlpacaBroker(BrokerAdapter):
         self._stream = stream
 
     async def disconnect(self) -> None:
-        """Let go of the connection; orders stay as they are."""
+        """Close the connection; orders do not change."""
         stream, self._stream = self._stream, None
         self._through_zero.close()
         if stream is not None:
@@ -233,9 +232,9 @@ class AlpacaBroker(BrokerAdapter):
         await self._http.close()
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield fills, rejects and updates as they arrive, with the client order id
-        in place of the order id; and a SystemErrorEvent for each message that was left
-        out, and when the stream breaks or is back.
+        """Yield fills, rejects and updates as they arrive, with the client order id as
+        order id; and a SystemErrorEvent for each message that was left out, and when
+        the stream breaks or is restored.
         """
         stream = self._stream
         if stream is None:
@@ -244,7 +243,7 @@ class AlpacaBroker(BrokerAdapter):
             yield await self._of_intent(event)
 
     async def _tell_own(self, client_order_id: str, reason: str) -> None:
-        # An end that the adapter itself has to report.
+        # An order's end that the adapter itself has to report.
         if self._stream is not None:
             await self._stream.put(
                 OrderUpdateEvent(
@@ -256,7 +255,7 @@ class AlpacaBroker(BrokerAdapter):
             )
 
     async def _of_intent(self, event: Event) -> Event:
-        # What belongs to one intent is reported under its id.
+        # Orders of one intent are reported under its id.
         reported = getattr(event, "order_id", None)
         if reported is None:
             return event
@@ -269,11 +268,11 @@ class AlpacaBroker(BrokerAdapter):
                 parts.closed += event.amount
                 self._through_zero.open_if_closed(intent)
             elif isinstance(event, OrderUpdateEvent) and event.status in CLOSED_STATES:
-                parts.sent = True  # it was cancelled: nothing is opened
+                parts.sent = True  # it was cancelled, so nothing is opened
         return event if intent == reported else event.model_copy(update={"order_id": intent})
 
     async def _replaced(self, event: OrderUpdateEvent) -> Event:
-        # The order goes on as the one that took its place, for what both fill together.
+        # The order continues as its replacement, for the total amount of both.
         intent = self._intents.intent_of(event.order_id)
         try:
             successor, failure = await self.find_order(intent), "it is not there"
@@ -298,11 +297,11 @@ class AlpacaBroker(BrokerAdapter):
     # -- orders -----------------------------------------------------------------------
 
     async def submit_order(self, order: SubmitOrder, *, client_order_id: str) -> str | None:
-        """Send an order, once, and return Alpaca's id for it.
+        """Send an order once, and return Alpaca's id for it.
 
         Raises:
-            OrderRefused: Alpaca said no.
-            BrokerError: there was no answer that says what became of it.
+            OrderRefused: Alpaca refused the order.
+            BrokerError: no answer told the order's outcome.
         """
         limit, stop = legal_terms(
             order.symbol,
@@ -363,15 +362,15 @@ class AlpacaBroker(BrokerAdapter):
         return found.broker_order_id
 
     async def cancel_order(self, *, client_order_id: str) -> None:
-        """Ask for an order to be cancelled; the answer comes as an event. An ended
-        order is no error.
+        """Request the cancellation of an order; the answer comes as an event. An ended
+        order is not an error.
 
         Raises:
-            BrokerError: the broker does not know the order, or there was no answer.
+            BrokerError: the broker does not know the order, or gave no answer.
         """
         parts = self._intents.parts.get(client_order_id)
         if parts is not None:
-            parts.sent = True  # what was not opened yet is not opened any more
+            parts.sent = True  # the second part, if not sent yet, is no longer sent
         second = self._orders.broker_ids.get(client_order_id + SECOND_LEG)
         broker_id = second or self._orders.broker_ids.get(client_order_id)
         if broker_id is None:
@@ -381,7 +380,7 @@ class AlpacaBroker(BrokerAdapter):
                     f"order {client_order_id} cannot be cancelled: the broker does not know it"
                 )
             broker_id = found[1].broker_order_id
-        # To cancel twice is to cancel once, so this may be asked again.
+        # Cancelling twice has the same effect as once, so this request may be repeated.
         answer = await self._http.ask(f"/v2/orders/{broker_id}", method="DELETE")
         if answer.status not in {200, 204, 404, 422}:
             raise BrokerError(
@@ -390,11 +389,11 @@ class AlpacaBroker(BrokerAdapter):
             )
 
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        """Return the order of that client order id, with its executions; None if Alpaca
+        """Return the order with that client order id and its executions; None if Alpaca
         does not know it.
 
-        The executions are asked for apart: for a moment they may be fewer than what has
-        filled.
+        The executions are queried separately: for a moment they may be fewer than the
+        filled shares.
         """
         return await self._orders.find(client_order_id)
 
@@ -402,8 +401,8 @@ class AlpacaBroker(BrokerAdapter):
         """Return the orders whose client order id begins with `prefix`, oldest first,
         without their executions.
 
-        Orders that cannot be translated (a sum of money in place of shares, several
-        legs) are left out: ours never are such.
+        Orders that cannot be translated (money instead of shares, several legs) are
+        left out: ours are never like that.
         """
         return await self._orders.listed(prefix=prefix, open_only=open_only)
 
@@ -416,11 +415,11 @@ class AlpacaBroker(BrokerAdapter):
     # -- account ----------------------------------------------------------------------
 
     async def positions(self) -> dict[str, Decimal]:
-        """Return signed shares held, by symbol; pairs as positions spell them."""
+        """Return signed shares held, by symbol; pairs are spelled as in positions."""
         return await self._account.positions()
 
     async def holdings(self) -> list[BrokerHolding]:
-        """Return what the account holds, with costs and values."""
+        """Return the account's holdings, with costs and values."""
         return await self._account.holdings()
 
     async def account(self) -> BrokerAccount:
@@ -432,7 +431,9 @@ class AlpacaBroker(BrokerAdapter):
         return await self._account.activities()
 
     async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
-        """Return what happens to these symbols around the market's present day."""
+        """Return the corporate actions of these symbols around the market's present
+        day.
+        """
         return await self._account.corporate_actions(symbols)
 
     def __repr__(self) -> str:

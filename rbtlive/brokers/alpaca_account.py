@@ -1,6 +1,7 @@
-"""The account at Alpaca: what it holds, what changed its cash, what it may sell short.
+"""The account at Alpaca: its holdings, its cash activities, and the assets that it may
+sell short.
 
-The rule: everything here is a question, and may be asked again.
+The rule: every request here is a query and may be repeated.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ from rbtlive.model.commands import SubmitOrder
 PAGE = 100
 MOST_PAGES = 2_000
 DAYS_BACK, DAYS_AHEAD = timedelta(days=31), timedelta(days=4)
-"""How far from today corporate actions are asked for: a session may have been away."""
+"""How far from today to query corporate actions: a session may have been away."""
 
 
 class AlpacaAccount:
-    """Questions about one account.
+    """Queries about one account.
 
     Args:
-        http: The trading address.
-        feed: The data service, which has the corporate actions.
+        http: The trading API.
+        feed: The data service, which provides the corporate actions.
     """
 
     def __init__(self, http: AlpacaHttp, feed: AlpacaFeed) -> None:
@@ -51,7 +52,7 @@ class AlpacaAccount:
         return read_positions(await self._http.get("/v2/positions"))
 
     async def holdings(self) -> list[BrokerHolding]:
-        """Return what the account holds, with costs and values."""
+        """Return the account's holdings, with costs and values."""
         return read_holdings(await self._http.get("/v2/positions"))
 
     async def account(self) -> BrokerAccount:
@@ -73,7 +74,9 @@ class AlpacaAccount:
         return found
 
     async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
-        """Return what happens to these symbols around the market's present day."""
+        """Return the corporate actions of these symbols around the market's present
+        day.
+        """
         names = sorted(symbol for symbol in symbols if not is_crypto(symbol))
         if not names:
             return CorporateActions()
@@ -84,10 +87,12 @@ class AlpacaAccount:
         )
 
     async def refuse_unsellable(self, order: SubmitOrder) -> None:
-        """Refuse a short sale of what cannot be borrowed; what is held can be sold.
+        """Refuse a short sale of shares that cannot be borrowed; shares that are held
+        can be sold.
 
         Raises:
-            OrderRefused: the order would sell short what the broker lends nobody.
+            OrderRefused: the order would sell short shares that the broker does not
+                lend.
         """
         if order.amount > 0:
             return
@@ -101,7 +106,7 @@ class AlpacaAccount:
             refuse_unsellable(order.symbol, shortable=shortable, easy=easy)
 
     async def pair_terms(self, symbol: str) -> PairTerms | None:
-        """Return the terms of a pair of crypto, asked once; None of a share."""
+        """Return the terms of a crypto pair, queried once; None for a share."""
         if not is_crypto(symbol):
             return None
         known = self._pairs.get(symbol)
@@ -109,19 +114,19 @@ class AlpacaAccount:
             try:
                 body = await self._http.get(f"/v2/assets/{quote(symbol, safe='')}")
             except BrokerError:
-                return PairTerms()  # the broker says no if need be
+                return PairTerms()  # the broker refuses the order if necessary
             known = self._pairs[symbol] = read_pair_terms(body)
         return known
 
     async def can_be_shorted(self, symbol: str) -> tuple[bool, bool]:
-        """Return whether an asset is shortable, and easy to borrow; asked once."""
+        """Return whether an asset is shortable, and easy to borrow; queried once."""
         known = self._shortable.get(symbol)
         if known is None:
             try:
                 path = f"/v2/assets/{quote(symbol, safe='')}"
                 body = as_object(await self._http.get(path), "an asset")
             except BrokerError:
-                return True, True  # the broker says no if need be
+                return True, True  # the broker refuses the order if necessary
             known = self._shortable[symbol] = (
                 body.get("shortable") is not False,
                 body.get("easy_to_borrow") is not False,

@@ -1,7 +1,7 @@
-"""What Alpaca's corporate-actions endpoint says, translated.
+"""Translate the answers of Alpaca's corporate-actions endpoint.
 
 The rule: splits, stock dividends and new symbols are facts that a run books; every
-other action is named. Source: docs.alpaca.markets/reference/corporateactions-1.
+other action is only named. Source: docs.alpaca.markets/reference/corporateactions-1.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ TYPES: Final = (
     "worthless_removal",
     "rights_distribution",
 )
-"""The types that are asked for: all but cash dividends, which come as activities when
-they are paid.
+"""The types to query: all except cash dividends, which arrive as activities when they
+are paid.
 """
 SPLITS: Final = ("forward_split", "reverse_split", "stock_dividend")
-"""The types that change how many shares there are."""
+"""The types that change the number of shares."""
 _PATH: Final = "/v1/corporate-actions"
 _MOST_PAGES: Final = 2_000
 _MOST_ACTIONS: Final = 1_000
-"""What the endpoint gives in a page, at most."""
+"""The endpoint's maximum page size."""
 _OTHERS: Final[dict[str, tuple[str, str]]] = {
     "unit_splits": ("old_symbol", "split of the unit {old_symbol} into {new_symbol} and others"),
     "spin_offs": ("source_symbol", "spin-off of {new_symbol} from {source_symbol}"),
@@ -77,17 +77,17 @@ async def ask_corporate_actions(
     end: date,
     types: Iterable[str] = TYPES,
 ) -> CorporateActions:
-    """Return what happens to some symbols between two days, both included.
+    """Return the corporate actions of some symbols between two days, both included.
 
     Args:
-        ask: Asks the data service: a path, and a query.
-        symbols: Shares; pairs of crypto have no such actions.
+        ask: Queries the data service: a path, and a query.
+        symbols: Shares; crypto pairs have no such actions.
         start: The first day.
         end: The last day.
-        types: Of which types.
+        types: Types of actions.
 
     Raises:
-        BrokerError: there was no answer, or it is none that can be understood.
+        BrokerError: there was no answer, or it cannot be understood.
     """
     found, names = CorporateActions(), sorted(symbols)
     for first in range(0, len(names), SYMBOLS_AT_ONCE):
@@ -119,7 +119,7 @@ async def _ask_pages(
 
 
 def read_corporate_actions(body: object) -> CorporateActions:
-    """Return what an answer of the corporate-actions endpoint says.
+    """Return the corporate actions in an answer of the endpoint.
 
     Raises:
         Untranslatable: the answer has another form.
@@ -131,7 +131,7 @@ def read_corporate_actions(body: object) -> CorporateActions:
         found.splits.extend(map(_split, _all(actions, kind)))
     found.splits.extend(map(_stock_dividend, _all(actions, "stock_dividends")))
     for one in _all(actions, "name_changes"):
-        if one.get("old_symbol") != one.get("new_symbol"):  # else only its CUSIP is new
+        if one.get("old_symbol") != one.get("new_symbol"):  # otherwise only its CUSIP is new
             found.symbol_changes.append(_symbol_change(one))
     for kind in _OTHERS:
         found.others.extend(_other(kind, one) for one in _all(actions, kind))
@@ -154,7 +154,7 @@ def _split(one: Mapping[str, Any]) -> BrokerSplit:
     )
 
 
-# The rate is new shares for each one held: 0.05 makes 105 of 100.
+# The rate is the number of new shares per share held: 0.05 makes 105 of 100.
 def _stock_dividend(one: Mapping[str, Any]) -> BrokerSplit:
     return BrokerSplit(
         action_id=_id(one, "symbol"),

@@ -1,7 +1,7 @@
-"""What comes back from Alpaca, made safe to use: sizes, texts and times.
+"""Alpaca's answers, made safe to use: sizes, texts and times.
 
-The rule: nothing is read without a limit, not even compressed, and the keys are taken
-out of every text before anything else sees it.
+The rule: everything is read with a size limit, even compressed data, and the keys are
+removed from every text before any other code sees it.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from typing import Any, Final
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
-"""Bytes of an answer, decompressed; a page of the archive has 1.5 MB."""
+"""Maximum bytes of an answer, decompressed; a page of the archive has 1.5 MB."""
 LONGEST_WAIT_S: Final = 60.0
 _ENCODINGS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 47}
-"""How zlib is to be opened for each encoding."""
+"""zlib's window bits for each encoding."""
 _YEARS: Final = range(2000, 2200)
 _BAD_DATE: Final = (ValueError, OverflowError, TypeError, IndexError)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: an HTTP status and the parsed JSON, None if there was none.
+    """An answer: an HTTP status and the parsed JSON, None if there was none.
 
     Attributes:
         status: HTTP status.
         body: Parsed JSON.
-        retry_after_s: Seconds to wait that the broker asked for, None if it did not.
+        retry_after_s: Seconds to wait that the broker requested, None if it did not.
     """
 
     status: int
@@ -43,14 +43,14 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """The broker's words, made fit to show."""
+        """The broker's words, made safe to show."""
         words = self.body.get("message") if isinstance(self.body, Mapping) else None
         text = words if isinstance(words, str) else ""
         return "".join(c for c in text[:300] if c.isprintable()) or f"HTTP status {self.status}"
 
 
 async def read_body(response: Any) -> bytes:
-    """Return an answer's body, decompressed if it was sent so although nobody asked.
+    """Return an answer's body, decompressed if the server compressed it unasked.
 
     Raises:
         ValueError: it is larger than `LARGEST_ANSWER`, or compressed in another way.
@@ -83,7 +83,7 @@ def _unpacked(unpack: Any, packed: bytes, room: int) -> bytes:
 
 def parsed(data: object, keys: AlpacaKeys) -> Any:
     """Return the JSON of an answer or a stream's message, without the keys; None if it
-    is none.
+    is not JSON.
 
     Fractions stay exact.
     """
@@ -92,7 +92,7 @@ def parsed(data: object, keys: AlpacaKeys) -> Any:
         if not isinstance(text, str) or not text:
             return None
         body = json.loads(keys.hidden(text), parse_float=Decimal)
-        # What is escaped is a key only now.
+        # An escaped key becomes visible only after parsing.
         return _without(keys, body) if "\\" in text else body
     except (ValueError, ArithmeticError, RecursionError):
         return None
@@ -109,7 +109,7 @@ def _without(keys: AlpacaKeys, body: object) -> Any:
 
 
 def header_date(text: object) -> datetime | None:
-    """Return the moment of a `Date` header, UTC; None if it is no date of our time."""
+    """Return the moment of a `Date` header, UTC; None if it is not a plausible date."""
     try:
         moment = parsedate_to_datetime(str(text or ""))
         if moment.tzinfo is None or moment.year not in _YEARS:
@@ -120,10 +120,10 @@ def header_date(text: object) -> datetime | None:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return for how many seconds a broker asks to wait, 0 to `LONGEST_WAIT_S`; None if
-    it does not say so in a way that can be.
+    """Return the seconds that a broker asks to wait, 0 to `LONGEST_WAIT_S`; None if it
+    gives no valid time.
 
-    Seconds or a date, as RFC 9110 has them; Alpaca names the moment of the next window
+    Seconds or a date, as in RFC 9110; Alpaca gives the start of the next window
     instead.
     """
     now = header_date(headers.get("Date"))

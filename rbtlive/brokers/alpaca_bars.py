@@ -1,8 +1,8 @@
-"""Alpaca's market data, translated: bars and prints from the stream, bars from the
+"""Translate Alpaca's market data: bars and trades from the stream, bars from the
 archive.
 
-The rule: Alpaca stamps a bar with its beginning, this package with its END; here is
-where one becomes the other. Source: Alpaca's reference for Market Data v2.
+The rule: Alpaca stamps a bar with its start, this package with its END; this module
+converts one to the other. Source: Alpaca's reference for Market Data v2.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FIELDS: Final = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": 
 _MINUTE: Final = timedelta(minutes=1)
 
 BarFacts = dict[str, Any]
-"""A bar as a feed takes it: `symbol`, `timestamp` (END of a minute, or a session's
+"""A bar in a feed's form: `symbol`, `timestamp` (END of a minute, or a session's
 label), prices and volume.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A public print: symbol, price a share, shares, and when, UTC."""
+    """A public trade: symbol, price per share, shares, and time, UTC."""
 
     symbol: str
     price: Decimal
@@ -45,10 +45,10 @@ class Trade:
 
 
 def read_bar(body: Mapping[str, Any], *, symbol: object, interval: Interval) -> BarFacts:
-    """Return a bar as a feed takes it; its numbers are checked there.
+    """Return a bar in a feed's form; the feed checks its numbers.
 
     Raises:
-        Untranslatable: it tells no time.
+        Untranslatable: it has no time.
     """
     began = as_moment(body.get("t"), "t")
     stamp: datetime | date = (
@@ -59,8 +59,8 @@ def read_bar(body: Mapping[str, Any], *, symbol: object, interval: Interval) -> 
     }
 
 
-# Alpaca's daily bars of crypto began at midnight in Chicago until July 2025: such a bar
-# is over hours after the session that its date names.
+# Until July 2025, Alpaca's daily crypto bars began at midnight in Chicago: such a bar
+# ends hours after the session that its date names.
 def _label_of(began: datetime, zone: tzinfo) -> date:
     local = began.astimezone(zone)
     if zone is CRYPTO.zone and local.time() != time():
@@ -69,10 +69,10 @@ def _label_of(began: datetime, zone: tzinfo) -> date:
 
 
 def read_trade(body: Mapping[str, Any]) -> Trade:
-    """Return a print.
+    """Return a trade.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not a trade.
     """
     symbol = body.get("S")
     try:
@@ -99,11 +99,10 @@ async def archived_bars(
     end: datetime | None,
     place: DataPlace,
 ) -> list[BarFacts]:
-    """Return the bars that began between two moments, in the order of their time, then
-    symbol.
+    """Return the bars that began between two moments, ordered by time, then symbol.
 
     Raises:
-        BrokerError: they cannot be had.
+        BrokerError: they could not be fetched.
     """
     found: list[BarFacts] = []
     names = sorted(set(symbols))
@@ -137,7 +136,7 @@ def latest_slot_us(
 
     Args:
         body: The parsed JSON of the latest bars.
-        axis: Which slices there are.
+        axis: The slices of the calendar.
         is_settled: Says whether the daily bar of a session is final.
 
     Raises:
@@ -180,7 +179,7 @@ def moment_of(value: datetime | date | str, name: str, *, last: bool = False) ->
     """Return a moment in UTC; a day means its first moment, or its last one.
 
     Raises:
-        InvalidSetting: it is no date or time.
+        InvalidSetting: it is not a date or time.
     """
     try:
         found = (

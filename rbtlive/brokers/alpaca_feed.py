@@ -1,8 +1,8 @@
-"""Alpaca's market data as a feed: the stream while it lasts, and the archive for what
-it missed.
+"""Alpaca's market data as a feed: the stream while it is connected, and the archive for
+missed data.
 
-The rule: after a reconnect the stream is subscribed to first and the archive asked
-second, so that between the two there is no gap; what both tell is given once.
+The rule: after a reconnect the stream is subscribed first and the archive queried
+second, so that there is no gap between the two; data that both report is given once.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ SILENT_DAYS_S = 900.0
 _TRY_AGAIN_S = 30.0
 _MOST_TRIES = 20
 _OWN_TIME = timedelta(days=1)
-"""A market clock that is further from its server's own is a simulation's."""
+"""A market clock further than this from its server's own time is a simulation's."""
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float64)
 
@@ -76,49 +76,49 @@ _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float6
 class AlpacaFeed(AggregatedFeed):
     """Bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
 
-    Minute bars come as the stream sends them, those of the regular hours only; longer
-    bars of a day's parts, e.g. "5m" or "1h", are made of them as a backtest makes
-    them. A daily
-    bar is sent again and again while its session lasts; it is taken when the session
-    has been over for `settle_s`, from the archive. Weeks and months are made of days,
-    in the shares of their last one. A slice is over once every symbol has reported; one
-    in which some did not trade waits for a later bar, or for the clock.
+    Minute bars are given as the stream sends them, only those of regular hours; longer
+    intraday bars, e.g. "5m" or "1h", are built from them in the same way as in a
+    backtest. A daily bar is sent repeatedly while its session lasts; it is taken from
+    the archive when the session has been over for `settle_s`. Weeks and months are
+    built from days, adjusted to the shares of their last day. A slice is complete once
+    every symbol has reported; one in which some did not trade waits for a later bar, or
+    for the clock.
 
     Args:
-        symbols: What to give bars of; None is whatever the session's assets are.
-        key: The key's id; by default what APCA_API_KEY_ID (or ALPACA_API_KEY) holds.
-        secret: The key's secret; by default what APCA_API_SECRET_KEY (or
-            ALPACA_SECRET_KEY) holds.
+        symbols: The symbols to give bars of; None means the session's assets.
+        key: The key's id; by default the value of APCA_API_KEY_ID (or ALPACA_API_KEY).
+        secret: The key's secret; by default the value of APCA_API_SECRET_KEY (or
+            ALPACA_SECRET_KEY).
         url_override: Another address, e.g. that of `python -m rbtlive.venue`.
-        clock_url: The trading address, whose clock says what time it is at the market;
-            by default `url_override`, if there is one.
+        clock_url: The trading address, whose clock gives the market's current time; by
+            default `url_override`, if given.
         data_feed: "iex", or "sip" with a subscription.
-        trades: Whether to listen to prints too; the latest of each symbol is in
+        trades: Whether to receive trades too; the latest of each symbol is in
             `last_trades`.
-        settle_s: How long after its close, in seconds, a daily bar is taken for final.
-        silent_after_s: How long the stream may say nothing, in seconds, before the
-            archive is asked whether it keeps bars to itself; by default a minute and a
-            quarter, of days a quarter of an hour.
-        most_symbols: How many symbols the stream takes, e.g. 30 without a subscription
-            to Alpaca's data; daily bars of the others come from the archive alone.
-        timeout_s: How long an answer may take, in seconds.
-        backoff: How long to wait before a broken stream is opened again.
+        settle_s: How long after its close, in seconds, a daily bar counts as final.
+        silent_after_s: How long the stream may be silent, in seconds, before the
+            archive is asked for bars that the stream did not send; by default a minute
+            and a quarter, for days a quarter of an hour.
+        most_symbols: Maximum symbols that the stream accepts, e.g. 30 without a
+            subscription to Alpaca's data; daily bars of other symbols come only from
+            the archive.
+        timeout_s: Maximum time for an answer, in seconds.
+        backoff: How long to wait before reopening a broken stream.
         sleep: Waits for some seconds; by default the loop's own.
-        chance: Gives random numbers from 0 to 1 for the jitter.
+        chance: Returns random numbers from 0 to 1 for the jitter.
 
     Attributes:
-        last_trades: The latest print of each symbol. Prints are conflated: only the
+        last_trades: The latest trade of each symbol. Trades are conflated: only the
             latest is kept, the others are counted.
 
     Raises:
-        InvalidSetting: a key is missing, or an address is none that keys may be sent
-            to.
+        InvalidSetting: a key is missing, or keys must not be sent to an address.
     """
 
     is_live = True
     says_when_caught_up = True
 
-    def __init__(  # noqa: PLR0913 - settings, all but the first by name
+    def __init__(  # noqa: PLR0913 - settings, by name except for the first
         self,
         symbols: str | Iterable[str] | None = None,
         *,
@@ -164,7 +164,7 @@ class AlpacaFeed(AggregatedFeed):
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
         self._given: dict[str, int] = {}
-        self._known: set[str] = set()  # what was subscribed to last
+        self._known: set[str] = set()  # the symbols subscribed last
         self._later: dict[str, str] = {}
         self._start_us: int | None = None
         self._reach_us: int | None = None
@@ -180,14 +180,14 @@ class AlpacaFeed(AggregatedFeed):
     is_timed_by_session = False  # by the broker's
 
     def take_labels(self, labels: Labels) -> None:
-        """Refuse starts: what Alpaca stamps with them is translated here."""
+        """Refuse labels of bar starts: Alpaca's are converted here."""
         DataFeed.take_labels(self, labels)
 
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration.
+        """Store the session's requirements; called before iteration.
 
         Raises:
-            InvalidSetting: some symbols are shares and some are pairs.
+            InvalidSetting: the symbols mix shares and pairs.
         """
         place_of(self.subscriptions or plan.symbols or (), data_feed=self._data_feed)
         self._plan = plan
@@ -198,13 +198,13 @@ class AlpacaFeed(AggregatedFeed):
         super().configure(plan)
 
     def follow_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Ask for bars of `new_symbol` too, and give them as bars of `symbol`."""
+        """Request bars of `new_symbol` too, and give them as bars of `symbol`."""
         self._later[new_symbol.upper()] = symbol
         super().follow_symbol(symbol, new_symbol)
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted; also bars from the archive, bars sent twice or
-        outside the hours, prints, and those conflated.
+        """Return the counters; also bars from the archive, bars sent twice or outside
+        the hours, trades, and conflated trades.
         """
         counts = self._counts
         names = (
@@ -219,7 +219,7 @@ class AlpacaFeed(AggregatedFeed):
         return super().stats() | {name: counts[name] for name in names}
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the slices as they are closed, and what was wrong with the source."""
+        """Yield the completed slices, and errors of the source."""
         try:
             async with aclosing(super().__aiter__()) as events:  # type: ignore[type-var]
                 async for event in events:
@@ -231,8 +231,8 @@ class AlpacaFeed(AggregatedFeed):
 
     @property
     def present(self) -> datetime | None:
-        """What time it is at the market, by its clock as the connection was opened; a
-        venue with a time of its own stands still from there.
+        """The market's current time, by its clock when the connection was opened; for a
+        venue with its own time, it stands still from then on.
         """
         if self._present is None:
             return None
@@ -264,18 +264,18 @@ class AlpacaFeed(AggregatedFeed):
         """Return bars from the archive as a portal, e.g. for `data=`.
 
         Args:
-            symbols: What to fetch.
+            symbols: The symbols to fetch.
             start: The first day, or moment.
-            end: The last day, or moment; None is the latest there is.
-            frequency: How long bars are, e.g. "1d" or "5m"; intraday bars are made of
-                minutes of the regular hours, longer ones of days.
-            calendar: Whose sessions; by default those of New York, of crypto the days
-                of UTC.
+            end: The last day, or moment; None means the latest available.
+            frequency: Length of the bars, e.g. "1d" or "5m"; intraday bars are built
+                from minutes of regular hours, longer ones from days.
+            calendar: The calendar of the sessions; by default New York's, for crypto
+                the days of UTC.
 
         Raises:
-            BrokerError: they cannot be had.
-            InvalidSetting: some symbols are shares and some are pairs.
-            DataError: they are no usable bars, or there are none.
+            BrokerError: they could not be fetched.
+            InvalidSetting: the symbols mix shares and pairs.
+            DataError: the bars are not usable, or there are none.
         """
         interval = Interval.parse(frequency)
         base = MINUTE if interval.intraday else DAY
@@ -308,10 +308,10 @@ class AlpacaFeed(AggregatedFeed):
         return PolarsDataPortal.coerce(frame, frequency=base, calendar=calendar).at(interval)
 
     async def ask_data(self, path: str, query: dict[str, str]) -> Any:
-        """Ask the data service for something else than bars.
+        """Query the data service for data other than bars.
 
         Raises:
-            BrokerError: there was no answer, or it was a no.
+            BrokerError: there was no answer, or a refusal.
         """
         http = AlpacaHttp(self._keys, self._url, timeout_s=self._timeout_s, chance=self._chance)
         try:
@@ -323,7 +323,7 @@ class AlpacaFeed(AggregatedFeed):
 
     async def _source(self, symbols: frozenset[str] | None) -> AsyncIterator[BarFacts]:
         # One connection, from its opening to its end: subscribe, catch up from the
-        # archive, then what the stream tells.
+        # archive, then read the stream.
         plan = self._plan
         assert plan is not None
         names = sorted(symbols if symbols is not None else plan.symbols or ())
@@ -365,7 +365,7 @@ class AlpacaFeed(AggregatedFeed):
             failure = f"the market data stream broke: {what_broke(error)}"
         raise BrokerError(failure)
 
-    # A new symbol has no bars in slices that are over.
+    # A new symbol has no bars in finished slices.
     def _begin_with(self, names: list[str]) -> None:
         for name in set(names) - self._known:
             if self._reach_us is not None:
@@ -374,7 +374,8 @@ class AlpacaFeed(AggregatedFeed):
                 self._given.setdefault(name, begin_us)
         self._known = set(names)
 
-    # What the names' bars may come under; of a full stream the later names only.
+    # The symbols under which the names' bars may arrive; for a full stream, only the
+    # later names.
     def _called(self, names: list[str]) -> list[str]:
         called = [*names, *self._later]
         most = self.most_symbols
@@ -385,7 +386,7 @@ class AlpacaFeed(AggregatedFeed):
     def _streamed(self, names: list[str]) -> list[str]:
         most = self.most_symbols
         if most is None or len(names) <= most or self._sent == DAY:
-            return names[:most]  # a day's bars are taken from the archive anyway
+            return names[:most]  # a daily bar is taken from the archive anyway
         raise FeedError(
             f"the stream takes {most} symbols (most_symbols), and the feed has {len(names)}: name "
             "fewer, or let a pipeline select them with attach_pipeline(..., subscribe=True)"
@@ -406,33 +407,33 @@ class AlpacaFeed(AggregatedFeed):
                 f"the market data stream refused the subscription: {words_of(message)}"
             )
 
-    # The bars that Alpaca sends; longer ones are made of them here.
+    # The interval of the bars that Alpaca sends; longer ones are built from them here.
     @property
     def _sent(self) -> Interval:
         assert self._plan is not None
         return MINUTE if Interval.parse(self._plan.frequency).intraday else DAY
 
     async def _begin(self, names: list[str], axis: SlotAxis) -> int:
-        # A run without a past begins behind the last bar that is over now, by the
-        # data's own time.
+        # A run without a past starts after the last finished bar, by the data's own
+        # time.
         query = {"symbols": ",".join([*names, *self._later])}
         if "feed" in self._place.query:
             query["feed"] = self._data_feed
         body = await self._http.get(self._place.latest, query=query)
         over_us = latest_slot_us(body, axis=axis, is_settled=self._is_settled)
-        if self._longer is not None and over_us:  # a bar is given whole, or not at all
+        if self._longer is not None and over_us:  # a bar is given complete, or not at all
             over_us = self._longer.begin_of(over_us)
         self._start_us = over_us
         return over_us
 
     async def _missed(self, names: list[str], axis: SlotAxis) -> list[BarFacts]:
-        # What the archive has after the last bar that was given; nothing at the first
-        # start of a run.
+        # The archive's bars after the last bar given; nothing at the first start of a
+        # run.
         if self._reach_us is None:
             self._reach_us = await self._begin(names, axis)
-            if self._longer is None or not self._reach_us:  # or no bar is over yet
+            if self._longer is None or not self._reach_us:  # or no bar has ended yet
                 return []
-        # From a little earlier on: the last slice may hold some of the symbols only.
+        # Start a little earlier: the last slice may contain only some of the symbols.
         back = timedelta(minutes=2) if axis.interval.intraday else timedelta(days=1)
         start = max(datetime_of(self._first_missed(names)), _OLDEST) - back
         bars = await archived_bars(
@@ -451,7 +452,7 @@ class AlpacaFeed(AggregatedFeed):
         self._counts["archived"] += len(fresh)
         return fresh
 
-    # A symbol that joined within a longer bar has its parts since that one began.
+    # A symbol that joined within a longer bar has parts only from that bar's start on.
     def _first_missed(self, names: list[str]) -> int:
         assert self._reach_us is not None
         if self._longer is None:
@@ -459,7 +460,7 @@ class AlpacaFeed(AggregatedFeed):
         given_us = min(self._given.get(name, self._reach_us) for name in names)
         return min(self._reach_us, max(given_us, self._longer.begin_of(self._reach_us)))
 
-    # A week or month is in its last day's shares.
+    # A week or month is adjusted to its last day's shares.
     async def _learn_splits(
         self, names: list[str], bars: list[BarFacts], *, axis: SlotAxis
     ) -> None:
@@ -504,8 +505,8 @@ class AlpacaFeed(AggregatedFeed):
                     yield bar
 
     def _note_reported(self, bar: BarFacts, names: list[str], *, axis: SlotAxis) -> None:
-        # A slice is closed once every symbol has reported; it does not wait for
-        # a later bar or the clock.
+        # A slice is complete once every symbol has reported; it does not wait for a
+        # later bar or the clock.
         slot_us = axis.slot_of(bar["timestamp"])
         if slot_us is None:
             return
@@ -516,7 +517,8 @@ class AlpacaFeed(AggregatedFeed):
             self.close_through(datetime_of(slot_us))
 
     def _ask_later(self) -> None:
-        # The archive may be late with a daily bar: it is asked again, but not for ever.
+        # The archive may be late with a daily bar: it is queried again, but not
+        # forever.
         self._waits = {
             wait: tries + 1 for wait, tries in self._waits.items() if tries < _MOST_TRIES
         }
@@ -538,8 +540,8 @@ class AlpacaFeed(AggregatedFeed):
         return None
 
     def _is_fresh(self, bar: BarFacts, axis: SlotAxis) -> bool:
-        # Once each, and only what the calendar has a slice for: Alpaca reports the
-        # hours before and after too.
+        # Each bar once, and only if the calendar has a slice for it: Alpaca also
+        # reports the hours before and after.
         stamp, symbol = bar["timestamp"], str(bar["symbol"])
         slot_us = axis.slot_of(stamp)
         if slot_us is None:
@@ -569,8 +571,8 @@ class AlpacaFeed(AggregatedFeed):
         return SILENT_MINUTES_S if axis.interval.intraday else SILENT_DAYS_S
 
     def _due_s(self, axis: SlotAxis) -> float | None:
-        # Seconds until a session that waits is over and settled, or its bar is to be
-        # asked for again; None if none waits.
+        # Seconds until a waiting session is over and settled, or its bar is to be
+        # queried again; None if none waits.
         settled_us = us_of(self._now() - self._settle)
         waits = [
             _TRY_AGAIN_S if tries else max(0.0, ((axis.slot_of(label) or 0) - settled_us) / 1e6)
@@ -579,7 +581,7 @@ class AlpacaFeed(AggregatedFeed):
         return min(waits) if waits else None
 
     def _now(self) -> datetime:
-        # The session's clock where it gives one, else the server's.
+        # The session's clock if it provides one, otherwise the server's.
         latest = self._plan.latest if self._plan is not None else None
         return self._http.now() if latest is None else latest()
 

@@ -1,7 +1,7 @@
-"""Talking to Alpaca over HTTPS: keys, addresses, requests, and what an answer means.
+"""HTTPS requests to Alpaca: keys, addresses, and the meaning of answers.
 
-The rule: keys go into request headers and nowhere else, and an exception that leaves
-this module holds no request. Only questions are asked again; an order is sent once.
+The rule: keys go only into request headers, and an exception that leaves this module
+contains no request. Only queries are repeated; an order is sent once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
 FIRST_WAIT_S = 0.5
 REDIRECTED = "it answered with a redirect, which is not followed: keys go to the address given only"
 MOST_REFUSALS = 40
-"""How often a request that was not processed is sent again."""
+"""Maximum number of times that a request that was not processed is resent."""
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,11 +57,11 @@ def aiohttp_package() -> ModuleType:
 
 
 def checked_url(url: str, name: str) -> str:
-    """Return an address without a slash at its end.
+    """Return an address without a trailing slash.
 
     Raises:
-        InvalidSetting: it is none that keys may be sent to: HTTPS, or plain HTTP on
-            this machine.
+        InvalidSetting: keys must not be sent to it: it is neither HTTPS nor plain HTTP
+            on this machine.
     """
     parts = urlsplit(url)
     fine = parts.hostname and not parts.username and not parts.query and not parts.fragment
@@ -77,16 +77,16 @@ def checked_url(url: str, name: str) -> str:
 
 
 def socket_url(url: str) -> str:
-    """Return the WebSocket address that belongs to an HTTP one."""
+    """Return the WebSocket address for an HTTP address."""
     return "ws" + url.removeprefix("http")
 
 
-class NoAnswer(BrokerError):  # noqa: N818 - what it says
-    """A request got no answer, or none that says what became of it."""
+class NoAnswer(BrokerError):  # noqa: N818 - named for its meaning
+    """A request got no answer, or an answer that does not tell its outcome."""
 
 
-# aiohttp's websockets follow redirects, and take the keys along: a hook that runs
-# before one is followed ends the request.
+# aiohttp's websockets follow redirects and send the keys along: a hook that runs before
+# a redirect is followed ends the request.
 def _refusing_redirects(aiohttp: Any) -> Any:
     async def refuse(_session: object, _context: object, _redirect: object) -> None:
         raise aiohttp.ClientConnectionError(REDIRECTED)
@@ -97,8 +97,8 @@ def _refusing_redirects(aiohttp: Any) -> Any:
 
 
 def what_broke(error: Exception) -> str:
-    """Return what ended a connection, without its text: that may hold the request, and
-    the request holds the keys.
+    """Return the cause of a broken connection without its text, which may contain the
+    request and so the keys.
     """
     return REDIRECTED if error.args == (REDIRECTED,) else type(error).__name__
 
@@ -107,14 +107,13 @@ class AlpacaHttp:
     """Requests to one address.
 
     Args:
-        keys: Shown with every request.
+        keys: Sent with every request.
         url: The address, checked.
-        timeout_s: How long an answer may take.
-        attempts: How often a question is asked, the first time included.
-        backoff: How long to wait before a question is asked again.
-        chance: Gives random numbers from 0 to 1 for the jitter.
-        requests_per_minute: The most that may be sent within a minute; None is no
-            limit.
+        timeout_s: Maximum time for an answer.
+        attempts: Maximum number of attempts for a query, including the first.
+        backoff: How long to wait before a query is repeated.
+        chance: Returns random numbers from 0 to 1 for the jitter.
+        requests_per_minute: Maximum requests per minute; None is no limit.
     """
 
     def __init__(
@@ -141,21 +140,19 @@ class AlpacaHttp:
 
     @property
     def session(self) -> Any:
-        """The aiohttp session; opened when it is first asked for, on the running
-        loop.
-        """
+        """The aiohttp session; opened on first use, on the running loop."""
         if self._session is None or self._session.closed:
             aiohttp = aiohttp_package()
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 trust_env=False,
-                auto_decompress=False,  # what is compressed is unpacked up to a limit
+                auto_decompress=False,  # compressed data is unpacked up to a limit
                 trace_configs=[_refusing_redirects(aiohttp)],
             )
         return self._session
 
     def now(self) -> datetime:
-        """Return the time at the server, by the date of its last answer and the seconds
+        """Return the server's time, by the date of its last answer and the seconds
         since; 1970 before the first.
         """
         if self._server_time is None:
@@ -174,8 +171,8 @@ class AlpacaHttp:
         """Send a request once.
 
         Raises:
-            NoAnswer: none came, or it cannot be read: what became of the request is not
-                known.
+            NoAnswer: no answer came, or it cannot be read; the outcome of the request
+                is unknown.
         """
         failure: str
         aiohttp = aiohttp_package()
@@ -208,12 +205,12 @@ class AlpacaHttp:
             self._server_time = stated, asyncio.get_running_loop().time()
 
     async def insist(self, method: str, path: str, *, body: object) -> Answer:
-        """Send a request, and again as long as the answer is that it was not processed
-        for want of capacity (429).
+        """Send a request, and resend it while the answer is that it was not processed
+        for lack of capacity (429).
 
         Raises:
-            NoAnswer: none came, or it cannot be read: what became of the request is not
-                known.
+            NoAnswer: no answer came, or it cannot be read; the outcome of the request
+                is unknown.
         """
         for attempt in range(1, MOST_REFUSALS + 1):
             answer = await self.once(method, path, body=body)
@@ -227,8 +224,8 @@ class AlpacaHttp:
     async def ask(
         self, path: str, *, query: Mapping[str, str] | None = None, method: str = "GET"
     ) -> Answer:
-        """Ask something that may be asked again, and ask again while there is no answer
-        or the broker is busy.
+        """Send a query, and repeat it while there is no answer or the broker is
+        busy.
 
         Raises:
             NoAnswer: there was no answer after all attempts.
@@ -252,10 +249,10 @@ class AlpacaHttp:
         raise AssertionError("attempts must be 1 or more")
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
-        """Ask for something, and return its parsed JSON.
+        """Send a query, and return its parsed JSON.
 
         Raises:
-            BrokerError: there was no answer, or it was a no.
+            BrokerError: there was no answer, or a refusal.
         """
         answer = await self.ask(path, query=query)
         if answer.status != 200:

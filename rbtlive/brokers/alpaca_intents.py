@@ -1,8 +1,8 @@
-"""One intent, several orders at Alpaca: parts of an order through zero, and orders that
-replaced another.
+"""Intents that are several orders at Alpaca: the two parts of an order that crosses
+zero, and replacements.
 
-The rule: an engine sees one order under the client order id it sent; what belongs to it
-is put together here, from what the broker says.
+The rule: an engine sees one order under the client order id that it sent; the orders
+that belong to it are combined here, from the broker's reports.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class TwoParts:
-    """An order through zero: the part that closes is sent, the one that opens follows.
+    """An order that crosses zero: the closing part is sent first, the opening part
+    follows.
 
     Attributes:
-        order: What was asked for.
+        order: The original order.
         close: Signed shares of the first part.
         sent: Whether the second part was sent.
-        closed: Signed shares that the first part has filled, as far as the stream
-            reported.
+        closed: Signed shares that the first part has filled, according to the stream.
     """
 
     order: SubmitOrder
@@ -43,10 +43,10 @@ class TwoParts:
 
 
 class Intents:
-    """What belongs to which client order id.
+    """The orders that belong to each client order id.
 
     Attributes:
-        parts: Orders through zero, by client order id.
+        parts: Orders that cross zero, by client order id.
     """
 
     def __init__(self) -> None:
@@ -55,20 +55,20 @@ class Intents:
         self._second: set[str] = set()
 
     def note_successor(self, client_order_id: str, of: str) -> None:
-        """Note that an order goes on as another one."""
+        """Record that an order continues as another one."""
         self._successors[client_order_id] = self.intent_of(of)
 
     def intent_of(self, client_order_id: str) -> str:
-        """Return the client order id that the engine knows an order by."""
+        """Return the client order id under which the engine knows an order."""
         return base_id(self._successors.get(client_order_id, client_order_id))
 
     def has_second(self, client_order_id: str) -> bool:
-        """Say whether an intent has a second part at the broker, as far as is known."""
+        """Say whether an intent has a known second part at the broker."""
         parts = self.parts.get(client_order_id)
         return client_order_id in self._second or (parts is not None and parts.sent)
 
     def merged(self, orders: Iterable[BrokerOrder]) -> list[BrokerOrder]:
-        """Return one order an intent, in the order of the first that belongs to it."""
+        """Return one order per intent, in the order of each intent's first order."""
         groups: dict[str, list[BrokerOrder]] = {}
         for order in orders:
             if order.client_order_id.endswith(SECOND_LEG):
@@ -83,7 +83,7 @@ class Intents:
             if parts is None or parts.sent:
                 return replace(first, client_order_id=intent)
             state = first.state
-            if state is OrderState.FILLED:  # the part that opens is still to come
+            if state is OrderState.FILLED:  # the opening part is still to come
                 state = OrderState.PARTIALLY_FILLED
             return replace(first, client_order_id=intent, amount=parts.order.amount, state=state)
         filled = sum((order.filled for order in group), ZERO)

@@ -1,6 +1,6 @@
 """A pair of Alpaca's keys.
 
-The rule: a key is in the headers of a request, and in no text that anybody reads.
+The rule: a key is only in the headers of a request, never in a text that anyone reads.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class AlpacaKeys:
 
     @classmethod
     def find(cls, key: str | SecretStr | None, secret: str | SecretStr | None) -> AlpacaKeys:
-        """Return the keys that were given, or those of the environment.
+        """Return the given keys, or those in the environment.
 
         Raises:
-            InvalidSetting: a key is missing, empty, or not what a header can carry.
+            InvalidSetting: a key is missing, empty, or not valid in a header.
         """
         return cls(
             _secret(key, "key", KEY_VARIABLES),
@@ -40,18 +40,18 @@ class AlpacaKeys:
         )
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that show them to Alpaca."""
+        """Return the headers that send the keys to Alpaca."""
         return {
             "APCA-API-KEY-ID": self.key_id.get_secret_value(),
             "APCA-API-SECRET-KEY": self.secret.get_secret_value(),
         }
 
     def hidden(self, text: str) -> str:
-        """Return a text with both keys taken out of it, however a broker came to say
-        them.
+        """Return a text with both keys removed, in any form in which a broker may
+        repeat them.
         """
         values = (self.key_id.get_secret_value(), self.secret.get_secret_value())
-        for value in sorted(values, key=len, reverse=True):  # one may hold the other
+        for value in sorted(values, key=len, reverse=True):  # one may contain the other
             if len(value) < _SHORTEST_HIDDEN:
                 continue  # it would be found in every text
             for form in {value, quote(value, safe="")}:

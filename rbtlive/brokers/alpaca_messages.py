@@ -1,8 +1,8 @@
-"""What Alpaca says, translated: orders, positions, the account, activities and trade
+"""Translate Alpaca's messages: orders, positions, the account, activities and trade
 updates.
 
-The rule: nothing here trusts a message. What cannot be translated for certain is named
-and left out; it never becomes a fill, and never an exception beyond `Untranslatable`.
+The rule: no message is trusted. One that cannot be translated with certainty is named
+and left out; it never becomes a fill, nor any exception other than `Untranslatable`.
 Source: Alpaca's API reference for the Trading API v2 and its page on WebSocket
 streaming.
 """
@@ -61,15 +61,15 @@ STATES: Final[dict[str, OrderState]] = {
     "expired": _S.EXPIRED,
     "rejected": _S.REJECTED,
 }
-"""Where an order of each of Alpaca's states stands. One that waits and has filled in
-part is PARTIALLY_FILLED; "done_for_day" may go on tomorrow; "replaced" goes on as
+"""Our state for each of Alpaca's order states. A waiting order that has filled in part
+is PARTIALLY_FILLED; "done_for_day" may continue tomorrow; "replaced" continues as
 another order, which is followed.
 """
 
 BLOCKS: Final = ("account_blocked", "trading_blocked", "trade_suspended_by_user")
 """Flags of an account that may not trade."""
 MAY_TRADE: Final = frozenset({"ACTIVE", "ACCOUNT_UPDATED", "PAPER_ONLY"})
-"""What the status of an account that may trade is.
+"""Statuses of an account that may trade.
 
 Source: docs.alpaca.markets/docs/account-plans and the reference of the account.
 """
@@ -88,8 +88,9 @@ activities."""
 FILLS: Final = frozenset({"fill", "partial_fill"})
 ENDS: Final = {"canceled": _S.CANCELED, "replaced": _S.CANCELED, "expired": _S.EXPIRED}
 REPLACED: Final = "replaced by the broker"
-"""Reason of an update that an order goes on as another one: `broker_order_id` is that
-one's."""
+"""Reason of an update saying that an order was replaced: `broker_order_id` is the
+replacement's.
+"""
 NEWS: Final = frozenset(
     {
         "new",
@@ -108,7 +109,7 @@ NEWS: Final = frozenset(
         "order_replace_rejected",
     }
 )
-"""Updates after which an order still is what it was: open."""
+"""Updates after which an order is still open, unchanged."""
 
 
 def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) -> BrokerOrder:
@@ -116,10 +117,10 @@ def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) ->
 
     Args:
         body: The parsed JSON.
-        executions: What is known of its executions.
+        executions: Its known executions.
 
     Raises:
-        Untranslatable: it is no order, or not one for a number of shares.
+        Untranslatable: it is not an order, or not one for a number of shares.
     """
     order = as_object(body, "order")
     sign = read_sign(order)
@@ -156,7 +157,7 @@ def read_activity(body: object) -> tuple[str, Decimal, BrokerExecution]:
     shares, and the execution.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not an execution.
     """
     activity = as_object(body, "activity")
     if activity.get("activity_type") != "FILL":
@@ -176,7 +177,7 @@ def read_positions(body: object) -> dict[str, Decimal]:
     """Return signed shares by symbol.
 
     Raises:
-        Untranslatable: it is no list of positions.
+        Untranslatable: it is not a list of positions.
     """
     held: dict[str, Decimal] = {}
     for one in as_list(body, "positions"):
@@ -192,7 +193,7 @@ def read_account(body: object) -> BrokerAccount:
     """Return cash and equity.
 
     Raises:
-        Untranslatable: it is no account.
+        Untranslatable: it is not an account.
     """
     account = as_object(body, "account")
     currency = account.get("currency") or "USD"
@@ -215,10 +216,10 @@ def _why_blocked(account: Mapping[str, Any]) -> str:
 
 
 def read_holdings(body: object) -> list[BrokerHolding]:
-    """Return what is held, with its cost and value where they are given.
+    """Return the holdings, with cost and value if they are given.
 
     Raises:
-        Untranslatable: it is no list of positions.
+        Untranslatable: it is not a list of positions.
     """
     found = []
     for one in as_list(body, "positions"):
@@ -238,11 +239,11 @@ def read_holdings(body: object) -> list[BrokerHolding]:
 
 
 def read_cash_activity(body: object) -> BrokerActivity | None:
-    """Return an account activity that changed cash and was no trade; None if it is
+    """Return an account activity that changed cash but was not a trade; None for
     another kind.
 
     Raises:
-        Untranslatable: it says nothing for certain.
+        Untranslatable: its meaning is not certain.
     """
     activity = as_object(body, "activity")
     code = activity.get("activity_type")
@@ -277,8 +278,8 @@ def _day_or_moment(activity: Mapping[str, Any]) -> datetime:
 
 
 def read_pair_terms(body: object) -> PairTerms:
-    """Return the terms of a pair, from the broker's list of assets; what it does not
-    say is as fine as the broker takes.
+    """Return the terms of a pair, from the broker's list of assets; missing terms
+    default to the finest that the broker accepts.
     """
     asset = as_object(body, "asset")
     usual = PairTerms()
@@ -295,11 +296,11 @@ def read_pair_terms(body: object) -> PairTerms:
 
 
 def read_message(body: object) -> tuple[Event | None, str, Decimal]:
-    """Return what a message of the stream says, as `read_update` does; one of another
-    stream says nothing.
+    """Return the content of a stream's message, like `read_update`; a message of
+    another stream has none.
 
     Raises:
-        Untranslatable: it says nothing for certain.
+        Untranslatable: its meaning is not certain.
     """
     message = as_object(body, "message")
     if message.get("stream") != "trade_updates":
@@ -308,14 +309,14 @@ def read_message(body: object) -> tuple[Event | None, str, Decimal]:
 
 
 def read_update(body: object) -> tuple[Event | None, str, Decimal]:
-    """Return what a trade update says, its order's id at the broker, and the cumulative
+    """Return a trade update's event, its order's id at the broker, and the cumulative
     shares filled.
 
-    The event has the client order id in the place of the order id; it is None where
-    there is nothing to report.
+    The event has the client order id as order id; it is None if there is nothing to
+    report.
 
     Raises:
-        Untranslatable: it says nothing for certain.
+        Untranslatable: its meaning is not certain.
     """
     data = as_object(body, "trade update")
     event = read_text(data, "event")
@@ -337,7 +338,7 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
             None,
             "",
             Decimal(0),
-        )  # corrections, and what Alpaca may add: polling shows what came of it
+        )  # corrections, and future additions of Alpaca's: polling shows their effect
     return _news(data, event, snapshot), read_text(snapshot, "id"), Decimal(0)
 
 
@@ -371,7 +372,7 @@ def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> E
     if state is None:
         filled = read_number(snapshot, "filled_qty")
         state = _state(snapshot, filled)
-        if state not in OPEN_STATES:  # its end has an update of its own, or is found by polling
+        if state not in OPEN_STATES:  # its end has an update of its own, or polling finds it
             state = OrderState.PARTIALLY_FILLED if filled else OrderState.PENDING
     return OrderUpdateEvent(
         timestamp=at,
@@ -395,13 +396,13 @@ def order_body(
     """Return the body of a new order.
 
     Args:
-        symbol: What to trade.
+        symbol: Symbol of the asset.
         amount: Signed shares.
         limit: Limit price, or None.
         stop: Stop price, or None.
-        client_order_id: The id it travels under.
-        whole: How long orders for whole shares stand: "gtc" or "day".
-        pairs: How long orders for pairs stand: "gtc" or "ioc".
+        client_order_id: The client order id of the order.
+        whole: How long orders for whole shares stay open: "gtc" or "day".
+        pairs: How long orders for pairs stay open: "gtc" or "ioc".
     """
     names = {
         (False, False): "market",

@@ -1,7 +1,8 @@
-"""Asking Alpaca for orders: one by its client order id, all of a run, their executions.
+"""Query Alpaca for orders: one by its client order id, all of a run, their
+executions.
 
-The rule: an order is found under the id that was sent with it, and what took its place
-is followed to the end.
+The rule: an order is found by the id that it was sent with, and its replacements are
+followed to the last.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ MOST_PAGES = 2_000
 
 
 class AlpacaOrders:
-    """The orders of one account, as Alpaca answers for them.
+    """The orders of one account, as Alpaca reports them.
 
     Args:
-        http: Asks.
-        intents: What belongs to which client order id.
-        executions: Which execution is which, by stream or by activities.
-        note_listed: Gets each order of a list, its parts put together.
+        http: Sends the queries.
+        intents: The orders that belong to each client order id.
+        executions: Matches executions between stream and activities.
+        note_listed: Called with each listed order, with its parts combined.
 
     Attributes:
-        broker_ids: Alpaca's id of each order met so far, by client order id.
-        left_out: How many orders of lists could not be translated.
+        broker_ids: Alpaca's id of each order seen so far, by client order id.
+        left_out: Number of listed orders that could not be translated.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class AlpacaOrders:
         self.left_out = 0
 
     async def find(self, client_order_id: str) -> BrokerOrder | None:
-        """Return the order of a client order id with its executions, put together from
-        all that belongs to its intent; None if Alpaca does not know it.
+        """Return the order with a client order id and its executions, combined from all
+        orders of its intent; None if Alpaca does not know it.
         """
         found = await self.look_up(client_order_id)
         if found is None:
@@ -83,10 +84,11 @@ class AlpacaOrders:
         return read_order(body, executions=await self._executions_of(order, body))
 
     async def look_up(self, client_order_id: str) -> tuple[dict[str, Any], BrokerOrder] | None:
-        """Return the answer about one order, and the order; None if there is none.
+        """Return the answer about one order, and the order; None if it does not
+        exist.
 
         Raises:
-            BrokerError: there was no answer that says so.
+            BrokerError: no answer tells whether it exists.
         """
         answer = await self._http.ask(
             "/v2/orders:by_client_order_id", query={"client_order_id": client_order_id}
@@ -122,7 +124,7 @@ class AlpacaOrders:
                 raise Untranslatable("account activities must be a list")
             for one in page:
                 order_id, cumulative, execution = read_activity(one)
-                if order_id == order.broker_order_id:  # older servers give those of all orders
+                if order_id == order.broker_order_id:  # older servers return those of all orders
                     settled = self._executions.settled(
                         execution.execution_id,
                         by="activities",
@@ -141,7 +143,7 @@ class AlpacaOrders:
         )
 
     async def listed(self, *, prefix: str, open_only: bool) -> list[BrokerOrder]:
-        """Return the orders whose client order id begins with `prefix`, one an intent,
+        """Return the orders whose client order id begins with `prefix`, one per intent,
         oldest first, without their executions.
         """
         status = "open" if open_only else "all"
@@ -164,16 +166,15 @@ class AlpacaOrders:
             if len(page) < PAGE or began is None:
                 self._note_begin(prefix, first or began, all_of_them=not open_only)
                 return await self._whole_intents(list(found.values()))
-            # Stamps are finer than what can be asked for: some are listed twice, none
-            # is left out.
+            # Stamps are finer than the query's times: some orders are listed twice,
+            # none is left out.
             query["after"] = _wire_time(began - timedelta(microseconds=1))
         raise BrokerError(
             f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed"
         )
 
     async def _whole_intents(self, found: list[BrokerOrder]) -> list[BrokerOrder]:
-        # Orders that were replaced are listed with their successors, which have ids of
-        # their own.
+        # Replaced orders are listed with their successors, which have ids of their own.
         merged = []
         for order in self._intents.merged(found):
             successor = order
@@ -186,7 +187,7 @@ class AlpacaOrders:
 
     def _note_begin(self, prefix: str, began: datetime | None, *, all_of_them: bool) -> None:
         # An account may have years of orders: those before a run's first need not be
-        # looked through again.
+        # searched again.
         if prefix and all_of_them and began is not None:
             self._begins.setdefault(prefix, began)
 
@@ -203,7 +204,7 @@ class AlpacaOrders:
         found[order.broker_order_id] = order
 
     def remember(self, order: BrokerOrder) -> None:
-        """Keep Alpaca's id of an order."""
+        """Store Alpaca's id of an order."""
         self.broker_ids[order.client_order_id] = order.broker_order_id
 
 

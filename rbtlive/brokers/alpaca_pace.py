@@ -1,7 +1,7 @@
-"""How fast requests may follow each other.
+"""Limit the rate of requests.
 
-The rule: never more than the account's limit within any minute; what is urgent
-(cancels) has a reserve that nothing else uses.
+The rule: never more than the account's limit within any minute; urgent requests
+(cancels) have a reserve of their own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections import deque
 
 WINDOW_S = 60.0
 RESERVE = 10
-"""Requests of a minute that are kept for cancels."""
+"""Requests per minute reserved for cancels."""
 
 
 class Pace:
-    """Counts the requests of the last minute, and makes the next one wait if need be.
+    """Counts the requests of the last minute, and delays the next one if necessary.
 
     Args:
         requests_per_minute: The account's limit; None never waits.
@@ -27,8 +27,8 @@ class Pace:
         self._closed_until_s = 0.0
 
     async def take(self, *, urgent: bool = False) -> None:
-        """Wait until one more request may be sent, and count it."""
-        while (wait_s := self._wait_s(urgent=urgent)) > 0:  # noqa: ASYNC110 - time frees it
+        """Wait until another request may be sent, and count it."""
+        while (wait_s := self._wait_s(urgent=urgent)) > 0:  # noqa: ASYNC110 - only time frees a slot
             await asyncio.sleep(wait_s)
         self._sent_s.append(asyncio.get_running_loop().time())
 
@@ -46,6 +46,8 @@ class Pace:
         return self._sent_s[len(self._sent_s) - most] + WINDOW_S - now_s
 
     def refused(self, wait_s: float) -> None:
-        """Send nothing for some seconds: the broker has said that it was too much."""
+        """Send nothing for some seconds, because the broker reported too many
+        requests.
+        """
         now_s = asyncio.get_running_loop().time()
         self._closed_until_s = max(self._closed_until_s, now_s + wait_s)

@@ -1,8 +1,8 @@
-"""Where Alpaca keeps the market data of an asset class: shares in one place, pairs of
-crypto in another.
+"""Alpaca's addresses for market data by asset class: one for shares, another for crypto
+pairs.
 
-The rule: a connection is to one place; its paths and its daily bars' zone are those of
-that place. Source: docs.alpaca.markets/docs/historical-crypto-data-1 and
+The rule: a connection uses one place; its paths and its daily bars' time zone are those
+of that place. Source: docs.alpaca.markets/docs/historical-crypto-data-1 and
 /docs/real-time-crypto-pricing-data.
 """
 
@@ -23,15 +23,15 @@ _UTC: Final = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class DataPlace:
-    """One asset class's market data.
+    """The addresses of one asset class's market data.
 
     Attributes:
         bars: Path of the archive.
         latest: Path of the latest bars.
         stream: Path of the stream.
-        zone: At whose midnight a daily bar begins.
-        calendar: Whose sessions daily bars are of, unless another is asked for.
-        query: What every question needs beside its own.
+        zone: Time zone at whose midnight a daily bar begins.
+        calendar: Default calendar of daily bars.
+        query: Parameters that every query needs.
     """
 
     bars: str
@@ -52,7 +52,7 @@ CRYPTO: Final = DataPlace(
 
 
 def shares(data_feed: str) -> DataPlace:
-    """Return the place of shares, as one of their feeds has them."""
+    """Return the place of shares, for one of their feeds."""
     return DataPlace(
         "/v2/stocks/bars",
         "/v2/stocks/bars/latest",
@@ -64,10 +64,10 @@ def shares(data_feed: str) -> DataPlace:
 
 
 def place_of(symbols: Iterable[str], *, data_feed: str) -> DataPlace:
-    """Return the place that has all of some symbols.
+    """Return the place that has all of the symbols.
 
     Raises:
-        InvalidSetting: some are shares and some are pairs.
+        InvalidSetting: the symbols mix shares and pairs.
     """
     names = sorted(symbols)
     pairs = [name for name in names if is_crypto(name)]
@@ -82,5 +82,5 @@ def place_of(symbols: Iterable[str], *, data_feed: str) -> DataPlace:
 
 
 def zone_of(symbol: object) -> tzinfo:
-    """Return the zone at whose midnight a symbol's daily bars begin."""
+    """Return the time zone at whose midnight a symbol's daily bars begin."""
     return _UTC if isinstance(symbol, str) and is_crypto(symbol) else _NEW_YORK

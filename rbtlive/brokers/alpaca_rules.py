@@ -1,8 +1,8 @@
-"""Alpaca's rules for orders: what is made legal before it is sent, and what is refused
-by name.
+"""Alpaca's rules for orders: terms that are adjusted before sending, and orders that
+are refused.
 
-The rule: nothing is changed but what the broker would refuse, and never to the worse of
-what was asked for. Sources are in docs/venue.md.
+The rule: only terms that the broker would refuse are changed, and never to the
+customer's disadvantage. Sources are in docs/venue.md.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ DOLLAR: Final = Decimal(1)
 CENT: Final = Decimal("0.01")
 SMALL_TICK: Final = Decimal("0.0001")
 PAIR_FEE: Final = Decimal("0.0025")
-"""The most of a bought pair that Alpaca keeps as its fee.
+"""Maximum fraction of a bought pair that Alpaca keeps as its fee.
 
 Source: docs.alpaca.markets/docs/crypto-fees, taker fees of the lowest tier.
 """
 SECOND_LEG: Final = "~2"
-"""Ends the client order id of the part that opens, of an order that went through
-zero.
+"""Suffix of the client order id for the opening part of an order that crosses zero.
 """
 
 
@@ -34,8 +33,8 @@ def is_crypto(symbol: str) -> bool:
 
 
 def tick_of(price: Decimal) -> Decimal:
-    """Return the price step at a price: a cent from a dollar on, a hundredth of one
-    below.
+    """Return the price step at a price: a cent from one dollar on, a hundredth of a
+    cent below.
 
     Source: docs.alpaca.markets/docs/orders-at-alpaca, sub-penny increments.
     """
@@ -43,8 +42,8 @@ def tick_of(price: Decimal) -> Decimal:
 
 
 def legal_price(price: Decimal | None, *, up: bool, tick: Decimal | None = None) -> Decimal | None:
-    """Return a price on its tick, by default that of shares, rounded up or down; None
-    as None.
+    """Return a price rounded up or down to its tick, by default that of shares; None
+    stays None.
     """
     if price is None:
         return None
@@ -61,18 +60,18 @@ def legal_terms(
     stop: Decimal | None,
     pair: PairTerms | None = None,
 ) -> tuple[Decimal | None, Decimal | None]:
-    """Return limit and stop as they may be sent: a limit is rounded away from the
-    market, a stop too.
+    """Return limit and stop in a form that may be sent: both are rounded away from the
+    market.
 
     Args:
-        symbol: What to trade.
-        amount: Signed.
+        symbol: Symbol of the asset.
+        amount: Signed shares.
         limit: Limit price, or None.
         stop: Stop price, or None.
-        pair: The terms of a pair of crypto.
+        pair: The terms of a crypto pair.
 
     Raises:
-        OrderRefused: the broker takes no such order.
+        OrderRefused: the broker does not accept such an order.
     """
     if is_crypto(symbol) and stop is not None and limit is None:
         raise OrderRefused(
@@ -91,11 +90,11 @@ def legal_terms(
 
 @dataclass(frozen=True, slots=True)
 class PairTerms:
-    """What a pair's orders must be multiples of, as the broker lists it.
+    """Minimum steps of a pair's orders, as the broker lists them.
 
     Attributes:
-        smallest: Least amount of an order.
-        tick: Step of prices.
+        smallest: Minimum amount of an order.
+        tick: Price step.
     """
 
     smallest: Decimal = Decimal(0)
@@ -103,13 +102,13 @@ class PairTerms:
 
 
 def time_in_force(symbol: str, amount: Decimal, *, whole: str, pairs: str) -> str:
-    """Return how long an order stands; parts of a share are for the day.
+    """Return an order's time in force; fractions of a share are day orders.
 
     Args:
-        symbol: What to trade.
-        amount: Signed.
-        whole: What is asked for whole shares.
-        pairs: What is asked for pairs of crypto.
+        symbol: Symbol of the asset.
+        amount: Signed shares.
+        whole: The setting for whole shares.
+        pairs: The setting for crypto pairs.
 
     Source: docs.alpaca.markets/docs/crypto-orders and /docs/fractional-trading.
     """
@@ -119,12 +118,12 @@ def time_in_force(symbol: str, amount: Decimal, *, whole: str, pairs: str) -> st
 
 
 def base_id(client_order_id: str) -> str:
-    """Return the client order id of the intent that a part was sent for."""
+    """Return the client order id of the intent that a part belongs to."""
     return client_order_id.removesuffix(SECOND_LEG)
 
 
 def refuse_unsellable(symbol: str, *, shortable: bool, easy: bool) -> None:
-    """Refuse a short sale that the broker would.
+    """Refuse a short sale that the broker would refuse.
 
     Raises:
         OrderRefused: the asset cannot be sold short.
@@ -138,5 +137,5 @@ def refuse_unsellable(symbol: str, *, shortable: bool, easy: bool) -> None:
 
 
 def words_of_split(close: Decimal, rest: Decimal) -> str:
-    """Return what is said of an order that is sent in two parts."""
+    """Return the message about an order that is sent in two parts."""
     return f"sent in two parts, {plain_text(close)} to close and then {plain_text(rest)} to open"

@@ -1,7 +1,7 @@
-"""Which splits lie within the days that a feed makes weeks and months of.
+"""Splits within the days from which a feed builds weeks and months.
 
-The rule: they are asked for before the first bar of a later day is used, so that no
-week holds prices of two kinds of shares.
+The rule: they are queried before the first bar of a later day is used, so that no week
+mixes prices of two kinds of shares.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rbtlive.model.interval import MONTH
 
 
 class LearnedSplits:
-    """What is known of splits.
+    """The known splits.
 
     Args:
-        ask: Asks the data service: a path, and a query.
+        ask: Queries the data service: a path, and a query.
     """
 
     def __init__(self, ask: Callable[[str, dict[str, str]], Awaitable[Any]]) -> None:
@@ -36,17 +36,17 @@ class LearnedSplits:
         later: Mapping[str, str],
         calendar: TradingCalendar,
     ) -> Mapping[str, Sequence[tuple[int, float]]]:
-        """Return the splits up to the days of some bars, by symbol: the END of the
-        session each takes effect in, µs UTC, and its ratio, in their order.
+        """Return the splits up to the days of some bars, by symbol: the END of each
+        one's session, µs UTC, and its ratio, in order.
 
         Args:
-            bars: What is about to be used.
-            symbols: Whose splits.
-            later: Symbols by the later names that they have.
-            calendar: Whose sessions.
+            bars: The bars about to be used.
+            symbols: The symbols.
+            later: Symbols by their later names.
+            calendar: The calendar of the sessions.
 
         Raises:
-            BrokerError: they cannot be had.
+            BrokerError: they could not be fetched.
         """
         stamps = (bar["timestamp"] for bar in bars)
         labels = [stamp for stamp in stamps if not isinstance(stamp, datetime)]

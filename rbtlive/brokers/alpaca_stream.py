@@ -1,8 +1,8 @@
 """The stream of the account's order updates: opened, kept open, and translated.
 
-The rule: updates are handed on in the order they came, none is dropped for want of
-room, and a stream that breaks is opened again and says so, for what happened meanwhile
-can only be asked for.
+The rule: updates are passed on in the order they arrived, and none is dropped for lack
+of room. A stream that breaks is reopened and reports the break, because updates
+meanwhile can only be queried.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _Facts = tuple[str, Decimal, Decimal, Decimal]
 
 
 class KnownExecutions:
-    """Ids of executions, settled between the stream and the account's activities.
+    """Ids of executions, matched between the stream and the account's activities.
 
-    Both are taken to use one id. Should they ever not, an execution is recognised by
-    what both say of it (its order, the cumulative shares, its own shares and price),
-    and the id that was reported first stands.
+    Both should use the same id. If they do not, an execution is recognized by the facts
+    in both (its order, the cumulative shares, its own shares and price), and the id
+    reported first is used.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class KnownExecutions:
         amount: Decimal,
         price: Decimal,
     ) -> str:
-        """Return the id that stands for an execution which one of the two reported."""
+        """Return the id to use for an execution that one of the two reported."""
         other: Teller = "activities" if by == "stream" else "stream"
         facts = (order_id, cumulative, amount, price)
         self._ids[by][execution_id] = None
@@ -87,16 +87,16 @@ class TradeStream:
     """Order updates as events.
 
     Args:
-        keys: Shown to the stream.
-        http: Whose connections and address are used.
-        executions: Settles the ids of executions.
-        now: Tells the time of what the stream itself has to say.
-        backoff: How long to wait before it is opened again.
-        chance: Gives random numbers from 0 to 1 for the jitter.
+        keys: Sent to the stream.
+        http: Provides connections and address.
+        executions: Matches the ids of executions.
+        now: Returns the time for the stream's own reports.
+        backoff: How long to wait before reopening it.
+        chance: Returns random numbers from 0 to 1 for the jitter.
 
     Attributes:
-        reconnects: How often it was opened again.
-        quarantined: How many messages could not be translated.
+        reconnects: Number of times it was reopened.
+        quarantined: Number of messages that could not be translated.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class TradeStream:
         """Open the stream, and return once it listens.
 
         Raises:
-            BrokerError: it does not within `timeout_s`.
+            BrokerError: it does not listen within `timeout_s`.
         """
         self._task = asyncio.get_running_loop().create_task(
             self._run(), name="rbtlive alpaca trade stream"
@@ -143,7 +143,9 @@ class TradeStream:
             ) from None
 
     async def close(self) -> None:
-        """Close the stream; its consumer gets what is left, and then the end."""
+        """Close the stream; its consumer gets the remaining events, and then the
+        end.
+        """
         task, self._task = self._task, None
         if task is None:
             return
@@ -158,12 +160,12 @@ class TradeStream:
         return await self._events.get()
 
     async def put(self, event: Event) -> None:
-        """Tell an event that the adapter itself has to say."""
+        """Add an event that the adapter itself reports."""
         await self._events.put(event)
 
     def translate(self, body: object) -> Event | None:
-        """Return what a message of the stream says, None if nothing; what cannot be
-        understood says so itself.
+        """Return the event in a stream's message, None if there is none; a message that
+        cannot be understood becomes an error event.
         """
         try:
             event, order_id, cumulative = read_message(body)
@@ -247,7 +249,7 @@ class TradeStream:
             raise _Broken("it does not listen")
 
 
-class _Broken(Exception):  # noqa: N818 - what happened to the stream
+class _Broken(Exception):  # noqa: N818 - named for its meaning
     pass
 
 

@@ -1,7 +1,7 @@
-"""Orders through zero, which Alpaca takes in two parts only: close, then open.
+"""Orders that cross zero, which Alpaca accepts only in two parts: close, then open.
 
-The rule: both parts carry ids made of the intent's own, and the second is sent once the
-first has filled.
+The rule: both parts carry ids derived from the intent's own, and the second is sent
+after the first has filled.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class ThroughZero:
     """Splits the orders of one broker.
 
     Args:
-        intents: What belongs to which client order id.
-        positions: Asks what is held.
+        intents: The orders that belong to each client order id.
+        positions: Queries the positions.
         post: Sends an order: the order, signed shares, client order id.
-        placed: Takes the answer to an order that was placed, and returns its id.
-        look_up: Asks for an order by client order id.
-        tell: Tells that an order has ended: client order id and reason.
+        placed: Called with the answer to a placed order; returns its id.
+        look_up: Queries an order by client order id.
+        tell: Reports that an order has ended: client order id and reason.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class ThroughZero:
         self._openings: set[asyncio.Task[None]] = set()
 
     async def split(self, order: SubmitOrder, client_order_id: str) -> str | None:
-        """Send the part that closes, and return its id; None if the order does not go
-        through zero.
+        """Send the closing part, and return its id; None if the order does not cross
+        zero.
 
         Raises:
-            OrderRefused: the part that closes was refused.
+            OrderRefused: the closing part was refused.
         """
         held = (await self._positions()).get(order.symbol, Decimal(0))
         if not held or (held > 0) == (order.amount > 0) or abs(order.amount) <= abs(held):
             return None
-        # Known before it is sent: the stream may report its fill before the answer
+        # Recorded before it is sent: the stream may report its fill before the answer
         # comes.
         self._intents.parts[client_order_id] = TwoParts(order=order, close=-held)
         answer = await self._post(order, -held, client_order_id)
@@ -71,7 +71,7 @@ class ThroughZero:
         return self._placed(answer, client_order_id)
 
     def open_if_closed(self, client_order_id: str) -> None:
-        """Send the part that opens if the other one has filled."""
+        """Send the opening part if the closing part has filled."""
         parts = self._intents.parts[client_order_id]
         if parts.sent or abs(parts.closed) < abs(parts.close):
             return
@@ -104,14 +104,14 @@ class ThroughZero:
         )
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         for opening in self._openings:
             opening.cancel()
 
 
 def refusal(answer: Answer, symbol: str, client_order_id: str) -> BrokerError:
-    """Return the error of an answer to an order that was not placed: a "no" for good,
-    or one that says nothing of the order.
+    """Return the error for an answer to an order that was not placed: a final refusal,
+    or an answer that says nothing about the order.
     """
     if 400 <= answer.status < 500 and answer.status not in {408, 425, 429}:
         return OrderRefused(

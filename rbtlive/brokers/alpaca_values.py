@@ -1,7 +1,7 @@
-"""The values in Alpaca's answers: texts, numbers, sides, times, each checked.
+"""Checked values from Alpaca's answers: texts, numbers, sides, times.
 
-The rule: what is not certain raises `Untranslatable`, which names the field and shows
-what it was.
+The rule: an uncertain value raises `Untranslatable`, which names the field and shows
+the value.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from rbtlive.errors import BrokerError
 
 LONGEST_ID: Final = 128
 _LARGEST_EXPONENT: Final = 15
-_MOST_DIGITS: Final = 28  # what any decimal context takes without rounding
+_MOST_DIGITS: Final = 28  # digits that any decimal context accepts without rounding
 
 
-class Untranslatable(BrokerError):  # noqa: N818 - what it says of the message
-    """A message of the broker cannot be translated for certain."""
+class Untranslatable(BrokerError):  # noqa: N818 - named for its meaning
+    """A message of the broker cannot be translated with certainty."""
 
 
 def as_object(body: object, what: str) -> Mapping[str, Any]:
-    """Return an answer that must be an object.
+    """Return an answer, which must be an object.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not an object.
     """
     if not isinstance(body, Mapping):
         raise Untranslatable(f"{what} must be an object: was {type(body).__name__}")
@@ -34,10 +34,10 @@ def as_object(body: object, what: str) -> Mapping[str, Any]:
 
 
 def as_list(body: object, what: str) -> list[Any]:
-    """Return an answer that must be a list.
+    """Return an answer, which must be a list.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not a list.
     """
     if not isinstance(body, list):
         raise Untranslatable(f"{what} must be a list: was {type(body).__name__}")
@@ -45,10 +45,10 @@ def as_list(body: object, what: str) -> list[Any]:
 
 
 def read_text(body: Mapping[str, Any], name: str) -> str:
-    """Return a field that must be text.
+    """Return a field, which must be a string.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not a string.
     """
     value = body.get(name)
     if (
@@ -64,7 +64,7 @@ def read_text(body: Mapping[str, Any], name: str) -> str:
 
 
 def printable(value: object) -> str:
-    """Return what of a text can be shown; nothing of what is no text."""
+    """Return the printable part of a text; an empty text for other values."""
     text = value if isinstance(value, str) else ""
     return (
         "".join(c if c.isprintable() else " " for c in text[:300])
@@ -74,7 +74,7 @@ def printable(value: object) -> str:
 
 
 def read_sign(body: Mapping[str, Any]) -> int:
-    """Return 1 for the side of a purchase, -1 for that of a sale.
+    """Return 1 for a buy side, -1 for a sell side.
 
     Raises:
         Untranslatable: it is neither.
@@ -88,14 +88,14 @@ def read_sign(body: Mapping[str, Any]) -> int:
 
 
 def as_decimal(value: object, name: str) -> Decimal:
-    """Return a value that must be a number, as it is written.
+    """Return a value, which must be a number, exactly as written.
 
     Raises:
-        Untranslatable: it is none, or one of a size that no broker writes.
+        Untranslatable: it is not a number, or of a size that no broker writes.
     """
     number: Decimal | None = None
     if isinstance(value, str) and not (value.isascii() and "_" not in value):
-        pass  # Python takes other digits, and _ between them: no broker writes so
+        pass  # Python accepts other digits, and _ between them, which no broker writes
     elif isinstance(value, (str, int, float, Decimal)) and not isinstance(value, bool):
         try:
             number = Decimal(repr(value) if isinstance(value, float) else value)
@@ -112,10 +112,10 @@ def as_decimal(value: object, name: str) -> Decimal:
 
 
 def read_number(body: Mapping[str, Any], name: str) -> Decimal:
-    """Return a field that must be a number, not negative.
+    """Return a field, which must be a number, not negative.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not such a number.
     """
     number = as_decimal(body.get(name), name)
     if number < 0:
@@ -124,10 +124,10 @@ def read_number(body: Mapping[str, Any], name: str) -> Decimal:
 
 
 def read_positive(body: Mapping[str, Any], name: str) -> Decimal:
-    """Return a field that must be a number above zero.
+    """Return a field, which must be a number above zero.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not such a number.
     """
     number = as_decimal(body.get(name), name)
     if number <= 0:
@@ -136,25 +136,25 @@ def read_positive(body: Mapping[str, Any], name: str) -> Decimal:
 
 
 def optional_number(body: Mapping[str, Any], name: str) -> Decimal | None:
-    """Return a field that may be missing, else a number that is not negative."""
+    """Return a field that is either missing or a non-negative number."""
     return None if body.get(name) is None else read_number(body, name)
 
 
 def read_moment(body: Mapping[str, Any], *names: str) -> datetime:
-    """Return the first of several fields that is there, which must be a time; UTC.
+    """Return the first field of several that is present, which must be a time; UTC.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not a time.
     """
     value = next((body[name] for name in names if body.get(name) is not None), None)
     return as_moment(value, names[0])
 
 
 def as_moment(value: object, name: str) -> datetime:
-    """Return a time of the wire, UTC.
+    """Return a time from the wire, UTC.
 
     Raises:
-        Untranslatable: it is none.
+        Untranslatable: it is not a time.
     """
     if isinstance(value, str):
         try:
@@ -167,7 +167,7 @@ def as_moment(value: object, name: str) -> datetime:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message may show it."""
+    """Return a value in the form that a message shows."""
     return (
         ascii(value)[:60] if isinstance(value, (str, int, float, Decimal)) else type(value).__name__
     )

@@ -1,6 +1,6 @@
-"""What is said on Alpaca's market data stream around the bars: keys, refusals, the end.
+"""Control messages on Alpaca's market data stream: keys, refusals, the end.
 
-The rule: a message is data; of a refusal no more than its words is shown.
+The rule: a message is data; only the words of a refusal are shown.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from rbtlive.errors import BrokerError, FeedError
 _WRONG_KEYS = 402
 
 
-class StreamClosed(BrokerError):  # noqa: N818 - what happened to the stream
+class StreamClosed(BrokerError):  # noqa: N818 - named for its meaning
     """The stream was closed by the other side."""
 
 
 def keys_message(keys: AlpacaKeys) -> dict[str, str]:
-    """Return the message that shows the keys."""
+    """Return the message that sends the keys."""
     return {
         "action": "auth",
         "key": keys.key_id.get_secret_value(),
@@ -28,7 +28,7 @@ def keys_message(keys: AlpacaKeys) -> dict[str, str]:
 
 
 async def next_messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
-    """Return the messages of the next frame; what is none of them is left out.
+    """Return the messages of the next frame; anything else is left out.
 
     Raises:
         StreamClosed: there is no next frame.
@@ -41,11 +41,11 @@ async def next_messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
 
 
 async def expect(socket: object, word: str, keys: AlpacaKeys) -> None:
-    """Take the next message, which must report success.
+    """Read the next message, which must report success.
 
     Raises:
-        FeedError: the keys were refused.
-        BrokerError: something else was refused.
+        FeedError: the keys were rejected.
+        BrokerError: another request was refused.
     """
     messages = await next_messages(socket, keys)
     message = messages[0] if messages else {}
@@ -57,7 +57,7 @@ async def expect(socket: object, word: str, keys: AlpacaKeys) -> None:
 
 
 def words_of(message: dict[str, Any]) -> str:
-    """Return what a message says in words that can be shown."""
+    """Return the printable words of a message."""
     text = message.get("msg")
     return (
         "".join(c for c in text[:200] if c.isprintable())

@@ -1,7 +1,7 @@
-"""The port to a broker: what an engine asks of one, and how a broker answers.
+"""The port to a broker: an engine's requests, and a broker's answers.
 
-The rule: every order travels under its client order id, whatever a broker knows comes
-back as a fact or an event, and a time-out leaves the state unknown.
+The rule: every order carries its client order id, a broker's knowledge is returned as a
+fact or an event, and a time-out leaves the state unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rbtlive.model.events import Event
 from rbtlive.model.order_facts import OrderState
 
 CashKind = Literal["dividend", "interest", "fee", "deposit", "withdrawal", "cash in lieu"]
-"""Kinds of cash that comes or goes without an order."""
+"""Kinds of cash movements without an order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +27,10 @@ class BrokerExecution:
     """One execution, as the broker books it.
 
     Attributes:
-        execution_id: The broker's name for it, unique.
+        execution_id: The broker's unique id.
         amount: Signed shares.
-        price: Price a share.
-        commission: Money it cost.
+        price: Price per share.
+        commission: Its cost.
         at: When it happened, UTC.
     """
 
@@ -49,12 +49,12 @@ class BrokerOrder:
         client_order_id: The id it was sent under; orders placed elsewhere have one of
             another form.
         broker_order_id: The broker's own id.
-        symbol: What is traded.
+        symbol: The traded asset.
         amount: Signed shares asked for.
         filled: Signed shares filled.
         average_price: Average price of the filled shares, None before the first.
-        state: Where it stands.
-        executions: Its executions, as far as the broker tells them one by one.
+        state: Its state.
+        executions: Its executions, if the broker reports them individually.
         updated_at: When it last changed, UTC.
     """
 
@@ -80,7 +80,7 @@ class BrokerAccount:
         cash: Money not in positions.
         equity: Cash plus positions.
         currency: ISO code.
-        account_id: The broker's name for the account; empty if it does not say.
+        account_id: The broker's name for the account; empty if unknown.
         blocked: Why the account may not trade; empty if it may.
     """
 
@@ -93,13 +93,13 @@ class BrokerAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerHolding:
-    """What the account holds of one asset.
+    """The account's holding in one asset.
 
     Attributes:
-        symbol: Of which.
+        symbol: Symbol of the asset.
         amount: Signed shares.
-        cost_basis: Average price a share was acquired at; None if it does not say.
-        value: Signed market value; None if it does not say.
+        cost_basis: Average price paid per share; None if unknown.
+        value: Signed market value; None if unknown.
     """
 
     symbol: str
@@ -110,16 +110,16 @@ class BrokerHolding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerActivity:
-    """Something that changed the account's cash and was no order.
+    """A change of the account's cash other than an order.
 
     Attributes:
-        activity_id: The broker's name for it, unique.
+        activity_id: The broker's unique id.
         kind: "dividend", "interest", "fee", "deposit", "withdrawal", or "cash in lieu"
-            of a part of a share that a split has left over.
+            of a fraction of a share left over by a split.
         amount: Signed money.
-        at: When, UTC.
-        symbol: The asset it is about, if it is about one.
-        text: What the broker says of it.
+        at: Time, UTC.
+        symbol: The asset concerned, if any.
+        text: The broker's description.
     """
 
     activity_id: str
@@ -132,12 +132,12 @@ class BrokerActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSplit:
-    """A split that the broker has announced or made.
+    """A split that the broker has announced or carried out.
 
     Attributes:
-        action_id: The broker's name for it, unique.
-        symbol: Of which asset.
-        ratio: What a price becomes: 0.5 is two for one.
+        action_id: The broker's unique id.
+        symbol: Symbol of the asset.
+        ratio: Factor for prices: 0.5 is two for one.
         ex_date: The first day of the new shares.
     """
 
@@ -149,12 +149,12 @@ class BrokerSplit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSymbolChange:
-    """Another symbol for an asset, that the broker has announced or made.
+    """A new symbol of an asset that the broker has announced or introduced.
 
     Attributes:
-        action_id: The broker's name for it, unique.
-        symbol: What the asset was called.
-        new_symbol: What it is called then.
+        action_id: The broker's unique id.
+        symbol: The old symbol.
+        new_symbol: The new symbol.
         effective: The first day of the new symbol.
     """
 
@@ -169,10 +169,10 @@ class BrokerAction:
     """A corporate action that a run cannot book: a merger, a spin-off and the like.
 
     Attributes:
-        action_id: The broker's name for it, unique.
-        symbol: The asset whose holders it is about.
+        action_id: The broker's unique id.
+        symbol: The asset whose holders it concerns.
         effective: The day it takes effect.
-        text: What it is, for people, e.g. "stock merger of AAA into BBB".
+        text: Its description for people, e.g. "stock merger of AAA into BBB".
     """
 
     action_id: str
@@ -183,12 +183,12 @@ class BrokerAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorporateActions:
-    """What companies do to their shares, around the market's present day.
+    """Corporate actions around the market's present day.
 
     Attributes:
         splits: Splits and reverse splits; stock dividends are splits too.
         symbol_changes: New symbols.
-        others: What a run cannot book.
+        others: Actions that a run cannot book.
     """
 
     splits: list[BrokerSplit] = field(default_factory=list)
@@ -201,12 +201,12 @@ class BrokerAdapter(ABC):
 
     Attributes:
         name: Its name in journals and displays.
-        simulated: Whether orders fill in the engine's own venue, in event time; nothing
-            is sent then.
+        simulated: Whether orders fill in the engine's own venue, in event time; then
+            nothing is sent.
         idle_poll_s: Seconds between two looks at the account while no order is open;
-            None looks as often as when there are some.
-        fee_in_asset: The most of a bought pair, as a part of it, that the broker keeps
-            as its fee; zero if fees are money.
+            None uses the same interval as with open orders.
+        fee_in_asset: Maximum fraction of a bought pair that the broker keeps as its
+            fee; zero if fees are in money.
     """
 
     name: ClassVar[str] = "broker"
@@ -221,43 +221,43 @@ class BrokerAdapter(ABC):
 
     @abstractmethod
     async def connect(self) -> None:
-        """Be ready to trade.
+        """Connect and be ready to trade.
 
         Raises:
-            BrokerError: it cannot.
+            BrokerError: the connection fails.
         """
 
     @abstractmethod
     async def disconnect(self) -> None:
-        """Let go of the connection; orders stay as they are."""
+        """Close the connection; orders do not change."""
 
     @abstractmethod
     async def submit_order(self, order: SubmitOrder, *, client_order_id: str) -> str | None:
         """Place an order once, without retrying, and return the broker's own id for it.
 
         Raises:
-            OrderRefused: the broker said no, for good.
-            Exception: anything else leaves the outcome unknown; it is asked for by
+            OrderRefused: the broker refused the order finally.
+            Exception: any other exception leaves the outcome unknown; it is queried by
                 client order id.
         """
 
     @abstractmethod
     async def cancel_order(self, *, client_order_id: str) -> None:
-        """Ask for an order to be cancelled; the answer comes as an event. An ended
-        order is no error.
+        """Request the cancellation of an order; the answer comes as an event. An ended
+        order is not an error.
         """
 
     @abstractmethod
     def events(self) -> AsyncIterator[Event]:
-        """Yield fills, rejects and updates as they arrive, with the client order id
-        in the place of the order id.
+        """Yield fills, rejects and updates as they arrive, with the client order id as
+        order id.
 
         The iterator lives as long as the connection; it reconnects by itself.
         """
 
     @abstractmethod
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        """Return the order of that client order id, with its executions; None if the
+        """Return the order with that client order id and its executions; None if the
         broker does not know it.
         """
 
@@ -275,29 +275,30 @@ class BrokerAdapter(ABC):
     async def account(self) -> BrokerAccount:
         """Return cash and equity."""
 
-    # -- what a broker may tell beyond that; each has a default that needs nothing -----
+    # -- optional reports; each has a default that needs nothing
+    # ------------------------
 
     async def holdings(self) -> list[BrokerHolding]:
-        """Return what the account holds, with costs and values where they are known."""
+        """Return the account's holdings, with costs and values if they are known."""
         return [
             BrokerHolding(symbol=symbol, amount=amount)
             for symbol, amount in (await self.positions()).items()
         ]
 
     async def activities(self) -> list[BrokerActivity]:
-        """Return what changed the account's cash lately and was no order, oldest
+        """Return recent changes of the account's cash other than orders, oldest
         first.
         """
         return []
 
     async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
-        """Return the splits of these symbols that took effect lately or soon will."""
+        """Return the splits of these symbols that took effect recently or will soon."""
         if type(self).corporate_actions is BrokerAdapter.corporate_actions:
             return []
         return (await self.corporate_actions(symbols)).splits
 
     async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
-        """Return what happens to these symbols around the market's present day; by
-        default their splits.
+        """Return the corporate actions of these symbols around the market's present
+        day; by default their splits.
         """
         return CorporateActions(splits=await self.splits(symbols))

@@ -20,11 +20,11 @@ class _Silence(AsyncIterator[Event]):
 
 
 class PaperBroker(BrokerAdapter):
-    """Paper trading: orders are filled by the run itself.
+    """Paper trading: the run itself fills the orders.
 
-    Fills are decided by the run's slippage and commission models against the bars of
-    the feed. They are decided inside the engine, not beside the feed: a venue that runs
-    on its own time gives other results as soon as bars come in bursts.
+    Fills are decided by the run's slippage and commission models on the feed's bars.
+    This happens inside the engine, not beside the feed: a venue with its own time gives
+    other results as soon as bars arrive in bursts.
     """
 
     name: ClassVar[str] = "paper"

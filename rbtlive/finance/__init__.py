@@ -1,3 +1,1 @@
-"""zipline's models of what trading costs and when orders fill: pure arithmetic on what
-it is given.
-"""
+"""zipline's models of trading costs and fills: pure arithmetic on their arguments."""

@@ -1,7 +1,7 @@
 """Asset restrictions: which assets may not be traded, and from when.
 
-One rule: assets are distinguished by sid, so the same asset in another object is as
-restricted as the first.
+The rule: assets are identified by sid, so another object for the same asset is
+restricted too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Restriction(NamedTuple):
 
 
 class Restrictions(abc.ABC):
-    """Base of restrictions; `a | b` restricts what either does."""
+    """Base of restrictions; `a | b` restricts whatever either one does."""
 
     @abc.abstractmethod
     def is_restricted(self, assets: Any, dt: Any) -> Any:
@@ -63,10 +63,10 @@ class Restrictions(abc.ABC):
 
 
 class _RestrictionsByAsset(Restrictions):
-    # The built-in ones answer for one asset at a time.
+    # The built-in restrictions decide for one asset at a time.
     def is_restricted(self, assets: Any, dt: Any) -> Any:
-        """Say whether one asset may not be traded now; of several, a dictionary of the
-        answers.
+        """Say whether one asset may not be traded now; for several, return a dictionary
+        of answers.
         """
         if isinstance(assets, Asset):
             return self._forbids(assets, dt)
@@ -93,7 +93,7 @@ class StaticRestrictions(_RestrictionsByAsset):
         restricted_list: The assets, or their sids.
 
     Raises:
-        TypeError: an entry is no asset, a ticker for instance.
+        TypeError: an entry is not an asset, for instance a ticker.
     """
 
     def __init__(self, restricted_list: Iterable[Any]) -> None:
@@ -109,15 +109,15 @@ class StaticRestrictions(_RestrictionsByAsset):
 
 
 class HistoricalRestrictions(_RestrictionsByAsset):
-    """Assets change between allowed and frozen on given dates; before the first they
-    are allowed.
+    """Assets change between allowed and frozen on given dates; before the first date
+    they are allowed.
 
     Args:
-        restrictions: `Restriction` tuples in any order; of several with one date the
-            last given holds.
+        restrictions: `Restriction` tuples in any order; if several have the same date,
+            the last one given applies.
 
     Raises:
-        TypeError: an entry names no asset or no date.
+        TypeError: an entry has no asset or no date.
         ValueError: an entry has an unknown state.
     """
 
@@ -145,11 +145,11 @@ class HistoricalRestrictions(_RestrictionsByAsset):
 
 
 class SecurityListRestrictions(_RestrictionsByAsset):
-    """What a security list names at the time may not be traded.
+    """Assets that a security list contains at the time may not be traded.
 
     Args:
-        security_list_by_dt: Anything with `current_securities(dt)`, which gives the
-            assets named then.
+        security_list_by_dt: Any object with `current_securities(dt)`, which returns the
+            assets listed then.
     """
 
     def __init__(self, security_list_by_dt: Any) -> None:
@@ -163,7 +163,7 @@ class SecurityListRestrictions(_RestrictionsByAsset):
 
 
 class _UnionRestrictions(_RestrictionsByAsset):
-    # Made by `|` alone, from at least two parts that are neither unions nor empty.
+    # Created only by `|`, from at least two parts that are neither unions nor empty.
     def __init__(self, parts: list[Restrictions]) -> None:
         self.sub_restrictions = parts
 
@@ -199,8 +199,8 @@ def _state(state: Any) -> RESTRICTION_STATES:
 
 
 def _moment(when: object) -> datetime:
-    # A date stands for its first moment; what has no time zone is UTC, the time
-    # everything here is kept in.
+    # A date means its first moment; a value without a time zone is UTC, like all times
+    # here.
     if isinstance(when, datetime):
         return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     if isinstance(when, date):

@@ -1,4 +1,4 @@
-"""Cancel policies: whether open orders live on past the end of a session."""
+"""Cancel policies: whether open orders survive the end of a session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class SessionEvent(IntEnum):
-    """The moments of a session at which a policy is asked; zipline's numbers."""
+    """The moments of a session at which a policy is asked, with zipline's numbers."""
 
     BAR = 0
     SESSION_START = 1
@@ -49,15 +49,15 @@ class EODCancel(CancelPolicy):
     """Cancel every order that is still open when a session ends: day orders.
 
     Args:
-        warn_on_cancel: Log one warning for each order it cancels, with how much of it
-            was filled.
+        warn_on_cancel: Log one warning for each order it cancels, with the amount
+            already filled.
     """
 
     def __init__(self, warn_on_cancel: bool = True) -> None:
         self.warn_on_cancel = warn_on_cancel
 
     def should_cancel(self, event: int) -> bool:
-        """Say yes at the end of a session."""
+        """Return True at the end of a session."""
         return event == SESSION_END
 
     def __repr__(self) -> str:
@@ -65,8 +65,8 @@ class EODCancel(CancelPolicy):
 
 
 class NeverCancel(CancelPolicy):
-    """Let orders live until they are filled or cancelled by hand. The default."""
+    """Keep orders until they are filled or cancelled explicitly. The default."""
 
     def should_cancel(self, event: int) -> bool:  # noqa: ARG002 -- the base's signature
-        """Say no."""
+        """Return False."""
         return False

@@ -1,7 +1,7 @@
-"""Commission models: what a fill costs beyond its price.
+"""Commission models: the cost of a fill beyond its price.
 
-One rule: `calculate` sees the order as it was before the fill, and returns only what
-the fill adds.
+The rule: `calculate` sees the order as it was before the fill, and returns only the
+cost that the fill adds.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE = 0.0
 
 
 class CommissionModel(FinancialModel, abc.ABC):
-    """Base of commission models; derive from it and write `calculate` to charge in your
-    own way.
+    """Base of commission models; to define your own, derive from it and write
+    `calculate`.
 
-    Our own models have a short way for the first fill of an order, `cost_of_first`.
-    Both ways give the same money.
+    Our own models have a faster method for the first fill of an order, `cost_of_first`.
+    Both give the same money.
     """
 
     @abc.abstractmethod
@@ -40,7 +40,7 @@ class CommissionModel(FinancialModel, abc.ABC):
             transaction: The fill: signed `amount`, `price`.
 
         Returns:
-            Money, any number type. What is below zero is shown with the order and not
+            Money, any number type. A negative value is shown with the order but not
                 booked, as in zipline.
         """
 
@@ -76,7 +76,7 @@ class FutureCommissionModel(CommissionModel):
     _marks_asset_types = True
 
 
-# As zipline takes it: a rebate is not booked.
+# As in zipline, a rebate is not booked.
 def _cost(value: object, name: str, owner: str, *, does: str = "nothing is charged") -> float:
     number = checked_number(value, name, owner)
     if number < 0:
@@ -96,12 +96,12 @@ def calculate_per_unit_commission(
     initial_commission: float,
     min_trade_cost: float,
 ) -> float:
-    """Return what a fill adds when an order pays by the unit, with a minimum for the
-    order as a whole.
+    """Return the commission that a fill adds when an order pays per unit, with a
+    minimum for the whole order.
 
-    The first fill pays max(minimum, |shares| * cost + initial). A later one pays what
-    the order's total by the unit, this fill included, exceeds what was charged before;
-    nothing while that total is under the minimum.
+    The first fill pays max(minimum, |shares| * cost + initial). A later one pays the
+    amount by which the order's per-unit total, including this fill, exceeds earlier
+    charges; nothing while that total is below the minimum.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 106-141; float
     arithmetic in the same order.
@@ -115,17 +115,17 @@ def calculate_per_unit_commission(
 
 
 class PerShare(EquityCommissionModel):
-    """Charge by the share, with a minimum for the whole order.
+    """Charge per share, with a minimum for the whole order.
 
     commission = |shares| * cost; an order's first fill pays at least `min_trade_cost`,
-    later fills only what exceeds what was paid. `PerShare()` is the default for
+    later fills only the amount above earlier charges. `PerShare()` is the default for
     equities.
 
     Args:
-        cost: Money a share. Below zero it is warned of, and its absolute value is
-            charged, as zipline does.
-        min_trade_cost: Least money an order that fills at all pays; None and 0 mean no
-            minimum.
+        cost: Money per share. A negative value gives a warning, and its absolute value
+            is charged, as in zipline.
+        min_trade_cost: Minimum commission of an order that fills at all; None and 0
+            mean no minimum.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 144-189.
     """
@@ -145,7 +145,7 @@ class PerShare(EquityCommissionModel):
         return f"{type(self).__name__}({parameters})"
 
     def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:
-        """Return the money this fill adds."""
+        """Return the commission that this fill adds."""
         return calculate_per_unit_commission(
             order=order,
             transaction=transaction,
@@ -155,7 +155,7 @@ class PerShare(EquityCommissionModel):
         )
 
     def cost_of_first(self, shares: float, price: float) -> float:  # noqa: ARG002 -- as its siblings
-        """Return the money that an order's first fill adds."""
+        """Return the commission of an order's first fill."""
         return max(float(self.min_trade_cost), abs(shares * self.cost_per_share))
 
 
@@ -163,8 +163,8 @@ class PerTrade(CommissionModel):
     """Charge a flat sum, all of it on an order's first fill.
 
     Args:
-        cost: Money an order. Below zero it is warned of, and nothing is charged, as in
-            zipline.
+        cost: Money per order. A negative value gives a warning, and nothing is charged,
+            as in zipline.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 283-323.
     """
@@ -189,8 +189,8 @@ class PerDollar(EquityCommissionModel):
     every fill.
 
     Args:
-        cost: Money for each unit of money traded; 0.0015 is 15 basis points. Below zero
-            it is warned of, and nothing is charged, as in zipline.
+        cost: Money per unit of money traded; 0.0015 is 15 basis points. A negative
+            value gives a warning, and nothing is charged, as in zipline.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 362-390.
     """
@@ -202,16 +202,17 @@ class PerDollar(EquityCommissionModel):
         return f"{type(self).__name__}(cost_per_dollar={self.cost_per_dollar})"
 
     def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:  # noqa: ARG002 -- the base's signature
-        """Return the money this fill adds."""
+        """Return the commission that this fill adds."""
         return abs(float(transaction.amount)) * (float(transaction.price) * self.cost_per_dollar)
 
     def cost_of_first(self, shares: float, price: float) -> float:
-        """Return the money this fill adds."""
+        """Return the commission that this fill adds."""
         return abs(shares) * (price * self.cost_per_dollar)
 
 
 class PerContract(FutureCommissionModel):
-    """Charge by the futures contract: a name only, because futures are not built.
+    """Charge per futures contract: only the name exists, because futures are not
+    supported.
 
     Raises:
         NotBuilt: always, at construction.
@@ -226,12 +227,13 @@ class PerContract(FutureCommissionModel):
         _refuse_futures(type(self).__name__)
 
     def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:  # noqa: ARG002 -- the base's signature
-        """Raise NotBuilt: no instance exists to be asked."""
+        """Raise NotBuilt: the class has no instances."""
         raise _futures_not_built(type(self).__name__)
 
 
 class PerFutureTrade(PerContract):
-    """Charge by the futures order: a name only, because futures are not built.
+    """Charge per futures order: only the name exists, because futures are not
+    supported.
 
     Raises:
         NotBuilt: always, at construction.

@@ -1,6 +1,6 @@
-"""The cost models of a run that names none: those that fit each asset's class.
+"""Default cost models of a run: those that fit each asset's class.
 
-The rule: shares alone get zipline's defaults, the very models.
+The rule: a run of equities only gets exactly zipline's default models.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from rbtlive.finance.slippage import (
 from rbtlive.model.asset import Asset
 
 CRYPTO_FEE = 0.001
-"""Part of the traded value. Source: Binance's spot fee, 0.1 %, for takers."""
+"""Fraction of the traded value. Source: Binance's spot fee, 0.1 %, for takers."""
 FX_FEE = 0.00002
-"""Part of the traded value. Source: Interactive Brokers, spot currencies, 0.2 basis
+"""Fraction of the traded value. Source: Interactive Brokers, spot currencies, 0.2 basis
 points.
 """
 
@@ -41,10 +41,10 @@ def default_commission(assets: Iterable[Asset]) -> CommissionModel:
 
 
 class SlippageByClass(SlippageModel):
-    """Asks another model for assets of each class.
+    """Delegates to a model for each asset class.
 
     Args:
-        models: By the name of the class.
+        models: Models by name of the class.
         other: The model of all other classes.
     """
 
@@ -54,20 +54,20 @@ class SlippageByClass(SlippageModel):
         self.other = other
 
     def simulate(self, data: Any, asset: Asset, orders_for_asset: Iterable[Any]) -> Iterator[Fill]:
-        """Try the orders of one asset by the model of its class."""
+        """Try the orders of one asset with the model of its class."""
         model = self.models.get(asset.asset_class, self.other)
         return model.simulate(data, asset, orders_for_asset)
 
     def process_order(self, data: Any, order: Any) -> tuple[Any, Any]:
-        """Return what the model of the asset's class gives."""
+        """Return the result of the model for the asset's class."""
         return self.models.get(order.asset.asset_class, self.other).process_order(data, order)
 
 
 class CommissionByClass(CommissionModel):
-    """Asks another model for assets of each class.
+    """Delegates to a model for each asset class.
 
     Args:
-        models: By the name of the class.
+        models: Models by name of the class.
         other: The model of all other classes.
     """
 
@@ -76,6 +76,6 @@ class CommissionByClass(CommissionModel):
         self.other = other
 
     def calculate(self, order: Any, transaction: Any) -> Any:
-        """Return what the model of the asset's class asks."""
+        """Return the commission by the model for the asset's class."""
         model = self.models.get(order.asset.asset_class, self.other)
         return model.calculate(order, transaction)

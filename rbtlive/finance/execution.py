@@ -1,8 +1,8 @@
 """Execution styles: market, limit, stop and stop-limit orders, and how their prices are
-put on the tick.
+rounded to the tick.
 
-One rule: a price off the tick is moved in the customer's favour, unless it is within a
-twentieth of a tick of the next one.
+The rule: a price off the tick is rounded in the customer's favour, unless it is within
+a twentieth of a tick of the next one.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _USUAL_DIFF = 0.95
 
 
 class ExecutionStyle(abc.ABC):
-    """Base of execution styles: says at which limit and stop an order is placed.
+    """Base of execution styles: determines the limit and stop price of an order.
 
     Attributes:
-        asset: The asset whose tick the prices are put on; None means a tick of 0.01.
+        asset: The asset whose tick is used; None means a tick of 0.01.
         binary_ticks: Whether prices are multiples of the tick in binary arithmetic, as
             zipline's are.
     """
@@ -47,18 +47,17 @@ class ExecutionStyle(abc.ABC):
 
     @property
     def exchange(self) -> Any:
-        """Where the order should be routed, as it was given."""
+        """The exchange to route the order to, as given."""
         return self._exchange
 
     def for_asset(self, asset: Asset, *, binary_ticks: bool = False) -> Self:
-        """Return this style for an order of `asset`: a copy, if anything differs; the
-        asset that the style names itself is kept.
+        """Return this style for an order of `asset`: a copy, if anything differs; an
+        asset given to the style itself is kept.
 
         Args:
-            asset: Whose tick to use.
+            asset: The asset whose tick is used.
             binary_ticks: Whether prices are multiples of the tick in binary arithmetic;
-                they then meet closes that are held in binary thousandths, as zipline's
-                data are.
+                then they match closes in binary thousandths, like zipline's data.
         """
         if self.asset is asset and self.binary_ticks is binary_ticks:
             return self
@@ -78,7 +77,7 @@ class ExecutionStyle(abc.ABC):
 
 
 class MarketOrder(ExecutionStyle):
-    """Fill at whatever price comes next. The default."""
+    """Fill at the next price, whatever it is. The default."""
 
     def __init__(self, exchange: object = None) -> None:
         self._exchange = exchange
@@ -96,12 +95,12 @@ class LimitOrder(ExecutionStyle):
     """Fill at the limit or better.
 
     Args:
-        limit_price: Highest price to pay, lowest price to take; finite, not negative.
-        asset: Whose tick to use.
-        exchange: Where to route it; kept, not used.
+        limit_price: Highest price to pay, lowest price to accept; finite, not negative.
+        asset: The asset whose tick is used.
+        exchange: The exchange to route to; stored but not used.
 
     Raises:
-        BadOrderParameters: the price is no finite number, or negative.
+        BadOrderParameters: the price is not a finite number, or is negative.
     """
 
     _price_names = ("limit_price",)
@@ -127,13 +126,13 @@ class StopOrder(ExecutionStyle):
     """Become a market order once the price reaches the stop.
 
     Args:
-        stop_price: Price at or above which a buy, at or below which a sale, is set off;
-            finite, not negative.
-        asset: Whose tick to use.
-        exchange: Where to route it; kept, not used.
+        stop_price: Price at or above which a buy, at or below which a sale, is
+            triggered; finite, not negative.
+        asset: The asset whose tick is used.
+        exchange: The exchange to route to; stored but not used.
 
     Raises:
-        BadOrderParameters: the price is no finite number, or negative.
+        BadOrderParameters: the price is not a finite number, or is negative.
     """
 
     _price_names = ("stop_price",)
@@ -159,14 +158,14 @@ class StopLimitOrder(ExecutionStyle):
     """Become a limit order once the price reaches the stop.
 
     Args:
-        limit_price: Highest price to pay, lowest price to take; finite, not negative.
-        stop_price: Price at or above which a buy, at or below which a sale, is set off;
-            finite, not negative.
-        asset: Whose tick to use.
-        exchange: Where to route it; kept, not used.
+        limit_price: Highest price to pay, lowest price to accept; finite, not negative.
+        stop_price: Price at or above which a buy, at or below which a sale, is
+            triggered; finite, not negative.
+        asset: The asset whose tick is used.
+        exchange: The exchange to route to; stored but not used.
 
     Raises:
-        BadOrderParameters: a price is no finite number, or negative.
+        BadOrderParameters: a price is not a finite number, or is negative.
     """
 
     _price_names = ("limit_price", "stop_price")
@@ -202,10 +201,10 @@ def asymmetric_round_price(
     *,
     binary_ticks: bool = False,
 ) -> float:
-    """Put a price on the tick, in the customer's favour.
+    """Round a price to the tick, in the customer's favour.
 
-    Rounding down, a price moves to the tick below unless less than (1 - diff) of a tick
-    is missing to the next one; rounding up likewise, mirrored. With a tick of 0.01:
+    When rounding down, a price moves to the tick below unless it is within (1 - diff)
+    of a tick of the one above; rounding up is the mirror image. With a tick of 0.01:
     25.0094 goes down to 25.00, 25.0095 to 25.01; 75.0005 goes up to 75.00, 75.0006 to
     75.01.
 
@@ -213,7 +212,7 @@ def asymmetric_round_price(
         price: Price, finite.
         prefer_round_down: True for the limit of a buy and the stop of a sale.
         tick_size: Price step, above 0.
-        diff: Part of a tick that is always rounded away.
+        diff: Fraction of a tick that is always rounded away.
         binary_ticks: Multiply the number of ticks in binary arithmetic, as zipline
             does: 0.01 * 57 is then 0.5700000000000001.
 
@@ -231,8 +230,8 @@ def asymmetric_round_price(
 
 
 def price_on_tick(price: float, tick_size: Decimal, *, round_down: bool) -> Decimal:
-    """Return what `asymmetric_round_price` gives for a finite price, as a decimal; the
-    prices of a market's ticks come again and again.
+    """Return `asymmetric_round_price` of a finite price as a decimal; cached, because a
+    market's prices repeat.
     """
     _, step, shift = _tick_facts(tick_size, _USUAL_DIFF)
     ticks = (price - shift if round_down else price + shift) / step
@@ -244,7 +243,7 @@ def _ticks_as_price(count: int, tick_size: Decimal) -> Decimal:
     return Decimal(repr(float(tick_size * count) + 0.0))
 
 
-# The tick as a number and as a float, and how far a price may be off it.
+# The tick as a number and as a float, and how far a price may be from it.
 @lru_cache(maxsize=256, typed=True)
 def _tick_facts(tick_size: object, diff: float) -> tuple[Decimal, float, float]:
     exact_tick = to_decimal(tick_size)
@@ -255,15 +254,15 @@ def _tick_facts(tick_size: object, diff: float) -> tuple[Decimal, float, float]:
 
 
 def check_stoplimit_prices(price: object, label: str, asset: Asset | None = None) -> None:
-    """Refuse a limit or stop price that no order can have.
+    """Raise an error for a limit or stop price that an order cannot have.
 
     Args:
         price: The price.
         label: "limit" or "stop".
-        asset: What is to be ordered, for the message.
+        asset: The asset to order, for the message.
 
     Raises:
-        BadOrderParameters: the price is no finite number, or negative.
+        BadOrderParameters: the price is not a finite number, or is negative.
     """
     if isinstance(price, float) and 0.0 <= price < math.inf:
         return

@@ -1,5 +1,5 @@
-"""What slippage and commission models have in common: which assets they serve, and how
-parameters are checked.
+"""Base of slippage and commission models: the assets that they serve, and checks of
+their parameters.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _NEAR_A_LOT = Decimal("1E-9")
 
 
 class Future(Asset):
-    """The asset type of futures contracts: a name to say which models would serve them.
-    None can be made.
+    """The asset type of futures contracts: only a name, for models that would serve
+    them. No instance can be created.
     """
 
     __slots__ = ()
@@ -33,9 +33,8 @@ class Future(Asset):
 class FinancialModel:
     """Base of slippage and commission models.
 
-    A class derived from several of the marked bases (EquitySlippageModel,
-    FutureSlippageModel and the like) serves the asset types of all of them, unless it
-    names its own.
+    A class derived from several marked bases (EquitySlippageModel, FutureSlippageModel
+    and so on) serves the asset types of all of them, unless it defines its own.
 
     Attributes:
         allowed_asset_types: The asset types the model serves.
@@ -65,15 +64,15 @@ def checked_number(
     """Return a parameter as a finite float within its bounds.
 
     Args:
-        value: What the caller gave.
+        value: The caller's value.
         name: The parameter's name, for the message.
-        owner: The class that takes it, for the message.
-        at_least: Lowest value allowed.
+        owner: The class with this parameter, for the message.
+        at_least: Minimum value.
         above: Value that must be exceeded.
 
     Raises:
-        TypeError: `value` is no number.
-        ValueError: it is not finite or out of bounds.
+        TypeError: `value` is not a number.
+        ValueError: it is not finite, or out of bounds.
     """
     try:
         number = float(to_decimal(value))
@@ -102,9 +101,9 @@ def plain_moment(moment: Any) -> datetime:
 
 
 def whole_lots(quantity: Any, lot_size: Decimal) -> Decimal:
-    """Cut a quantity down, toward zero, to a multiple of the lot size.
+    """Truncate a quantity toward zero to a multiple of the lot size.
 
-    Whole shares are cut as zipline cuts them, exactly. With other lot sizes a quantity
+    Whole shares are truncated exactly as in zipline. For other lot sizes, a quantity
     that binary arithmetic left a billionth of a lot short of a multiple counts as that
     multiple.
 

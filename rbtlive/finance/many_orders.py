@@ -1,7 +1,7 @@
-"""What zipline's models make of the market orders of one bar, all at once.
+"""The results of zipline's models for all market orders of one bar at once.
 
-The rule: the same floats as each order by itself, to the last bit. The models do not
-have this themselves: a journal keeps a hash of their source.
+The rule: the floats equal those of each order alone, to the last bit. The code is not
+in the models themselves, because journals store a hash of the models' source.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _impacted(model: Any, shares: Floats, closes: Floats, volumes: Floats) -> Fl
     limit, sizes = float(model.volume_limit), np.abs(shares)
     fits = sizes <= limit * volumes
     parts = np.where(fits, np.minimum(sizes / volumes, limit), 0.0)
-    squares = np.array([part**2 for part in parts.tolist()])  # NumPy's may be a bit off
+    squares = np.array([part**2 for part in parts.tolist()])  # NumPy's square may differ by a bit
     prices = closes + squares * np.copysign(float(model.price_impact), shares) * closes
     return np.where(fits, prices, np.nan)
 
@@ -62,8 +62,8 @@ PRICES: Final[dict[type, Callable[[Any, Floats, Floats, Floats], Floats]]] = {
     slippage.FixedBasisPointsSlippage: _worsened,
     slippage.VolumeShareSlippage: _impacted,
 }
-"""Of a model, signed shares, closes and volumes: the price a share if all of an order
-fills, NaN if not.
+"""By model, a function of signed shares, closes and volumes: the price per share if all
+of an order fills, otherwise NaN.
 """
 
 COSTS: Final[dict[type, Callable[[Any, Floats, Floats], Floats]]] = {
@@ -72,4 +72,6 @@ COSTS: Final[dict[type, Callable[[Any, Floats, Floats], Floats]]] = {
     commission.PerTrade: _by_trade,
     commission.PerDollar: _by_dollar,
 }
-"""Of a model, signed shares and prices: the money that an order's first fill adds."""
+"""By model, a function of signed shares and prices: the commission of an order's first
+fill.
+"""

@@ -1,7 +1,7 @@
-"""The base of slippage models that move the price with volume and volatility.
+"""Base of slippage models that move the price with volume and volatility.
 
-One rule: only complete sessions count, and while twenty of them are not known the
-impact is a fixed part of the price.
+The rule: only complete sessions count, and until twenty of them are known the impact is
+a fixed fraction of the price.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class MarketImpactBase(SlippageModel):
     """Base of models whose price impact depends on the volume and volatility of the
     last 20 sessions.
 
-    A subclass says how much may trade (`get_txn_volume`) and how far that moves the
-    price (`get_simulated_impact`). The price moved is the middle of the bar's high and
-    low. A price worse than the order's limit means no fill in this bar.
+    A subclass defines how much may trade (`get_txn_volume`) and how far that moves the
+    price (`get_simulated_impact`). The starting price is the midpoint of the bar's high
+    and low. A price worse than the order's limit means no fill in this bar.
 
     Attributes:
-        NO_DATA_VOLATILITY_SLIPPAGE_IMPACT: Part of the price that is taken as impact
-            while 20 sessions are not known.
+        NO_DATA_VOLATILITY_SLIPPAGE_IMPACT: Fraction of the price used as impact until
+            20 sessions are known.
 
     Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 368-517.
     """
@@ -43,7 +43,9 @@ class MarketImpactBase(SlippageModel):
 
     @abc.abstractmethod
     def get_txn_volume(self, data: Any, order: Any) -> float:
-        """Return how many shares this bar can take, whatever the order has open."""
+        """Return how many shares can trade in this bar, whatever the order's open
+        amount.
+        """
 
     @abc.abstractmethod
     def get_simulated_impact(
@@ -55,11 +57,11 @@ class MarketImpactBase(SlippageModel):
         mean_volume: float,
         volatility: float,
     ) -> float:
-        """Return by how much money the price moves.
+        """Return the price movement, in money.
 
         Args:
             order: The order.
-            current_price: Middle of the bar's high and low.
+            current_price: Midpoint of the bar's high and low.
             current_volume: The bar's volume.
             txn_volume: Shares to fill now.
             mean_volume: Mean daily volume of the last 20 complete sessions.
@@ -98,8 +100,8 @@ class MarketImpactBase(SlippageModel):
 
 
 def _volume_and_volatility(data: BarLike, asset: Asset, sessions: int) -> tuple[float, float]:
-    # Ask for one row more and leave out the last: in minute mode the current session is
-    # not complete.
+    # Request one row more and drop the last: in minute mode the current session is not
+    # complete.
     try:
         volumes = _floats(data.history(asset, "volume", sessions + 1, "1d"))[:-1]
         closes = _floats(data.history(asset, "close", sessions + 1, "1d"))[:-1]
@@ -108,7 +110,7 @@ def _volume_and_volatility(data: BarLike, asset: Asset, sessions: int) -> tuple[
     known = _forward_filled(closes)
     with np.errstate(
         divide="ignore", invalid="ignore"
-    ):  # a close of 0 makes the volatility unknown, no more
+    ):  # a close of 0 only makes the volatility unknown
         returns = known[1:] / known[:-1] - 1
         volatility = float(np.std(returns, ddof=1)) * SQRT_252
     return float(np.mean(np.nan_to_num(volumes))), volatility
@@ -119,7 +121,7 @@ def _floats(values: object) -> NDArray[np.float64]:
 
 
 def _forward_filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    # A missing close stands for "unchanged"; before the first known one nothing is
-    # known, and NaN says so.
+    # A missing close means "unchanged"; before the first known close the values are
+    # NaN.
     last_known = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
     return values[last_known]

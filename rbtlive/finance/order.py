@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ORDER_STATUS(IntEnum):  # noqa: N801 - zipline's name
-    """What `order.status` is equal to."""
+    """The values that `order.status` is equal to."""
 
     OPEN = 0
     FILLED = 1

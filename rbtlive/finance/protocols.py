@@ -1,8 +1,8 @@
-"""What a model is shown: the bar data, an order and a fill, as zipline's models see
+"""The arguments of a model: bar data, an order and a fill, as zipline's models see
 them.
 
-One rule: numbers may be float, int or `Decimal`, so the built-in models read them
-through `float()`.
+The rule: numbers may be float, int or `Decimal`, so the built-in models convert them
+with `float()`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from rbtlive.model.asset import Asset
 
 
 class BarLike(Protocol):
-    """The market as of the bar in which an order is tried."""
+    """The market at the bar in which an order is tried."""
 
     @property
     def current_dt(self) -> Any:
         """END of the bar, UTC."""
 
     def current(self, assets: Any, fields: Any, /) -> Any:
-        """Return the value of one field of one asset in this bar; NaN (volume: 0) where
+        """Return the value of one field of one asset in this bar; NaN (volume: 0) if
         nothing traded.
         """
 
@@ -36,11 +36,11 @@ class OrderLike(Protocol):
 
     @property
     def id(self) -> str:
-        """Name of the order."""
+        """Id of the order."""
 
     @property
     def asset(self) -> Asset:
-        """What it trades."""
+        """The asset to trade."""
 
     @property
     def amount(self) -> Any:
@@ -72,10 +72,10 @@ class OrderLike(Protocol):
 
     @property
     def triggered(self) -> bool:
-        """Whether stop and limit have been reached, as far as the order has them."""
+        """Whether its stop and limit have been reached, if it has them."""
 
     def check_triggers(self, price: Any, dt: Any, /) -> None:
-        """Latch stop and limit that this close reaches."""
+        """Latch a stop and limit that this close reaches."""
 
 
 class TransactionLike(Protocol):
@@ -87,18 +87,18 @@ class TransactionLike(Protocol):
 
     @property
     def price(self) -> Any:
-        """Price a share."""
+        """Price per share."""
 
 
 class SlippageLike(Protocol):
-    """A slippage model, or whatever fills orders as one does."""
+    """A slippage model, or any object that fills orders in the same way."""
 
     def simulate(self, data: Any, asset: Any, orders_for_asset: Any, /) -> Iterable[Any]:
         """Yield order, price and signed amount of each order that fills."""
 
 
 class CommissionLike(Protocol):
-    """A commission model, or whatever charges for fills as one does."""
+    """A commission model, or any object that charges in the same way."""
 
     def calculate(self, order: Any, transaction: Any, /) -> Any:
-        """Return the money that a fill costs."""
+        """Return the cost of a fill."""

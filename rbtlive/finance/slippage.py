@@ -1,7 +1,7 @@
-"""Slippage models: at which price, and how much of it, an order fills in a bar.
+"""Slippage models: the price and amount at which an order fills in a bar.
 
-One rule: a model says what one bar does to one order, in zipline's floats and in its
-order of operations. What all models share is in `slippage_model.py`.
+The rule: a model decides the effect of one bar on one order, in zipline's floats and
+order of operations. Code shared by all models is in `slippage_model.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rbtlive.finance.financial_model import Future, checked_number, whole_lots
 from rbtlive.finance.market_impact import SQRT_252, MarketImpactBase
 from rbtlive.finance.protocols import BarLike, OrderLike
 from rbtlive.finance.slippage_model import (
-    NO_FILL as _NO_FILL,  # this name: journals keep a hash of the models' source
+    NO_FILL as _NO_FILL,  # this name stays: journals store a hash of the models' source
 )
 from rbtlive.finance.slippage_model import (
     Fill,
@@ -48,7 +48,7 @@ __all__ = [
 DEFAULT_EQUITY_VOLUME_SLIPPAGE_BAR_LIMIT = 0.025
 DEFAULT_FUTURE_VOLUME_SLIPPAGE_BAR_LIMIT = 0.05
 DEFAULT_ETA = 0.049018143225019836
-"""Market-impact constant of an asset without one of its own. Source: zipline-reloaded
+"""Market-impact constant of an asset that has none of its own. Source: zipline-reloaded
 3.2.1, finance/constants.py.
 """
 
@@ -61,7 +61,7 @@ class NoSlippage(SlippageModel):
 
     @staticmethod
     def process_order(data: Any, order: Any) -> tuple[Any, Any]:
-        """Return the close and all that is open."""
+        """Return the close and the open amount."""
         return data.current(order.asset, "close"), order.open_amount
 
     @staticmethod
@@ -86,16 +86,17 @@ class FutureSlippageModel(SlippageModel):
 
 class VolumeShareSlippage(SlippageModel):
     """Let orders take a share of the bar's volume, and move the price by the square of
-    the share taken.
+    that share.
 
     price = close * (1 ± price_impact * share²), share = min((filled in this bar before
     + now) / volume, volume_limit). A price worse than the order's limit means no fill
     in this bar.
 
     Args:
-        volume_limit: Part of the bar's volume that all orders of the asset may take
+        volume_limit: Fraction of the bar's volume that all orders of the asset may take
             together; 0.025 is 2.5 %.
-        price_impact: Part of the price by which taking the whole volume would move it.
+        price_impact: Fraction of the price by which taking the whole volume would move
+            it.
 
     Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 241-331; float arithmetic
     in the same order.
@@ -120,8 +121,8 @@ class VolumeShareSlippage(SlippageModel):
         )
 
     def process_order(self, data: BarLike, order: OrderLike) -> tuple[float | None, float | None]:
-        """Return impacted price and amount; raise LiquidityExceeded with less than one
-        lot of volume left.
+        """Return impacted price and amount; raise LiquidityExceeded if less than one
+        lot of volume is left.
         """
         volume = float(data.current(order.asset, "volume"))
         lot_size = order.asset.lot_size
@@ -141,7 +142,7 @@ class VolumeShareSlippage(SlippageModel):
         return price, math.copysign(shares, direction)
 
     def price_of_all(self, shares: float, close: float, volume: float) -> float | None:
-        """Return the impacted price; None if the volume is not enough."""
+        """Return the impacted price; None if the volume is too small."""
         limit, size = float(self.volume_limit), abs(shares)
         if not size <= limit * volume:
             return None
@@ -168,7 +169,7 @@ class FixedSlippage(SlippageModel):
         return f"{type(self).__name__}(spread={self.spread})"
 
     def process_order(self, data: BarLike, order: OrderLike) -> tuple[float, Any]:
-        """Return the price with half the spread, and all that is open."""
+        """Return the price with half the spread, and the open amount."""
         close = float(data.current(order.asset, "close"))
         return close + float(self.spread) / 2.0 * float(order.direction), order.open_amount
 
@@ -179,8 +180,8 @@ class FixedSlippage(SlippageModel):
 
 
 class SpreadSlippage(SlippageModel):
-    """Fill everything at a price a fixed part worse than the close, whatever the
-    volume: half the spread of a quoted market. The default of currencies.
+    """Fill everything at a price worse than the close by a fixed fraction, whatever the
+    volume: half the spread of a quoted market. The default for currencies.
 
     Args:
         basis_points: Hundredths of a percent by which the price is worse; not negative.
@@ -195,23 +196,23 @@ class SpreadSlippage(SlippageModel):
         return f"{type(self).__name__}(basis_points={self.basis_points})"
 
     def process_order(self, data: BarLike, order: OrderLike) -> tuple[float, Any]:
-        """Return the worsened close and all that is open."""
+        """Return the worsened close and the open amount."""
         close = float(data.current(order.asset, "close"))
         part = float(self.basis_points) / 10_000.0 * float(order.direction)
         return close + close * part, order.open_amount
 
 
 class FixedBasisPointsSlippage(SlippageModel):
-    """Let orders take a share of the bar's volume at a price a fixed part worse than
-    the close. The default model.
+    """Let orders take a share of the bar's volume at a price worse than the close by a
+    fixed fraction. The default model.
 
     price = close ± close * basis_points / 10,000; shares = min(open, whole lots of
-    volume_limit * volume - filled in this bar before). A limit is respected as trigger
-    only.
+    volume_limit * volume - filled in this bar before). A limit only triggers the order;
+    it does not limit the fill price.
 
     Args:
         basis_points: Hundredths of a percent by which the price is worse; not negative.
-        volume_limit: Part of the bar's volume that all orders of the asset may take
+        volume_limit: Fraction of the bar's volume that all orders of the asset may take
             together; above 0.
 
     Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 603-676; float arithmetic
@@ -242,35 +243,35 @@ class FixedBasisPointsSlippage(SlippageModel):
         )
         left = whole_lots(allowed - to_decimal(self.volume_for_bar), lot_size)
         shares = min(abs(float(order.open_amount)), float(left))
-        if shares <= 0:  # in amounts of billions a float is less exact than a lot
+        if shares <= 0:  # for amounts of billions, a float is less exact than a lot
             raise LiquidityExceeded(f"the bar's volume of {order.asset.symbol} is used up")
         close = float(data.current(order.asset, "close"))
         direction = float(order.direction)
         return close + close * (self.percentage * direction), shares * direction
 
     def price_of_all(self, shares: float, close: float, volume: float) -> float | None:
-        """Return the worsened close; None if the bar's share is not enough."""
+        """Return the worsened close; None if the bar's share is too small."""
         if not abs(shares) <= float(self.volume_limit) * volume:
             return None
         return close + close * (self.percentage * (1.0 if shares > 0 else -1.0))
 
 
 class VolatilityVolumeShare(MarketImpactBase):
-    """Move the price with volatility and the root of the volume share; a model for
-    futures.
+    """Move the price with volatility and the square root of the volume share; a model
+    for futures.
 
-    price = middle * (1 ± eta * sigma * sqrt(shares / mean daily volume) / 10,000),
-    where the middle is that of the bar's high and low and sigma the annualised
-    volatility of 20 sessions.
+    price = mid * (1 ± eta * sigma * sqrt(shares / mean daily volume) / 10,000), where
+    mid is the midpoint of the bar's high and low, and sigma the annualised volatility
+    of 20 sessions.
 
-    It names futures as what it serves. To use it with equities, derive from it with
+    Its asset type is futures. To use it with equities, derive from it with
     `allowed_asset_types = (Equity,)`; an equity has no root symbol, so its eta is
-    DEFAULT_ETA, whatever `eta` says.
+    DEFAULT_ETA, whatever `eta` is.
 
     Args:
-        volume_limit: Part of the bar's volume that an order may take.
-        eta: Constant of the formula for every root symbol, or one by root symbol;
-            DEFAULT_ETA where there is none.
+        volume_limit: Fraction of the bar's volume that an order may take.
+        eta: Constant of the formula for all root symbols, or one by root symbol;
+            DEFAULT_ETA for others.
 
     Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 520-600; float arithmetic
     in the same order.
@@ -305,7 +306,7 @@ class VolatilityVolumeShare(MarketImpactBase):
         mean_volume: float,
         volatility: float,
     ) -> float:
-        """Return by how much money the price moves."""
+        """Return the price movement, in money."""
         root_symbol = getattr(order.asset, "root_symbol", None)
         if root_symbol is None:
             eta = DEFAULT_ETA

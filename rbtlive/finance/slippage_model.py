@@ -1,7 +1,7 @@
-"""What every slippage model is: it prices the orders of one asset at a bar.
+"""Base of slippage models: it prices the orders of one asset at a bar.
 
-One rule: the orders of one asset are tried one after the other against one budget of
-volume, and the caller books each fill before it asks for the next.
+The rule: the orders of one asset are tried one after the other against one volume
+budget, and the caller books each fill before requesting the next.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
 
 NO_FILL = (None, None)
-"""What `process_order` returns for an order that does not fill in this bar."""
+"""The result of `process_order` for an order that does not fill in this bar."""
 _NOTHING, _ONE = Decimal(0), Decimal(1)
 _ROUNDED = Decimal("1.000000000000001")
 
 Fill = tuple[Any, Any, Decimal]
-"""What a model lets an order have in one bar: the order, price a share as the model
-gave it, signed amount in whole lots.
+"""A fill of one order in one bar: the order, the model's price per share, signed amount
+in whole lots.
 """
 
 
 def fill_price_worse_than_limit_price(fill_price: Any, order: OrderLike) -> bool:
     """Say whether a price is above a buy's limit or below a sale's.
 
-    A limit of 0 counts as none.
+    A limit of 0 counts as no limit.
     """
     if not order.limit:
         return False
@@ -45,14 +45,14 @@ def fill_price_worse_than_limit_price(fill_price: Any, order: OrderLike) -> bool
 
 
 class SlippageModel(FinancialModel, abc.ABC):
-    """Base of slippage models; derive from it and write `process_order` to fill in your
-    own way.
+    """Base of slippage models; to define your own, derive from it and write
+    `process_order`.
 
     A subclass with a constructor calls `super().__init__()` first.
 
-    Our own models have a short way for whole shares of a market order that is alone at
-    its bar, `price_of_all`: the price if all of it fills, else None. Both ways give the
-    same price.
+    Our own models have a faster method for a market order of whole shares that is alone
+    in its bar, `price_of_all`: the price if all of it fills, otherwise None. Both give
+    the same price.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class SlippageModel(FinancialModel, abc.ABC):
 
     @property
     def volume_for_bar(self) -> int | float:
-        """Shares of the asset at hand that filled in this bar already, buys and sales
+        """Shares of the current asset already filled in this bar, buys and sales
         together.
         """
         return int(self._filled) if self._whole or not self._filled else float(self._filled)
@@ -73,16 +73,16 @@ class SlippageModel(FinancialModel, abc.ABC):
 
         Args:
             data: The bar, as `handle_data` sees it.
-            order: The order; `order.open_amount` is what it has left.
+            order: The order; `order.open_amount` is its unfilled amount.
 
         Returns:
-            Price a share and signed amount, or (None, None) for no fill. The amount has
-            the order's sign and is no larger than what is open; it is cut to whole
-            lots. What is left is tried again at the next bar.
+            Price per share and signed amount, or (None, None) for no fill. The amount
+            has the order's sign and is at most the open amount; it is truncated to
+            whole lots. The rest is tried again at the next bar.
 
         Raises:
-            LiquidityExceeded: nothing more of this asset fills in this bar, for this
-                order or any later one.
+            LiquidityExceeded: no more of this asset fills in this bar, for this order
+                or any later one.
         """
 
     def simulate(self, data: Any, asset: Asset, orders_for_asset: Iterable[Any]) -> Iterator[Fill]:
@@ -94,16 +94,16 @@ class SlippageModel(FinancialModel, abc.ABC):
         Args:
             data: The bar, as `handle_data` sees it.
             asset: The asset of all the orders.
-            orders_for_asset: Orders in the sequence in which they were placed.
+            orders_for_asset: The orders, in the sequence in which they were placed.
 
         Raises:
-            Exception: `process_order` gave a price with less than one lot.
+            Exception: `process_order` gave a price but less than one lot.
             TransactionWithWrongDirection: `process_order` gave an amount against the
                 order's direction.
-            TransactionVolumeExceedsOrder: it gave more than the order has open.
+            TransactionVolumeExceedsOrder: the amount exceeds the order's open amount.
 
-        Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline lets
-        the last two pass, and has the order open for ever.
+        Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline
+        accepts the last two, and then keeps the order open forever.
         """
         self._filled, self._whole = _NOTHING, asset.lot_size == _ONE
         if asset.has_volume and float(data.current(asset, "volume")) == 0:
@@ -128,8 +128,8 @@ class SlippageModel(FinancialModel, abc.ABC):
             )
             if price is None:
                 continue
-            # All that is left is of whole lots, and written as it is only if both are
-            # of the books: a user's may be 5.000.
+            # The whole remainder is in whole lots, and can be used as written only if
+            # both numbers come from the books: a user's may be 5.000.
             if type(amount) is not Decimal or type(left) is not Decimal or amount != left:
                 amount = self._checked_amount(
                     amount, order, to_decimal(left), lot_size=asset.lot_size
@@ -157,10 +157,10 @@ class SlippageModel(FinancialModel, abc.ABC):
         self, amount: object, order: Any, left: Decimal, *, lot_size: Decimal
     ) -> Decimal:
         if lot_size != _ONE and type(amount) is float and amount == float(left):
-            return left  # all of it, of which a float has not all digits
+            return left  # the whole amount, which may have more digits than a float
         cut = whole_lots(amount, lot_size)
         if abs(left) < abs(cut) <= abs(left) * _ROUNDED and (cut > 0) == (left > 0):
-            cut = left  # a float has no more digits
+            cut = left  # a float cannot hold more digits
         if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
             return cut
         facts = (
@@ -169,7 +169,7 @@ class SlippageModel(FinancialModel, abc.ABC):
             f"which has {left} open"
         )
         if cut == 0:
-            raise Exception(  # noqa: TRY002 -- zipline's class; a ported strategy may tell it by name
+            raise Exception(  # noqa: TRY002 -- zipline's class; a ported strategy may check for it by name
                 f"a fill must be at least one lot of {lot_size}: {facts}; return (None, None) for "
                 "no fill"
             )

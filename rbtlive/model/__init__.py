@@ -1,3 +1,3 @@
-"""Frozen nouns: assets, bars, order facts, events, commands and the number type.
-Nothing here acts.
+"""Frozen value types: assets, bars, order facts, events, commands and the number type.
+They take no actions.
 """

@@ -1,8 +1,8 @@
-"""NumPy, loaded when something of it is used for the first time.
+"""NumPy, loaded on first use.
 
-The rule: modules take `np` from here. Nothing needs an array before there
-is data, and an import that loads NumPy, whose linear algebra starts threads that wait
-busily, takes half as long again.
+The rule: modules import `np` from here. No array is needed before there is data, and
+importing NumPy, whose linear algebra starts busy-waiting threads, makes an import half
+as long again.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ else:
 
     def _load(name: str) -> Any:
         loaded = import_module("numpy")
-        # With it goes `__getattr__`: from now on a name costs what it does in NumPy.
+        # This also removes `__getattr__`: from now on, a name costs the same as in
+        # NumPy.
         vars(np).update(vars(loaded))
         return getattr(loaded, name)
 
     np.__getattr__ = _load
 
     class NDArray:
-        """Stands in annotations, which are text; evaluating one gives NumPy's own
-        type.
+        """Stands in for NumPy's type in annotations, which are text; evaluating one
+        gives NumPy's own type.
         """
 
         def __class_getitem__(cls, item: object) -> Any:

@@ -1,5 +1,5 @@
-"""What can be traded. An asset is a fact: frozen, one object an asset and run; a number
-that is its sid finds it in a dict, as in zipline.
+"""Tradable assets. An asset is a fact: frozen, one object per asset and run; a number
+equal to its sid finds it in a dict, as in zipline.
 """
 
 from __future__ import annotations
@@ -13,32 +13,31 @@ from typing import Any, Self
 from rbtlive.model.asset_class import ASSET_CLASSES
 
 
-# Every look-up by asset hashes it, several times a bar. A method of Python costs more
-# than the rest of the look-up; bound methods of the sid itself, found in slots of the
-# instance by the names that Python looks for, run without a frame.
+# Every look-up by asset hashes it, several times a bar. A Python method costs more than
+# the rest of the look-up; bound methods of the sid itself, stored in instance slots
+# under Python's names, run without a frame.
 class _HashedBySid:
     __slots__ = ("__eq__", "__hash__")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Asset(_HashedBySid):
-    """Something that can be traded, as a portal describes it.
+    """A tradable asset, as a portal describes it.
 
     Attributes:
-        sid: Number that identifies the asset for good.
-        symbol: Ticker, upper or lower case as the data has it.
+        sid: Number that permanently identifies the asset.
+        symbol: Ticker, in the data's upper or lower case.
         start_date: Label of the first session with a bar.
         end_date: Label of the last session with a bar.
-        auto_close_date: Label of the session at whose end a position still open is
-            closed.
+        auto_close_date: Label of the session at whose end open positions are closed.
         lot_size: Smallest tradable amount; amounts are multiples of it.
-        tick_size: Smallest price step for limit and stop prices; where it is the usual
-            one of its class, low prices may have smaller ones: see `tick_at`.
+        tick_size: Smallest price step for limit and stop prices; if it is its class's
+            usual one, low prices may have smaller steps: see `tick_at`.
         index: Column of the asset in its portal's bars.
-        asset_name: Long name, the symbol if none is known.
+        asset_name: Long name; the symbol if unknown.
         exchange: Calendar name of its exchange.
         asset_class: "equity", "etf", "crypto", "fx", "future" or "option".
-        quote_currency: The currency its prices are in.
+        quote_currency: Currency of its prices.
     """
 
     sid: int
@@ -68,7 +67,7 @@ class Asset(_HashedBySid):
             object.__setattr__(self, part.name, value)
         self.__post_init__()
 
-    # An asset is one object: in a copy of a dict, too, it is found by the run's asset.
+    # An asset is one object: a copied dict must also be searchable by the run's asset.
     def __copy__(self) -> Self:
         return self
 
@@ -77,7 +76,7 @@ class Asset(_HashedBySid):
 
     @property
     def has_volume(self) -> bool:
-        """Whether a bar's volume says how much could have been traded."""
+        """Whether a bar's volume limits how much could have been traded."""
         return ASSET_CLASSES[self.asset_class].has_volume
 
     def tick_at(self, price: Decimal) -> Decimal:
@@ -102,7 +101,7 @@ class Asset(_HashedBySid):
         return self.sid
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is known of the asset, by zipline's names."""
+        """Return the facts about the asset, by zipline's names."""
         return {
             "sid": self.sid,
             "symbol": self.symbol,
@@ -118,7 +117,7 @@ class Asset(_HashedBySid):
         }
 
     def is_alive_for_session(self, session_label: Any) -> bool:
-        """Say whether a session lies between the asset's first and last."""
+        """Say whether a session is between the asset's first and last."""
         label = session_label.date() if isinstance(session_label, datetime) else session_label
         first, last = (
             day.date() if isinstance(day, datetime) else day
@@ -151,12 +150,12 @@ def fixed_tick(asset: Asset) -> Decimal | None:
 
 
 def own_asset(asset: object, assets: Sequence[Asset]) -> Asset | None:
-    """Return the one of `assets` that `asset` stands for: itself, or that of the same
-    number and symbol if it comes from a copy of the portal; None if there is none.
+    """Return the asset of `assets` that `asset` represents: itself, or the one with the
+    same number and symbol if it comes from a copy of the portal; otherwise None.
 
     Args:
-        asset: What was given.
-        assets: In the order of their index.
+        asset: The value given.
+        assets: The assets, in the order of their index.
     """
     if not isinstance(asset, Asset) or asset.index >= len(assets):
         return None

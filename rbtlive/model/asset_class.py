@@ -1,7 +1,7 @@
-"""Kinds of assets: what is true of each of them unless somebody says otherwise.
+"""Classes of assets, and their defaults.
 
 The rule: a class gives defaults (lot, tick, whether volume means anything, calendar);
-an asset's own facts come before them.
+an asset's own facts take precedence.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _CENT: Final = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class AssetClass:
-    """What is usual for assets of a kind.
+    """Defaults for assets of a class.
 
     Attributes:
         name: "equity", "etf", "crypto", "fx", "future" or "option".
         lot_size: Smallest tradable amount.
         ticks: Price steps: (prices below this, step), ascending; the last one has no
             limit.
-        has_volume: Whether a bar's volume says how much could have been traded. It
-            does not for currencies, which trade on no one place.
-        calendar: The calendar such assets trade by.
+        has_volume: Whether a bar's volume limits how much could have been traded. For
+            currencies it does not, because they trade in no single place.
+        calendar: The calendar that such assets trade by.
     """
 
     name: str
@@ -89,10 +89,10 @@ _COINS: Final = frozenset(
 )  # fmt: skip
 _STABLE: Final = ("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI")
 _DOLLARS: Final = ("USDT", "USDC", "FDUSD")
-"""Quotes that no other kind of symbol ends with."""
+"""Quote currencies with which no other kind of symbol ends."""
 _QUOTES: Final = (*_STABLE, "USD", "EUR", "GBP", "BTC", "ETH")
 _LONGEST: Final = 64
-"""No symbol that shows a class is longer."""
+"""Maximum length of a symbol that shows a class."""
 _MONEY: Final = _CURRENCIES | _COINS | frozenset(_QUOTES)
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[-/_:.]([A-Z]{3,5})(?::[A-Z]{3,5})?")
 _FEED: Final = re.compile(r"[A-Z]+:(?=[A-Z0-9]{5,}$)")
@@ -106,11 +106,12 @@ _OPTION: Final = re.compile(r"[A-Z]{1,6} ?\d{6}[CP]\d{8}")
 
 def class_of(symbol: str, *, calendar: str = "") -> str | None:
     """Return the asset class that a symbol shows: "BTC/USDT" is crypto, "EURUSD=X" fx,
-    "ES=F" a future; None if it shows none.
+    "ES=F" a future; otherwise None.
 
     Args:
         symbol: The symbol.
-        calendar: What it trades by: round the clock the bare name of a coin is crypto.
+        calendar: Its trading calendar; on a round-the-clock one, a bare coin name is
+            crypto.
     """
     name = symbol.upper()
     if name.endswith("=F"):
@@ -129,13 +130,13 @@ def class_of(symbol: str, *, calendar: str = "") -> str | None:
 
 
 def common_class(symbols: Iterable[str]) -> str | None:
-    """Return the class that all symbols show; None if they differ or show none."""
+    """Return the class that all symbols show; None if they differ or one shows none."""
     found = {class_of(symbol) for symbol in symbols}
     return found.pop() if len(found) == 1 else None
 
 
 def quote_of(symbol: str) -> str:
-    """Return the currency that a symbol's prices are in; "USD" if it shows none."""
+    """Return the currency of a symbol's prices; "USD" if the symbol shows none."""
     if _is_of_the_dollar(symbol):
         return _bare(symbol)
     return _parts(_bare(symbol))[1] or "USD"

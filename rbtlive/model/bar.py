@@ -1,6 +1,4 @@
-"""A bar: what happened to one asset in one slice of time, stamped with the slice's
-END.
-"""
+"""A bar: one asset's trading in one slice of time, stamped with the slice's END."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
 
 def aware_utc(value: object) -> Any:
-    """Return a date-time in UTC; refuse one without a time zone.
+    """Return a date-time in UTC; raise an error if it has no time zone.
 
     Raises:
         ValueError: the date-time is naive.
@@ -37,20 +35,20 @@ UtcDatetime = Annotated[datetime, BeforeValidator(aware_utc)]
 """A date-time that must be aware and is kept in UTC."""
 
 Exact = Annotated[Decimal, BeforeValidator(lambda v: v if isinstance(v, str) else to_decimal(v))]
-"""A decimal; floats enter by their shortest decimal text."""
+"""A decimal; floats are converted by their shortest decimal text."""
 
 Price = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 Volume = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 
 
 class BarField(NamedTuple):
-    """What a field of a bar means.
+    """The meaning of a bar's field.
 
     Attributes:
-        fold: What a longer bar has of its shorter ones' values.
-        kind: What a split does to it: a price is multiplied by its ratio, an amount of
-            shares divided, and anything else is left alone. Where nothing traded
-            shares are 0, and what is not shares is missing.
+        fold: How a longer bar's value is computed from its shorter ones' values.
+        kind: The effect of a split: a price is multiplied by its ratio, an amount of
+            shares is divided, other values do not change. If nothing traded, shares are
+            0 and other fields are missing.
     """
 
     fold: Literal["first", "highest", "lowest", "last", "sum"]
@@ -69,19 +67,20 @@ BAR_FIELDS: Final[Mapping[str, BarField]] = {
     "close": BarField("last"),
     "volume": BarField("sum", kind="shares"),
 }
-"""The fields of a bar beside whose it is and when it ended, in the order in which they
-are written. Where speed writes them out, `tests/model/test_bar_fields.py` compares.
+"""The fields of a bar other than symbol and time, in the order in which they are
+written. `tests/model/test_bar_fields.py` checks the places that write them out for
+speed.
 """
 OHLCV: Final = tuple(BAR_FIELDS)
 """Their names."""
 PRICES: Final = tuple(name for name, field in BAR_FIELDS.items() if field.is_price)
-"""The names of those that are prices."""
+"""The names of the price fields."""
 FURTHER: Final = BarField("last", kind="other")
-"""What a further column of a source is: nothing is known of it but its value."""
+"""The meaning of a further column of a source: only its value is known."""
 
 
 def field_named(name: str) -> BarField:
-    """Return what a field of this name means; price is the close."""
+    """Return the meaning of the field with this name; price is the close."""
     return BAR_FIELDS.get("close" if name == "price" else name, FURTHER)
 
 
@@ -110,11 +109,11 @@ class Bar(Flooding):
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
-        """Return what `Bar(**facts)` returns, at a seventh of its cost where the
-        numbers are floats.
+        """Return the same as `Bar(**facts)`, at a seventh of the cost if the numbers
+        are floats.
 
         Args:
-            facts: Every field of a bar by its name, and nothing else.
+            facts: Every field of a bar by name, and nothing more.
 
         Raises:
             ValidationError: as for `Bar(**facts)`.
@@ -124,7 +123,7 @@ class Bar(Flooding):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it was made of floats of a size that can be traded; then each has its
+        """Whether it was built from floats of a tradable size; then each has its
         shortest text.
         """
         return "_plain" in self.__dict__
@@ -136,7 +135,7 @@ class Bar(Flooding):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy, with some fields replaced."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("_floats", "_plain"):  # they belong to the bar that was copied
+        for name in ("_floats", "_plain"):  # they belong to the original bar
             copied.__dict__.pop(name, None)
         return copied
 
@@ -154,14 +153,14 @@ BAR_DEFAULTS: Final = defaults_of(Bar)
 _REQUIRED_FIELDS: Final = len(Bar.model_fields) - len(BAR_DEFAULTS)
 _SMALLEST, _BEYOND = 1e-30, 1e31
 _WHOLE: Final = 1 << 53
-"""Whole numbers below it are floats exactly."""
+"""Whole numbers below this are exact as floats."""
 _MOST_KNOWN: Final = 1 << 15
 _numbers_of: Final = itemgetter(*OHLCV)
 
 
 def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
-    """Return the bar of facts whose numbers are floats, or None where the model has to
-    look, or to say what is wrong.
+    """Return a bar from facts whose numbers are floats, or None if the model has to
+    check them, or to report an error.
     """
     try:
         symbol, timestamp, volume = facts["symbol"], facts["timestamp"], facts["volume"]
@@ -199,12 +198,11 @@ def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
 
 
 def trusted_bar(values: dict[str, Any]) -> Bar:
-    """Return a bar of values that are known to be valid, without checking them again.
+    """Return a bar from values known to be valid, without checking them again.
 
     Args:
-        values: Every field of a bar without a default, with its final type, and the
-            numbers once more as `_floats` where they are known; the bar keeps this very
-            mapping.
+        values: Every field of a bar without a default, in its final type, plus the
+            numbers as `_floats` if they are known; the bar keeps this mapping itself.
     """
     if BAR_DEFAULTS:
         values = {**values, **BAR_DEFAULTS}
@@ -214,7 +212,7 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
 
 
 def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
-    """Return what `bar.floats()` returns, without looking for the method."""
+    """Return the same as `bar.floats()`, without the method look-up."""
     values = bar.__dict__
     try:
         return values["_floats"]  # type: ignore[no-any-return]
@@ -223,9 +221,9 @@ def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
         return float(first), float(high), float(low), float(last), float(volume)
 
 
-# Prices come again and again: each is turned into a decimal, and checked, once. To ask
-# the dictionary costs half of what its `get` does. Zeros are looked at each time: -0.0
-# would find what is known of 0.0.
+# Prices repeat: each is converted to a decimal and checked once. Indexing the
+# dictionary costs half as much as its `get`. Zeros are checked each time: -0.0 would
+# find the entry of 0.0.
 class _Exact(dict[float, Decimal]):
     def __missing__(self, value: float) -> Decimal:
         if not _SMALLEST <= value < _BEYOND:

@@ -1,4 +1,4 @@
-"""How functions of users may be called."""
+"""How users' functions can be called."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 
 def takes(function: Callable[..., Any], *args: object) -> bool:
-    """Say whether a function can be called with these arguments; True if it does not
-    say what it takes.
+    """Say whether a function can be called with these arguments; True if its signature
+    is unknown.
     """
     try:
         signature = inspect.signature(function)

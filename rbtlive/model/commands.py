@@ -1,5 +1,5 @@
-"""What to do: the core's only way to act on the world. Commands name the deed, events
-what became of it.
+"""Commands are the core's only way to act on the world. Commands name an action, events
+its result.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Command(BaseModel):
-    """Something a venue is asked to do."""
+    """A request to a venue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -29,7 +29,7 @@ class SubmitOrder(Command):
 
 
 class CancelOrder(Command):
-    """Take back whatever of an order has not filled."""
+    """Cancel the unfilled part of an order."""
 
 
 COMMAND_TYPES: dict[str, type[Command]] = {cls.__name__: cls for cls in (SubmitOrder, CancelOrder)}

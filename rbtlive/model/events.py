@@ -1,4 +1,4 @@
-"""What happened: frozen events, each of a class that knows its own place in the queue.
+"""Events: frozen, each of a class that defines its own place in the queue.
 
 The rule: an event is named for what happened, carries aware UTC time, and is never
 changed.
@@ -21,7 +21,7 @@ from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
 
 class Priority(IntEnum):
-    """Who goes first when several events wait; lower goes first."""
+    """Priority among waiting events; lower goes first."""
 
     OPERATOR = 0
     SYSTEM_ERROR = 1
@@ -35,24 +35,24 @@ class Event(Flooding):
     """Something that happened.
 
     Attributes:
-        priority: Place in the queue, given by the class.
-        timestamp: When it happened, UTC; naive date-times are refused.
-        event_type: Name of the kind, given by the class.
+        priority: Place in the queue, defined by the class.
+        timestamp: When it happened, UTC; naive date-times are rejected.
+        event_type: Name of the kind, defined by the class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     default_priority: ClassVar[Priority] = Priority.SYSTEM_ERROR
     written_if_set: ClassVar[frozenset[str]] = frozenset()
-    """Optional fields that a journal holds only where they are not empty."""
+    """Optional fields that a journal stores only if they are not empty."""
 
     timestamp: UtcDatetime
     priority: int = -1
     event_type: str = ""
 
     def model_post_init(self, _context: object, /) -> None:
-        """Fill in what the class, not the caller, decides; refuse a caller who says
-        otherwise.
+        """Set the fields that the class decides; raise an error if the caller gave
+        other values.
         """
         cls = type(self)
         if self.priority not in (-1, cls.default_priority):
@@ -77,11 +77,11 @@ class MarketDataEvent(Event):
 
     @property
     def columns(self) -> SliceColumns | None:
-        """The bars as columns, while nobody has asked for the bars themselves."""
+        """The bars as columns, until the bars themselves are requested."""
         facts = self.__dict__
         return None if "bars" in facts else facts["_columns"]
 
-    if not TYPE_CHECKING:  # the bars of a slice of columns are made when they are asked for
+    if not TYPE_CHECKING:  # the bars of a slice of columns are built on request
 
         def __getattr__(self, name: str) -> Any:
             facts = self.__dict__
@@ -130,18 +130,20 @@ class MarketDataEvent(Event):
 
     @staticmethod
     def of(facts: Mapping[str, Any]) -> MarketDataEvent:
-        """Return the slice of one bar; what
-        `MarketDataEvent(timestamp=..., bars={symbol: Bar(**facts)})` returns.
+        """Return a slice with one bar, like `MarketDataEvent(timestamp=...,
+        bars={symbol: Bar(**facts)})`.
 
         Args:
-            facts: Every field of the bar by its name, as for `Bar.of`.
+            facts: Every field of the bar by name, as for `Bar.of`.
 
         Raises:
             ValidationError: as for `Bar(**facts)`.
         """
         bar = plain_bar_of(facts) or Bar(**facts)
         values = bar.__dict__
-        event: MarketDataEvent = make(MarketDataEvent)  # as `trusted_slice` does, a call less
+        event: MarketDataEvent = make(
+            MarketDataEvent
+        )  # the same as `trusted_slice`, without the call
         facts_of_slice = _copy_slice()
         facts_of_slice["timestamp"] = values["timestamp"]
         facts_of_slice["bars"] = {values["symbol"]: bar}
@@ -150,8 +152,8 @@ class MarketDataEvent(Event):
 
 
 class OrderFillEvent(Event):
-    """An execution at the venue. `amount` is signed; `commission` is what this
-    execution cost.
+    """An execution at the venue. `amount` is signed; `commission` is the cost of this
+    execution.
     """
 
     default_priority = Priority.ORDER_FILL
@@ -185,11 +187,11 @@ TRIGGERS: Final = frozenset(get_args(TriggerName))
 
 
 class ScheduledTriggerEvent(Event):
-    """The clock reached a moment that was waited for.
+    """The clock reached a moment that the run waited for.
 
     Attributes:
-        name: What is due: one of `TRIGGERS`. Another name is refused where the event is
-            taken in, so that the run goes on.
+        name: What is due: one of `TRIGGERS`. An unknown name is rejected when the event
+            is processed, so that the run goes on.
     """
 
     default_priority = Priority.SCHEDULED_TRIGGER
@@ -197,7 +199,7 @@ class ScheduledTriggerEvent(Event):
 
 
 class SystemErrorEvent(Event):
-    """Something went wrong and was survived."""
+    """A failure that did not end the run."""
 
     default_priority = Priority.SYSTEM_ERROR
     message: str
@@ -209,10 +211,10 @@ class CircuitBreakerEvent(Event):
     resumed.
 
     Attributes:
-        name: Which one.
-        reason: What it saw.
-        action: What it does: "halt" all trading, "flatten" first, or let orders
-            "reduce" positions only.
+        name: Name of the breaker.
+        reason: What it detected.
+        action: Its effect: "halt" all trading, "flatten" first, or let orders "reduce"
+            positions only.
     """
 
     default_priority = Priority.OPERATOR
@@ -232,21 +234,22 @@ OperatorAction = Literal[
     "close",
     "kill",
 ]
-"""What a person may do to a run; a session is stopped by its engine, not by an
+"""The actions of an operator on a run; a session is stopped by its engine, not by an
 event.
 """
 
 
 class OperatorEvent(Event):
-    """A person acted on the run, on one order, or on one position.
+    """An operator acted on the run, on one order, or on one position.
 
     Attributes:
-        action: What was asked for.
+        action: The action requested.
         order_id: The order that "cancel" names.
         symbol: The position that "close" names.
         at_most: Signed shares that "flatten" and "close" may trade of each symbol; None
-            closes what the run's books have. A real broker's books set it.
-        reason: Why, where no person asked for it.
+            closes the positions in the run's books. At a real broker, the broker's
+            books set it.
+        reason: The cause, if no person requested the action.
     """
 
     default_priority = Priority.OPERATOR
@@ -259,11 +262,11 @@ class OperatorEvent(Event):
 
 
 class DecisionAgeEvent(Event):
-    """How old the market data is that the next decisions are taken on.
+    """The age of the market data for the next decisions.
 
     Attributes:
         late: Whether it is too old for orders to reach a broker.
-        reason: The age that decided, in words; orders are denied with it.
+        reason: The decisive age, in words; orders are denied with it.
     """
 
     default_priority = Priority.OPERATOR
@@ -272,13 +275,13 @@ class DecisionAgeEvent(Event):
 
 
 class OperatorCallEvent(Event):
-    """A person ran a function as a callback of the run.
+    """An operator ran a function as a callback of the run.
 
     Attributes:
         name: The function's name.
-        actions: What it asked for, in order. Recovery repeats these and never the
-            function. An order is `{"do": "order", "symbol", "amount", "limit",
-            "stop"}`, a cancel is `{"do": "cancel", "order_id"}`.
+        actions: The function's requests, in order. Recovery repeats them and never
+            calls the function. An order is `{"do": "order", "symbol", "amount",
+            "limit", "stop"}`, a cancel is `{"do": "cancel", "order_id"}`.
     """
 
     default_priority = Priority.OPERATOR
@@ -287,16 +290,18 @@ class OperatorCallEvent(Event):
 
 
 FOLLOWED: Final = "the broker's books are followed"
-"""Begins the reason of an adjustment that corrects a run's books to the broker's."""
+"""Prefix of the reason for an adjustment that corrects a run's books to match the
+broker.
+"""
 
 
 class PositionAdjustmentEvent(Event):
     """Shares came to the run, or left it, without an order of the run.
 
     Attributes:
-        symbol: Of which asset.
+        symbol: Symbol of the asset.
         amount: Signed shares by which the position changes.
-        price: Price a share that they are booked at.
+        price: Price per share at which they are booked.
         reason: Why.
     """
 
@@ -314,9 +319,9 @@ class CashAdjustmentEvent(Event):
         amount: Signed money.
         kind: "dividend", "interest", "fee", "deposit", "withdrawal", or "cash in lieu"
             of a part of a share.
-        activity_id: The broker's name for it, unique; one is booked once.
-        symbol: The asset it is about, if it is about one.
-        reason: What the broker says of it.
+        activity_id: The broker's unique id; each is booked once.
+        symbol: The asset concerned, if any.
+        reason: The broker's description.
     """
 
     default_priority = Priority.ORDER_UPDATE
@@ -328,14 +333,14 @@ class CashAdjustmentEvent(Event):
 
 
 class SplitEvent(Event):
-    """Shares were split, and the run's data did not know of it.
+    """Shares were split, and the run's data did not include the split.
 
     Attributes:
-        symbol: Of which asset.
-        ratio: What a price becomes: 0.5 is two for one.
-        effective: Label of the session at whose start it takes effect; None or a
-            session that has begun is now.
-        reason: Where it is known from.
+        symbol: Symbol of the asset.
+        ratio: Factor for prices: 0.5 is two for one.
+        effective: Label of the session at whose start it takes effect; None, or a
+            session that has begun, means now.
+        reason: The source of the information.
     """
 
     default_priority = Priority.OPERATOR
@@ -347,14 +352,14 @@ class SplitEvent(Event):
 
 
 class SymbolChangeEvent(Event):
-    """A company's shares trade under another symbol: for the run it is the same asset,
-    which keeps the name that the run began with.
+    """A company's shares trade under another symbol: for the run the asset is the same
+    and keeps the name that it had at the start.
 
     Attributes:
         symbol: The run's name of the asset.
-        new_symbol: What the broker and the feed call it.
-        effective: Label of the first session under the new name; None is at once.
-        reason: Where it is known from.
+        new_symbol: Its name at the broker and in the feed.
+        effective: Label of the first session under the new name; None means at once.
+        reason: The source of the information.
     """
 
     default_priority = Priority.OPERATOR
@@ -366,14 +371,15 @@ class SymbolChangeEvent(Event):
 
 
 class OrderReplacedEvent(Event):
-    """The broker replaced an order by another one: for the run it is the same order.
+    """The broker replaced an order by another one; for the run it is still the same
+    order.
 
     Attributes:
         order_id: The run's order.
-        amount: Signed shares it is for now.
+        amount: Its signed shares now.
         limit: Its limit price now, or None.
         stop: Its stop price now, or None.
-        broker_order_id: The broker's own id of the order that took its place.
+        broker_order_id: The broker's id of the replacement.
     """
 
     default_priority = Priority.ORDER_UPDATE
@@ -385,11 +391,11 @@ class OrderReplacedEvent(Event):
 
 
 class BarRevisedEvent(Event):
-    """A source gave another bar for a slice that was over: it is kept, and changes
-    nothing that was decided.
+    """A source gave another bar for a finished slice: it is recorded, but changes no
+    past decision.
 
     Attributes:
-        bar: The bar as it is now said to be; its timestamp is the END of its slice.
+        bar: The revised bar; its timestamp is the END of its slice.
     """
 
     default_priority = Priority.SYSTEM_ERROR
@@ -397,14 +403,14 @@ class BarRevisedEvent(Event):
 
 
 class UniverseChangedEvent(Event):
-    """A live feed is asked for bars of other assets than before.
+    """The feed's universe changed: bars of other assets are requested from now on.
 
     Attributes:
-        symbols: The assets it is asked for now, by the run's names.
-        before: Those it was asked for until now, where the journal has not said that
-            yet; None is all.
-        whole_from: Label of the first session of which it gives all bars of those that
-            join; None is the run's first.
+        symbols: The assets now requested, by the run's names.
+        before: The assets requested until now, if the journal does not have them yet;
+            None means all.
+        whole_from: Label of the first session for which it gives all bars of the assets
+            that join; None is the run's first.
     """
 
     default_priority = Priority.SYSTEM_ERROR
@@ -415,15 +421,15 @@ class UniverseChangedEvent(Event):
 
 
 class PastDaysEvent(Event):
-    """A source gave daily bars of sessions that were over, of assets of which the feed
-    gave no bars then, or not all: windows of days and tables have them from now on, and
-    what was decided stands.
+    """A source gave daily bars of past sessions, of assets of which the feed had given
+    no bars then, or not all. From now on, windows of days and tables include them; past
+    decisions stand.
 
     Attributes:
-        symbols: The assets that were asked for; some may have no bar.
-        first: Label of the first session that was asked for.
+        symbols: The assets requested; some may have no bar.
+        first: Label of the first session requested.
         last: Label of the last one.
-        bars: One a session and asset; the timestamp is the session's close.
+        bars: One per session and asset; the timestamp is the session's close.
     """
 
     default_priority = Priority.SYSTEM_ERROR
@@ -462,15 +468,15 @@ SLICE_DEFAULTS: Final[dict[str, Any]] = defaults_of(MarketDataEvent) | {
     "priority": int(Priority.MARKET_DATA),
     "event_type": MarketDataEvent.__name__,
 }
-# Every field in its place: what pydantic writes is in the order of these names.
+# Every field has a place: pydantic writes fields in the order of these names.
 _SLICE: Final = {name: SLICE_DEFAULTS.get(name) for name in MarketDataEvent.model_fields}
 _copy_slice: Final = _SLICE.copy  # half the cost of `{**_SLICE, ...}`
 _COLUMN_SLICE: Final = {name: value for name, value in _SLICE.items() if name != "bars"}
 
 
 def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
-    """Return the event of a slice whose time, UTC, and bars are known to be valid,
-    without checking them again.
+    """Return a slice event from a time, UTC, and bars known to be valid, without
+    checking them again.
     """
     event: MarketDataEvent = make(MarketDataEvent)
     facts = _copy_slice()
@@ -480,7 +486,7 @@ def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
 
 
 def column_slice(columns: SliceColumns) -> MarketDataEvent:
-    """Return the event of a slice of columns, which are known to be valid."""
+    """Return a slice event from columns known to be valid."""
     event: MarketDataEvent = make(MarketDataEvent)
     set_values(event, {**_COLUMN_SLICE, "timestamp": columns.timestamp, "_columns": columns})
     return event

@@ -1,6 +1,8 @@
-"""Texts of values that somebody else wrote: they may fail to print, or not be UTF-8.
+"""Texts of values from users or sources: they may fail to print, or not be valid
+UTF-8.
 
-The rule: what cannot be shown says so in its place; asking for a text never raises.
+The rule: a value that cannot be shown is replaced by a sentence saying so; getting a
+text never raises.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from typing import Any
 
 
 def text_of(value: object, write: Callable[[Any], str] = str) -> str:
-    """Return a value's text, or a sentence that says that it has none.
+    """Return a value's text, or a sentence saying that it has none.
 
     Args:
-        value: Anything.
-        write: What makes the text, e.g. `repr`.
+        value: Any value.
+        write: The function that makes the text, e.g. `repr`.
     """
     try:
         return write(value)
@@ -24,22 +26,22 @@ def text_of(value: object, write: Callable[[Any], str] = str) -> str:
 
 
 def as_utf8(text: str) -> str:
-    """Return a text as UTF-8 can hold it: half a character becomes its escape."""
+    """Return a text that UTF-8 can encode: a lone surrogate becomes its escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def notes_of(failure: object) -> list[str]:
-    """Return the notes of an exception that are texts: others may have written
-    anything there.
+    """Return the notes of an exception that are strings; users may have added
+    anything.
     """
     try:
         notes = getattr(failure, "__notes__", None)
-    except Exception:  # noqa: BLE001 - a class of somebody else's decides what it gives
+    except Exception:  # noqa: BLE001 - a user's class decides what it returns
         return []
     return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
 def add_note(failure: BaseException, note: str) -> None:
-    """Add a note to an exception, if it takes one."""
+    """Add a note to an exception, if it accepts notes."""
     with suppress(Exception):
         failure.add_note(note)

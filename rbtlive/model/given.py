@@ -1,6 +1,6 @@
-"""Checks of what a caller gave: a choice, a path, a flag.
+"""Check arguments: a choice, a path, a flag.
 
-The rule: whatever was given, an array or a frame included, is answered by one sentence
+The rule: any wrong value, including an array or a frame, gives a one-sentence error
 that names the argument.
 """
 
@@ -17,19 +17,19 @@ from rbtlive.errors import InvalidSetting
 from rbtlive.model.arrays import np
 
 DateLike: TypeAlias = "str | date | np.datetime64"
-"""A date as callers give it: text such as "2005-01-03", a date, or a moment of it."""
+"""A date argument: text such as "2005-01-03", a date, or a moment of it."""
 
 
 def is_one_of(value: object, choices: Collection[object]) -> bool:
-    """Say whether a value is text and one of the choices; an array never is."""
+    """Say whether a value is a string and one of the choices; an array never is."""
     return isinstance(value, str) and value in choices
 
 
 def as_path(value: object, name: str) -> Path:
-    """Return a path that text or a path object names.
+    """Return the path in a string or path object.
 
     Raises:
-        InvalidSetting: it is neither, or empty.
+        InvalidSetting: it is neither a string nor a path, or empty.
     """
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise InvalidSetting(f'{name} must be a path such as "run.html": was {value!r:.80}')
@@ -40,18 +40,18 @@ def as_path(value: object, name: str) -> Path:
 
 
 def check_flag(value: object, name: str) -> None:
-    """Refuse what is not True or False (or 1 or 0): "False" in text would count as
-    True.
+    """Raise an error unless the value is True or False (or 1 or 0): the text "False"
+    would count as True.
 
     Raises:
-        InvalidSetting: it is something else.
+        InvalidSetting: it is any other value.
     """
     if not isinstance(value, (bool, np.bool_)) and not (type(value) is int and value in (0, 1)):
         raise InvalidSetting(f"{name} must be True or False: was {value!r:.80}")
 
 
 def is_number(value: object) -> bool:
-    """Say whether a value is a number, numpy's included, and neither a truth value nor
+    """Say whether a value is a number, including numpy's, but neither a bool nor
     NaN.
     """
     return (
@@ -62,10 +62,10 @@ def is_number(value: object) -> bool:
 
 
 def whole(value: Any, name: str, *, least: int, hint: str = "") -> int:
-    """Return a whole number from `least` on, numpy's included.
+    """Return a whole number of at least `least`, including numpy's.
 
     Raises:
-        InvalidSetting: it is something else, or below.
+        InvalidSetting: it is not a whole number, or below `least`.
     """
     try:
         number = operator.index(value)

@@ -1,7 +1,7 @@
-"""How long a bar is: a number of minutes, a session, a week or a month.
+"""The length of a bar: a number of minutes, a session, a week or a month.
 
-The rule: an interval is a value with one spelling. What it means on an exchange's
-calendar is `rbtlive.data.calendars.grid`'s.
+The rule: an interval is a value with one spelling. `rbtlive.data.calendars.grid`
+defines its meaning on an exchange's calendar.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MINUTE_US: Final = 60_000_000
 DAY_US: Final = 86_400_000_000
 
 USUAL_INTERVALS: Final = ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo")
-"""What people run on; any number of minutes below a day is an interval too. A session's
-last bar is shorter where it does not fit.
+"""Usual intervals; any number of minutes below a day is an interval too. If it does not
+divide a session, the session's last bar is shorter.
 """
 _LONGEST_MINUTES: Final = 1_440
 _UNITS: Final[dict[str, tuple[Unit, int]]] = {
@@ -50,11 +50,11 @@ _ORDER: Final[dict[Unit, int]] = {"minute": 0, "session": 1, "week": 2, "month":
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The length of a bar. Make one with `Interval.parse`.
+    """The length of a bar. Create one with `Interval.parse`.
 
     Attributes:
         unit: "minute", "session", "week" or "month".
-        minutes: How many minutes an intraday bar has; 0 for the other units.
+        minutes: Number of minutes of an intraday bar; 0 for the other units.
     """
 
     unit: Unit
@@ -62,16 +62,16 @@ class Interval:
 
     @classmethod
     def parse(cls, value: object, *, name: str = "frequency") -> Interval:
-        """Return the interval that a text such as "1m", "15m", "4h", "1d", "1w" or
-        "1mo" means.
+        """Return the interval for a text such as "1m", "15m", "4h", "1d", "1w" or
+        "1mo".
 
         Args:
             value: The text, in any of its usual spellings ("60min" is "1h"), or an
                 interval.
-            name: What messages call the argument.
+            name: The argument's name in messages.
 
         Raises:
-            BadFrequency: it is no interval.
+            BadFrequency: it is not an interval.
         """
         if isinstance(value, cls):
             return value
@@ -87,7 +87,7 @@ class Interval:
 
     @property
     def text(self) -> str:
-        """Its one spelling: "1m", "90m", "2h", "1d", "1w" or "1mo"."""
+        """Its canonical spelling: "1m", "90m", "2h", "1d", "1w" or "1mo"."""
         if self.unit != "minute":
             return _SUFFIX[self.unit]
         hours, rest = divmod(self.minutes, 60)
@@ -98,7 +98,9 @@ class Interval:
 
     @property
     def intraday(self) -> bool:
-        """Whether a session has several bars of it; else a bar is a session or more."""
+        """Whether a session has several such bars; otherwise a bar is a session or
+        longer.
+        """
         return self.unit == "minute"
 
     @property
@@ -113,16 +115,16 @@ class Interval:
 
     @property
     def duration(self) -> timedelta:
-        """Longest time a bar takes by the clock; a month has 31 days."""
+        """Maximum length of a bar by the clock; a month has 31 days."""
         return timedelta(minutes=self.minutes) if self.intraday else _NOMINAL[self.unit]
 
     @property
     def bar_word(self) -> str:
-        """What messages call a bar: "minute", "5m bar", "session", "week", "month"."""
+        """A bar's name in messages: "minute", "5m bar", "session", "week", "month"."""
         return self.unit if self.minutes < 2 else f"{self.text} bar"
 
     def rows_a_year(self, sessions_a_year: int) -> int:
-        """Return how many rows a year a run's books have: one a session, week or
+        """Return the number of rows per year in a run's books: one per session, week or
         month.
         """
         return _A_YEAR.get(self.unit, sessions_a_year)
@@ -140,12 +142,12 @@ class Interval:
 
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> Interval | None:
-    if text == "1m":  # what most runs ask for needs no expression to be compiled
+    if text == "1m":  # the usual intervals need no compiled pattern
         return MINUTE
     if text == "1d":
         return DAY
     match = re.fullmatch(r"\s*(\d{0,4})\s*([A-Za-z]+)\s*", _WORDS.get(text.lower(), text))
-    if match is None or match[2] == "M":  # a month elsewhere, a minute to a reader
+    if match is None or match[2] == "M":  # "M" is a month in some tools, and a minute to a reader
         return None
     unit, minutes = _UNITS.get(match[2].lower(), (None, 0))
     count = int(match[1] or 1)

@@ -1,8 +1,7 @@
-"""Money in whole units of its last decimal: many amounts at once, and plain integers to
-compute with.
+"""Money as integers in units of its last decimal: for many amounts at once.
 
-The rule: what comes back is the `Decimal` that `to_money` would have made, in value and
-in how it is written.
+The rule: converting back gives the same `Decimal` as `to_money`, in value and in its
+written form.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
 DECIMALS: Final = 12
 UNIT: Final[int] = 10**DECIMALS
 """Units of 1: money has twelve decimals."""
-_MOST: Final = 9e6  # of which the units fit in 63 bits
+_MOST: Final = 9e6  # largest amount whose units fit in 63 bits
 _LIKELY: Final = (2, 4)
-"""Prices mostly have so many decimals."""
+"""Likely numbers of decimals of prices."""
 _MOST_DIGITS: Final = 1e15
-_RESOLVED: Final = 2.0**49  # beyond it a float has too few bits left for a fraction
+_RESOLVED: Final = 2.0**49  # beyond this a float has too few bits left for a fraction
 _DOUBT: Final = 2.0**-51
 
 _scaleb, _normalize = ENGINE_CONTEXT.scaleb, ENGINE_CONTEXT.normalize
 
 
 def units_of(values: Floats) -> Units | None:
-    """Return what `to_money` makes of floats, in units; None if one is not finite or
+    """Return floats converted like `to_money`, in units; None if one is not finite or
     too large.
     """
     sizes = np.abs(values)
@@ -42,7 +41,8 @@ def units_of(values: Floats) -> Units | None:
     units = np.zeros(len(values), dtype=np.int64)
     open_ = np.ones(len(values), dtype=np.bool_)
     for decimals in _LIKELY:
-        # Fifteen digits lead to a float and back: it is written with so many.
+        # Fifteen digits survive the round trip through a float, so it is written with
+        # that many.
         tens = 10.0**decimals
         whole = np.rint(values * tens)
         written = open_ & (whole / tens == values) & (np.abs(whole) < _MOST_DIGITS)
@@ -53,7 +53,7 @@ def units_of(values: Floats) -> Units | None:
     scaled = values * float(UNIT)
     nearest = np.rint(scaled)
     bits = sizes * float(UNIT)
-    # The product and the shortest text are each half a bit off at most.
+    # The product and the shortest text each have an error of at most half a bit.
     certain = open_ & (bits < _RESOLVED)
     certain &= np.abs(scaled - nearest) < 0.5 - bits * _DOUBT
     units[certain] = nearest[certain].astype(np.int64)
@@ -63,8 +63,8 @@ def units_of(values: Floats) -> Units | None:
 
 
 def floats_of(units: Units) -> Floats | None:
-    """Return the float next to each amount of money; None if one has more bits than a
-    float.
+    """Return the nearest float to each amount of money; None if one has more bits than
+    a float.
     """
     if len(units) and np.abs(units).max() >= 1 << 53:
         return None
@@ -72,21 +72,21 @@ def floats_of(units: Units) -> Floats | None:
 
 
 def money_of_units(units: int) -> Decimal:
-    """Return an amount of money."""
+    """Return an amount of money from units."""
     whole, rest = divmod(units, UNIT)
     return _normalize(_scaleb(Decimal(units), -DECIMALS)) if rest else Decimal(whole)
 
 
 def units_of_money(money: Decimal) -> int | None:
-    """Return an amount of money in units; None if it has further decimals."""
+    """Return an amount of money in units; None if it has more decimals."""
     scaled = _scaleb(money, DECIMALS)
     units = int(scaled)
     return units if units == scaled else None
 
 
 def sum_of_units(amounts: Iterable[int]) -> Decimal:
-    """Return the sum of amounts of money, with as many decimals as adding each would
-    leave.
+    """Return the sum of amounts of money, with as many decimals as a sum of Decimals
+    would have.
     """
     known = list(amounts)
     common, decimals = gcd(*known), DECIMALS
@@ -99,8 +99,8 @@ def sum_of_units(amounts: Iterable[int]) -> Decimal:
 
 
 def rounded_part(total: int, part: int, whole: int) -> int | None:
-    """Return `total * part / whole`, half to even; None for a tie, which depends on how
-    the quotient was rounded.
+    """Return `total * part / whole`, rounded half to even; None for a tie, whose result
+    depends on how the quotient was rounded.
     """
     if whole < 0:
         part, whole = -part, -whole

@@ -1,8 +1,8 @@
-"""The one number type strategies see, and the one door through which floats become
+"""The number type that strategies see, and the only conversion of floats to
 decimals.
 
-Its rule: a float enters by its shortest decimal text (`0.1` is one tenth), and whatever
-enters stays decimal.
+The rule: a float is converted by its shortest decimal text (`0.1` is one tenth), and
+results stay decimal.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rbtlive.model.arrays import np
 
 
 class EngineContext(decimal.Context):
-    """The decimal context that core and callbacks run in: what a strategy sets of it
-    changes nothing.
+    """The decimal context of core and callbacks: a strategy's changes to it have no
+    effect.
 
-    Another precision for one's own numbers needs `decimal.localcontext()`, which works
-    on a copy.
+    To use another precision for your own numbers, use `decimal.localcontext()`, which
+    works on a copy.
     """
 
     def __init__(self) -> None:
@@ -34,19 +34,19 @@ class EngineContext(decimal.Context):
         )
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Leave everything as it is."""
+        """Ignore the change."""
 
     def __getattribute__(self, name: str) -> Any:
-        """Give a copy of `traps`: setting one of them changes nothing."""
+        """Return a copy for `traps`, so that setting one changes nothing."""
         value = super().__getattribute__(name)
         return dict(value) if name == "traps" else value
 
     def clear_traps(self) -> None:
-        """Leave everything as it is."""
+        """Ignore the change."""
 
 
 ENGINE_CONTEXT = EngineContext()
-"""For single operations outside of a run."""
+"""For single operations outside a run."""
 
 _quantize, _normalize = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize
 _add_exactly = ENGINE_CONTEXT.add
@@ -62,7 +62,7 @@ def to_decimal(value: object) -> Decimal:
         value: int, float, Decimal, or a scalar of numpy or polars.
 
     Raises:
-        TypeError: `value` is no number (a bool is none either).
+        TypeError: `value` is not a number (a bool is not one either).
     """
     kind = type(value)
     if kind is float:
@@ -71,7 +71,7 @@ def to_decimal(value: object) -> Decimal:
         return Decimal(value)  # type: ignore[arg-type]  # mypy does not follow `kind`
     if isinstance(value, Decimal):
         return value
-    if isinstance(value, float):  # numpy.float64 is a float; its own repr would name its type
+    if isinstance(value, float):  # numpy.float64 is a float; its own repr would include its type
         return Decimal(float.__repr__(value))
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(
@@ -90,8 +90,8 @@ def to_decimal(value: object) -> Decimal:
 
 
 def to_money(value: object) -> Decimal:
-    """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices,
-    commissions, cash flows.
+    """Convert any finite number to a `Decimal` rounded half-even to 12 decimals:
+    prices, commissions, cash flows.
     """
     if type(value) is float:
         return money_of_price(value)
@@ -100,18 +100,19 @@ def to_money(value: object) -> Decimal:
 
 @lru_cache(maxsize=1 << 16)
 def money_of_price(value: float) -> Decimal:
-    """Return what `to_money` does, of a float that comes again and again: a market has
-    far fewer prices than bars.
+    """Return the same as `to_money` for a float that repeats: a market has far fewer
+    prices than bars.
     """
     return money_of_float(value)
 
 
 def money_of_float(value: float) -> Decimal:
-    """Return what `to_money` does, of any float."""
+    """Return the same as `to_money` for any float."""
     text = repr(value)
     if not -_FAR < value < _FAR or "e" in text:
         return _rounded(Decimal(text))
-    # Twelve decimals at most are right as they are written, but for a zero at the end.
+    # With at most twelve decimals the text is already right, except for a zero at the
+    # end.
     if text.endswith(".0"):
         return Decimal(int(value))
     if len(text) - text.find(".") <= _LONGEST_TAIL:
@@ -123,8 +124,7 @@ _LONGEST_TAIL = 13  # a point and twelve decimals
 _FAR = 1e15
 
 
-# In the engine's context, whatever there is around: what is kept of floats is every
-# run's.
+# Always in the engine's context: the cached values of floats are shared by all runs.
 def _rounded(exact: Decimal) -> Decimal:
     if not exact.is_finite():
         raise ValueError(f"an amount of money must be finite: was {exact}")
@@ -150,10 +150,10 @@ def plain_text(value: Decimal) -> str:
 
 
 def people_text(value: Decimal) -> str:
-    """Return a decimal as people write it: 83,313.00, 168, 404.290754.
+    """Return a decimal in everyday notation: 83,313.00, 168, 404.290754.
 
-    A number with decimals shows two at least and six at most, more only below one,
-    where six would say little.
+    A number with decimals shows at least two and at most six; below one it may show
+    more, because six would say little.
     """
     if not value.is_finite():
         return Decimal.__str__(value)
@@ -164,7 +164,7 @@ def people_text(value: Decimal) -> str:
     return _two_at_least(Decimal.__format__(value, ",f"))
 
 
-# All digits but the zeros that sums leave behind: `Decimal(str(x))` is the same number.
+# All digits except trailing zeros left by sums: `Decimal(str(x))` is the same number.
 def _trimmed(value: Decimal) -> str:
     text = Decimal.__str__(value)
     whole, _point, decimals = text.partition(".")
@@ -178,8 +178,8 @@ def _two_at_least(text: str) -> str:
     return text if not point else f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
-# What floats are as decimals: a strategy's own numbers, `price * 0.98`, come again at
-# every bar, and a look-up takes a tenth of what the text does.
+# Cached decimals of floats: a strategy's own numbers, such as `price * 0.98`, repeat at
+# every bar, and a look-up takes a tenth of the time of converting the text.
 class _Floats(dict[float, Decimal]):
     def __missing__(self, value: float) -> Decimal:
         exact = Decimal(repr(value))
@@ -195,8 +195,8 @@ _FLOATS = _Floats()
 _is_nan, _eq = Decimal.is_nan, Decimal.__eq__
 
 
-# Most operands are exact already, or floats: those need no look at what else they may
-# be. The operation is found in a cell, at half the cost of an attribute of a class.
+# Most operands are already exact, or floats; these are handled first. The operation is
+# a closure variable, at half the cost of a class attribute.
 def _arithmetic(operation: Callable[[Any, Any], Decimal]) -> Any:
     def method(self: Number, other: Any) -> Any:
         kind = type(other)
@@ -217,7 +217,7 @@ def _ordering(operation: Callable[[Any, Any], bool]) -> Any:
                 return operation(self, other)
             if kind is float:
                 return operation(self, _FLOATS[other])
-        except InvalidOperation:  # one is NaN
+        except InvalidOperation:  # an operand is NaN
             return False
         return _compare(operation, self, other)
 
@@ -225,12 +225,12 @@ def _ordering(operation: Callable[[Any, Any], bool]) -> Any:
 
 
 class Number(Decimal):
-    """A `Decimal` that takes ints, floats, numpy and polars scalars in arithmetic and
+    """A `Decimal` that accepts ints, floats, numpy and polars scalars in arithmetic and
     stays decimal.
 
-    A missing value is `Number("NaN")`: arithmetic gives NaN again and every comparison
-    is False. Floats compare by their shortest decimal text, so `Number("0.1") == 0.1`
-    is True. Arrays and Series on the other side see a float.
+    A missing value is `Number("NaN")`: arithmetic gives NaN and every comparison is
+    False. Floats compare by their shortest decimal text, so `Number("0.1") == 0.1` is
+    True. In operations with arrays and Series it acts as a float.
     """
 
     __slots__ = ()
@@ -289,9 +289,7 @@ class Number(Decimal):
         return Number(Decimal.quantize(self, *args, **kwargs))
 
     def rint(self) -> Number:
-        """Return the nearest whole number, half to even: numpy's `round` asks for
-        it.
-        """
+        """Return the nearest whole number, half to even: numpy's `round` calls it."""
         return Number(Decimal.to_integral_value(self, rounding=decimal.ROUND_HALF_EVEN))
 
     def __neg__(self) -> Number:
@@ -305,7 +303,7 @@ class Number(Decimal):
 
     def __eq__(self, other: object) -> bool:
         kind = type(other)
-        if kind is int or kind in _EXACT:  # NaN is equal to nothing there either
+        if kind is int or kind in _EXACT:  # NaN is equal to nothing in floats either
             return _eq(self, other)
         if kind is float:
             return _eq(self, _FLOATS[cast(float, other)])
@@ -318,8 +316,8 @@ class Number(Decimal):
     __gt__, __ge__ = _ordering(Decimal.__gt__), _ordering(Decimal.__ge__)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: object) -> Any:
-        """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in
-        the four operations.
+        """Support numpy: arrays see a float, a numpy scalar stays decimal in the four
+        operations.
         """
         operator = _SCALAR_OPERATORS.get(ufunc.__name__)
         if operator is not None and method == "__call__" and all(np.ndim(x) == 0 for x in inputs):
@@ -334,7 +332,7 @@ class Number(Decimal):
 _EXACT = frozenset({int, Decimal, Number})
 
 Figure: TypeAlias = Number | float
-"""A number as strategies are shown it: a `Number`, or a float with frames="pandas"."""
+"""A number as strategies see it: a `Number`, or a float with frames="pandas"."""
 
 _SCALAR_OPERATORS = {
     "add": Number.__add__,
@@ -353,18 +351,19 @@ _SCALAR_OPERATORS = {
 }
 
 
-# A scalar that numpy compares comes as an array of no dimensions.
+# In comparisons numpy passes a scalar as an array without dimensions.
 def _scalar(value: object) -> Any:
     return value.item() if isinstance(value, np.ndarray) else value
 
 
 def _operand(other: object) -> Decimal | None:
-    # Arrays, Series and strings are not ours: None makes Python ask the other side.
+    # Arrays, Series and strings are not handled here: None makes Python ask the other
+    # operand.
     if isinstance(other, Decimal):
         return other
     if isinstance(other, float):
         return Decimal(float.__repr__(other))
-    if isinstance(other, int):  # bool included: Python's own numbers take it too
+    if isinstance(other, int):  # includes bool: Python's own numbers accept it too
         return Decimal(int(other))
     if isinstance(other, (np.integer, np.floating)):
         return to_decimal(other)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OrderState(StrEnum):
-    """Where an order stands. Values are the lower-case names that result frames
+    """The state of an order. Values are the lower-case names that result frames
     show.
     """
 
@@ -95,14 +95,14 @@ class Transaction(NamedTuple):
     """One execution against one order.
 
     Attributes:
-        dt: When it happened, UTC.
-        asset: What was traded.
+        dt: Time of the execution, UTC.
+        asset: The traded asset.
         amount: Signed shares.
-        price: Price a share.
+        price: Price per share.
         commission: Money charged for this execution.
         order_id: The order it belongs to; None for a position closed because its asset
             left the market.
-        execution_id: The venue's name for it, unique.
+        execution_id: The venue's unique id.
     """
 
     dt: datetime

@@ -1,6 +1,6 @@
-"""What other libraries call the things that an object of this package has.
+"""Other libraries' names for attributes and arguments of this package.
 
-The rule: who asks an object for a name it does not have reads what to write instead.
+The rule: the error for an unknown name says what to write instead.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _ARGUMENT_LIKENESS = 0.7
-"""An argument may be a strategy's parameter: `fast` is no slip of `start`."""
+"""An argument may be a strategy's parameter: `fast` is not a typo of `start`."""
 
 
 def by_word(words: Mapping[str, str]) -> dict[str, str]:
-    """Return what to write, by word.
+    """Return the replacement for each word.
 
     Args:
-        words: What to write, and the words for it, with spaces between.
+        words: Each replacement, and the words it replaces, separated by spaces.
     """
     return {word: written for written, spoken in words.items() for word in spoken.split()}
 
@@ -29,20 +29,19 @@ def by_word(words: Mapping[str, str]) -> dict[str, str]:
 def what_to_write(
     name: str, elsewhere: Mapping[str, str], names: Iterable[str], *, likeness: float = 0.6
 ) -> str | None:
-    """Return the end of a message about a name that is missing; None where nothing is
-    near.
+    """Return the end of a message about a missing name; None if no name is close.
 
     Args:
-        name: What was asked for.
-        elsewhere: What to write, by word.
-        names: The names there are.
-        likeness: How near one of them must be, from 0 to 1.
+        name: The name requested.
+        elsewhere: The replacement for each word.
+        names: The existing names.
+        likeness: Minimum similarity to one of them, from 0 to 1.
     """
     if name in elsewhere:
         return f"write {elsewhere[name]}"
     if name.startswith("_"):
         return None
-    import difflib  # only an error needs it
+    import difflib  # needed only for an error
 
     public = [one for one in names if not one.startswith("_")]
     if (same := spelt_alike(name, public)) is not None:
@@ -54,8 +53,8 @@ def what_to_write(
 
 
 def spelt_alike(name: str, words: Iterable[str]) -> str | None:
-    """Return the word that is `name` but for case and underscores, itself first:
-    SetHoldings is set_holdings.
+    """Return the word that equals `name` except for case and underscores, preferring an
+    exact match: SetHoldings is set_holdings.
     """
     known, spelt = list(words), name.replace("_", "").lower()
     alike = [word for word in known if word.replace("_", "").lower() == spelt]
@@ -65,21 +64,21 @@ def spelt_alike(name: str, words: Iterable[str]) -> str | None:
 def no_attribute(
     owner: str, name: str, elsewhere: Mapping[str, str], names: Iterable[str]
 ) -> AttributeError:
-    """Return the error of an object that was asked for an attribute it lacks."""
+    """Return the error for an attribute that an object does not have."""
     message = f"{owner!r} object has no attribute {name!r}"
     step = what_to_write(name, elsewhere, names)
     return AttributeError(f"{message}: {step}" if step else message)
 
 
 def answering(elsewhere: Mapping[str, str]) -> Callable[[Any, str], Any]:
-    """Return the `__getattr__` of a class that says what to write.
+    """Return a class's `__getattr__` that says what to write.
 
     Args:
-        elsewhere: What to write, by attribute of another library.
+        elsewhere: The replacement for each attribute of another library.
     """
 
     def answer(self: object, name: str) -> Any:
-        if hasattr(type(self), name):  # its own error, which led here
+        if hasattr(type(self), name):  # its own error led here
             return object.__getattribute__(self, name)
         raise no_attribute(type(self).__name__, name, elsewhere, dir(type(self)))
 
@@ -87,10 +86,11 @@ def answering(elsewhere: Mapping[str, str]) -> Callable[[Any, str], Any]:
 
 
 def teaches_names(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function refuse arguments it does not have by saying what to write.
+    """Make a function reject unknown arguments with an error that says what to
+    write.
 
     Args:
-        elsewhere: What to write, by argument of another library.
+        elsewhere: The replacement for each argument of another library.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

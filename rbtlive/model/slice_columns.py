@@ -1,7 +1,7 @@
 """The bars of one slice as columns of floats, for lists of thousands.
 
-The rule: they say what their bars say. A bar, with its decimals, is made when somebody
-asks for it.
+The rule: they have the same content as their bars. A bar, with its decimals, is built
+on request.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from rbtlive.model.bar import OHLCV, Bar, trusted_bar
 
 
 class Names:
-    """The symbols of a slice, and how they are written; one for all slices that have
-    the same.
+    """The symbols of a slice and their JSON texts; one object for all slices with the
+    same symbols.
 
     Args:
         symbols: Each once, in the order of the columns.
 
     Attributes:
-        symbols: See above.
+        symbols: Each once, in the order of the columns.
         quoted: Each as a JSON text.
-        order: Their places in the order in which a journal has them.
+        order: Their indices in the order of the journal.
     """
 
     __slots__ = ("order", "quoted", "symbols")
@@ -45,7 +45,7 @@ class SliceColumns:
         names: The symbols.
         values: Open, high, low, close and volume, 5 x symbols, as float64; finite, not
             negative, no high below its low.
-        made: The bars by symbol, where they were given as bars.
+        made: The bars by symbol, if they were given as bars.
     """
 
     __slots__ = ("_made", "names", "timestamp", "values")
@@ -67,7 +67,7 @@ class SliceColumns:
 
     @property
     def made(self) -> dict[str, Bar] | None:
-        """The bars by symbol, if they were made already."""
+        """The bars by symbol, if they have been built."""
         return self._made
 
     def bars(self) -> dict[str, Bar]:

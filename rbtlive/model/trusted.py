@@ -1,8 +1,8 @@
-"""Makes models of values that need no check, because what they were made from was
+"""Builds models from values that need no check, because their source was already
 checked.
 
-The rule: the caller vouches for every field, its type included; what comes from outside
-goes through the model itself.
+The rule: the caller guarantees every field, including its type; data from outside goes
+through the model itself.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pydantic import BaseModel
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# Setting the four slots of a model one by one takes half of what `object.__setattr__`
-# takes.
+# Setting a model's four slots one by one takes half as long as `object.__setattr__`.
 make: Final[Any] = object.__new__
 set_values, set_names, set_extra, set_private = (
     BaseModel.__dict__[name].__set__
@@ -28,14 +27,14 @@ set_values, set_names, set_extra, set_private = (
 
 
 class Flooding(BaseModel):
-    """A model that comes in floods: made by `make` and `set_values` alone, with the
-    fields that have no default.
+    """A model with very many instances, built only by `make` and `set_values` from the
+    fields without defaults.
 
-    What else pydantic keeps of an instance is the same for all that are made so, and is
-    filled in when it is first asked for.
+    pydantic's other attributes are the same for all such instances, and are filled in
+    on first access.
     """
 
-    if not TYPE_CHECKING:  # to a type checker it would be an attribute of any name
+    if not TYPE_CHECKING:  # a type checker would allow an attribute of any name
 
         def __getattr__(self, name: str) -> Any:
             if name not in _LATER:
@@ -56,7 +55,7 @@ def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the defaults of a model's fields, by name.
 
     Raises:
-        TypeError: a default is made anew for each instance: those cannot be shared.
+        TypeError: a default is created for each instance, so it cannot be shared.
     """
     optional = {
         name: facts for name, facts in model.model_fields.items() if not facts.is_required()
@@ -71,22 +70,21 @@ def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 class Template(Generic[Model]):
-    """Makes models of one class without a check, at a fifth of the cost of
+    """Builds models of one class without a check, at a fifth of the cost of
     `model_construct`.
 
-    A field that is not given is at its default, also one that was added to the class
-    later.
+    A field that is not given has its default, even if it was added to the class later.
 
     Args:
         model: The class; frozen, without private attributes.
-        **fixed: Values that are the same in all instances, in place of defaults.
+        **fixed: Values that are the same in all instances, replacing defaults.
     """
 
     __slots__ = ("_given", "_model", "_template")
 
     def __init__(self, model: type[Model], **fixed: object) -> None:
         self._model = model
-        # Every field in its place: what pydantic writes is in the order of these names.
+        # Every field has a place: pydantic writes fields in the order of these names.
         self._template = dict.fromkeys(model.model_fields) | defaults_of(model) | fixed
         self._given = set(model.model_fields) - set(fixed)
 

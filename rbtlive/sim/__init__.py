@@ -1,1 +1,1 @@
-"""A venue in memory: orders in, executions out, no I/O."""
+"""An in-memory venue: orders in, executions out, no I/O."""

@@ -1,8 +1,7 @@
-"""The simulated venue: fills open orders against the current bar, by zipline's rules.
+"""The simulated venue: fills open orders on the current bar, by zipline's rules.
 
-The rule: it decides price and amount of an execution and nothing else; what an
-execution does to orders and portfolio happens where every execution is booked, before
-the next one is decided.
+The rule: it decides only price and amount of an execution. Orders and portfolio are
+changed where every execution is booked, before the next one is decided.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from rbtlive.sim.resting import RestingBounds
 
 
 class RestingOrder(Protocol):
-    """What the venue reads of an order."""
+    """The fields of an order that the venue reads."""
 
     id: str
     asset: Asset
@@ -36,12 +35,12 @@ class RestingOrder(Protocol):
 
 
 EmitWhole = Callable[[Any, Decimal, Decimal], None]
-"""Books the execution that fills an order whole, its first: order, price a share,
+"""Books an order's first execution, which fills it completely: order, price per share,
 commission.
 """
 
 Emit = Callable[[Any, Decimal, Decimal, Decimal], None]
-"""Books an execution: order, signed amount, price a share, commission."""
+"""Books an execution: order, signed amount, price per share, commission."""
 
 
 class Slippage(Protocol):
@@ -52,7 +51,7 @@ class Slippage(Protocol):
     def simulate(
         self, data: Any, asset: Asset, orders_for_asset: Sequence[Any]
     ) -> Iterable[tuple[Any, Any, Any]]:
-        """Yield the executions that `orders_for_asset` get on the current bar."""
+        """Yield the executions of `orders_for_asset` on the current bar."""
         ...
 
 
@@ -60,7 +59,7 @@ class Commission(Protocol):
     """A commission model."""
 
     def calculate(self, order: Any, transaction: Any) -> Any:
-        """Return the money that `transaction` costs."""
+        """Return the cost of `transaction`."""
         ...
 
 
@@ -70,12 +69,12 @@ class SimVenue:
     Args:
         slippage: Model that decides price and amount.
         commission: Model that decides the cost of a fill.
-        cap_limit_price: Never fill a limit order worse than its limit (off: as the
-            slippage model says).
-        order_view: Turns an order into what models of others may look at; our own look
-            at the order itself.
-        transaction_view: Turns an execution into what commission models of others may
-            look at.
+        cap_limit_price: Never fill a limit order at a price worse than its limit (off:
+            the slippage model decides).
+        order_view: Converts an order to the view that users' models see; our own models
+            read the order itself.
+        transaction_view: Converts an execution to the view that users' commission
+            models see.
     """
 
     cancels_at_once = True
@@ -99,14 +98,13 @@ class SimVenue:
     def set_models(
         self, slippage: Slippage | None = None, commission: Commission | None = None
     ) -> None:
-        """Fill by `slippage` and charge by `commission` from now on; None keeps the
-        present one.
+        """Use `slippage` for fills and `commission` for charges from now on; None keeps
+        the present one.
         """
         if slippage is not None:
             self.slippage = slippage
             self._shows_orders = not _is_ours(slippage)
-            # A model with a loop of its own decides for itself which orders it looks
-            # at.
+            # A model with its own loop decides for itself which orders to examine.
             self._may_skip = getattr(type(slippage), "simulate", None) is SlippageModel.simulate
             self._price_of_all = _own_way(slippage, "price_of_all")
             self._prices_of_all = many_orders.PRICES.get(type(slippage))
@@ -118,20 +116,20 @@ class SimVenue:
 
     @property
     def fills_whole(self) -> bool:
-        """Whether both models have a short way for whole fills."""
+        """Whether both models have a fast method for complete fills."""
         return self._price_of_all is not None and self._cost_of_first is not None
 
     def fills_in_columns(
         self, sizes: Sequence[int], closes: Floats, volumes: Floats
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]] | None:
-        """Return price a share and commission of each of some new market orders, in
-        units of money, and whether the bar has room for all of it; None if they do not
-        fit in columns.
+        """Return price per share and commission of some new market orders, in units of
+        money, and whether the bar has room for each completely; None if they do not fit
+        in columns.
 
         Args:
             sizes: Signed whole shares of each.
-            closes: Close of each one's bar.
-            volumes: Its volume.
+            closes: Close of each order's bar.
+            volumes: Volume of each order's bar.
         """
         if self._prices_of_all is None or self._costs_of_first is None:
             return None
@@ -151,13 +149,13 @@ class SimVenue:
     def whole_fills(
         self, asked: Iterable[tuple[Asset, int]], data: Any
     ) -> list[tuple[Decimal, Decimal] | None]:
-        """Return price a share and commission of each of some new market orders, or
-        None where the bar has no room for all of it.
+        """Return price per share and commission of each of some new market orders, or
+        None if the bar does not have room for all of it.
 
         Args:
             asked: Asset and signed whole shares of each, of assets whose bars have a
-                volume, none of which has another order.
-            data: Gives closes and volumes as floats.
+                volume and that have no other order.
+            data: Provides closes and volumes as floats.
         """
         orders = list(asked)
         traded = data.traded([asset for asset, _ in orders])
@@ -170,7 +168,7 @@ class SimVenue:
     def whole_fill(
         self, amount: int, close: float, volume: float
     ) -> tuple[Decimal, Decimal] | None:
-        """Return the same of one order for so many shares on a bar."""
+        """Return the same for one order of this many shares on a bar."""
         if not (close > 0.0 and volume > 0.0):
             return None
         shares = float(amount)
@@ -179,7 +177,7 @@ class SimVenue:
             return None
         exact = money_of_price(price) if type(price) is float else to_money(price)
         cost = self._cost_of_first(shares, float(exact))
-        return exact, to_money(cost)  # sizes and prices, and so costs, come again
+        return exact, to_money(cost)  # sizes and prices repeat, and so do costs
 
     def has_nothing_to_do(
         self,
@@ -189,7 +187,7 @@ class SimVenue:
         close_of: Callable[[int], float],
     ) -> bool:
         """Say whether `match` would do nothing on the current bar, at a fifth of its
-        cost: most bars touch no order that rests.
+        cost: most bars touch no resting order.
 
         Args:
             book: As in `match`.
@@ -204,7 +202,7 @@ class SimVenue:
         self, book: Mapping[Asset, Sequence[Any]], *, version: int
     ) -> tuple[int, float, float] | None:
         """Return an asset's index, and the prices between which its close touches no
-        order at all; None if the book is not of one asset whose orders rest.
+        order; None unless the book has only one asset and its orders all rest.
 
         Args:
             book: As in `match`.
@@ -226,27 +224,27 @@ class SimVenue:
         version: int = 0,
         close_of: Callable[[int], float] | None = None,
     ) -> None:
-        """Fill what fills on the current bar, in the order of the book; each fill is
+        """Fill open orders on the current bar, in the order of the book; each fill is
         emitted before the next.
 
         Args:
             book: Open orders by asset.
             version: Changes whenever an open order may have been added, ended or
-                restated.
-            close_of: Gives the bar's close of an asset's index, NaN if it has none;
-                None looks at every order.
+                adjusted.
+            close_of: Returns the bar's close by asset index, NaN if there is none; None
+                examines every order.
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
-            emit: Books an execution: order, signed amount, price a share, commission.
-            emit_whole: Books one that fills an order whole, at half the cost; None
-                books all by `emit`.
+            emit: Books an execution: order, signed amount, price per share, commission.
+            emit_whole: Books an execution that fills an order completely, at half the
+                cost; None books all with `emit`.
         """
         short = emit_whole if self._price_of_all and self._cost_of_first else None
         bounded_by = close_of if self._may_skip else None
         seen = data if self._shows_orders else getattr(data, "floats", data)
         for asset, orders in list(book.items()):
             first = orders[0] if orders else None
-            # A market order fills on any bar that has a close: for others there are
+            # A market order fills on any bar that has a close; other orders have
             # bounds.
             waits = first is None or first.limit is not None or first.stop is not None
             if (
@@ -270,7 +268,7 @@ class SimVenue:
                 self._execute(order, price, amount=amount, now=now, emit=emit)
 
     # Fills the only order of an asset that the bar touches, for whole shares, if the
-    # bar has room for all of it; the same as the long way gives.
+    # bar has room for all of it, with the same result as the slow path.
     def _fill_whole(self, orders: Sequence[Any], data: Any, emit: EmitWhole) -> bool:
         asset = orders[0].asset
         if not (asset.has_volume and asset.lot_size == _ONE):
@@ -293,7 +291,7 @@ class SimVenue:
         emit(order, exact, to_money(self._cost_of_first(shares, float(exact))))
         return True
 
-    # The one order that fills on a bar of this close; None if there are more, or one
+    # The only order that fills on a bar with this close; None if there are more, or one
     # has two prices.
     def _only_touched(self, orders: Sequence[Any], close: Decimal) -> Any:
         touched = None
@@ -312,7 +310,7 @@ class SimVenue:
         self, shown: Any, price: object, *, amount: object, now: datetime, emit: Emit
     ) -> None:
         order: RestingOrder = shown.raw if self._shows_orders else shown
-        # Plain: a strategy's own numbers would slow the ledger down.
+        # Plain decimals: a strategy's own number class would slow the ledger down.
         signed = amount if type(amount) is Decimal else Decimal(to_decimal(amount))
         exact_price = to_money(price)
         if self._cap_limit_price and order.limit is not None:
@@ -340,8 +338,8 @@ class SimVenue:
         return _as_cost(self.commission.calculate(view, fill), self.commission)
 
 
-# Our own models read orders and fills as they are, and keep neither; others get views,
-# which cost three times the fill itself.
+# Our own models read orders and fills directly, and store neither; other models get
+# views, which cost three times the fill itself.
 class _Trade:
     __slots__ = ("amount", "price")
 
@@ -349,7 +347,7 @@ class _Trade:
     price: Decimal
 
 
-# A model of the user's own may have forgotten its return.
+# A user's model may have forgotten to return a value.
 def _as_cost(cost: object, model: object) -> Decimal:
     what = f"calculate of {type(model).__name__} must return the money that a fill costs"
     try:
@@ -370,20 +368,20 @@ _ONE = Decimal(1)
 _FAR = 1e12
 
 
-# What a model's own class gives, and no class derived from it has changed.
+# A method of the model's own class, unless a derived class overrides it.
 def _own_way(model: object, name: str) -> Any:
     return getattr(model, name) if _is_ours(model) and name in vars(type(model)) else None
 
 
 def execution_id(order: RestingOrder) -> str:
-    """Return the name of an order's next execution."""
+    """Return the id of an order's next execution."""
     return f"{order.id}-{order.executions + 1}"
 
 
 def fill_event(
     order: RestingOrder, amount: Decimal, price: Decimal, commission: Decimal, *, now: datetime
 ) -> OrderFillEvent:
-    """Return the event of an execution, which must not be booked yet."""
+    """Return the event for an execution that is not booked yet."""
     return _fill(
         timestamp=now,
         order_id=order.id,

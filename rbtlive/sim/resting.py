@@ -1,5 +1,5 @@
-"""Which bars cannot touch the orders that rest: a bound on prices an asset, instead of
-a look at each order.
+"""Decides which bars cannot touch resting orders: price bounds per asset, instead of a
+check of each order.
 
 The rule: false positives are fine, false negatives are not; a "no" must change
 nothing.
@@ -12,7 +12,7 @@ from typing import Any
 
 from rbtlive.model.asset import Asset
 
-_MARGIN = 1e-9  # closes may carry binary noise that the comparison of decimals does not see
+_MARGIN = 1e-9  # closes may have binary noise that a comparison of decimals does not see
 _ABOVE, _BELOW = 1 + _MARGIN, 1 - _MARGIN
 
 
@@ -23,8 +23,8 @@ class RestingBounds:
 
     def __init__(self) -> None:
         self._bounds: dict[Asset, tuple[int, float, float]] = {}
-        # Index of each asset with its prices, and the version they are of; no prices if
-        # an order may fill on any bar.
+        # Index of each asset with its bounds, and the version they belong to; no bounds
+        # if an order may fill on any bar.
         self._all: tuple[int, list[tuple[int, float, float]] | None] | None = None
 
     def touches_none(
@@ -34,12 +34,12 @@ class RestingBounds:
         version: int,
         close_of: Callable[[int], float],
     ) -> bool:
-        """Say whether a bar can trigger or fill no order at all.
+        """Say whether a bar can neither trigger nor fill any order.
 
         Args:
             book: Open orders by asset.
             version: As in `may_touch`.
-            close_of: Gives the bar's close of an asset's index, NaN if it has none.
+            close_of: Returns the bar's close by asset index, NaN if there is none.
         """
         ranges = self.ranges(book, version)
         if ranges is None:
@@ -61,14 +61,14 @@ class RestingBounds:
             known = self._all = (version, self._quiet_ranges(book, version))
         return known[1]
 
-    # None if one of the orders may fill on any bar that has a close.
+    # None if an order may fill on any bar that has a close.
     def _quiet_ranges(
         self, book: Mapping[Asset, Sequence[Any]], version: int
     ) -> list[tuple[int, float, float]] | None:
         ranges = []
         for asset, orders in book.items():
             if not orders:
-                continue  # its last one has just ended
+                continue  # its last order has just ended
             low, high = _quiet_range(orders)
             self._bounds[asset] = (version, low, high)
             if low > high:
@@ -80,10 +80,10 @@ class RestingBounds:
         """Say whether a bar that closes at `close` may trigger or fill one of `orders`.
 
         Args:
-            asset: Whose orders.
+            asset: Asset of the orders.
             orders: Its open orders.
             version: Changes whenever an open order may have been added, ended or
-                restated.
+                adjusted.
             close: The bar's close; NaN touches nothing.
         """
         known = self._bounds.get(asset)
@@ -92,7 +92,7 @@ class RestingBounds:
         return close == close and not known[1] < close < known[2]  # noqa: PLR0124 - NaN
 
     def forget(self, asset: Asset) -> None:
-        """Look at the asset's orders anew next time: a bar may have triggered some
+        """Check the asset's orders again next time: a bar may have triggered some
         without filling them.
         """
         self._bounds.pop(asset, None)
@@ -103,7 +103,7 @@ def _quiet_range(orders: Sequence[Any]) -> tuple[float, float]:
     low, high = float("-inf"), float("inf")
     for order in orders:
         stop, limit = order.stop, order.limit
-        # A stop comes first: until it is reached the limit of a stop-limit order does
+        # A stop comes first: until it is reached, the limit of a stop-limit order does
         # not count.
         if stop is not None:
             if order.stop_reached and (limit is None or order.limit_reached):

@@ -1,6 +1,6 @@
 """A paper venue on this machine: `python -m rbtlive.venue` speaks Alpaca's published
-shapes over loopback.
+protocol over loopback.
 
-The rule: nothing of the package imports it. Brokers and tests meet it on the wire, as
-they meet any other venue.
+The rule: no other part of the package imports it. Brokers and tests talk to it over the
+wire, like to any other venue.
 """

@@ -1,8 +1,8 @@
 """The command `python -m rbtlive.venue`: a paper venue on this machine, for tests and
-for trying things out.
+experiments.
 
-The rule: what a client needs is printed once, as one line of JSON; a secret that was
-given is never printed.
+The rule: data that a client needs is printed once, as one line of JSON; a given secret
+is never printed.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _amount(text: str) -> Decimal:
 
 def _limit_of(options: argparse.Namespace) -> int | None:
     given: int | None = options.requests_per_minute
-    if given is None:  # where no time passes of itself, there are no minutes to count in
+    if given is None:  # if venue time stands still, requests cannot be counted per minute
         return ALPACAS if options.speed is not None else None
     return given or None
 
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     logging.getLogger("aiohttp.server").setLevel(
         logging.CRITICAL
-    )  # broken requests are the sender's business
+    )  # broken requests are the sender's problem
     try:
         try:
             from rbtlive.venue.server import serve

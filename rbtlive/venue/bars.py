@@ -1,7 +1,7 @@
-"""The venue's market: recorded bars behind a cursor, and what a data service may tell
-of them.
+"""The venue's market: recorded bars behind a cursor, and the data that a client may
+see.
 
-The rule: nothing later than the cursor is ever sent, traded on or counted.
+The rule: no data after the cursor is ever sent, traded on or counted.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Frequency = Literal["1d", "1m"]
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """One bar of one asset, as a data service tells it.
+    """One bar of one asset, as a data service reports it.
 
     Attributes:
         symbol: Ticker.
         start: When the bar began, UTC: a minute's first second, or midnight of a
             session's date, in New York for shares and in UTC for pairs.
-        end_us: When it was complete, µs UTC.
+        end_us: When it ended, µs UTC.
         open: First price; high, low and close likewise.
         volume: Shares.
     """
@@ -57,7 +57,7 @@ class VenueMarket:
 
     Args:
         portal: The bars.
-        frequency: What a slice is: "1d" or "1m".
+        frequency: Length of a slice: "1d" or "1m".
         start: Label of the first session; earlier bars are history. None is the first
             with bars.
         end: Label of the last session; None is the last with bars.
@@ -68,7 +68,7 @@ class VenueMarket:
         now_us: END of the slice the cursor is at, µs UTC.
 
     Raises:
-        InvalidSetting: there is no slice between start and end.
+        InvalidSetting: no slice is between start and end.
     """
 
     def __init__(
@@ -113,12 +113,12 @@ class VenueMarket:
 
     @property
     def next_end_us(self) -> int | None:
-        """END of the slice that comes next, µs UTC; None after the last."""
+        """END of the next slice, µs UTC; None after the last."""
         return int(self._market.table.row_us[self._row + 1]) if self._row < self._last_row else None
 
     def step(self) -> None:
-        """Move to the next slice; `session_is_new` says whether a session began with
-        it.
+        """Move to the next slice; then `session_is_new` says whether it began a
+        session.
         """
         market = self._market
         self._row += 1
@@ -136,40 +136,37 @@ class VenueMarket:
         return self.now_us >= int(self.calendar.closes_us[self.session])
 
     def announce_split(self, symbol: str, ratio: Decimal) -> None:
-        """Learn of a split of an asset, in the session after the cursor's."""
+        """Announce a split of an asset in the session after the cursor's."""
         index = self.by_symbol[symbol].index
         self._market.add_split(index, self.session + 1, ratio, of_books=True)
 
     def known_splits(self) -> list[tuple[Asset, int, Decimal]]:
-        """Return the splits that are known: asset, session and ratio, 0.5 is two for
-        one.
-        """
+        """Return the announced splits: asset, session and ratio, 0.5 is two for one."""
         return [
             (self.assets[index], session, ratio)
             for (index, session), ratio in self._market.known_splits.items()
         ]
 
     def rename(self, symbol: str, new_symbol: str) -> None:
-        """Call an asset otherwise from now on, its recorded bars too."""
+        """Rename an asset from now on, including its recorded bars."""
         asset = self.by_symbol.pop(symbol)
-        # The asset is this venue's own copy: whatever holds it sees its new name.
+        # The asset is this venue's own copy: everything that references it sees its new
+        # name.
         object.__setattr__(asset, "symbol", new_symbol)
         self.by_symbol[new_symbol] = asset
 
     def price(self, asset: Asset) -> Decimal | None:
-        """Return the last price known of an asset; None before the first."""
+        """Return the last known price of an asset; None before the first."""
         price = self._market.price(asset.index)
         return None if np.isnan(price) else to_decimal(price)
 
     def close(self, index: int) -> float:
-        """Return the close of the slice at the cursor of an asset's index, NaN if it
-        has none.
-        """
+        """Return the close at the cursor by asset index, NaN if there is none."""
         return self._market.close(index)
 
     def prints(self) -> list[Print]:
         """Return the bars of the slice at the cursor, in the order of their assets;
-        nothing traded, no bar.
+        assets that did not trade have none.
         """
         market = self._market
         found = []
@@ -185,7 +182,7 @@ class VenueMarket:
         return found
 
     def day_prints(self) -> list[Print]:
-        """Return the daily bars of the cursor's session, once it is over."""
+        """Return the daily bars of the cursor's session, after it has ended."""
         return self._known("1d", session=self.session)
 
     def history(
@@ -207,7 +204,7 @@ class VenueMarket:
         ]
 
     def latest(self, symbol: str) -> Print | None:
-        """Return the last bar that is over, of one asset."""
+        """Return the last finished bar of one asset."""
         known = self._known(self.frequency, {symbol})
         return known[-1] if known else None
 
@@ -221,8 +218,8 @@ class VenueMarket:
         ]
 
     def dividends(self) -> list[tuple[Asset, Decimal, int | None]]:
-        """Return the dividends whose ex date is in the cursor's session: asset, money a
-        share, session of payment.
+        """Return the dividends whose ex date is in the cursor's session: asset, money
+        per share, session of payment.
         """
         return [
             (self.assets[one.asset], one.amount, one.pay_session)
@@ -271,13 +268,13 @@ class VenueMarket:
 
 
 def _in_lots(portal: PolarsDataPortal, lot_size: Decimal) -> PolarsDataPortal:
-    # The same bars, of assets that trade in the venue's lots.
+    # The same bars, for assets that trade in the venue's lots.
     traded = copy.copy(portal)
     traded.assets = tuple(replace(asset, lot_size=lot_size) for asset in portal.assets)
     return traded
 
 
-# Daily bars are stamped so on the wire: midnight in New York, of pairs midnight UTC.
+# The wire's stamp of a daily bar: midnight in New York, for pairs midnight UTC.
 def _midnight(label: date, symbol: str) -> datetime:
     zone = ZoneInfo("UTC" if "/" in symbol else "America/New_York")
     return datetime.combine(label, time(), zone).astimezone(ZoneInfo("UTC"))

@@ -1,9 +1,9 @@
-"""The venue's book: orders, executions, cash and positions, kept with the package's own
-pieces.
+"""The venue's book: orders, executions, cash and positions, built from the package's
+own classes.
 
-The rule: it changes only through `place`, `cancel` and `advance`, each with the time it
-happens at. The same inputs give the same book, ids included, so the list of inputs is
-all there is to save.
+The rule: it changes only through `place`, `cancel` and `advance`, each with its time.
+The same inputs give the same book, including ids, so only the list of inputs has to be
+saved.
 """
 
 from __future__ import annotations
@@ -41,29 +41,31 @@ class VenueBook:
 
     Args:
         market: The market, before its first slice.
-        book_id: What all ids are made from.
+        book_id: Source of all ids.
         cash: Money at the start.
         slippage: Decides price and amount of executions.
         commission: Decides their cost.
-        fills: "now" tries an order against the current bar when it comes; "next" leaves
-            it to the next bar.
-        multiplier: How many times the equity positions may be worth.
-        strict: Refuse what the broker refuses by the account's books.
+        fills: "now" tries a new order on the current bar; "next" waits for the next
+            bar.
+        multiplier: Maximum value of positions, as a multiple of equity.
+        strict: Refuse whatever the real broker refuses because of the account's books.
         hard_to_borrow: Symbols that cannot be sold short.
-        crypto_fee: Part of a pair's trades that is kept as a fee, of what is received.
-        on_update: Gets what happens to orders, while they are as they are right then.
+        crypto_fee: Fraction of a pair's trade that is kept as a fee, from the amount
+            received.
+        on_update: Called with each order event while the order is in that very state.
 
     Attributes:
         orders: All orders, oldest first.
         executions: All executions, oldest first.
         portfolio: Cash and positions.
-        last_equity: Equity at the end of the last session.
-        last_prices: Prices of the positions then.
-        symbol_changes: New symbols that were announced, oldest first.
-        restrictions: Facts of the account that differ from one that may trade.
+        last_equity: Equity at the end of the previous session.
+        last_prices: Prices of the positions at that time.
+        symbol_changes: Announced new symbols, oldest first.
+        restrictions: Facts of the account that differ from those of an unrestricted
+            one.
     """
 
-    def __init__(  # noqa: PLR0913 - what a book is made with, each by name
+    def __init__(  # noqa: PLR0913 - a book's settings, each by name
         self,
         market: VenueMarket,
         *,
@@ -102,8 +104,8 @@ class VenueBook:
         self._owed: list[tuple[int, str, Decimal]] = []
         self._updates_made = 0
         self._now = datetime_of(market.now_us)
-        # What a SimVenue remembers of resting orders holds for the whole book: orders
-        # tried at once have one of their own.
+        # A SimVenue caches resting orders for a whole book, so orders that are tried at
+        # once use a second one.
         self._venue, self._at_once = (
             SimVenue(
                 slippage,
@@ -117,10 +119,10 @@ class VenueBook:
         with _exactly():
             self._enter_slice()
 
-    # -- asking -----------------------------------------------------------------------
+    # -- queries ----------------------------------------------------------------------
 
     def by_client_id(self, client_order_id: str) -> VenueOrder | None:
-        """Return the order of a client order id, if there is one."""
+        """Return the order with a client order id, if any."""
         return self._by_client_id.get(client_order_id)
 
     def asset_id(self, symbol: str) -> UUID:
@@ -145,7 +147,7 @@ class VenueBook:
         return self.portfolio.portfolio_value
 
     def buying_power(self) -> Decimal:
-        """Return the money that new positions may cost: equity times the multiplier,
+        """Return the money available for new positions: equity times the multiplier,
         less positions and open orders.
         """
         gross = self.portfolio.totals().gross
@@ -157,11 +159,11 @@ class VenueBook:
         return max(ZERO, self.equity() * self.multiplier - gross - reserved)
 
     def check(self, request: OrderRequest) -> None:
-        """Say no to a request that cannot be placed now.
+        """Raise Refused for a request that cannot be placed now.
 
         Raises:
-            Refused: its id is taken, its asset unknown or without a price, or it costs
-                more than there is.
+            Refused: its id is taken, its asset is unknown or has no price, or it costs
+                more than is available.
         """
         if self.strict:
             rules.check_restrictions(self.restrictions)
@@ -183,13 +185,13 @@ class VenueBook:
             if needed > self.buying_power():
                 raise Refused(403, 40310000, "insufficient buying power")
 
-    # -- acting -----------------------------------------------------------------------
+    # -- changes ----------------------------------------------------------------------
 
     def place(self, request: OrderRequest, at: datetime) -> VenueOrder:
-        """Take an order that was checked, and try it at once if orders fill now.
+        """Accept a checked order, and try it at once if orders fill now.
 
         Returns:
-            The order; it may have filled already.
+            The order; it may already be filled.
         """
         self._now = at
         with _exactly():
@@ -217,7 +219,7 @@ class VenueBook:
             return placed
 
     def cancel(self, placed: VenueOrder, at: datetime) -> None:
-        """Cancel what of an order has not filled; an ended order stays as it is."""
+        """Cancel the unfilled part of an order; an ended order does not change."""
         self._now = at
         if placed.is_open:
             self._end(placed, OrderState.CANCELED, "canceled")
@@ -228,8 +230,8 @@ class VenueBook:
         Args:
             code: The broker's type of the activity, e.g. "DIV" or "CSD".
             amount: Signed money.
-            at: When, UTC.
-            symbol: The asset it is about, if it is about one.
+            at: Time, UTC.
+            symbol: The asset concerned, if any.
         """
         number = len(self.activities) + 1
         name = uuid5(self.id, f"activity/{number}")
@@ -238,10 +240,10 @@ class VenueBook:
             self.portfolio.book_cash(amount, deposit=code in {"CSD", "CSW"})
 
     def announce_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Announce another symbol for an asset, from the next session on.
+        """Announce a new symbol for an asset, from the next session on.
 
         Raises:
-            Refused: there is no such asset, or the new symbol is taken.
+            Refused: the asset does not exist, or the new symbol is taken.
         """
         if symbol not in self.market.by_symbol or new_symbol in self.market.by_symbol:
             raise Refused(422, 40010001, "symbol must be an asset's, new_symbol no asset's")
@@ -253,7 +255,7 @@ class VenueBook:
         one for four.
 
         Raises:
-            Refused: there is no such asset, or it is split there already.
+            Refused: the asset does not exist, or already has a split then.
         """
         known = {(a.symbol, session) for a, session, _ratio in self.market.known_splits()}
         if symbol not in self.market.by_symbol or (symbol, self.market.session + 1) in known:
@@ -261,7 +263,7 @@ class VenueBook:
         self.market.announce_split(symbol, ratio)
 
     def replace(self, placed: VenueOrder, request: OrderRequest, at: datetime) -> VenueOrder:
-        """Replace what of an order has not filled by another one.
+        """Replace the unfilled part of an order by another order.
 
         Source: docs.alpaca.markets/reference/patchorderbyorderid-1.
         """
@@ -273,8 +275,8 @@ class VenueBook:
         return successor
 
     def advance(self, at: datetime) -> None:
-        """Move to the next slice: what a session begins with, fills, and at a session's
-        end the day orders expire.
+        """Move to the next slice: process a session's start, fill orders, and expire
+        day orders at a session's end.
         """
         self.market.step()
         self._now = at
@@ -300,7 +302,7 @@ class VenueBook:
             self._manager.prune()
 
     def _begin_session(self) -> None:
-        # Source: dividends before splits, on what was held overnight, as in
+        # Source: dividends before splits, on overnight holdings, as in
         # rbtlive.core.actions.corporate_actions.
         market = self.market
         for change in self.symbol_changes:
@@ -322,8 +324,8 @@ class VenueBook:
             if ratio > 1:
                 self._pay_fraction(asset)
 
-    # A reverse split cancels open orders; any other restates them, and rounds their
-    # size down. Source: FINRA rule 5330, adjustment of orders.
+    # A reverse split cancels open orders; any other adjusts them and rounds their size
+    # down. Source: FINRA rule 5330, adjustment of orders.
     def _split_orders(self, asset: Asset, ratio: Decimal) -> None:
         placed = [one for one in self.open_orders() if one.order.asset is asset]
         if ratio > 1:
@@ -345,7 +347,7 @@ class VenueBook:
         self.portfolio.book_transaction(asset, -fraction, price=ZERO, dt=at)
         self.pay("CIL", to_money(fraction * price), self._now, symbol=asset.symbol)
 
-    # Open orders go on under the new symbol.
+    # Open orders continue under the new symbol.
     def _change_symbol(self, change: SymbolChange) -> None:
         for placed in self.open_orders():
             placed.change_symbol(change)
@@ -379,7 +381,7 @@ class VenueBook:
         self.executions.append(execution)
         self._tell("partial_fill" if placed.is_open else "fill", placed, execution)
 
-    # Of a purchase the fee is a part of what was bought, of a sale a part of the money.
+    # For a purchase the fee is taken from the asset bought, for a sale from the money.
     # Source: docs.alpaca.markets/docs/crypto-fees.
     def _take_fee(self, asset: Asset, amount: Decimal, price: Decimal) -> None:
         fee = (abs(amount) * self._crypto_fee).quantize(_FEE_STEP, rounding=decimal.ROUND_UP)
@@ -389,8 +391,8 @@ class VenueBook:
         at = self.portfolio.marks.of(asset).dt or self._now
         self.portfolio.book_transaction(asset, -fee, price=ZERO, dt=at)
 
-    # What an ioc order did not fill at its first chance is cancelled.
-    # Source: docs.alpaca.markets/docs/orders-at-alpaca, time in force.
+    # The part of an ioc order that its first chance does not fill is cancelled. Source:
+    # docs.alpaca.markets/docs/orders-at-alpaca, time in force.
     def _end_at_once(self, tried: Iterable[VenueOrder]) -> None:
         for placed in tried:
             if placed.request.time_in_force == "ioc" and placed.is_open:

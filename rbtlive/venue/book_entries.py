@@ -1,7 +1,7 @@
-"""What the venue's book holds: orders, executions, cash activities, new symbols; and
+"""Entries of the venue's book: orders, executions, cash activities, new symbols; and
 the updates it sends.
 
-The rule: entries say what happened; only the book makes and changes them.
+The rule: entries record what happened; only the book creates and changes them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ class Execution:
     """One execution.
 
     Attributes:
-        id: Unique.
+        id: Unique id.
         order: The order it belongs to.
         amount: Signed shares.
-        price: Price a share.
-        at: When, UTC.
-        cumulative: Unsigned shares of the order filled with it.
-        leaves: Unsigned shares of the order left after it.
+        price: Price per share.
+        at: Time, UTC.
+        cumulative: Unsigned shares of the order filled so far, including this
+            execution.
+        leaves: Unsigned shares of the order left after this execution.
     """
 
     id: UUID
@@ -45,16 +46,16 @@ class VenueOrder:
     """An order at the venue.
 
     Attributes:
-        id: The venue's name for it.
-        request: What was asked for.
-        order: Its life in the book.
-        submitted: When it came, UTC.
+        id: The venue's id.
+        request: The client's request.
+        order: Its state in the book.
+        submitted: When it was received, UTC.
         updated: When it last changed, UTC.
         expiry_session: The session at whose end a day order expires.
         executions: Its executions, in order.
         ended: When it was filled, canceled or expired, UTC.
-        replaces: The order that it took the place of.
-        replaced_by: The order that took its place.
+        replaces: The order that it replaced.
+        replaced_by: The order that replaced it.
     """
 
     id: UUID
@@ -83,11 +84,11 @@ class VenueOrder:
 
     @property
     def asked_price(self) -> Decimal | None:
-        """Its limit or its stop; None of a market order."""
+        """Its limit or its stop price; None for a market order."""
         return self.request.limit_price or self.request.stop_price
 
     def executed(self, name: UUID, *, amount: Decimal, price: Decimal, at: datetime) -> Execution:
-        """Add an execution that its order has booked, and return it."""
+        """Add an execution that the order has booked, and return it."""
         order = self.order
         execution = Execution(
             id=name,
@@ -104,17 +105,17 @@ class VenueOrder:
         return execution
 
     def expires_in(self, session: int) -> bool:
-        """Say whether it is for the day, and its day is over with this session."""
+        """Say whether it is a day order that expires with this session."""
         return self.request.time_in_force == "day" and self.expiry_session <= session
 
     def change_symbol(self, change: SymbolChange) -> None:
-        """Go on under the new symbol, if it is its own."""
+        """Continue under the new symbol, if it is this asset's."""
         if self.request.symbol == change.symbol:
             self.request = replace(self.request, symbol=change.new_symbol)
 
     def restate(self, at: datetime) -> None:
-        """Take the terms that a split has made of its order; the size of what was asked
-        for in whole shares is rounded down.
+        """Adopt the terms that a split gave its order; the size of a request in whole
+        shares is rounded down.
         """
         order = self.order
         if not self.request.qty % 1:
@@ -131,14 +132,14 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class CashActivity:
-    """Something that changed the account's cash and was no order.
+    """A change of the account's cash that was not an order.
 
     Attributes:
-        id: Unique.
-        code: The broker's type of it.
+        id: Unique id.
+        code: The broker's type of activity.
         amount: Signed money.
-        at: When, UTC.
-        symbol: The asset it is about, if it is about one.
+        at: Time, UTC.
+        symbol: The asset concerned, if any.
     """
 
     id: UUID
@@ -150,11 +151,11 @@ class CashActivity:
 
 @dataclass(frozen=True, slots=True)
 class SymbolChange:
-    """Another symbol for an asset.
+    """A new symbol of an asset.
 
     Attributes:
-        symbol: What it was called.
-        new_symbol: What it is called then.
+        symbol: The old symbol.
+        new_symbol: The new symbol.
         session: Number of the first session under the new symbol.
     """
 
@@ -164,7 +165,7 @@ class SymbolChange:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What it was called, and what it is called then."""
+        """The old and the new symbol."""
         return self.symbol, self.new_symbol
 
 
@@ -174,10 +175,10 @@ class Update:
     "expired".
 
     Attributes:
-        event: What.
-        order: To which.
-        id: Unique.
-        at: When, UTC.
+        event: The kind of event.
+        order: The order.
+        id: Unique id.
+        at: Time, UTC.
         execution: The execution of a fill.
         position: Signed shares of the asset held after a fill.
     """

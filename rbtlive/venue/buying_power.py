@@ -1,6 +1,7 @@
-"""What an order may cost: the money it asks for, and what open orders hold back.
+"""The cost of an order: the money that it needs, and the money that open orders hold
+back.
 
-The rule: only what enlarges a position costs buying power; closing costs none.
+The rule: only the part that enlarges a position needs buying power; closing needs none.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from rbtlive.venue.book_entries import VenueOrder
 from rbtlive.venue.order_requests import OrderRequest
 
 SHORT_MARGIN = Decimal("1.03")
-"""An order that opens a short counts with 3 % more than its price."""
+"""An order that opens a short is valued 3 % above its price."""
 
 
 def money_needed(request: OrderRequest, held: Decimal, price: Decimal, *, strict: bool) -> Decimal:
-    """Return the money that a request would take.
+    """Return the money that a request needs.
 
     Args:
-        request: What is asked for.
+        request: The request.
         held: Signed shares held of the asset.
         price: Last price of the asset.
-        strict: Whether sales count with the broker's margin.
+        strict: Whether sales are valued with the broker's margin.
     """
     worth = request.limit_price or request.stop_price or price
     if request.side == "sell" and strict:
@@ -36,14 +37,14 @@ def money_reserved(placed: VenueOrder, held: Decimal, price: Decimal | None) -> 
     Args:
         placed: The order.
         held: Signed shares held of its asset.
-        price: Last price of the asset, if there is one.
+        price: Last price of the asset, if known.
     """
     return opening(held, placed.order.open_amount) * (placed.asked_price or price or ZERO)
 
 
 def opening(held: Decimal, amount: Decimal) -> Decimal:
-    """Return the unsigned shares by which an order would enlarge a position, beyond
-    those that it closes.
+    """Return the unsigned shares by which an order would enlarge a position, beyond the
+    shares that it closes.
     """
     if held == 0 or (held > 0) == (amount > 0):
         return abs(amount)

@@ -1,7 +1,6 @@
-"""What time it is at the venue: a time of its own, moved by hand or in step with real
-time.
+"""The venue's own time, set by hand or running in step with real time.
 
-The rule: stamps only grow, and two things that happened never share one.
+The rule: stamps only increase, and two events never share one.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ class VenueClock:
         now_us: The first reading, µs UTC.
         speed: How many times faster than real time it runs; None stands still until it
             is set.
-        monotonic_s: Tells seconds of real time that never run backwards.
+        monotonic_s: Returns seconds of real time that never run backwards.
     """
 
     def __init__(
@@ -43,15 +42,13 @@ class VenueClock:
         return datetime_of(self.now_us())
 
     def stamp_us(self) -> int:
-        """Return a time for something that happens now: later than every earlier one,
-        µs UTC.
-        """
+        """Return a time for a new event: later than every earlier one, µs UTC."""
         self._last_us = max(self.now_us(), self._last_us + 1)
         return self._last_us
 
     def set(self, now_us: int) -> int:
-        """Move to a moment, unless it is over already, and return the stamp of what
-        happens there, µs UTC.
+        """Move to a moment, unless it has passed, and return the stamp of its event, µs
+        UTC.
         """
         if now_us > self.now_us():
             self._base_us, self._base_s = now_us, self._monotonic_s()
@@ -59,8 +56,8 @@ class VenueClock:
         return self._last_us
 
     def wait_s(self, until_us: int) -> float | None:
-        """Return how many seconds of real time a moment is away; None if the clock
-        stands still.
+        """Return the seconds of real time until a moment; None if the clock stands
+        still.
         """
         if self.speed is None:
             return None

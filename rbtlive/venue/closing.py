@@ -1,7 +1,7 @@
-"""Closing positions by one request, as people do on the broker's page.
+"""Close positions by one request, like a person on the broker's page.
 
-The rule: a position is closed by a market order, which the same rules judge as any
-other. Source: docs.alpaca.markets/reference/deleteallopenpositions and
+The rule: a position is closed by a market order, which is checked by the same rules as
+any other. Source: docs.alpaca.markets/reference/deleteallopenpositions and
 /deleteopenposition.
 """
 
@@ -28,7 +28,7 @@ async def delete_position(request: web.Request) -> web.Response:
 
 
 async def delete_positions(request: web.Request) -> web.Response:
-    """Close every position, with `cancel_orders=true` after the open orders."""
+    """Close every position; with `cancel_orders=true`, cancel open orders first."""
     venue = request.app[VENUE]
     if request.query.get("cancel_orders", "false").lower() == "true":
         for placed in venue.book.open_orders():
@@ -49,7 +49,7 @@ def position_of(venue: Venue, name: str) -> Position:
     """Return a position by symbol or asset id.
 
     Raises:
-        Refused: the account holds no such position.
+        Refused: the account has no such position.
     """
     for position in venue.book.portfolio:
         symbol = position.asset.symbol

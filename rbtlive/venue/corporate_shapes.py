@@ -1,4 +1,4 @@
-"""How the corporate-actions endpoint tells splits, dividends and new symbols.
+"""The corporate-actions endpoint's shapes of splits, dividends and new symbols.
 
 Source: docs.alpaca.markets/reference/corporateactions-1.
 """
@@ -16,7 +16,7 @@ from rbtlive.venue.book_entries import SymbolChange
 
 
 def split_shape(book: VenueBook, asset: Asset, label: date, ratio: Decimal) -> dict[str, Any]:
-    """Return a split as the corporate-actions endpoint tells it."""
+    """Return a split in the shape of the corporate-actions endpoint."""
     old, new = ratio.as_integer_ratio()
     return {
         "id": str(book.asset_id(f"split/{asset.symbol}/{label}")),
@@ -31,7 +31,7 @@ def split_shape(book: VenueBook, asset: Asset, label: date, ratio: Decimal) -> d
 
 
 def dividend_shape(book: VenueBook, asset: Asset, dividend: Dividend) -> dict[str, Any]:
-    """Return a cash dividend as the corporate-actions endpoint tells it."""
+    """Return a cash dividend in the shape of the corporate-actions endpoint."""
     day = dividend.ex_date.isoformat()
     payable = day if dividend.pay_date is None else dividend.pay_date.isoformat()
     return {
@@ -49,7 +49,7 @@ def dividend_shape(book: VenueBook, asset: Asset, dividend: Dividend) -> dict[st
 
 
 def symbol_change_shape(book: VenueBook, change: SymbolChange, label: date) -> dict[str, Any]:
-    """Return a new symbol as the corporate-actions endpoint tells it."""
+    """Return a new symbol in the shape of the corporate-actions endpoint."""
     return {
         "id": str(book.asset_id(f"name/{change.symbol}/{change.new_symbol}/{label}")),
         "old_symbol": change.symbol,

@@ -1,4 +1,4 @@
-"""Faults that can be switched on: what goes wrong between a venue and its clients.
+"""Faults between the venue and its clients that can be switched on.
 
 The rule: every fault draws from its own seeded generator, so the same requests meet the
 same faults.
@@ -28,22 +28,21 @@ class Fault(BaseModel):
     """One fault.
 
     Attributes:
-        kind: What goes wrong. At requests: "delay" and "error" (5xx) come before the
-            request is processed, "delay_after" and "error_after" when it was;
+        kind: The kind of fault. For requests: "delay" and "error" (5xx) occur before
+            the request is processed, "delay_after" and "error_after" after it;
             "rate_limit" is a 429; "reset_before" and "reset_after" cut the connection.
-            At
-            streams: "delay", "drop", "duplicate", "reorder" (a message comes after the
-                next one), "silence" (nothing but
-            heartbeats) and "disconnect".
-        where: At which requests or stream; "rest" and "streams" are all of them.
-        probability: Chance of each request or message.
-        count: How often it happens at most; None is without end.
-        seed: What its chances are drawn from.
-        delay_s: Seconds, of the delays.
-        status: HTTP status, of the errors.
-        retry_after_s: Seconds that a 429 asks to wait; None asks for none.
+            For streams: "delay", "drop", "duplicate", "reorder" (a message is sent
+            after the next one), "silence" (only heartbeats) and "disconnect".
+        where: The requests or stream that it affects; "rest" and "streams" mean all of
+            them.
+        probability: Chance per request or message.
+        count: Maximum number of occurrences; None is unlimited.
+        seed: Seed of its random generator.
+        delay_s: Seconds, for the delays.
+        status: HTTP status, for the errors.
+        retry_after_s: Seconds to wait that a 429 asks for; None does not say.
         event: Only trade updates with this event.
-        hits: How often it has happened.
+        hits: Number of occurrences so far.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -61,7 +60,7 @@ class Fault(BaseModel):
     _chances: random.Random = PrivateAttr()
 
     def model_post_init(self, _context: object, /) -> None:
-        """Make the generator of its chances."""
+        """Create its random generator."""
         self._chances = random.Random(self.seed)  # noqa: S311 - chances of faults, not secrets
 
     @model_validator(mode="after")
@@ -74,7 +73,7 @@ class Fault(BaseModel):
         return self
 
     def strikes(self) -> bool:
-        """Draw whether it happens now, and count it."""
+        """Decide at random whether it occurs now, and count it."""
         if self.count is not None and self.hits >= self.count:
             return False
         if self._chances.random() >= self.probability:
@@ -84,7 +83,7 @@ class Fault(BaseModel):
 
 
 class Faults:
-    """The faults that are switched on, in order."""
+    """The active faults, in order."""
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
@@ -93,16 +92,16 @@ class Faults:
         """Replace all faults.
 
         Raises:
-            ValidationError: one of them cannot be; nothing has changed then.
+            ValidationError: a fault is invalid; then nothing changes.
         """
         self.active = [Fault.model_validate(dict(spec)) for spec in specs]
 
     def at_request(self, place: str) -> list[Fault]:
-        """Return the faults that happen to a request."""
+        """Return the faults that occur for a request."""
         return [f for f in self.active if f.where in (place, "rest") and f.strikes()]
 
     def at_message(self, place: str, event: str | None = None) -> list[Fault]:
-        """Return the faults that happen to a stream's message."""
+        """Return the faults that occur for a stream's message."""
         return [
             f
             for f in self.active

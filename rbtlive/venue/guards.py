@@ -1,8 +1,7 @@
-"""Who is let in, and what goes wrong on purpose: the middlewares in front of every
-request.
+"""The middlewares in front of every request: access control and deliberate faults.
 
-The rule: a request for another host, from a page of another origin, or without keys
-reaches nothing.
+The rule: a request for another host, from a page of another origin, or without keys is
+rejected before any handler.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def refusal(
     status: int, code: int, message: str, *, retry_after_s: int | None = None
 ) -> web.Response:
-    """Return a "no" in the venue's shape."""
+    """Return a refusal in the venue's shape."""
     headers = None if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     return web.json_response({"code": code, "message": message}, status=status, headers=headers)
 
 
 @web.middleware
 async def told_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever a handler raises into an answer of the venue's shape."""
+    """Convert any exception of a handler to an answer in the venue's shape."""
     try:
         return await handler(request)
     except Refused as no:
         return refusal(no.status, no.code, no.message)
     except web.HTTPException as error:
         return refusal(error.status, error.status * 100000, error.reason)
-    except ConnectionError:  # the client has gone before all of its request was here
+    except ConnectionError:  # the client left before its whole request arrived
         return refusal(400, 40010000, "request was cut off")
     except Exception:  # the outermost frame of a request
         logging.getLogger("rbtlive.venue").exception("a request failed")
@@ -50,8 +49,8 @@ async def told_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 @web.middleware
 async def own_host_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse another Host (a name that was made to point here) and another Origin (a
-    page in a browser).
+    """Reject another Host (a name made to point here) and another Origin (a page in a
+    browser).
     """
     own = {f"127.0.0.1:{_port(request)}", f"localhost:{_port(request)}"}
     if request.host not in own or len(request.headers.getall("Host", [])) != 1:
@@ -64,7 +63,7 @@ async def own_host_only(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def known_keys_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Ask for the key headers, or the control token; streams ask for keys
+    """Require the key headers, or the control token; streams require keys
     themselves.
     """
     venue = request.app[VENUE]
@@ -80,7 +79,7 @@ async def known_keys_only(request: web.Request, handler: Handler) -> web.StreamR
 
 @web.middleware
 async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let happen to the request what is switched on for its place."""
+    """Apply the active faults for the request's place."""
     place = _place(request)
     limit = request.app[VENUE].limits.of(request.path)
     wait_s = limit.refused_for_s() if place else None
@@ -94,14 +93,14 @@ async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     answer = await _strike(request, before)
     if answer is not None:
         return answer
-    response = await told_errors(request, handler)  # a "no" can be lost on its way as well
+    response = await told_errors(request, handler)  # a refusal can be lost on its way too
     if place:
         response.headers.update(limit.headers())
     return await _strike(request, after) or response
 
 
 async def _strike(request: web.Request, struck: list[Fault]) -> web.Response | None:
-    # The answer a fault gives in place of the real one, None if there is none.
+    # The answer that a fault gives instead of the real one, or None.
     for fault in struck:
         if fault.kind in {"delay", "delay_after"}:
             await asyncio.sleep(fault.delay_s)
@@ -116,7 +115,7 @@ async def _strike(request: web.Request, struck: list[Fault]) -> web.Response | N
 
 
 def _place(request: web.Request) -> str:
-    # What faults call a request; empty for those they leave alone.
+    # The name of a request for faults; empty for requests that they do not affect.
     path = request.path
     if path in _STREAMS or path.startswith("/control/"):
         return ""

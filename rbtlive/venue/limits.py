@@ -1,8 +1,8 @@
-"""How many requests a minute are answered.
+"""The limit of requests per minute.
 
-The rule: a request beyond the limit is not processed, and learns when the next window
-begins; trading and market data are counted apart. Source: docs.alpaca.markets, rate
-limits: 200 a minute and account.
+The rule: a request beyond the limit is not processed, and is told when the next window
+begins; trading and market data are counted separately. Source: docs.alpaca.markets,
+rate limits: 200 a minute and account.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 WINDOW_S = 60.0
 ALPACAS: Final = 200
-"""Requests a minute that Alpaca answers."""
+"""Alpaca's limit of requests per minute."""
 _DATA = ("/v2/stocks", "/v1beta3/crypto", "/v1beta1", "/v1/")
 
 
@@ -21,10 +21,10 @@ class RateLimit:
     """Counts requests in windows of a minute.
 
     Args:
-        most: Requests a window; None is no limit.
-        monotonic_s: Tells seconds that never run backwards.
-        venue_s: Tells the venue's own time, in seconds: a minute of it ends a window
-            too. By default there is none.
+        most: Requests per window; None is no limit.
+        monotonic_s: Returns seconds that never run backwards.
+        venue_s: Returns the venue's own time in seconds; a minute of it ends a window
+            too. By default it is not used.
         speed: How many times faster the venue's time runs.
     """
 
@@ -41,14 +41,14 @@ class RateLimit:
         self.switch(most)
 
     def switch(self, most: int | None) -> None:
-        """Set another limit, and begin a window."""
+        """Set another limit, and start a new window."""
         self.most = most
         self._began_s = self._monotonic_s(), self._venue_s()
         self._count = 0
 
     def refused_for_s(self) -> int | None:
-        """Count a request; return the seconds until it may be sent again, None if it is
-        answered.
+        """Count a request; return the seconds until it may be sent again, None if it
+        may be answered.
         """
         if self.most is None:
             return None
@@ -60,7 +60,7 @@ class RateLimit:
         return max(1, math.ceil(self._left_s()))
 
     def headers(self) -> dict[str, str]:
-        """Return what an answer says of the limit."""
+        """Return an answer's headers about the limit."""
         if self.most is None:
             return {}
         left = max(0, self.most - self._count)
@@ -80,17 +80,17 @@ class RequestLimits:
     """The limits of a venue: one for trading, one for market data.
 
     Args:
-        new: Makes a limit.
+        new: Creates a limit.
     """
 
     def __init__(self, new: Callable[[], RateLimit]) -> None:
         self._trading, self._data = new(), new()
 
     def of(self, path: str) -> RateLimit:
-        """Return the limit that a path counts for."""
+        """Return the limit for a path."""
         return self._data if path.startswith(_DATA) else self._trading
 
     def switch(self, most: int | None) -> None:
-        """Set another limit, and begin windows."""
+        """Set another limit, and start new windows."""
         self._trading.switch(most)
         self._data.switch(most)

@@ -1,7 +1,6 @@
-"""What an order on the wire asks for, checked: a request is an order that may be
-placed.
+"""Validate orders from the wire: a request is an order that may be placed.
 
-The rule: whatever is wrong is said in the venue's own words with its status and code,
+The rule: every error is reported in the venue's own words with its status and code,
 before anything is written.
 """
 
@@ -37,13 +36,13 @@ _INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
 _NOT_HERE = ("legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
 
 
-class Refused(Exception):  # noqa: N818 - what it says, not that it is an error
-    """The venue says no.
+class Refused(Exception):  # noqa: N818 - named for its meaning
+    """The venue refuses a request.
 
     Attributes:
         status: HTTP status.
         code: The venue's own code.
-        message: Its words.
+        message: The venue's words.
     """
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -58,7 +57,7 @@ class OrderRequest:
     """An order that may be placed.
 
     Attributes:
-        client_order_id: The client's name for it, unique.
+        client_order_id: The client's unique id.
         symbol: Ticker.
         qty: Shares, positive.
         side: "buy" or "sell".
@@ -67,7 +66,7 @@ class OrderRequest:
         limit_price: Price, or None.
         stop_price: Price, or None.
         extended_hours: Whether it may fill before and after the session.
-        notional: Money that was asked for in place of shares, or None.
+        notional: Money requested instead of shares, or None.
     """
 
     client_order_id: str
@@ -92,7 +91,7 @@ class OrderRequest:
         return self.qty if self.side == "buy" else -self.qty
 
     def facts(self) -> dict[str, Any]:
-        """Return the request as plain JSON values."""
+        """Return the request as JSON values."""
         return {
             name: plain_text(value) if isinstance(value, Decimal) else value
             for name, value in asdict(self).items()
@@ -112,15 +111,15 @@ class OrderRequest:
 def read_order_request(
     body: object, *, new_id: str, price_of: Callable[[str], Decimal | None]
 ) -> OrderRequest:
-    """Return what a request's body asks for.
+    """Return the order request in a request's body.
 
     Args:
         body: The parsed JSON.
-        new_id: The client order id of a body that has none.
-        price_of: Gives the last price of a symbol, None if there is none.
+        new_id: The client order id for a body that has none.
+        price_of: Returns the last price of a symbol, None if unknown.
 
     Raises:
-        Refused: it cannot be placed, and why.
+        Refused: the request cannot be placed; it says why.
     """
     if not isinstance(body, Mapping):
         raise Refused(422, 40010001, "request body must be an object")
@@ -170,7 +169,7 @@ def _size(
     force: str,
     price_of: Callable[[str], Decimal | None],
 ) -> tuple[Decimal, Decimal | None]:
-    # Shares, or money for market orders: one of the two.
+    # Either shares, or money for market orders.
     if body.get("notional") is None:
         return positive_number(body, "qty"), None
     if body.get("qty") is not None:
@@ -210,7 +209,7 @@ def _check_rules(request: OrderRequest) -> None:
             )
 
 
-# What an order is meant to do to a position must at least go its way.
+# A declared position intent must at least match the side.
 def _check_intent(body: Mapping[str, Any], side: str) -> None:
     intent = body.get("position_intent")
     if intent is None:
@@ -236,10 +235,10 @@ def _prices(body: Mapping[str, Any], kind: str) -> dict[str, Decimal]:
 
 
 def wire_number(value: str | int | Decimal) -> Decimal:
-    """Return a number of the wire, whose text is in ASCII digits.
+    """Return a number from the wire, which must be written in ASCII digits.
 
     Raises:
-        InvalidOperation: it is no such number.
+        InvalidOperation: it is not such a number.
     """
     if isinstance(value, str) and not _WIRE_NUMBER.fullmatch(value):
         raise InvalidOperation
@@ -247,10 +246,10 @@ def wire_number(value: str | int | Decimal) -> Decimal:
 
 
 def positive_number(body: Mapping[str, Any], name: str) -> Decimal:
-    """Return a number of a body that must be there, positive and fine enough.
+    """Return a required number of a body, positive and with few enough decimals.
 
     Raises:
-        Refused: it is not.
+        Refused: the number is missing or invalid.
     """
     value = body.get(name)
     if value is None:

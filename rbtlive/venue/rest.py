@@ -1,7 +1,7 @@
-"""The venue's REST side: trading and market data, version 2.
+"""The venue's REST API: trading and market data, version 2.
 
-The rule: a handler reads the request, asks or changes the venue, and answers in the
-venue's shapes; nothing else.
+The rule: a handler only reads the request, queries or changes the venue, and answers in
+the venue's shapes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _NEW_YORK = ZoneInfo("America/New_York")
 
 
 async def read_json(request: web.Request) -> Any:
-    """Return a request's body, its fractions exact.
+    """Return a request's body, with exact fractions.
 
     Raises:
-        Refused: it is no JSON.
+        Refused: the body is not JSON.
     """
     body = await request.read()
     try:
@@ -71,7 +71,7 @@ async def post_order(request: web.Request) -> web.Response:
     }
     return web.json_response(
         answer
-    )  # what became of it at once comes by the stream, as from a real venue
+    )  # like a real venue, its immediate result is sent by the stream
 
 
 async def list_orders(request: web.Request) -> web.Response:
@@ -168,7 +168,7 @@ async def patch_order(request: web.Request) -> web.Response:
     return web.json_response(shapes.order_shape(venue.book, successor))
 
 
-# Orders may name a pair without its slash, as before pairs had one.
+# Orders may name a pair without its slash, as was usual before pairs had one.
 def _spelled(venue: Venue, body: Any) -> Any:
     symbol = body.get("symbol") if isinstance(body, dict) else None
     if not isinstance(symbol, str) or symbol in venue.market.by_symbol:
@@ -205,7 +205,7 @@ async def get_account(request: web.Request) -> web.Response:
 
 
 async def list_activities(request: web.Request) -> web.Response:
-    """List executions, and what else changed the account's cash, as activities."""
+    """List executions and other changes of the account's cash as activities."""
     book, query = request.app[VENUE].book, request.query
     after, until = _moment(query.get("after"), "after"), _moment(query.get("until"), "until")
     day, order_id = _day(query.get("date"), "date"), query.get("order_id")
@@ -232,14 +232,14 @@ async def list_activities(request: web.Request) -> web.Response:
         if token not in ids:
             raise Refused(422, 40010001, "page_token must be the id of an activity")
         found = found[ids.index(token) + 1 :]
-    # A day is returned whole, unless a page is asked for.
+    # A whole day is returned at once, unless a page is requested.
     most = MOST_ACTIVITIES if day is None else max(len(found), 1)
     limit = _limit(query.get("page_size"), default=most, most=most, name="page_size")
     return web.json_response(found[:limit])
 
 
-# Tells whether activities of a type are asked for: by default all are, as the broker's
-# reference of account activities says.
+# Returns a function that says whether a type of activity is requested; by default all
+# are, as in the broker's reference of account activities.
 def _wanted_activities(request: web.Request) -> Callable[[str], bool]:
     asked = request.match_info.get("kind") or request.query.get("activity_types")
     category = request.query.get("category")
@@ -316,9 +316,7 @@ async def get_asset(request: web.Request) -> web.Response:
 
 
 async def list_bars(request: web.Request) -> web.Response:
-    """Return recorded bars of several assets, a page at a time; nothing that is not
-    over yet.
-    """
+    """Return recorded bars of several assets, a page at a time; only finished bars."""
     symbols = _symbols(request)
     page, token = _page(request, symbols)
     bars: dict[str, list[dict[str, Any]]] = {}
@@ -385,7 +383,7 @@ def _latest(request: web.Request) -> list[Print]:
     return [one for one in map(market.latest, symbols) if one is not None]
 
 
-# Shares and pairs are asked for at different addresses, each with its own spelling.
+# Shares and pairs have different addresses, each with its own spelling.
 def _symbols(request: web.Request) -> list[str]:
     symbols = [s for s in request.query.get("symbols", "").split(",") if s]
     if not symbols:
@@ -466,7 +464,7 @@ def _day(text: str | None, name: str) -> date | None:
 
 
 def add_routes(app: web.Application) -> None:
-    """Put every REST endpoint into an application."""
+    """Add every REST endpoint to an application."""
     app.add_routes(
         [
             web.post("/v2/orders", post_order),

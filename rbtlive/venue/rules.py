@@ -1,6 +1,6 @@
-"""What the broker that the venue imitates refuses, by the account's books.
+"""Refusals of the imitated broker that depend on the account's books.
 
-The rule: each rule has its source beside it, and says no in the broker's own words.
+The rule: each rule has its source beside it, and refuses in the broker's own words.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ class DayTrades:
     closed: list[tuple[int, str]] = field(default_factory=list)
 
     def note(self, symbol: str, session: int, *, before: Decimal, amount: Decimal) -> None:
-        """Note an execution: what was held before it, and its signed shares."""
+        """Record an execution: the position before it, and its signed shares."""
         if not before or (before > 0) == (amount > 0):
             self.opened[symbol] = session
         elif self.opened.pop(symbol, None) == session:
-            # Several sales of what was bought at once are one day trade; what is bought
-            # after them begins another.
+            # Several sales of one purchase are one day trade; a purchase after them
+            # starts another.
             self.closed.append((session, symbol))
 
     def would_be(self, symbol: str, session: int, *, held: Decimal, amount: Decimal) -> bool:
-        """Say whether an order closes what was opened in this session."""
+        """Say whether an order closes a position opened in this session."""
         return bool(held) and (held > 0) != (amount > 0) and self.opened.get(symbol) == session
 
     def count(self, session: int) -> int:
-        """Return how many there were in the last sessions."""
+        """Return the number of day trades in the last sessions."""
         return sum(1 for when, _symbol in self.closed if when > session - PDT_SESSIONS)
 
 
@@ -52,11 +52,11 @@ class Resting(Protocol):
 
     @property
     def request(self) -> OrderRequest:
-        """What was asked for."""
+        """The client's request."""
 
     @property
     def order(self) -> Order:
-        """Its life in the book."""
+        """Its state in the book."""
 
 
 class Account(Protocol):
@@ -79,15 +79,15 @@ class Account(Protocol):
 
 
 def check(book: Account, request: OrderRequest, held: Decimal) -> None:
-    """Say no to what the broker refuses.
+    """Raise Refused for an order that the broker refuses.
 
     Args:
-        book: The account's.
-        request: What is asked for.
+        book: The account's books.
+        request: The request.
         held: Signed shares held of the asset.
 
     Raises:
-        Refused: it breaks a rule.
+        Refused: the request breaks a rule.
     """
     resting = [one for one in book.open_orders() if one.request.symbol == request.symbol]
     _check_available(request, held, resting)
@@ -104,9 +104,9 @@ def check(book: Account, request: OrderRequest, held: Decimal) -> None:
 
 
 def _check_available(request: OrderRequest, held: Decimal, resting: Iterable[Resting]) -> None:
-    # No order goes through zero, and shares that an open order holds are not free.
-    # Source: docs.alpaca.markets/docs/orders-at-alpaca, and on forum.alpaca.markets
-    # what was asked there about "insufficient qty available for order".
+    # No order crosses zero, and shares that an open order holds are not available.
+    # Source: docs.alpaca.markets/docs/orders-at-alpaca, and questions on
+    # forum.alpaca.markets about "insufficient qty available for order".
     amount = request.amount
     if not held or (held > 0) == (amount > 0):
         return
@@ -146,16 +146,16 @@ def _check_wash_trade(request: OrderRequest, resting: Iterable[Resting]) -> None
 
 
 def check_restrictions(account: Mapping[str, Any]) -> None:
-    """Say no to any order of an account that may not trade.
+    """Raise Refused for any order of an account that may not trade.
 
     Args:
-        account: Facts of the account that differ from one that may.
+        account: Facts of the account that differ from those of an unrestricted one.
 
     Source: docs.alpaca.markets/docs/account-activities and /reference/getaccount-1, the
     account's flags and statuses.
 
     Raises:
-        Refused: it is blocked, suspended, or not active.
+        Refused: the account is blocked, suspended, or not active.
     """
     if account.get("trade_suspended_by_user"):
         raise Refused(403, 40310000, "new orders are rejected by user request")
@@ -165,12 +165,13 @@ def check_restrictions(account: Mapping[str, Any]) -> None:
 
 
 def check_cash(book: Account, request: OrderRequest, needed: Decimal) -> None:
-    """Refuse to buy a pair that the account's own cash cannot pay.
+    """Refuse to buy a pair with more than the account's own cash.
 
     Source: docs.alpaca.markets/docs/crypto-trading: crypto cannot be bought on margin.
 
     Raises:
-        Refused: it costs more than the cash that no open order of a pair needs.
+        Refused: it costs more than the cash that is not held by other open orders of
+            pairs.
     """
     if not request.is_crypto:
         return

@@ -1,7 +1,7 @@
-"""The outgoing side of one WebSocket: messages in order, a bounded number of them, with
-the faults that are switched on.
+"""The outgoing side of one WebSocket: messages in order, limited in number, with the
+active faults.
 
-The rule: a client that does not read is cut off, never waited for.
+The rule: a client that does not read is disconnected; the venue never waits for it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from rbtlive.venue.faults import Faults
 
 MOST_WAITING = 20_000
 HELD_S = 0.25
-"""How long a reordered message waits for the next one at most."""
+"""How long a reordered message waits for the next one, at most."""
 
 
 class SendQueue:
     """Sends messages to one client.
 
     Args:
-        transport: What the connection runs over.
-        place: What its faults are called: "trade_updates" or "market_data".
+        transport: The connection's transport.
+        place: The place name of its faults: "trade_updates" or "market_data".
         faults: The faults.
         send: Encodes a message and sends it.
     """
@@ -44,7 +44,7 @@ class SendQueue:
         self._task = asyncio.get_running_loop().create_task(self._pump(), name=f"venue {place}")
 
     def push(self, message: object, *, event: str | None = None) -> None:
-        """Send a message, unless a fault has it otherwise."""
+        """Send a message, subject to faults."""
         kinds = {f.kind: f for f in self._faults.at_message(self._place, event)}
         if "disconnect" in kinds:
             self.abort()
@@ -60,11 +60,11 @@ class SendQueue:
         self._release()
 
     def reply(self, message: object) -> None:
-        """Send an answer to what the client said; faults do not touch it."""
+        """Answer a client's message; faults do not affect it."""
         self._put(0.0, message)
 
     def abort(self) -> None:
-        """Cut the connection, without a goodbye."""
+        """Cut the connection without a closing handshake."""
         if self._transport is not None:
             self._transport.abort()
         self._task.cancel()

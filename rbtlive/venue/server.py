@@ -1,10 +1,10 @@
 """The venue on loopback: its application, its control endpoints, and the process around
 them.
 
-aiohttp serves it: one well-kept library with HTTP and WebSockets on both sides, server
-here and client in the broker, so that the two extras need one dependency between them.
+aiohttp serves it: one well-maintained library has HTTP and WebSockets on both sides,
+server here and client in the broker, so that the two extras share one dependency.
 
-The rule: it listens on 127.0.0.1 and nowhere else.
+The rule: it listens only on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ def make_app(venue: Venue) -> web.Application:
 
 
 async def get_state(request: web.Request) -> web.Response:
-    """Return where the venue stands."""
+    """Return the venue's current state."""
     return web.json_response(_state(request.app[VENUE]))
 
 
 async def post_advance(request: web.Request) -> web.Response:
-    """Move on by `steps` slices, 1 by default; fewer if the bars end."""
+    """Advance by `steps` slices, 1 by default; fewer if the bars end."""
     body = await rest.read_json(request) if request.can_read_body else {}
     steps = body.get("steps", 1) if isinstance(body, dict) else None
     if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MOST_STEPS:
@@ -93,14 +93,12 @@ async def post_advance(request: web.Request) -> web.Response:
 
 
 async def get_faults(request: web.Request) -> web.Response:
-    """Return the faults that are switched on, and how often each has happened."""
+    """Return the active faults, and how often each has occurred."""
     return web.json_response([fault.model_dump() for fault in request.app[VENUE].faults.active])
 
 
 async def post_faults(request: web.Request) -> web.Response:
-    """Replace the faults that are switched on by a list of others; an empty one
-    switches all off.
-    """
+    """Replace the active faults by the given list; an empty one switches all off."""
     body = await rest.read_json(request)
     if not isinstance(body, list) or not all(isinstance(spec, dict) for spec in body):
         raise Refused(422, 40010001, "faults must be a list of objects")
@@ -113,7 +111,7 @@ async def post_faults(request: web.Request) -> web.Response:
 
 async def post_cash(request: web.Request) -> web.Response:
     """Change the account's cash: `kind` (dividend, interest, fee, deposit), `amount`,
-    and `symbol` if it is about one.
+    and `symbol` if it concerns an asset.
     """
     body = await rest.read_json(request)
     codes = {"dividend": "DIV", "interest": "INT", "fee": "FEE", "deposit": "CSD"}
@@ -129,7 +127,7 @@ async def post_cash(request: web.Request) -> web.Response:
 
 
 async def post_symbol(request: web.Request) -> web.Response:
-    """Announce that `symbol` is called `new_symbol` from the next session on."""
+    """Announce the new symbol `new_symbol` for `symbol` from the next session on."""
     body = await rest.read_json(request)
     names = [body.get(n) if isinstance(body, dict) else None for n in ("symbol", "new_symbol")]
     if not all(isinstance(name, str) and name.isalnum() and name.isascii() for name in names):
@@ -139,8 +137,8 @@ async def post_symbol(request: web.Request) -> web.Response:
 
 
 async def post_split(request: web.Request) -> web.Response:
-    """Announce that `symbol` is split in the next session: `ratio` is what a price
-    becomes.
+    """Announce a split of `symbol` in the next session: `ratio` is the factor for
+    prices.
     """
     body = await rest.read_json(request)
     symbol = body.get("symbol") if isinstance(body, dict) else None
@@ -184,13 +182,13 @@ async def post_disconnect(request: web.Request) -> web.Response:
 
 
 async def post_restart(request: web.Request) -> web.Response:
-    """Do what a crash and a new start do."""
+    """Simulate a crash and a restart."""
     request.app[VENUE].restart()
     return web.json_response(_state(request.app[VENUE]))
 
 
 async def post_reset(request: web.Request) -> web.Response:
-    """Begin a new book, without faults."""
+    """Start a new book, without faults."""
     request.app[VENUE].reset()
     return web.json_response(_state(request.app[VENUE]))
 
@@ -217,9 +215,9 @@ async def serve(
     """Serve a venue until `stop` is set, or the process is asked to end.
 
     Args:
-        settings: What the venue is made with.
+        settings: The venue's settings.
         port: Port on 127.0.0.1; 0 picks a free one.
-        on_ready: Gets the port once it listens.
+        on_ready: Called with the port once the venue listens.
         stop: Ends the service; without it SIGINT and SIGTERM do.
     """
     loop = asyncio.get_running_loop()

@@ -1,5 +1,5 @@
-"""Alpaca's published shapes: how orders, positions, accounts, bars and updates look on
-the wire.
+"""Alpaca's published shapes of orders, positions, accounts, bars and updates on the
+wire.
 
 The rule: money and shares are text, times are RFC 3339 in UTC; market data is numbers.
 Source: Alpaca's API reference for the Trading API v2 and Market Data v2, and its
@@ -38,11 +38,11 @@ STATUS = {
     OrderState.EXPIRED: "expired",
     OrderState.REJECTED: "rejected",
 }
-"""The wire's names of the states that an order has at the venue."""
+"""The wire's names for an order's states at the venue."""
 
 
 def wire_time(moment: datetime | None) -> str | None:
-    """Return a moment as the wire has it, None as None."""
+    """Return a moment in the wire's form; None stays None."""
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
@@ -91,7 +91,7 @@ def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
 
 
 def update_shape(book: VenueBook, update: Update) -> dict[str, Any]:
-    """Return a trade update, to be sent before anything else happens to its order."""
+    """Return a trade update; send it before anything else happens to its order."""
     data: dict[str, Any] = {
         "event": update.event,
         "execution_id": str(update.id),
@@ -125,7 +125,7 @@ def activity_shape(execution: Execution) -> dict[str, Any]:
 
 
 def cash_activity_shape(one: CashActivity) -> dict[str, Any]:
-    """Return an activity that changed cash and was no trade."""
+    """Return an activity that changed cash but was not a trade."""
     day = one.at.astimezone(_NEW_YORK).date()
     shape = {
         "id": f"{day:%Y%m%d}000000000::{one.id}",
@@ -139,7 +139,7 @@ def cash_activity_shape(one: CashActivity) -> dict[str, Any]:
 
 
 def asset_class(symbol: str) -> str:
-    """Return what kind of asset a symbol is."""
+    """Return the asset class of a symbol."""
     return "crypto" if "/" in symbol else "us_equity"
 
 
@@ -248,7 +248,7 @@ def clock_shape(calendar: TradingCalendar, now: datetime) -> dict[str, Any]:
     """Return the market clock; its times are New York's."""
     now_us = us_of(now)
     opens, closes = calendar.opens_us, calendar.closes_us
-    session = int(closes.searchsorted(now_us, side="right"))  # the one that goes on, or the next
+    session = int(closes.searchsorted(now_us, side="right"))  # the current session, or the next
     is_open = session < len(closes) and int(opens[session]) <= now_us
     next_open = session + 1 if is_open else session
 
@@ -279,7 +279,7 @@ def day_shape(calendar: TradingCalendar, session: int) -> dict[str, Any]:
 
 
 def bar_shape(one: Print) -> dict[str, Any]:
-    """Return a bar; `t` is its beginning."""
+    """Return a bar; `t` is its start."""
     return {
         "t": wire_time(one.start),
         "o": one.open,
@@ -293,7 +293,7 @@ def bar_shape(one: Print) -> dict[str, Any]:
 
 
 def trade_shape(one: Print) -> dict[str, Any]:
-    """Return a bar's last price as the print that closed it."""
+    """Return a bar's last price as the trade that closed it."""
     return {
         "t": wire_time(datetime_of(one.end_us)),
         "x": "V",
@@ -306,7 +306,7 @@ def trade_shape(one: Print) -> dict[str, Any]:
 
 
 def optional(value: Decimal | None) -> str | None:
-    """Return a number as the wire has it, None as None."""
+    """Return a number in the wire's form; None stays None."""
     return None if value is None else plain_text(value)
 
 

@@ -1,7 +1,8 @@
-"""What the venue must not forget: the inputs of its book, written to the disk before a
-client is told that they were accepted.
+"""The venue's persistent state: the inputs of its book, written to disk before a client
+learns that they were accepted.
 
-The rule: a row is never changed. Replayed into a new book, they rebuild the old one.
+The rule: a row is never changed. Replaying the rows into a new book rebuilds the old
+one.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ class InputLog:
 
     Args:
         path: The file; None keeps them in memory only.
-        header: What the book was made with. Of an existing file `book_id` is taken
-            over; everything else must be equal.
+        header: The book's settings. From an existing file `book_id` is kept; all other
+            settings must be equal.
 
     Attributes:
-        header: What the book was made with.
+        header: The book's settings.
 
     Raises:
-        InvalidSetting: the file was made with other settings, or is no such file.
+        InvalidSetting: the file was created with other settings, or is not such a file.
     """
 
     def __init__(self, path: Path | None, header: dict[str, Any]) -> None:
@@ -69,7 +70,7 @@ class InputLog:
             raise
 
     def append(self, one: Input) -> None:
-        """Write an input; it is on the disk when this returns."""
+        """Write an input; it is on disk when this returns."""
         self._db.execute(
             "INSERT INTO inputs (kind, at_us, facts) VALUES (?, ?, ?)",
             (one.kind, one.at_us, json.dumps(one.facts)),
@@ -82,7 +83,7 @@ class InputLog:
             yield Input(kind, at_us, json.loads(facts))
 
     def forget(self, header: dict[str, Any]) -> None:
-        """Begin a new book: every input is removed."""
+        """Start a new book: every input is removed."""
         self.header = header | {"format": FORMAT}
         self._db.execute("BEGIN")
         self._db.execute("DELETE FROM inputs")

@@ -1,9 +1,9 @@
 """The two WebSocket services: updates of the account's orders, and market data.
 
-The rule: nothing is sent to a client that has not shown its keys, and what a client
-says wrong gets an answer, not a crash. Source: Alpaca's streaming pages; the account's
-stream has JSON in binary frames, market data is text, or MessagePack for a client that
-asks for it.
+The rule: a client gets nothing before it has shown its keys, and an invalid message
+gets an answer, not a crash. Source: Alpaca's streaming pages; the account's stream has
+JSON in binary frames, market data is text, or MessagePack for a client that asks for
+it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ KeyCheck = Callable[[Any, Any], bool]
 
 
 class TradeStreams:
-    """Everyone who listens to the account's orders."""
+    """The clients that listen to the account's orders."""
 
     def __init__(self, faults: Faults, *, knows: KeyCheck) -> None:
         self._faults = faults
@@ -50,7 +50,7 @@ class TradeStreams:
         self._listening: dict[SendQueue, bool] = {}
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send an update to everyone who listens."""
+        """Send an update to all of them."""
         for send_queue, listens in list(self._listening.items()):
             if listens:
                 send_queue.push(message, event=message["data"]["event"])
@@ -87,7 +87,7 @@ class TradeStreams:
                 return False
             body = _read_json(said)
             action = body.get("action")
-            if action in ("authenticate", "auth"):  # whatever was sent may be unhashable
+            if action in ("authenticate", "auth"):  # the value may be unhashable
                 keys = body.get("data") if action == "authenticate" else body
                 keys = keys if isinstance(keys, dict) else {}
                 ok = self._knows(
@@ -116,7 +116,7 @@ class TradeStreams:
 
 
 class MarketStreams:
-    """Everyone who listens to the market."""
+    """The clients that listen to the market."""
 
     def __init__(self, faults: Faults, *, knows: KeyCheck) -> None:
         self._faults = faults
@@ -125,8 +125,8 @@ class MarketStreams:
         self._crypto: set[SendQueue] = set()
 
     def tell(self, *, prints: Iterable[Print], days: Iterable[Print], minutes: bool) -> None:
-        """Send a slice: minute bars (if that is what it is of) and trades, and the
-        daily bars that are complete with it.
+        """Send a slice: trades, minute bars (for a slice of minutes), and the daily
+        bars that it completes.
         """
         messages = [
             ("trades", p.symbol, {"T": "t", "S": p.symbol} | trade_shape(p)) for p in prints
@@ -236,8 +236,8 @@ def _abort(send_queues: Iterable[SendQueue]) -> int:
 
 
 async def _receive(socket: web.WebSocketResponse) -> str | bytes | None:
-    # The next message of a client that has not shown its keys yet; None once it is
-    # gone, or took too long.
+    # The next message of a client that has not shown its keys; None if it is gone, or
+    # took too long.
     try:
         async with asyncio.timeout(AUTH_TIMEOUT_S):
             message = await socket.receive()
@@ -258,8 +258,8 @@ def _read(data: object, *, packed: bool) -> dict[str, Any]:
 
 
 def _read_json(data: Any) -> dict[str, Any]:
-    # What is no JSON object is an empty one: no action, so it gets the answer of an
-    # unknown action.
+    # A message that is not a JSON object counts as an empty one: it has no action and
+    # gets the answer for an unknown action.
     try:
         body = json.loads(data)
     except (TypeError, ValueError, RecursionError):
@@ -268,7 +268,7 @@ def _read_json(data: Any) -> dict[str, Any]:
 
 
 def _with_timestamps(messages: Any) -> list[Any]:
-    # MessagePack has a type of its own for times, and clients expect `t` in it.
+    # MessagePack has its own type for times, and clients expect `t` in it.
     return [
         m | {"t": datetime.fromisoformat(m["t"])}
         if isinstance(m, dict) and isinstance(m.get("t"), str)

@@ -1,7 +1,7 @@
-"""The venue itself: book, clock, state and streams, tied together.
+"""The venue itself, combining book, clock, state and streams.
 
-The rule: an input is on the disk before the book takes it, and in the book before
-anybody hears of it.
+The rule: an input is on disk before the book applies it, and in the book before any
+client learns of it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ SLIPPAGE: dict[str, Callable[[], Any]] = {
     "none": NoSlippage,
     "basis-points": FixedBasisPointsSlippage,
 }
-"""Slippage models by the names that the command line has for them."""
+"""Slippage models by their names on the command line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueSettings:
-    """What a venue is made with.
+    """A venue's settings.
 
     Attributes:
         portal: The bars.
@@ -55,15 +55,17 @@ class VenueSettings:
         slippage: A name in `SLIPPAGE`.
         fills: "now" or "next" bar.
         speed: How many times faster than real time bars come; None waits for `advance`.
-        state: File that keeps the book; None forgets it.
-        keys: Key pairs that are let in, id to secret.
-        control_token: What the control endpoints ask for.
-        multiplier: How many times the equity positions may be worth.
-        strict: Refuse what the broker that is imitated refuses by the account's books.
+        state: File that stores the book; None does not store it.
+        keys: Accepted key pairs, id to secret.
+        control_token: Token that the control endpoints require.
+        multiplier: Maximum value of positions, as a multiple of equity.
+        strict: Refuse whatever the imitated broker refuses because of the account's
+            books.
         hard_to_borrow: Symbols that cannot be sold short.
-        crypto_fee: Part of a pair's trades that is kept as a fee, of what is received.
-        requests_per_minute: Requests of trading, and of market data, that are answered
-            within a minute of real or of the venue's time; None is no limit.
+        crypto_fee: Fraction of a pair's trade that is kept as a fee, from the amount
+            received.
+        requests_per_minute: Limit of trading requests, and of market data requests, per
+            minute of real or venue time; None is no limit.
     """
 
     portal: PolarsDataPortal
@@ -85,7 +87,7 @@ class VenueSettings:
     requests_per_minute: int | None = None
 
     def facts(self) -> dict[str, Any]:
-        """Return what a saved book depends on."""
+        """Return the settings that a saved book depends on."""
         return {
             "bars": self.portal.fingerprint(),
             "frequency": self.frequency,
@@ -106,8 +108,8 @@ class Venue:
     """A paper venue, as its HTTP side sees it.
 
     Args:
-        settings: What it is made with.
-        monotonic_s: Tells seconds of real time that never run backwards.
+        settings: The venue's settings.
+        monotonic_s: Returns seconds of real time that never run backwards.
     """
 
     def __init__(self, settings: VenueSettings, *, monotonic_s: Callable[[], float]) -> None:
@@ -123,23 +125,23 @@ class Venue:
         self.limits = RequestLimits(self._new_limit)
 
     def knows(self, key_id: object, secret: object) -> bool:
-        """Say whether a key pair is let in."""
+        """Say whether a key pair is accepted."""
         if not isinstance(key_id, str) or not isinstance(secret, str):
             return False
         expected = self.settings.keys.get(key_id)
         return expected is not None and _same(secret, expected)
 
     def controls(self, token: object) -> bool:
-        """Say whether a control token is the right one."""
+        """Say whether a control token is correct."""
         return isinstance(token, str) and _same(token, self.settings.control_token)
 
     # -- inputs -----------------------------------------------------------------------
 
     def place(self, request: OrderRequest) -> VenueOrder:
-        """Take an order.
+        """Place an order.
 
         Raises:
-            Refused: it cannot be placed; nothing has changed then.
+            Refused: it cannot be placed; then nothing changes.
         """
         self.book.check(request)
         return self._input("place", request.facts())  # type: ignore[no-any-return]
@@ -152,7 +154,7 @@ class Venue:
         """Replace an open order; the new one has a client order id of its own.
 
         Raises:
-            Refused: the new order cannot be placed; nothing has changed then.
+            Refused: the new order cannot be placed; then nothing changes.
         """
         if self.book.by_client_id(request.client_order_id) is not None:
             raise Refused(422, 40010001, "client_order_id must be unique")
@@ -164,10 +166,10 @@ class Venue:
         self._input("pay", {"code": code, "amount": plain_text(amount), "symbol": symbol})
 
     def announce_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Announce another symbol for an asset, from the next session on.
+        """Announce a new symbol for an asset, from the next session on.
 
         Raises:
-            Refused: there is no such asset, or the new symbol is taken.
+            Refused: the asset does not exist, or the new symbol is taken.
         """
         self._input("rename", {"symbol": symbol, "new_symbol": new_symbol})
 
@@ -175,7 +177,7 @@ class Venue:
         """Announce a split of an asset in the next session.
 
         Raises:
-            Refused: there is no such asset, or it is split there already.
+            Refused: the asset does not exist, or already has a split then.
         """
         self._input("split", {"symbol": symbol, "ratio": plain_text(ratio)})
 
@@ -236,12 +238,12 @@ class Venue:
     # -- life -------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Let bars come in step with real time, for a venue with a speed."""
+        """Advance in step with real time, for a venue with a speed."""
         while self.settings.speed is not None and self.market.next_end_us is not None:
             self._moved.clear()
             wait_s = self.clock.wait_s(self.market.next_end_us)
             if wait_s:
-                try:  # noqa: SIM105 - a moved clock changes how long there is to wait
+                try:  # noqa: SIM105 - setting the clock changes the waiting time
                     await asyncio.wait_for(self._moved.wait(), wait_s)
                 except TimeoutError:
                     pass
@@ -250,14 +252,14 @@ class Venue:
                 await asyncio.sleep(0)
 
     def restart(self) -> None:
-        """Do what a crash and a new start do: connections are cut, and the book is read
+        """Simulate a crash and a restart: connections are cut, and the book is rebuilt
         from its state.
         """
         self.disconnect()
         self._rebuild()
 
     def reset(self) -> None:
-        """Begin a new book, without faults."""
+        """Start a new book, without faults."""
         self.faults.switch([])
         self.disconnect()
         self._log.forget(self._new_header())

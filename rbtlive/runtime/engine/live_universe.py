@@ -36,9 +36,9 @@ class LiveUniverse:
         self._past_days = PastDays(run, tasks, self._look)
         self._attendance: Attendance | None = None  # None before the run is recovered
         self._left_out: frozenset[str] = frozenset()
-        self._seen = 0  # its symbols after them
-        self._given: frozenset[str] = frozenset()  # whether the journal knows these symbols
-        self._is_told = False  # the journal knows what was asked for
+        self._seen = 0  # number of the feed's changes seen
+        self._given: frozenset[str] = frozenset()  # its symbols after them
+        self._is_told = False  # whether the journal knows these symbols
 
     def register(self) -> None:
         """Register with the run's dispatcher."""
