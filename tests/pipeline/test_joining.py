@@ -97,6 +97,7 @@ class Remembering(LiveReplay):
     """
 
     past_days_waits_s = (0.0, 0.0)
+    past_days_patience_s = 0.0
 
     def __init__(
         self, sessions: int = LAST, *, refuse: Any = (), goes_on: bool = False, waits: bool = True
@@ -107,6 +108,7 @@ class Remembering(LiveReplay):
         self.waits = waits
         self.engine: Any = None
         self.after: dict[date, Any] = {}  # what is done after a session
+        self.offered = date.min  # the day of the last slice that it has given, or holds out
 
     async def past_days(self, symbols: Any, first: date, last: date) -> Any:
         self.asked.append((list(symbols), first, last))
@@ -117,6 +119,7 @@ class Remembering(LiveReplay):
     async def __aiter__(self) -> AsyncIterator[Event]:
         await self._rest()
         async for event in super().__aiter__():
+            self.offered = event.timestamp.date()
             yield event
             await self._rest()
             label = event.timestamp.date()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -52,6 +53,23 @@ def process(core, keeper, clock, bars):
 
 def triggers(reported):
     return [event.timestamp for event in reported if isinstance(event, ScheduledTriggerEvent)]
+
+
+def test_a_session_that_is_held_is_opened_as_soon_as_it_is_let_go():
+    reported, sessions = [], SimpleNamespace(is_held=True)
+    core, _, clock = watched(reported)
+    keeper = Timekeeper(StreamFeed(_nothing()), clock, reported.append, sessions=sessions)
+    for bars in slices(minute_frame(1)):
+        process(core, keeper, clock, bars)
+    clock.advance(timedelta(hours=16, minutes=45).total_seconds())
+    keeper.tick(core)
+    assert triggers(reported) == []
+
+    sessions.is_held = False
+    clock.advance(1.0)
+    keeper.tick(core)
+
+    assert len(triggers(reported)) == 1
 
 
 def test_a_session_is_opened_in_its_morning_once_the_one_before_is_over():

@@ -70,6 +70,8 @@ class DataFeed(ABC):
             daily bar of a session as it stays.
         past_days_waits_s: How long to wait, in seconds, before `past_days` is asked
             again for what it did not give; after the last of them no more.
+        past_days_patience_s: How long, in seconds, a session waits to begin while
+            `past_days` has not answered on the sessions before it.
     """
 
     is_live = True
@@ -78,6 +80,7 @@ class DataFeed(ABC):
     subscription_changes = 0
     past_days_settle_s = 0.0
     past_days_waits_s: Sequence[float] = (5.0, 30.0, 120.0, 600.0, 1200.0)
+    past_days_patience_s = 60.0
 
     def __init__(self) -> None:
         self._wanted: set[str] | None = None

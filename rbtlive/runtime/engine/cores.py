@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rbtlive.core.state.record import SessionRow
     from rbtlive.core.state.settings import RunSettings
     from rbtlive.core.trading_core import TradingCore
+    from rbtlive.data.calendars.calendar import TradingCalendar
     from rbtlive.data.portal import PolarsDataPortal
     from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
@@ -53,6 +54,18 @@ class CoreMaker:
         self._strategy = strategy
         self._portal = portal
         self._settings = settings
+
+    @property
+    def calendar(self) -> TradingCalendar:
+        """The run's."""
+        return self._portal.calendar
+
+    @property
+    def sessions_wait(self) -> bool:
+        """Whether a session may have to wait for days before it: on a live feed of bars
+        within the day.
+        """
+        return self._run.feed.is_live and self._settings.intraday
 
     def keep_to(self, thread: int) -> None:
         """Refuse orders from other threads from now on: the engine runs on this one."""

@@ -47,6 +47,7 @@ from rbtlive.runtime.engine.processing import EventProcessor
 from rbtlive.runtime.engine.reaching import GivenUp
 from rbtlive.runtime.engine.recovery import Recovery
 from rbtlive.runtime.engine.refused_orders import RefusedOrders
+from rbtlive.runtime.engine.session_gate import SessionGate
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
@@ -148,15 +149,18 @@ class TradingEngine:
         self.breakers = BreakerWatch(breakers or Breakers())
         self.refusals = RefusedOrders(self.live_run)
         stale = self.breakers.limits.stale_after_bars
-        self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
+        self._cores = cores = CoreMaker(self.live_run, strategy, portal, settings, self.tasks)
+        sessions = SessionGate(cores)
+        self.timekeeper = Timekeeper(
+            self.feed, clock, self.enqueue, stale_after_bars=stale, sessions=sessions
+        )
         self.feed_side = FeedSide(self.live_run, self.timekeeper, expected)
         self._age = AgeWatch(self.live_run, age_limit or AgeLimit(), settings)
-        self._cores = cores = CoreMaker(self.live_run, strategy, portal, settings, self.tasks)
         self.processor = EventProcessor(
             self.live_run, cores, self.account_side, self.breakers, self.refusals, self.meters
         )
         self.recovery = Recovery(self.live_run, cores, self.processor, begun=begun, go_on=go_on)
-        self._connect_feed()
+        self._connect_feed(sessions)
         self._first_core(begun)
 
     def _new_run(self, clock: Clock, on_message: Callable[[str, str], None]) -> LiveRun:
@@ -170,7 +174,7 @@ class TradingEngine:
             on_message=on_message,
         )
 
-    def _connect_feed(self) -> None:
+    def _connect_feed(self, sessions: SessionGate) -> None:
         self._loop_budget = LoopBudget(self.clock)
         present = self.timekeeper.present if self.feed.is_live else None
         self._intake = Intake(self.queue, self.feed, present)
@@ -179,6 +183,7 @@ class TradingEngine:
             self.queue,
             loop_budget=self._loop_budget,
             wake=self._wakeup.set,
+            sessions=sessions,
         )
 
     def _first_core(self, begun: StartedSegment | None) -> None:

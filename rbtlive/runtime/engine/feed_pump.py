@@ -1,7 +1,8 @@
 """Move events from the feed into the queue.
 
-The rule: bars are never dropped. While the queue is full the feed waits, and its
-unprocessed bars go back to it.
+The rule: bars are never dropped. While the queue is full the feed waits, and so it does
+before a session if the daily bars of earlier ones are being requested; its unprocessed
+bars go back to it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 from rbtlive.model.foreign_text import as_utf8, text_of
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.loop_budget import LoopBudget
+from rbtlive.runtime.engine.session_gate import SessionGate
 
 BATCH = 128
 """After this many events the consumer gets its turn: few enough to stay below the
@@ -37,6 +39,7 @@ class FeedPump:
         loop_budget: Shared with the consumer, so that both pause at the same time and
             the queue stays short.
         wake: Wakes the consumer.
+        sessions: Lets sessions begin; None begins each with its first slice.
 
     Attributes:
         done: Whether the feed has ended.
@@ -49,12 +52,14 @@ class FeedPump:
         *,
         loop_budget: LoopBudget,
         wake: Callable[[], None],
+        sessions: SessionGate | None = None,
     ) -> None:
         self.done = False
         self._feed = feed
         self._queue = queue
         self._loop_budget = loop_budget
         self._wake = wake
+        self._sessions = sessions
         self._space = asyncio.Event()
         self._stopping = False
         self._in_hand: Event | None = None
@@ -100,17 +105,17 @@ class FeedPump:
             if type(event) is not MarketDataEvent and not isinstance(event, Event):
                 event = _no_event(event)  # noqa: PLW2901 - replaces it
             self._in_hand = event
-            if self._stopping:
-                return
-            while True:
+            if self._sessions is not None and event.timestamp > self._sessions.begun_until:
+                await self._hold(event)
+            while not self._stopping:
                 try:
                     put(event)
                     break
                 except QueueFull:
                     self._space.clear()
                     await self._space.wait()
-                    if self._stopping:
-                        return
+            else:
+                return
             self._in_hand = None
             waiting = queue.size
             if waiting == 1:  # otherwise the first one already woke the consumer
@@ -121,6 +126,14 @@ class FeedPump:
                 await loop_budget.take()
         self.done = True
         self._wake()
+
+    # The session before is over, and what it lacks is asked for, once all was taken.
+    async def _hold(self, event: Event) -> None:
+        assert self._sessions is not None
+        while self._queue.size and not self._stopping:
+            self._space.clear()
+            await self._space.wait()
+        await self._sessions.let_begin(event.timestamp)
 
 
 # A custom feed may give anything; an item that is not an event is named and left out.

@@ -108,6 +108,15 @@ class LiveUniverse:
         if self._run.feed.subscription_changes != self._seen and self._attendance is not None:
             self._note_change()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a session that begins now would lack days that may come at once."""
+        return self._past_days.is_waiting
+
+    async def completed(self) -> None:
+        """Return once the days before the next session are there, or are given up."""
+        await self._past_days.heard()
+
     def close(self, label: date) -> None:
         """Process the end of a session: request the bars that the feed did not give."""
         if self._attendance is not None:

@@ -1,7 +1,8 @@
 """Request daily bars from a live feed for sessions in which it did not give an asset.
 
-The rule: each span of sessions is one request. An answer that covers every session of
-it is journaled at once; any other is requested again, and finally named as missing.
+The rule: each span of sessions is one request. The sessions that an answer has are
+journaled at once; those it lacks are requested again, and finally named as missing. No
+session begins while a request about earlier ones waits for its first answer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import ValidationError
@@ -34,6 +36,7 @@ AT_ONCE: Final = 500
 NAMED: Final = 10
 """Maximum symbols named in a message."""
 Found = dict[str, dict[date, Bar]]
+Days = list[date]
 
 
 class Question(NamedTuple):
@@ -62,65 +65,138 @@ class PastDays:
         self._run = run
         self._tasks = tasks
         self._look = look
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, list[Gap]] = {}
         self._in_vain: set[tuple[str, Gap]] = set()
         self._one_by_one = asyncio.Lock()
+        # Those that were sent and have had no answer, and until when a session waits.
+        self._unheard: dict[Question, float] = {}
+        self._heard = asyncio.Event()
+
+    # --- what waits -------------------------------------------------------------------
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a session that begins now would lack what may come at once."""
+        now_s = asyncio.get_running_loop().time()
+        return any(until_s > now_s for until_s in self._unheard.values())
+
+    async def heard(self) -> None:
+        """Return once every question has had an answer, or has waited long enough."""
+        while self.is_waiting:
+            self._heard.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(max(self._unheard.values())):
+                    await self._heard.wait()
+        for question in self._unheard:
+            self._run.on_message(
+                "warning",
+                f"the feed gave no answer yet on the daily bars of {question.gap.words} for "
+                f"{_some(question.symbols)}: the session begins without them, and its windows of "
+                "days and tables may differ from a backtest's",
+            )
+        self._unheard.clear()
+
+    def _wait_for(self, question: Question) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._unheard[question] = now_s + self._run.feed.past_days_patience_s
+
+    def _note_heard(self, question: Question) -> None:
+        self._unheard.pop(question, None)
+        self._heard.set()
+
+    # --- questions --------------------------------------------------------------------
 
     def ask(self, gaps: Mapping[str, Sequence[Gap]]) -> None:
         """Request the missing sessions that are not already requested and have not
-        failed: the oldest gap of each symbol first.
+        failed.
         """
         questions: dict[Gap, list[str]] = defaultdict(list)
         for symbol, spans in gaps.items():
-            fresh = [gap for gap in spans if (symbol, gap) not in self._in_vain]
-            if fresh and symbol not in self._under_way:
-                questions[fresh[0]].append(symbol)
+            for gap in spans:
+                for part in self._fresh(symbol, gap):
+                    questions[part].append(symbol)
         for gap, symbols in questions.items():
-            self._under_way |= set(symbols)
-            work = self._answered(Question(gap, tuple(sorted(symbols))))
-            self._tasks.start(work, f"history through {gap.last}")
+            for symbol in symbols:
+                self._under_way.setdefault(symbol, []).append(gap)
+            question = Question(gap, tuple(sorted(symbols)))
+            if self._settles_in_s(gap.last) <= 0.0:
+                self._wait_for(question)
+            self._tasks.start(self._answered(question), f"history through {gap.last}")
 
     def note(self, event: PastDaysEvent) -> None:
         """Record that an answer was processed, so that a later gap is a new request."""
-        self._under_way -= set(event.symbols)
+        self._forget(event.symbols, event.first, event.last)
+
+    def _forget(self, symbols: Sequence[str], first: date, last: date) -> None:
+        for symbol in symbols:
+            gaps = self._under_way.pop(symbol, ())
+            left = [part for gap in gaps for part in gap.without(first, last)]
+            if left:
+                self._under_way[symbol] = left
+
+    def _fresh(self, symbol: str, gap: Gap) -> list[Gap]:
+        parts = [gap]
+        for asked in self._under_way.get(symbol, ()):
+            parts = [left for part in parts for left in part.without(*asked)]
+        spans = [span for part in parts for span in self._sessions_in(part)]
+        return [span for span in spans if (symbol, span) not in self._in_vain]
+
+    # What an answer leaves of a gap may begin or end on a day without a session.
+    def _sessions_in(self, gap: Gap) -> list[Gap]:
+        calendar = self._run.core.state.calendar
+        first, last = calendar.at_or_after(gap.first), calendar.at_or_before(gap.last)
+        return [Gap(calendar.label(first), calendar.label(last))] if first <= last else []
 
     async def _answered(self, question: Question) -> None:
-        await self._settle(question.gap.last)
-        rest, found, why = question, Found(), ""
-        for wait_s in (*self._run.feed.past_days_waits_s, None):
+        wait_s = self._settles_in_s(question.gap.last)
+        if wait_s > 0.0:
+            await asyncio.sleep(min(wait_s, self._run.feed.past_days_settle_s))
+            self._wait_for(question)
+        rest, why = {symbol: self._listed(symbol, question.gap) for symbol in question.symbols}, ""
+        for again_s in (*self._run.feed.past_days_waits_s, None):
             try:
                 async with self._one_by_one:
-                    answer = await self._fetched(rest)
+                    found = await self._fetched(Question(question.gap, tuple(rest)))
             except Exception as error:  # noqa: BLE001 - around a feed's code
                 why = describe_error(error)
             else:
-                found, why = answer, ""
-                whole = tuple(s for s in rest.symbols if not self._lacking(s, rest.gap, found))
-                self._take(rest.gap, whole, found)
-                left = tuple(symbol for symbol in rest.symbols if symbol not in set(whole))
-                rest = rest._replace(symbols=left)
-                if not left:
+                why = ""
+                rest = self._take_found(question.gap, rest, found)
+                self._note_heard(question)
+                if not rest:
                     return
-            if wait_s is not None:
-                await asyncio.sleep(wait_s)
-        if why:
-            self._in_vain |= {(symbol, rest.gap) for symbol in rest.symbols}
-            self._under_way -= set(rest.symbols)
-            self._say(rest, why)
-            self._look()
-        else:  # the feed has no more: use what it has
-            self._say_holes(rest, found)
-            self._take(rest.gap, rest.symbols, found)
+            if again_s is not None:
+                await asyncio.sleep(again_s)
+        self._note_heard(question)
+        self._give_up(question.gap, rest, why)
 
-    # Waits until the bars of the last session are final, by the feed's clock or this
-    # one.
-    async def _settle(self, last: date) -> None:
+    # What an answer has is taken, session by session; what it lacks is returned.
+    def _take_found(self, gap: Gap, rest: Mapping[str, Days], found: Found) -> dict[str, Days]:
+        taken = {symbol: [day for day in rest[symbol] if day in found[symbol]] for symbol in rest}
+        left = {
+            symbol: [day for day in rest[symbol] if day not in found[symbol]] for symbol in rest
+        }
+        lacking = {symbol: days for symbol, days in left.items() if days}
+        self._take(gap, {s: days for s, days in taken.items() if days or s not in lacking}, found)
+        return lacking
+
+    def _give_up(self, gap: Gap, rest: Mapping[str, Days], why: str) -> None:
+        if not why:  # it has no more
+            self._say_holes(rest)
+            self._take(gap, rest, {})
+            return
+        for symbol, days in rest.items():
+            self._in_vain |= {(symbol, part) for part in (gap, *self._spans(symbol, gap, days))}
+        self._forget(tuple(rest), *gap)
+        self._say(Question(gap, tuple(rest)), why)
+        self._look()
+
+    # Until the bars of the last session are final, by the feed's clock or this one.
+    def _settles_in_s(self, last: date) -> float:
         run = self._run
         calendar, settle_s = run.core.state.calendar, run.feed.past_days_settle_s
         final = calendar.close(calendar.number(last)) + timedelta(seconds=settle_s)
-        wait_s = (final - (run.feed.present or run.clock.now())).total_seconds()
-        if wait_s > 0.0:
-            await asyncio.sleep(min(wait_s, settle_s))
+        return (final - (run.feed.present or run.clock.now())).total_seconds()
 
     async def _fetched(self, question: Question) -> Found:
         gap, state = question.gap, self._run.core.state
@@ -145,31 +221,40 @@ class PastDays:
                 await asyncio.sleep(0)
         return found
 
-    def _lacking(self, symbol: str, gap: Gap, found: Found) -> list[date]:
+    def _listed(self, symbol: str, gap: Gap) -> Days:
         state = self._run.core.state
         calendar = state.calendar
         asset = next(one for one in state.market.assets if one.symbol == symbol)
         numbers = range(calendar.number(gap.first), calendar.number(gap.last) + 1)
         labels = [calendar.label(number) for number in numbers]
-        return [
-            label
-            for label in labels
-            if asset.start_date <= label <= asset.end_date and label not in found.get(symbol, {})
-        ]
+        return [label for label in labels if asset.start_date <= label <= asset.end_date]
+
+    # Those of the asset's sessions in a gap that follow each other and are chosen.
+    def _spans(self, symbol: str, gap: Gap, chosen: Days) -> list[Gap]:
+        days = self._listed(symbol, gap)
+        runs = groupby(days, key=set(chosen).__contains__)
+        spans = [list(span) for is_chosen, span in runs if is_chosen]
+        return [Gap(span[0], span[-1]) for span in spans] if days else [gap]
 
     # Bars of one answer go before every bar and trigger, so that no decision uses only
     # part of them; a replay applies them at the same place.
-    def _take(self, gap: Gap, symbols: Sequence[str], found: Found) -> None:
-        part: list[str] = []
-        bars: list[Bar] = []
-        for symbol in symbols:
-            if bars and len(bars) + len(found.get(symbol, {})) > AT_ONCE:
-                self._enqueue(gap, part, bars)
-                part, bars = [], []
-            part.append(symbol)
-            bars += found.get(symbol, {}).values()
-        if part:
-            self._enqueue(gap, part, bars)
+    def _take(self, gap: Gap, taken: Mapping[str, Days], found: Found) -> None:
+        spans: dict[Gap, list[str]] = defaultdict(list)
+        for symbol, days in taken.items():
+            for span in self._spans(symbol, gap, days):
+                spans[span].append(symbol)
+        for span, symbols in spans.items():
+            part: list[str] = []
+            bars: list[Bar] = []
+            for symbol in symbols:
+                given = found.get(symbol, {}).items()
+                new = [bar for day, bar in given if span.first <= day <= span.last]
+                if bars and len(bars) + len(new) > AT_ONCE:
+                    self._enqueue(span, part, bars)
+                    part, bars = [], []
+                part.append(symbol)
+                bars += new
+            self._enqueue(span, part, bars)
 
     def _enqueue(self, gap: Gap, symbols: Sequence[str], bars: list[Bar]) -> None:
         bars.sort(key=lambda bar: (bar.timestamp, bar.symbol))
@@ -191,8 +276,7 @@ class PastDays:
             "the feed answers: it is asked again after the next session, or after a restart",
         )
 
-    def _say_holes(self, question: Question, found: Found) -> None:
-        lacking = {s: self._lacking(s, question.gap, found) for s in question.symbols}
+    def _say_holes(self, lacking: Mapping[str, Days]) -> None:
         words = [
             f"{symbol} ({', '.join(map(str, days[:3]))}{', …' if len(days) > 3 else ''})"
             for symbol, days in lacking.items()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed
@@ -36,6 +36,14 @@ beyond a longer bar's length, for weekends.
 """
 
 
+class Holding(Protocol):
+    """Holds sessions back."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether no session may begin now."""
+
+
 class Timekeeper:
     """Watches the time for one engine.
 
@@ -51,6 +59,7 @@ class Timekeeper:
             daily bars at least `DAILY_GRACE_S`.
         stale_after_bars: Intervals of open hours without a bar after which prices are
             stale; None never.
+        sessions: Says whether a session may begin now; None lets each begin.
 
     Attributes:
         stale: Whether no bar has come for that long.
@@ -65,6 +74,7 @@ class Timekeeper:
         *,
         grace_s: float = GRACE_S,
         stale_after_bars: float | None = STALE_AFTER_BARS,
+        sessions: Holding | None = None,
     ) -> None:
         self.stale = False
         self.is_present = False
@@ -72,6 +82,7 @@ class Timekeeper:
         self._feed = feed
         self._clock = clock
         self._tell = tell
+        self._sessions = sessions
         self._grace = timedelta(seconds=grace_s)
         self._stale_after_bars = stale_after_bars
         self._lead_us: int | None = None
@@ -161,7 +172,8 @@ class Timekeeper:
         morning = session > self._opened_session and now_us >= core.state.calendar.morning_us(
             session
         )
-        if morning and _is_next(core, session):
+        held = self._sessions is not None and self._sessions.is_held
+        if morning and not held and _is_next(core, session):
             self._opened_session = session
             self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
         if self.stale or self._stale_after_bars is None:

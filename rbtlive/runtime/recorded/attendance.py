@@ -35,6 +35,12 @@ class Gap(NamedTuple):
         """The days as words for a message."""
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
+    def without(self, first: date, last: date) -> list[Gap]:
+        """Return what is left of it, from no part to two, if these sessions go."""
+        before, after = min(self.last, first - _DAY), max(self.first, last + _DAY)
+        left = [Gap(self.first, before)] if self.first <= before else []
+        return [*left, Gap(after, self.last)] if after <= self.last else left
+
 
 class Attendance:
     """The missing sessions of each asset of a run.
@@ -108,10 +114,7 @@ class Attendance:
         self.inside = {symbol: inside.get(symbol, since) for symbol in event.symbols}
 
     def _answer(self, symbol: str, first: date, last: date) -> None:
-        left: list[Gap] = []
-        for gap in self.gaps.pop(symbol, ()):
-            before, after = min(gap.last, first - _DAY), max(gap.first, last + _DAY)
-            left += [Gap(gap.first, before)] if gap.first <= before else []
-            left += [Gap(after, gap.last)] if after <= gap.last else []
+        gaps = self.gaps.pop(symbol, ())
+        left = [part for gap in gaps for part in gap.without(first, last)]
         if left:
             self.gaps[symbol] = left
