@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rbtlive.errors import BadPercentileBounds
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.arguments import no_filter
 from rbtlive.pipeline.sentinels import NotSpecified
-from rbtlive.pipeline.term import BOOL, FLOAT, Term
+from rbtlive.pipeline.term import BOOL, FLOAT, INT, TEXT, ComputableTerm, LoadableTerm, Term
 
 
 def float_only(term: Any, method: str) -> None:
@@ -23,7 +25,7 @@ def float_only(term: Any, method: str) -> None:
         )
 
 
-def optional_mask(mask: Any) -> Any:
+def optional_mask(mask: object) -> object:
     """Return a mask if it is a filter or left out.
 
     Raises:
@@ -31,7 +33,33 @@ def optional_mask(mask: Any) -> Any:
     """
     if mask is NotSpecified or (isinstance(mask, Term) and mask.dtype == BOOL):
         return mask
-    raise TypeError(f"mask must be a Filter: was {mask!r} ({type(mask).__name__})")
+    column, term = isinstance(mask, LoadableTerm), isinstance(mask, Term)
+    raise no_filter("mask", mask, column=column, term=term)
+
+
+def labels_of(groupby: object) -> ComputableTerm:
+    """Return what groups are made by, if it is a classifier.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(groupby, ComputableTerm) and groupby.dtype in {INT, TEXT}:
+        return groupby
+    write = "take factor.quantiles(5), or a data set's .latest"
+    raise TypeError(
+        f"groupby must be a Classifier: was {groupby!r} ({type(groupby).__name__}); {write}"
+    )
+
+
+def count_of(value: object, name: str) -> int:
+    """Return a count that is a whole number.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    raise TypeError(f"{name} must be a whole number: was {value!r} ({type(value).__name__})")
 
 
 def factors_only(term: Any, name: str) -> Term:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 from rbtlive.errors import NotBuilt, UnsupportedPipelineOutput
+from rbtlive.pipeline.arguments import no_filter
 from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
-from rbtlive.pipeline.term import BOOL, AssetExists, ComputableTerm, Term
+from rbtlive.pipeline.term import BOOL, AssetExists, ComputableTerm, LoadableTerm, Term
 
 _EXPLAINED: Final = (
     "pipe.explain(start, end, data) shows the terms in the order of computing, with the days "
@@ -39,7 +40,10 @@ class Pipeline:
         domain: Domain = GENERIC,
     ) -> None:
         if columns is not None and not isinstance(columns, dict):
-            raise TypeError(f"columns of a Pipeline must be a dict: was {columns!r}")
+            raise TypeError(
+                f"columns of a Pipeline must be a dict: was {columns!r}; write e.g. "
+                '{"close": USEquityPricing.close.latest}'
+            )
         if not isinstance(domain, Domain):
             raise TypeError(f"domain of a Pipeline must be a Domain: was {domain!r}")
         self._columns: dict[str, Any] = {}
@@ -95,7 +99,8 @@ class Pipeline:
             TypeError: it is no filter.
         """
         if not (isinstance(screen, ComputableTerm) and screen.dtype == BOOL):
-            raise TypeError(f"screen must be a Filter: was {screen!r} ({type(screen).__name__})")
+            column, term = isinstance(screen, LoadableTerm), isinstance(screen, Term)
+            raise no_filter("screen", screen, column=column, term=term)
         if self._screen is not None and not overwrite:
             raise ValueError(
                 "set_screen() called with overwrite=False and screen already set.\nIf you want to "

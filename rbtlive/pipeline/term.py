@@ -7,7 +7,7 @@ that what pipelines share is computed once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 from weakref import WeakValueDictionary
 
 from rbtlive.errors import (
@@ -25,6 +25,13 @@ from rbtlive.errors import (
     WindowLengthNotSpecified,
 )
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.arguments import (
+    days_of_window,
+    no_attribute,
+    no_filter,
+    no_truth,
+    terms_of,
+)
 from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
 from rbtlive.pipeline.kinds import kind
 from rbtlive.pipeline.sentinels import NotSpecified
@@ -314,6 +321,13 @@ class InputDates(Term):
     window_safe = True
 
 
+def _filter(cls: type, mask: object) -> ComputableTerm | AssetExists:
+    if isinstance(mask, (ComputableTerm, AssetExists)) and mask.dtype == BOOL:
+        return mask
+    column, term = isinstance(mask, LoadableTerm), isinstance(mask, Term)
+    raise no_filter(f"mask of {cls.__name__}", mask, column=column, term=term)
+
+
 class ComputableTerm(Term):
     """A term that is computed from others: a factor, a filter or a classifier.
 
@@ -354,18 +368,19 @@ class ComputableTerm(Term):
         mask = cls.mask if mask is NotSpecified else mask
         domain = cls.domain if domain is NotSpecified else domain
         if inputs is not NotSpecified:
-            inputs = tuple(inputs)
+            inputs = terms_of(cls.__name__, inputs)
             strange = [value for value in inputs if not isinstance(value, Term)]
             if strange:
                 names = ", ".join(f"{value!r} ({type(value).__name__})" for value in strange)
                 raise NonPipelineInputs(f"inputs of {cls.__name__} must be terms: was {names}")
         if domain is NotSpecified:
             domain = GENERIC if inputs is NotSpecified else infer_domain(inputs)
+        length = cls.window_length if window_length is NotSpecified else window_length
         own = {
             "inputs": inputs,
             "outputs": outputs if outputs is NotSpecified else tuple(outputs),
-            "window_length": cls.window_length if window_length is NotSpecified else window_length,
-            "mask": AssetExists() if mask is NotSpecified or mask is None else mask,
+            "window_length": days_of_window(cls.__name__, length),
+            "mask": AssetExists() if mask is NotSpecified or mask is None else _filter(cls, mask),
         }
         return super().__new__(cls, domain=domain, facts=own | dict(facts or {}), **kwargs)
 
@@ -388,6 +403,20 @@ class ComputableTerm(Term):
                         f"Can't compute windowed expression {name} with windowed input {term!r}: "
                         "its values cannot be compared over time; use returns, ranks or zscores"
                     )
+
+    # `and`, `or`, `not` and `if` would leave a term out.
+    def __bool__(self) -> bool:
+        raise no_truth(self)
+
+    if not TYPE_CHECKING:  # else every name would have a type
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse a name that is not there, and say which one is near.
+
+            Raises:
+                AttributeError: always.
+            """
+            raise no_attribute(repr(type(self).__name__), name, dir(type(self)), what="attribute")
 
     def _check_outputs(self, name: str) -> None:
         outputs = object.__getattribute__(self, "outputs")

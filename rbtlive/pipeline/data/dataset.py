@@ -6,8 +6,9 @@ says where the values come from.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from rbtlive.pipeline.arguments import no_attribute
 from rbtlive.pipeline.domain import GENERIC, Domain
 from rbtlive.pipeline.kinds import kind
 from rbtlive.pipeline.sentinels import NotSpecified
@@ -104,6 +105,23 @@ class BoundColumn(LoadableTerm):
         found: BoundColumn = getattr(self.dataset.root, self.name)
         return found
 
+    if not TYPE_CHECKING:  # else every name would have a type
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse what a factor has, as its latest value would have it.
+
+            Raises:
+                AttributeError: always.
+            """
+            latest = object.__getattribute__(self, "latest")
+            if not name.startswith("_") and hasattr(type(latest), name):
+                raise AttributeError(
+                    f"{self.qualname} is a column and has no {name!r}: write "
+                    f"{self.dataset.__name__}.{self.name}.latest.{name}",
+                    name=name,
+                )
+            raise no_attribute(self.qualname, name, dir(type(self)), what="attribute")
+
     def __lt__(self, other: Any) -> Any:
         raise TypeError(
             f"Can't compare '{self.qualname}' with '{type(other).__name__}'. (Did you mean to use "
@@ -146,6 +164,18 @@ class DataSetMeta(type):
             made.root, made.on_domains, made.loader = made, {made.domain: made}, None
         return made
 
+    if not TYPE_CHECKING:  # else every name would have a type
+
+        def __getattr__(cls, name: str) -> NoReturn:
+            """Refuse a column that is not there, and say which one is near.
+
+            Raises:
+                AttributeError: always.
+            """
+            raise no_attribute(
+                cls.__name__, name, cls.__dict__.get("column_names", ()), what="column"
+            )
+
     def __repr__(cls) -> str:
         return f"<DataSet: {cls.__name__!r}, domain={cls.domain!r}>"  # type: ignore[attr-defined]
 
@@ -182,9 +212,7 @@ class DataSet(metaclass=DataSetMeta):
             AttributeError: there is none of that name.
         """
         if name not in cls.column_names:
-            raise AttributeError(
-                f"{cls.__name__} has no column {name!r}: it has {', '.join(cls.column_names)}"
-            )
+            raise no_attribute(cls.__name__, name, cls.column_names, what="column")
         found: BoundColumn = getattr(cls, name)
         return found
 
@@ -219,7 +247,8 @@ class DataSet(metaclass=DataSetMeta):
             lag: Further sessions before a row is seen.
 
         Raises:
-            NoTimeOfKnowledge: the frame has no `timestamp`.
+            NoTimeOfKnowledge: the frame has no `timestamp`, or not in each row.
+            DataError: it is not what `FrameLoader` takes.
         """
         cls.root.loader = (
             frame if hasattr(frame, "load") else kind("FrameLoader")(cls, frame, lag=lag)

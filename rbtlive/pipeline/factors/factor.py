@@ -6,12 +6,12 @@ the end say of a cross-section.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rbtlive.errors import UnknownRankMethod
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import ranks, rows
-from rbtlive.pipeline.checks import bad_bounds, float_only, optional_mask
+from rbtlive.pipeline.checks import bad_bounds, count_of, float_only, labels_of, optional_mask
 from rbtlive.pipeline.expression import NumericalExpression, factor_methods
 from rbtlive.pipeline.kinds import kind, registered
 from rbtlive.pipeline.mixins import (
@@ -143,7 +143,7 @@ class Factor(RestrictedDType, ComputableTerm):
     def quantiles(self, bins: int, mask: Any = NotSpecified) -> Any:
         """Return a classifier of the day's quantile, from 0; -1 where missing."""
         mask = self.mask if mask is NotSpecified else mask
-        return kind("Quantiles")(inputs=(self,), bins=bins, mask=mask)
+        return kind("Quantiles")(inputs=(self,), bins=count_of(bins, "bins"), mask=mask)
 
     def quartiles(self, mask: Any = NotSpecified) -> Any:
         """Return a classifier of the day's quarter, from 0."""
@@ -266,8 +266,7 @@ class GroupedRowTransform(Factor):
         """Return the term of `transform` over the rows of `factor`."""
         optional_mask(mask)
         mask = factor.mask if mask is NotSpecified else _both(mask, factor.mask)
-        if groupby is NotSpecified:
-            groupby = kind("Everything")(mask=mask)
+        groupby = kind("Everything")(mask=mask) if groupby is NotSpecified else labels_of(groupby)
         ranked = transform in {ranks.row_ranks, ranks.row_ranks_descending}
         return super().__new__(
             cls,
@@ -353,15 +352,23 @@ class CustomFactor(PositiveWindowLengthMixin, CustomTermMixin, Factor):
         outputs = object.__getattribute__(self, "outputs")
         if outputs is NotSpecified or name.startswith("__"):
             return super().__getattribute__(name)
-        if name in outputs:
-            return RecarrayField(self, name)
-        try:
-            return super().__getattribute__(name)
-        except AttributeError as error:
+        return RecarrayField(self, name) if name in outputs else super().__getattribute__(name)
+
+    if not TYPE_CHECKING:  # else every name would have a type
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Refuse a name that is not there.
+
+            Raises:
+                AttributeError: always.
+            """
+            outputs = object.__getattribute__(self, "outputs")
+            if outputs is NotSpecified:
+                super().__getattr__(name)
             raise AttributeError(
-                f"Instance of {type(self).__name__} has no output named {name!r}. Possible "
-                f"choices are: {outputs}."
-            ) from error
+                f"Instance of {type(self).__name__} has no output named {name!r}. Possible choices "
+                f"are: {outputs}."
+            )
 
     def __iter__(self) -> Any:
         outputs = object.__getattribute__(self, "outputs")

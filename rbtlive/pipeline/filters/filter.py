@@ -217,8 +217,19 @@ class StaticSids(Filter):
     params: Any = ("sids",)
 
     def __new__(cls, sids: Iterable[int]) -> Any:
-        """Return the filter of the assets with those sids."""
-        return super().__new__(cls, sids=frozenset(sids))
+        """Return the filter of the assets with those sids.
+
+        Raises:
+            TypeError: they are no list of whole numbers.
+        """
+        chosen = frozenset([sids] if isinstance(sids, str) else sids)
+        strange = [one for one in chosen if not isinstance(one, (int, np.integer))]
+        if strange:
+            raise TypeError(
+                f"sids of {cls.__name__} must be whole numbers: was {strange[0]!r}; write "
+                "StaticAssets([symbol('AAPL')]) for assets"
+            )
+        return super().__new__(cls, sids=chosen)
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del inputs, dates
@@ -229,8 +240,20 @@ class StaticAssets(StaticSids):
     """Given assets."""
 
     def __new__(cls, assets: Iterable[Any]) -> Any:
-        """Return the filter of those assets."""
-        return super().__new__(cls, frozenset(asset.sid for asset in assets))
+        """Return the filter of those assets.
+
+        Raises:
+            TypeError: they are no list.
+            AttributeError: one of them is no asset.
+        """
+        write = "write StaticAssets([symbol('AAPL'), symbol('IBM')])"
+        if not isinstance(assets, Iterable):
+            raise TypeError(f"StaticAssets takes a list of assets: was {assets!r}; {write}")
+        chosen = tuple(assets)
+        strange = [one for one in chosen if not hasattr(one, "sid")]
+        if strange:  # of zipline's class
+            raise AttributeError(f"StaticAssets takes assets: was {strange[0]!r}; {write}")
+        return super().__new__(cls, frozenset(asset.sid for asset in chosen))
 
 
 class AllPresent(CustomFilter, SingleInputMixin, StandardOutputs):

@@ -47,8 +47,9 @@ def loaded_by(loader: Any, column: Any, source: Any, first: int, last: int, asse
         return found
     if not hasattr(loader, "load_adjusted_array"):
         raise TypeError(
-            f"a loader of {column.qualname} must have load_adjusted_array(): was {loader!r}; use a "
-            "DataFrameLoader"
+            f"a loader of {column.qualname} must have load_adjusted_array(): was a "
+            f"{type(loader).__name__}; write {column.dataset.__name__}.use(frame) for a frame with "
+            "symbol and timestamp, or DataFrameLoader(column, frame) for days x sids"
         )
     import pandas as pd
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.errors import NoTimeOfKnowledge, UnknownSymbol
+from rbtlive.errors import InvalidSetting, UnknownSymbol
 from rbtlive.lib.adjustment import ADD, MULTIPLY, OVERWRITE
 from rbtlive.model.arrays import np
+from rbtlive.model.other_names import what_to_write
 from rbtlive.pipeline.kinds import registered
+from rbtlive.pipeline.loaders.known_rows import known_rows
 from rbtlive.pipeline.term import TEXT, TIME
 from rbtlive.pipeline.windows import Loaded, Revision
 
@@ -26,35 +28,22 @@ class FrameLoader:
 
     Args:
         dataset: The data set whose columns it has.
-        frame: polars or pandas: `symbol` or `sid`; `timestamp`, a date or a moment in
-            UTC, when the row became known; `asof`, the day it is about, by default
-            `timestamp`; and the columns.
+        frame: polars or pandas: `symbol` or `sid`; `timestamp`, when the row became
+            known, a date or a moment in UTC (midnights without a zone are dates);
+            `asof`, the day it is about, by default `timestamp`; and the columns.
         lag: Further sessions before a row is seen.
 
     Raises:
-        NoTimeOfKnowledge: the frame has no `timestamp`.
+        NoTimeOfKnowledge: the frame has no `timestamp`, or not in each row.
+        NotAFrame: it is no frame.
+        MissingColumn: it has not all columns.
+        WrongColumnType: a column holds something else.
+        DataError: two rows say different things, or one is about a day to come.
     """
 
     def __init__(self, dataset: Any, frame: Any, *, lag: int = 0) -> None:
-        rows = frame if isinstance(frame, pl.DataFrame) else pl.from_pandas(frame)
-        if "timestamp" not in rows.columns:
-            raise NoTimeOfKnowledge(
-                f"values of {dataset.__name__} need a column 'timestamp', when each row became "
-                f"known: the frame has {', '.join(rows.columns)}; without it a backtest would see "
-                "what nobody knew yet"
-            )
-        key = "sid" if "sid" in rows.columns else "symbol"
-        missing = [name for name in (key, *dataset.column_names) if name not in rows.columns]
-        if missing:
-            raise NoTimeOfKnowledge(
-                f"a frame for {dataset.__name__} needs the columns {', '.join(missing)}: it has "
-                f"{', '.join(rows.columns)}"
-            )
-        if "asof" not in rows.columns:
-            rows = rows.with_columns(pl.col("timestamp").alias("asof"))
-        self._rows = rows.sort("timestamp", "asof", maintain_order=True)
-        self._key = key
-        self._lag = lag
+        self._rows, self._key = known_rows(dataset, frame)
+        self._lag = _sessions(lag)
 
     # The number of the first session that sees each row.
     def _seen_from(self, source: Any) -> Any:
@@ -81,8 +70,10 @@ class FrameLoader:
         keys, asofs = self._rows[self._key].to_list(), self._rows["asof"].to_list()
         for key, asof, session, value in zip(keys, asofs, seen.tolist(), values, strict=True):
             if key not in every:
+                write = what_to_write(str(key), {}, map(str, every)) or "leave its rows out"
                 raise UnknownSymbol(
-                    f"a row of {column.qualname} must be of an asset of the data: was {key!r}"
+                    f"a row of {column.qualname} must be of an asset of the data: was {key!r}; "
+                    f"{write}"
                 )
             where = place.get(key)
             if where is None or session > last or value is None:
@@ -100,6 +91,15 @@ class FrameLoader:
         if column.dtype == TEXT:
             return values.cast(pl.String).to_list()
         return values.to_list()
+
+
+def _sessions(lag: object) -> int:
+    if isinstance(lag, (int, np.integer)) and not isinstance(lag, bool) and lag >= 0:
+        return int(lag)
+    raise InvalidSetting(
+        f"lag must be a count of further sessions, 0 or more: was {lag!r}; a row is never seen "
+        "before it is known"
+    )
 
 
 class DataFrameLoader:

@@ -1,0 +1,100 @@
+"""Checks of what a term is made of.
+
+The rule: what can only be a slip is refused where the term is written, with what to
+write instead; zipline computes something else from it, or ends in the middle of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.sentinels import NotSpecified
+
+
+def days_of_window(name: str, length: object) -> object:
+    """Return a window's length if it is a whole number or left out.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    whole = isinstance(length, (int, np.integer)) and not isinstance(length, (bool, np.bool_))
+    if length is NotSpecified or whole:
+        return int(length) if isinstance(length, (int, np.integer)) else length
+    several = isinstance(length, (list, tuple))
+    write = "make a term for each length" if several else "pass e.g. window_length=20"
+    raise TypeError(
+        f"window_length of {name} must be a whole number of days: was {length!r}; {write}"
+    )
+
+
+def terms_of(name: str, inputs: object) -> tuple[object, ...]:
+    """Return inputs as a tuple.
+
+    Raises:
+        TypeError: they are no list.
+    """
+    if isinstance(inputs, Iterable) and not isinstance(inputs, (str, bytes)):
+        try:
+            return tuple(inputs)
+        except (TypeError, ValueError) as error:  # a term: it is sliced by assets only
+            cause: Exception | None = error
+    elif isinstance(inputs, (str, bytes)):
+        return (inputs,)
+    else:
+        cause = None
+    write = f"inputs=[{inputs!r}]" if hasattr(inputs, "dtype") else "inputs=[USEquityPricing.close]"
+    length = f", and window_length={inputs}" if isinstance(inputs, int) else ""
+    raise TypeError(
+        f"inputs of {name} must be a list of terms: was {inputs!r}; write {write}{length}"
+    ) from cause
+
+
+def no_filter(what: str, value: object, *, column: bool, term: bool) -> TypeError:
+    """Return the error of something that is given for a filter.
+
+    Args:
+        what: Where it was given, e.g. "screen".
+        value: What was given.
+        column: Whether it is a column of a data set.
+        term: Whether it is another term.
+    """
+    write = "write e.g. AverageDollarVolume(window_length=20).top(100)"
+    if column:
+        write = "compare its latest value, e.g. .latest > 5"
+    elif term:
+        write = "compare it, e.g. factor > 5, or take factor.top(100) or factor.notnull()"
+    elif isinstance(value, (bool, np.bool_)):
+        write = "combine filters by & | ~, and ask a classifier by .eq()"
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        write = "write StaticAssets([symbol('AAPL'), ...])"
+    return TypeError(f"{what} must be a Filter: was {value!r} ({type(value).__name__}); {write}")
+
+
+def no_truth(term: object) -> TypeError:
+    """Return the error of a term that was asked whether it is true."""
+    return TypeError(
+        f"{term!r} has no truth value: it has one for each asset and day. Write & for `and`, | for "
+        "`or`, ~ for `not`, (f > 1) & (f < 5) for `1 < f < 5`, and `is None` to ask whether there "
+        "is a term"
+    )
+
+
+def no_attribute(owner: str, name: str, names: Iterable[str], *, what: str) -> AttributeError:
+    """Return the error of a name that is not there.
+
+    Args:
+        owner: Whose it would be.
+        name: What was asked for.
+        names: The names there are.
+        what: What they are, e.g. "column".
+    """
+    from rbtlive.model.other_names import what_to_write  # only an error needs it
+
+    known = [one for one in names if not one.startswith("_")]
+    write = what_to_write(name, {}, known)
+    if write is None and len(known) < 20:
+        write = f"there is {', '.join(known)}"
+    return AttributeError(
+        f"{owner} has no {what} {name!r}" + (f": {write}" if write else ""), name=name
+    )

@@ -1,0 +1,136 @@
+"""Checks a frame of a data set's values: who, since when it is known, about which day.
+
+The rule: what would show a backtest something that nobody knew, or that depends on the
+order of rows, is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rbtlive.errors import (
+    DataError,
+    MissingColumn,
+    NotAFrame,
+    NoTimeOfKnowledge,
+    WrongColumnType,
+)
+from rbtlive.pipeline.term import BOOL, FLOAT, INT
+
+if TYPE_CHECKING:
+    from rbtlive.pipeline.data.dataset import DataSet
+
+
+def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str]:
+    """Return the rows of a frame by time of knowledge, and the column that says whose
+    they are.
+
+    Args:
+        dataset: The data set.
+        frame: polars or pandas.
+    """
+    name = dataset.__name__
+    rows = _as_polars(name, frame)
+    if "timestamp" not in rows.columns:
+        raise NoTimeOfKnowledge(
+            f"values of {name} need a column 'timestamp', when each row became known: the frame "
+            f"has {', '.join(rows.columns)}; without it a backtest would see what nobody knew yet"
+        )
+    key = "sid" if "sid" in rows.columns else "symbol"
+    missing = [one for one in (key, *dataset.column_names) if one not in rows.columns]
+    if missing:
+        raise MissingColumn(
+            f"a frame for {name} needs the columns {', '.join(missing)}: it has "
+            f"{', '.join(rows.columns)}"
+        )
+    if "asof" not in rows.columns:
+        rows = rows.with_columns(pl.col("timestamp").alias("asof"))
+    rows = rows.with_columns(_moments(name, rows, key, one) for one in ("timestamp", "asof"))
+    _check_days(name, rows, key)
+    _check_values(dataset, rows)
+    _check_copies(dataset, rows, key)
+    return rows.sort("timestamp", "asof", maintain_order=True), key
+
+
+def _as_polars(name: str, frame: object) -> pl.DataFrame:
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if type(frame).__name__ == "DataFrame" and hasattr(frame, "reset_index"):
+        table: Any = frame
+        levels = [one for one in table.index.names if one is not None and one not in table.columns]
+        found: pl.DataFrame = pl.from_pandas(table.reset_index(levels) if levels else table)
+        return found
+    raise NotAFrame(
+        f"values of {name} come from a polars or pandas frame, or a loader: was a "
+        f"{type(frame).__name__}; pass a frame with the columns symbol, timestamp and "
+        "those of the data set"
+    )
+
+
+# Dates where there is no time of day, else moments in UTC.
+def _moments(name: str, rows: pl.DataFrame, key: str, column: str) -> pl.Series:
+    values = rows[column]
+    if values.dtype != pl.Date and not isinstance(values.dtype, pl.Datetime):
+        raise WrongColumnType(
+            f"{column!r} of {name} must hold dates or moments: it holds {values.dtype}; "
+            f'write e.g. frame.with_columns(pl.col("{column}").str.to_date())'
+        )
+    if values.null_count():
+        row = int(values.is_null().arg_max() or 0)
+        error = NoTimeOfKnowledge if column == "timestamp" else DataError
+        raise error(
+            f"each row of {name} needs {column!r}: row {row} ({rows[key][row]}) has none; fill it, "
+            "or leave the row out"
+        )
+    if values.dtype == pl.Date:
+        return values
+    assert isinstance(values.dtype, pl.Datetime)
+    if values.dtype.time_zone is None and (values.dt.time() == time()).all():
+        return values.dt.date()  # pandas has no dates
+    return values.cast(pl.Datetime("us")).alias(column)
+
+
+def _check_days(name: str, rows: pl.DataFrame, key: str) -> None:
+    ahead = rows.filter(pl.col("asof").cast(pl.Date) > pl.col("timestamp").cast(pl.Date))
+    if len(ahead):
+        asof, timestamp = ahead["asof"][0], ahead["timestamp"][0]
+        raise DataError(
+            f"'asof' of {name}, the day that a row is about, must not be after 'timestamp', when "
+            f"it became known: a row of {ahead[key][0]} is about {asof} and known since "
+            f"{timestamp} ({len(ahead)} in all); if they are the wrong way round, swap them, and "
+            "give a day to come a column of its own"
+        )
+
+
+def _check_values(dataset: type[DataSet], rows: pl.DataFrame) -> None:
+    for column in dataset.column_names:
+        wanted, held = getattr(dataset, column).dtype, rows[column].dtype
+        fits = held.is_numeric() or held in {pl.Boolean, pl.Null} or held == pl.Object
+        if wanted in {FLOAT, INT, BOOL} and not fits:
+            raise WrongColumnType(
+                f"{dataset.__name__}.{column} holds {wanted}: the frame has {held}; cast it, e.g. "
+                f'frame.with_columns(pl.col("{column}").cast(pl.Float64))'
+            )
+
+
+# A row without a value says nothing of it.
+def _check_copies(dataset: type[DataSet], rows: pl.DataFrame, key: str) -> None:
+    said = [key, "timestamp", "asof"]
+    for column in dataset.column_names:
+        if rows[column].dtype == pl.Object:
+            continue
+        values = rows.select(*said, column).drop_nulls(column).unique()
+        several = values.filter(pl.struct(said).is_duplicated()).sort(*said, column)
+        if len(several):
+            first = several.row(0, named=True)
+            raise DataError(
+                f"rows of {dataset.__name__} must not contradict each other: {first[key]} has "
+                f"several values of {column} with timestamp {first['timestamp']} and asof "
+                f"{first['asof']}, {several[column][0]} and {several[column][1]}; keep one of "
+                f"them, e.g. frame.unique({said!r}, keep='last', maintain_order=True)"
+            )

@@ -1,0 +1,237 @@
+"""What can only be a slip is refused where it is written, with what to write instead."""
+
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive import errors
+from rbtlive.pipeline import Pipeline
+from rbtlive.pipeline.data import Column, DataSet, USEquityPricing
+from rbtlive.pipeline.factors import BollingerBands, Returns, SimpleMovingAverage
+from rbtlive.pipeline.filters import StaticAssets, StaticSids
+from rbtlive.pipeline.loaders import DataFrameLoader
+
+CLOSE = USEquityPricing.close
+DAYS = [date(2016, 3, 7), date(2016, 3, 8), date(2016, 3, 9), date(2016, 3, 10)]
+
+
+class Figures(DataSet):
+    eps = Column(float)
+    sector = Column(object, missing_value="")
+
+
+def mean(**given: Any) -> Any:
+    return SimpleMovingAverage(**({"inputs": [CLOSE], "window_length": 5} | given))
+
+
+def price() -> Any:
+    return CLOSE.latest
+
+
+SLIPS = {
+    "a screen of numbers": (lambda: Pipeline(screen=price()), TypeError, "factor > 5"),
+    "a screen of a column": (lambda: Pipeline(screen=CLOSE), TypeError, ".latest > 5"),
+    "a screen of a truth": (lambda: Pipeline(screen=True), TypeError, "& | ~"),
+    "a screen of names": (lambda: Pipeline(screen=["AA"]), TypeError, "StaticAssets("),
+    "columns without names": (lambda: Pipeline([price()]), TypeError, '{"close": '),
+    "a list of windows": (lambda: mean(window_length=[5, 10]), TypeError, "a term for each length"),
+    "a window of text": (lambda: mean(window_length="5"), TypeError, "whole number of days"),
+    "half a window": (lambda: mean(window_length=5.0), TypeError, "whole number of days"),
+    "a window of truth": (lambda: mean(window_length=True), TypeError, "whole number of days"),
+    "an input without a list": (lambda: mean(inputs=CLOSE), TypeError, "inputs=["),
+    "a window in place of inputs": (lambda: Returns(20), TypeError, "window_length=20"),
+    "inputs of text": (lambda: mean(inputs=["close"]), errors.NonPipelineInputs, "'close'"),
+    "and": (lambda: (price() > 1) and (price() < 5), TypeError, "& for `and`"),
+    "or": (lambda: (price() > 1) or (price() < 5), TypeError, "| for `or`"),
+    "not": (lambda: not (price() > 1), TypeError, "~ for `not`"),
+    "between": (lambda: 1 < price() < 5, TypeError, "(f > 1) & (f < 5)"),
+    "the larger of two": (lambda: max(price(), mean()), TypeError, "no truth value"),
+    "a mask of numbers": (lambda: price().rank(mask=price()), TypeError, "mask of Rank"),
+    "a mask of names": (lambda: mean(mask=["AA"]), TypeError, "StaticAssets("),
+    "groups of numbers": (lambda: price().demean(groupby=price()), TypeError, "quantiles(5)"),
+    "groups by name": (lambda: price().zscore(groupby="sector"), TypeError, "a Classifier"),
+    "half a bin": (lambda: price().quantiles(2.5), TypeError, "whole number"),
+    "assets by name": (lambda: StaticAssets(["AA"]), AttributeError, "symbol("),
+    "an asset without a list": (lambda: StaticAssets(5), TypeError, "a list of assets"),
+    "sids by name": (lambda: StaticSids(["AA"]), TypeError, "StaticAssets("),
+    "sids as one text": (lambda: StaticSids("12"), TypeError, "StaticAssets("),
+    "a column that is none": (lambda: USEquityPricing.closee, AttributeError, "'close'?"),
+    "another data set's": (lambda: Figures.get_column("esp"), AttributeError, "'eps'?"),
+    "all columns": (lambda: USEquityPricing.price, AttributeError, "open, high, low, close"),
+    "a method that is none": (lambda: price().zscores(), AttributeError, "'zscore'?"),
+    "a method of a column": (lambda: CLOSE.rank(5), AttributeError, "close.latest.rank"),
+    "an output that is none": (
+        lambda: BollingerBands(inputs=[CLOSE], window_length=9, k=2).uper,
+        AttributeError,
+        "('lower', 'middle', 'upper')",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_is_refused_with_what_to_write(name: str):
+    make, error, words = SLIPS[name]
+
+    with pytest.raises(error) as refused:
+        make()
+
+    assert words in str(refused.value)
+
+
+def test_what_is_whole_by_another_type_is_a_window():
+    assert mean(window_length=np.int64(5)) is mean()
+
+
+def test_terms_can_be_asked_for_what_they_do_not_have():
+    """As libraries do that look for a protocol."""
+    assert not hasattr(price(), "__array_interface__")
+    assert getattr(Figures, "missing", None) is None
+    assert not hasattr(CLOSE, "_ipython_display_")
+
+
+# -- frames ----------------------------------------------------------------------------
+
+
+def rows(**changed: Any) -> pl.DataFrame:
+    held = {
+        "symbol": ["AA", "AA", "BB"],
+        "timestamp": [date(2016, 3, 1), DAYS[1], date(2016, 3, 1)],
+        "asof": [date(2015, 12, 31), date(2016, 1, 31), date(2015, 12, 31)],
+        "eps": [1.0, 2.0, 3.0],
+        "sector": ["a", "b", "c"],
+    }
+    return pl.DataFrame({key: one for key, one in (held | changed).items() if one is not None})
+
+
+@cache
+def market() -> Any:
+    every = pl.date_range(date(2016, 2, 29), DAYS[-1], "1d", eager=True)
+    days = every.filter(every.dt.weekday() < 6)
+    bars = pl.DataFrame({"date": days}).join(pl.DataFrame({"symbol": ["AA", "BB"]}), how="cross")
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), pl.lit(10.0))
+    return rbt.PolarsDataPortal(bars.with_columns(**prices))
+
+
+def seen(frame: Any) -> list[Any]:
+    """Return what each morning knows of the first asset."""
+    Figures.use(frame)
+    table = rbt.run_pipeline(
+        Pipeline({"eps": Figures.eps.latest, "sector": Figures.sector.latest}),
+        DAYS[0],
+        DAYS[-1],
+        market(),
+    )
+    return table.filter(pl.col("symbol") == "AA").select("eps", "sector").rows()
+
+
+USUAL = [(1.0, "a"), (1.0, "a"), (2.0, "b"), (2.0, "b")]
+
+
+def at_midnight(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col("timestamp", "asof").cast(pl.Datetime("us")))
+
+
+def indexed() -> Any:
+    return at_midnight(rows()).to_pandas().set_index(["timestamp", "symbol"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        rows(),
+        rows().lazy(),
+        rows().to_pandas(),
+        at_midnight(rows()),
+        at_midnight(rows()).to_pandas(),
+        indexed(),
+    ],
+    ids=["polars", "lazy", "pandas", "midnights", "pandas midnights", "in the index"],
+)
+def test_a_day_of_knowledge_is_seen_the_morning_after_however_it_is_written(frame: Any):
+    """pandas has no dates: midnights without a zone are days, not the hour before dawn."""
+    assert seen(frame) == USUAL
+
+
+@pytest.mark.parametrize(
+    ("hour", "expected"), [(5, [1.0, 2.0, 2.0, 2.0]), (21, [1.0, 1.0, 2.0, 2.0])]
+)
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_a_moment_is_seen_by_the_first_morning_after_it(
+    hour: int, expected: list[float], zone: str | None
+):
+    moments = [datetime(2016, 3, day, hour, tzinfo=UTC) for day in (1, 8, 1)]
+    stamps = pl.Series(moments).cast(pl.Datetime("us", "UTC"))
+    stamps = (
+        stamps.dt.replace_time_zone(None) if zone is None else stamps.dt.convert_time_zone(zone)
+    )
+
+    found = seen(rows().with_columns(timestamp=stamps))
+
+    assert [eps for eps, _sector in found] == expected
+
+
+def test_rows_that_each_say_a_part_do_not_contradict_each_other():
+    numbers = rows(sector=[None, None, None]).cast({"sector": pl.String})
+    labels = rows(eps=[None, None, None]).cast({"eps": pl.Float64})
+
+    assert seen(pl.concat([numbers, labels])) == USUAL
+    assert seen(pl.concat([rows(), rows()])) == USUAL
+
+
+WRONG = {
+    "no time": (rows(timestamp=None), errors.NoTimeOfKnowledge, "what nobody knew"),
+    "a row without time": (
+        rows(timestamp=[DAYS[0], None, DAYS[0]]), errors.NoTimeOfKnowledge, "row 1 (AA)"
+    ),
+    "time as text": (rows(timestamp=["2016-03-01"] * 3), errors.WrongColumnType, "str.to_date()"),
+    "time as numbers": (rows(timestamp=[20160301] * 3), errors.WrongColumnType, "Int64"),
+    "no day it is about": (rows(asof=[None, *DAYS[:2]]), errors.DataError, "row 0 (AA)"),
+    "a day to come": (
+        rows(asof=[date(2016, 6, 30), *[date(2015, 12, 31)] * 2]), errors.DataError, "swap them"
+    ),
+    "no assets": (rows(symbol=None), errors.MissingColumn, "symbol"),
+    "no values": (rows(eps=None), errors.MissingColumn, "eps"),
+    "values as text": (rows(eps=["1", "2", "x"]), errors.WrongColumnType, "cast(pl.Float64)"),
+    "contradictions": (
+        pl.concat([rows(), rows(eps=[1.0, 2.5, 3.0])]), errors.DataError, "2.0 and 2.5"
+    ),
+    "a list": ([1, 2], errors.NotAFrame, "a list"),
+    "nothing": (None, errors.NotAFrame, "polars or pandas"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_frame_that_cannot_be_right_is_refused(name: str):
+    frame, error, words = WRONG[name]
+
+    with pytest.raises(error) as refused:
+        Figures.use(frame)
+
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("lag", [-1, 1.5, True])
+def test_nothing_is_seen_before_it_is_known(lag: Any):
+    with pytest.raises(errors.InvalidSetting, match="before it is known"):
+        Figures.use(rows(), lag=lag)
+
+
+def test_an_unknown_asset_is_named_with_one_that_is_near():
+    with pytest.raises(errors.UnknownSymbol, match="did you mean 'AA'"):
+        seen(rows(symbol=["AA", "AA", "AAA"]))
+
+
+def test_a_frame_in_place_of_a_loader_is_refused_without_being_shown():
+    with pytest.raises(TypeError, match=r"Figures\.use\(frame\)") as refused:
+        rbt.run_pipeline(
+            Pipeline({"eps": Figures.eps.latest}), *DAYS[:2], market(), loaders={Figures: rows()}
+        )
+
+    assert len(str(refused.value)) < 300
+    assert DataFrameLoader(Figures.eps, pd.DataFrame()) is not None
