@@ -7,7 +7,7 @@ The rule: a portal is checked and normalised when it is made, and never changes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,41 +16,20 @@ import polars as pl
 
 from rbtlive.data.bars.digest import facts_as_text, fingerprint
 from rbtlive.data.bars.folding import aggregate_by_session
-from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
 from rbtlive.data.bars.resampled_portal import PeriodFold, fold_minutes
 from rbtlive.data.bars.shared_bars import SharedBars
 from rbtlive.data.calendars.calendar import TradingCalendar, as_label, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.calendars.reach import calendar_through
-from rbtlive.data.checking.corporate import (
-    Dividend,
-    Split,
-    Table,
-    make_assets,
-    make_dividends,
-    make_splits,
-    read_assets,
-    read_dividends,
-    read_splits,
-)
 from rbtlive.data.checking.intervals import (
     has_shorter_rows,
     interval_of,
     minutes_apart,
     no_such_bars,
 )
-from rbtlive.data.checking.listing_dates import indexed, listing
-from rbtlive.data.checking.scanning import Survey, store, survey
-from rbtlive.data.checking.schema import (
-    TypedBars,
-    daily_frame,
-    first_round,
-    minute_frame,
-    typed_bars,
-)
-from rbtlive.data.columns.keyed import parted
 from rbtlive.data.foreign_attributes import PORTAL_WORDS
 from rbtlive.data.forked_polars import refuse_in_forked_child
+from rbtlive.data.portal_parts import GivenParts
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.judging import must_be_read, refuse_what_is_no_data
@@ -177,60 +156,23 @@ class PolarsDataPortal:
             raise EmptyData(
                 "bars or minute_bars must be given: were both None; pass a frame or a path"
             )
-        daily = None if bars is None else typed_bars(bars, what="bars")
-        seen = None if minute_bars is None else survey(minute_bars, in_memory=in_memory)
-        minute = (
-            None if minute_bars is None or seen else typed_bars(minute_bars, what="minute_bars")
-        )
-        tables = (
-            None if assets is None else read_assets(assets),
-            None if splits is None else read_splits(splits),
-            None if dividends is None else read_dividends(dividends),
-        )
-        self.calendar: TradingCalendar = _calendar_through(
-            calendar, [daily, minute, seen, *tables[1:]], self.interval
-        )
-        grid = BarGrid(self.calendar, self.interval)
-        stored = None if seen is None else store(seen, grid=grid)
-        symbols = _symbols(daily, minute)
-        code = {symbol: number for number, symbol in enumerate(symbols)}
-        frames: list[tuple[pl.DataFrame, Sequence[str]]] = []
-        if daily is not None:
-            frames.append((daily_frame(daily, calendar=self.calendar, asset_of=code), symbols))
-        if minute is not None:
-            frames.append((minute_frame(minute, grid=grid, asset_of=code), symbols))
-        if stored is not None:
-            frames.append((stored.daily, stored.symbols))
-
-        life = listing(frames, self.calendar)
-        self.assets: tuple[Equity, ...] = make_assets(
-            tables[0], life, exchange=self.calendar.name, asset_class=asset_class
-        )
-        self._ends_given = _with_ends(tables[0])
+        parts = GivenParts.read(
+            bars,
+            minute_bars,
+            in_memory=in_memory,
+            assets=assets,
+            splits=splits,
+            dividends=dividends,
+        ).fitted(calendar, self.interval, asset_class=asset_class)
+        self.calendar: TradingCalendar = parts.calendar
+        self.assets: tuple[Equity, ...] = parts.assets
+        self._ends_given = parts.ends_given
         self._name_assets()
-        numbered = [indexed(frame, self._places(names)) for frame, names in frames]
-        found = [part.found for part in (daily, minute) if part is not None]
-        on_disk = () if seen is None else seen.further
-        numbered, self.further = parted(numbered, found, on_disk=on_disk)
-        self.minutes: MinuteBars | None = None if minute is None else HeldMinutes(numbered[-1])
-        if stored is not None:
-            stored.number(self._places(stored.symbols))
-            self.minutes = stored
-        self._daily = numbered[0] if daily is not None or stored is not None else None
-        index = {asset.symbol: asset.index for asset in self.assets}
-        self.splits: tuple[Split, ...] = make_splits(tables[1], index=index, calendar=self.calendar)
-        self.dividends: tuple[Dividend, ...] = make_dividends(
-            tables[2], index=index, calendar=self.calendar
-        )
-        self.first_session = min(int(frame["session"][0]) for frame in numbered)
-        self.last_session = max(int(frame["session"][-1]) for frame in numbered)
+        self._daily, self.minutes, self.further = parts.daily, parts.minutes, parts.further
+        self.splits, self.dividends = parts.splits, parts.dividends
+        self.first_session, self.last_session = parts.first_session, parts.last_session
         self._fingerprint: str | None = None
         self._intake: Intake | None = None
-
-    # A symbol whose bars were all left out has no asset, and no row either.
-    def _places(self, symbols: Sequence[str]) -> list[int]:
-        known = self._by_symbol
-        return [known[symbol].index if symbol in known else -1 for symbol in symbols]
 
     def _name_assets(self) -> None:
         self._shared = SharedBars()  # runs over other assets share nothing
@@ -556,27 +498,3 @@ class PolarsDataPortal:
     @property
     def _kind(self) -> str:
         return "minute" if self.interval in (MINUTE, DAY) else self.interval.text
-
-
-def _symbols(*bars: TypedBars | None) -> list[str]:
-    names: set[str] = set()
-    for one in bars:
-        if one is not None:
-            names.update(first_round(one.frame["symbol"]).unique())
-    return sorted(names)
-
-
-# The assets whose end was said.
-def _with_ends(assets: Table | None) -> frozenset[str]:
-    rows = [] if assets is None else assets.rows()
-    return frozenset(row["symbol"] for row in rows if row.get("end_date") is not None)
-
-
-# Where a calendar is not known far enough, the rows beyond it are what is wrong, and
-# are named when their turn comes.
-def _calendar_through(
-    name: str, parts: Iterable[TypedBars | Survey | Table | None], interval: Interval
-) -> TradingCalendar:
-    ends = [part.last_date() for part in parts if part is not None]
-    last = max((day for day in ends if day is not None), default=date.min)
-    return calendar_through(name, last, interval)
