@@ -277,7 +277,7 @@ class OrdinarySlices:
         )
 
 
-class Intake:
+class SliceAdmission:
     """Knows which slices in the queue still have to be validated.
 
     Slices of this package's feeds are ordered and checked; others are not.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -23,13 +23,14 @@ from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
 from rbtlive.errors import EngineStopped
-from rbtlive.model.events import Event, MarketDataEvent, OperatorEvent
+from rbtlive.model.events import Event, OperatorEvent
 from rbtlive.runtime.backtest import feed_portal, prepare_settings
 from rbtlive.runtime.broker.account_opening import AccountRules
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.account_side import AccountSide
-from rbtlive.runtime.engine.admission import Intake, judged
+from rbtlive.runtime.engine.admission import SliceAdmission
+from rbtlive.runtime.engine.admitted_events import AdmittedEvents
 from rbtlive.runtime.engine.background_tasks import BackgroundTasks
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
 from rbtlive.runtime.engine.containment import contained
@@ -136,7 +137,7 @@ class TradingEngine:
         self.failure: BaseException | None = None
         self._open_orders = open_orders
         self._wakeup = asyncio.Event()
-        self._stopping = self._given_up = self.is_begun = False
+        self._stopping = self.is_begun = False
         self.live_run = self._new_run(clock, message_sink(strategy_name(strategy)))
         self.tasks = BackgroundTasks(strategy_name(strategy), self._wakeup.set)
         self.account_side = AccountSide(
@@ -177,7 +178,15 @@ class TradingEngine:
     def _connect_feed(self, sessions: SessionGate) -> None:
         self._loop_budget = LoopBudget(self.clock)
         present = self.timekeeper.present if self.feed.is_live else None
-        self._intake = Intake(self.queue, self.feed, present)
+        self._slices = SliceAdmission(self.queue, self.feed, present)
+        self._events = AdmittedEvents(
+            self.live_run,
+            self.queue,
+            slices=self._slices,
+            age=self._age,
+            account_side=self.account_side,
+            meters=self.meters,
+        )
         self._pump = FeedPump(
             self.feed,
             self.queue,
@@ -260,21 +269,22 @@ class TradingEngine:
             raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
         if self.journal.is_foreign:
             raise EngineStopped(FORKED)
-        self._intake.put(event)
+        self._slices.put(event)
         self._wakeup.set()
 
     async def run(self) -> None:
         """Run until the feed ends or `graceful_shutdown` is called; raise any other
         cause of the end.
         """
-        if self._given_up:  # replaced before it started
+        run = self.live_run
+        if run.given_up:  # replaced before it started
             return
         self._cores.keep_to(threading.get_ident())
         try:
             await self._initialize()
             self.state = "running"
             await self._consume()
-            if self.link is not None and not self._given_up:
+            if run.link is not None and not run.given_up:
                 await self.account_side.settle_stop(
                     cancels=self._open_orders == "cancel",
                     drain=self.drain,
@@ -284,12 +294,12 @@ class TradingEngine:
         except GivenUp:
             self._stopping = True
         except asyncio.CancelledError:
-            if not (self._stopping or self._given_up):
-                self.live_run.on_message("warning", CANCELLED)
+            if not (self._stopping or run.given_up):
+                run.on_message("warning", CANCELLED)
             self._stopping = True  # the loop's owner ends it: completed work is kept
             raise
         except BaseException as failure:
-            if self._given_up:  # another engine owns the journal now and takes over unfinished work
+            if run.given_up:  # another engine owns the journal now and takes over unfinished work
                 return
             self.failure = failure
             raise
@@ -317,7 +327,7 @@ class TradingEngine:
         """
         if self.state in {"stopped", "failed"} or self.journal.is_foreign:
             return
-        self._given_up = True
+        self.live_run.given_up = True
         self.account_side.give_up()
         self.state = "stopped"
         self.tasks.cancel()
@@ -358,18 +368,18 @@ class TradingEngine:
     # -- the loop ---------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        queue, loop_budget = self.queue, self._loop_budget
-        while not self._given_up:
-            while queue.size and not self._given_up:
+        run, queue, loop_budget = self.live_run, self.queue, self._loop_budget
+        while not run.given_up:
+            while queue.size and not run.given_up:
                 self._drain(loop_budget)
                 self._pump.note_taken()
                 if loop_budget.is_due():
                     self.journal.commit()
                     await loop_budget.take()
-                    if self._given_up:
+                    if run.given_up:
                         return
                     self.journal.pack()
-            if self._given_up:
+            if run.given_up:
                 return
             self.journal.commit()
             self.tasks.raise_failure()
@@ -397,7 +407,8 @@ class TradingEngine:
         # Processes events until none wait or the loop is due to be released.
         self._cores.universe.look_at_feed()
         self.processor.last_bars = None
-        with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
+        waiting = self._events.until_due(loop_budget)
+        with contained("a callback"), contextlib.closing(waiting) as events:
             self.dispatcher.dispatch_each(events)
         self.refusals.look()
         if self.link is not None:
@@ -406,48 +417,6 @@ class TradingEngine:
         # When slices arrive together, the last one shows how far the feed is.
         if last_bars is not None:
             self.timekeeper.note_slice(last_bars.timestamp, self.live_run.interval)
-
-    def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
-        # Each event is done when the next is requested: one clock reading ends one
-        # event and begins the next.
-        queue, now_ns, age, run = self.queue, self.clock.monotonic_ns, self._age, self.live_run
-        keep, count, judges = self.meters.latencies_ns.append, 0, age.judges
-        intake, get = self._intake, queue.get
-        ordinary = intake.ordinary
-        began_ns = now_ns()
-        if judges:
-            age.look_at_the_clock()
-        try:
-            while queue.size and not self._given_up:
-                given = get()
-                # Nearly all slices of a custom feed take this path, at a tenth of the
-                # cost of the one below.
-                if (
-                    ordinary is not None
-                    and type(given) is MarketDataEvent
-                    and ordinary.state is run.core.state
-                    and ordinary.follows(given)
-                    and not (judges and given.timestamp > age.known_to)
-                ):
-                    yield given
-                else:
-                    for event in self._admitted(given):
-                        if judges and not (
-                            type(event) is MarketDataEvent and event.timestamp <= age.known_to
-                        ):
-                            aged = age.before(event)
-                            if aged is not None:
-                                yield aged
-                        yield event
-                    ordinary = intake.ordinary
-                count += 1
-                ended_ns = now_ns()
-                keep(ended_ns - began_ns)
-                began_ns = ended_ns
-                if ended_ns >= loop_budget.due_ns:
-                    break
-        finally:
-            self.meters.events += count
 
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
@@ -459,20 +428,6 @@ class TradingEngine:
         if self.feed.is_live:
             self.live_run.enqueue_if(self.breakers.check_lag(self.core, lag_s))
 
-    # -- an event ---------------------------------------------------------------------
-
-    def _admitted(self, event: Event) -> Iterable[Event]:
-        if isinstance(event, MarketDataEvent):
-            run = self.live_run
-            return self._intake.admitted(run.core.state, event, run.last_slice)
-        return (self._checked(event),)
-
-    def _checked(self, event: Event) -> Event:
-        checked = judged(self.core.state, event, source=self.broker.name)
-        if checked is not event or self.link is None:
-            return checked
-        return self.account_side.held_back(event)
-
     # -- ending -----------------------------------------------------------------------
 
     async def _finish(self) -> None:
@@ -481,7 +436,7 @@ class TradingEngine:
         await self.tasks.end()
         self.failure = self.failure or self.tasks.failure
         self._pump.give_back()
-        if self._given_up:
+        if self.live_run.given_up:
             if self.link is not None:
                 await self.link.hang_up()
             return

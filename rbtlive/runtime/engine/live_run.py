@@ -42,6 +42,7 @@ class LiveRun:
         core: The run's core; it is replaced when the run restarts.
         link: The connection to a real broker; None before it exists, and on paper.
         last_slice: END of the last slice processed; None before the first.
+        given_up: Another engine has taken over the run; this one processes no more.
     """
 
     broker: BrokerAdapter
@@ -55,6 +56,7 @@ class LiveRun:
     core: TradingCore = field(init=False)
     link: BrokerLink | None = None
     last_slice: datetime | None = None
+    given_up: bool = False
 
     @property
     def has_core(self) -> bool:
