@@ -19,12 +19,11 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar
-from rbtlive.data.checking.frames import (
+from rbtlive.data.checking.frames import read_frame, require_columns
+from rbtlive.data.checking.typed_columns import (
     date_column,
     number_column,
-    read_frame,
     refuse_null,
-    require_columns,
     row_words,
     symbol_column,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from rbtlive.data.calendars.grid import period_keys
-from rbtlive.data.checking.frames import instant_column, read_frame
+from rbtlive.data.checking.frames import read_frame
 from rbtlive.data.checking.schema import typed_bars
+from rbtlive.data.checking.typed_columns import instant_column
 from rbtlive.errors import BadFrequency
 from rbtlive.model.arrays import np
 from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval

@@ -23,7 +23,6 @@ from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.frames import (
     READ_ERRORS,
-    instant_column,
     parquet_files,
     read_frame,
     require_columns,
@@ -39,6 +38,7 @@ from rbtlive.data.checking.schema import (
     numbered_minutes,
     typed_part,
 )
+from rbtlive.data.checking.typed_columns import instant_column
 from rbtlive.data.columns.found import names_beside
 from rbtlive.errors import DuplicateBar, EmptyData, UnreadableFile
 from rbtlive.model.bar import OHLCV

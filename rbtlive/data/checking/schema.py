@@ -15,15 +15,15 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
-from rbtlive.data.checking.frames import (
+from rbtlive.data.checking.frames import require_columns
+from rbtlive.data.checking.off_calendar_bars import LeftOut
+from rbtlive.data.checking.typed_columns import (
     date_column,
     instant_column,
     number_column,
     refuse_null,
-    require_columns,
     symbol_column,
 )
-from rbtlive.data.checking.off_calendar_bars import LeftOut
 from rbtlive.data.columns.found import ROW, FoundColumns, read_beside
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.suggesting import calendar_of_dates, days_after

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.frames import NO_ONE_TYPE, is_pandas, pandas_column, read_frame
+from rbtlive.data.checking.frames import read_frame
+from rbtlive.data.checking.pandas_columns import NO_ONE_TYPE, is_pandas, pandas_column
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV

@@ -15,7 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
-from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.columns.found import ROW, BarsOfSource, FoundColumns, part_of
 from rbtlive.data.columns.found import Part as Beside
 from rbtlive.data.reading.bar_fields import completed, fields_of

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.frames import READ_ERRORS, is_pandas
+from rbtlive.data.checking.frames import READ_ERRORS
+from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.reading.beside import contract_columns
 from rbtlive.data.reading.column_roles import Roles, plain, role_of
 from rbtlive.data.reading.day_counts import UnclearDays

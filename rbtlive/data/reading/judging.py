@@ -14,13 +14,8 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.calendars.grid import BarGrid
-from rbtlive.data.checking.frames import (
-    READ_ERRORS,
-    is_pandas,
-    parquet_files,
-    read_frame,
-    scan_files,
-)
+from rbtlive.data.checking.frames import READ_ERRORS, parquet_files, read_frame, scan_files
+from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.reading import fit
 from rbtlive.errors import DataError, NotAFrame
 from rbtlive.model.arrays import NDArray, np

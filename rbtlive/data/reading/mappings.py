@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table

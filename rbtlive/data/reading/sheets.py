@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.frames import pandas_column
+from rbtlive.data.checking.pandas_columns import pandas_column
 from rbtlive.data.reading.column_roles import field_of
 from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.numbers import is_number_text

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.frames import is_pandas, pandas_column
+from rbtlive.data.checking.pandas_columns import is_pandas, pandas_column
 from rbtlive.data.reading.column_roles import field_of, role_of
 from rbtlive.data.reading.delimited import fresh_name, headerless
 from rbtlive.data.reading.foreign import (
