@@ -9,21 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
-from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.columns.found import ROW, BarsOfSource, FoundColumns, part_of
 from rbtlive.data.columns.found import Part as Beside
 from rbtlive.data.reading.bar_fields import completed, fields_of
 from rbtlive.data.reading.beside import contract_columns, notes_of
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.day_counts import UnclearDays
+from rbtlive.data.reading.empty_rows import refuse_without_symbol, without_empty
 from rbtlive.data.reading.filler import finished_only, without_filled_weekends
-from rbtlive.data.reading.fit import LOSS
 from rbtlive.data.reading.guessing import (
     line_of_minutes,
     unnamed_prices,
@@ -32,6 +30,7 @@ from rbtlive.data.reading.guessing import (
     unnamed_volume,
 )
 from rbtlive.data.reading.intake import Intake
+from rbtlive.data.reading.mending_lines import MendingLines, form_for_pandas
 from rbtlive.data.reading.names import LABELS_OF, STARTING_VENDORS, UTC_NAMES
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.once import forget, taken
@@ -52,7 +51,6 @@ from rbtlive.errors import (
     EmptyData,
     NotAFrame,
     RbtliveError,
-    RowsLost,
     UnclearData,
     UnknownSymbol,
     WrongColumnType,
@@ -126,6 +124,11 @@ class _Reader:
     blocked: bool = False  # some table cannot be placed before a question is answered
     parts: list[_Part] = field(default_factory=list)
 
+    @property
+    def lines(self) -> MendingLines:
+        """The lines that change the source."""
+        return MendingLines(self.source)
+
     def take(self, table: Table, roles: Roles) -> None:
         """Note what is missing in a long table, or keep its rows."""
         self._ask_of_rivals(roles)
@@ -153,7 +156,7 @@ class _Reader:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
         if self.columns is None:
             self.needs.minutes = line_of_minutes(self.source, table, roles, moments)
-            self.needs.floored = self._flooring(roles)
+            self.needs.floored = self.lines.flooring(roles.time)
         taken = {*roles.time, roles.symbol or "", *roles.fields.values()}
         beside = part_of(table.frame, taken, table.decimal_comma)
         self.parts.append(_Part(frame, moments, table, labels, beside))
@@ -190,7 +193,7 @@ class _Reader:
         self.needs.ask(
             f"the symbols: rows of one time and symbol are of several contracts, by "
             f"{' and '.join(map(repr, columns))}; name the contracts, or filter one of them",
-            before=self._changing(
+            before=self.lines.changing(
                 f'pl.concat_str({listed}, separator=" ").alias("{own}")',
                 f'source["{own}"] = source[[{listed}]].astype(str).agg(" ".join, axis=1)',
             ),
@@ -241,54 +244,21 @@ class _Reader:
             self.needs.ask(
                 f"day and month: {roles.time[0]!r} has dates like {str(unclear)!r}, which may be "
                 "either way round",
-                before=self._parsing(roles.time[0], "dayfirst=True", "%d/%m/%Y"),
+                before=self.lines.parsing(roles.time[0], "dayfirst=True", "%d/%m/%Y"),
             )
         except UnclearDays as unclear:
             self.needs.ask(
                 f"the time: {roles.time[0]!r} counts days; {unclear}",
-                before=self._counting(roles.time[0], unclear.kinds[0][1]),
+                before=self.lines.counting(roles.time[0], unclear.kinds[0][1]),
             )
         except UnreadableTimes as unreadable:
             self.needs.ask(
                 f"the time: {unreadable} is in no known form",
-                before=self._parsing(roles.time[0], _form_for_pandas(frame[roles.time[0]]), "..."),
+                before=self.lines.parsing(
+                    roles.time[0], form_for_pandas(frame[roles.time[0]]), "..."
+                ),
             )
         return None
-
-    # The line that parses a column of times, for what the source is.
-    def _parsing(self, column: str, how: str, form: str) -> str:
-        return self._changing(
-            f'pl.col("{column}").str.to_datetime("{form}")',
-            f"source[{column!r}] = pd.to_datetime(source[{column!r}], {how})",
-        )
-
-    # The line that makes dates of a column of numbers of days.
-    def _counting(self, column: str, zero: float) -> str:
-        return self._changing(
-            f'pl.from_epoch(pl.col("{column}") - {zero:.15g}, time_unit="d")',
-            f'source[{column!r}] = pd.to_datetime(source[{column!r}] - {zero:.15g}, unit="D")',
-        )
-
-    # The line that rounds times down to full minutes; None where two columns have them.
-    def _flooring(self, roles: Roles) -> str | None:
-        if len(roles.time) != 1:
-            return None
-        column = roles.time[0]
-        if is_pandas(self.source) and column not in self.source.columns:
-            return 'source.index = source.index.floor("min")'
-        return self._changing(
-            f'pl.col("{column}").dt.truncate("1m")',
-            f'source[{column!r}] = pd.to_datetime(source[{column!r}]).dt.floor("min")',
-        )
-
-    def _changing(self, expression: str, parse: str) -> str:
-        if isinstance(self.source, (pl.DataFrame, pl.LazyFrame)):
-            return f"source = source.with_columns({expression})"
-        if isinstance(self.source, (str, Path)):
-            return f"source = pd.read_csv({str(self.source)!r}); {parse}"
-        if isinstance(self.source, (list, Mapping)):
-            return f"source = pd.DataFrame(source); {parse}"
-        return parse
 
     def _in_its_zone(self, moments: Moments, table: Table, roles: Roles) -> Moments:
         if moments.zone is not None or moments.days or self.asked.tz is not None:
@@ -319,17 +289,6 @@ class _Reader:
                 return _names_of(table, named)
         self.needs.ask(item, symbol='"AAPL"')
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
-
-
-# The argument with which pandas reads times whose form this package does not know.
-def _form_for_pandas(column: pl.Series) -> str:
-    import pandas as pd
-
-    try:
-        pd.to_datetime(pd.Series(column.drop_nulls().head(1_000).to_list()), format="mixed")
-    except Exception:  # noqa: BLE001 - it raises errors of many kinds, and is only asked
-        return 'format="..."'
-    return 'format="mixed"'
 
 
 # A dict as a line of Python has it.
@@ -474,8 +433,8 @@ def _joined_up(reader: _Reader) -> ReadBars:
     moments = Moments(us, parts[0].moments.zone, parts[0].moments.days, parts[0].moments.origin)
     intake.rows_in = frame.height + sum(intake.left_out.values())
     if reader.symbol is None:
-        _refuse_without_symbol(frame, moments, needs)
-    frame, moments = _without_empty(frame, moments, intake)
+        refuse_without_symbol(frame, moments, needs)
+    frame, moments = without_empty(frame, moments, intake)
     if reader.asked.calendar is None and not frame.is_empty():
         frame, moments = without_filled_weekends(frame, moments, intake)
     if frame.is_empty():
@@ -499,39 +458,6 @@ def _joined_up(reader: _Reader) -> ReadBars:
     rows = None if found is None else bars[ROW]
     bars = bars if found is None else bars.drop(ROW)
     return ReadBars(bars, placed, placed.asset_class, intake, rows, found)
-
-
-def _refuse_without_symbol(frame: pl.DataFrame, moments: Moments, needs: Needs) -> None:
-    symbols = frame["symbol"]
-    nameless = (symbols.is_null() | (symbols == "")).fill_null(value=True)
-    nameless &= frame["close"].is_not_null() & moments.us.is_not_null()
-    lost = int(nameless.sum())
-    if lost <= LOSS * len(symbols):
-        return
-    raise RowsLost(
-        f"no more than 1 % of rows may be left out: {lost:,} of {len(symbols):,} rows have no "
-        f"symbol, the first is row {nameless.arg_max()}; fill it in, or name the rows that are "
-        "wanted with symbol=",
-        line=needs.line(),
-    )
-
-
-def _without_empty(
-    frame: pl.DataFrame, moments: Moments, intake: Intake
-) -> tuple[pl.DataFrame, Moments]:
-    no_time = moments.us.is_null()
-    no_price = frame["close"].is_null() | frame["close"].is_nan()
-    no_symbol = frame["symbol"].is_null() | (frame["symbol"] == "")
-    out = no_time | no_price | no_symbol
-    if not out.any():
-        return frame, moments
-    intake.leave_out("no time", int(no_time.sum()))
-    intake.leave_out("no price", int((no_price & ~no_time).sum()))
-    intake.leave_out("no symbol, or another one", int((no_symbol & ~no_time & ~no_price).sum()))
-    keep = ~out
-    return frame.filter(keep), Moments(
-        moments.us.filter(keep), moments.zone, moments.days, moments.origin
-    )
 
 
 def _words(source: object, tables: Sequence[Table]) -> str:

@@ -1,0 +1,93 @@
+"""Lines of Python that change a source so that it can be read: what an error tells the
+user to write.
+
+The rule: a line fits what the source is, polars, pandas, a path or plain data, and runs
+as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from rbtlive.data.checking.pandas_columns import is_pandas
+
+
+class MendingLines:
+    """Lines that change one source.
+
+    Args:
+        source: What the user gave.
+    """
+
+    def __init__(self, source: object) -> None:
+        self._source = source
+
+    def parsing(self, column: str, how: str, form: str) -> str:
+        """Return the line that parses a column of times.
+
+        Args:
+            column: The column.
+            how: The argument with which pandas does it.
+            form: The form for polars.
+        """
+        return self.changing(
+            f'pl.col("{column}").str.to_datetime("{form}")',
+            f"source[{column!r}] = pd.to_datetime(source[{column!r}], {how})",
+        )
+
+    def counting(self, column: str, zero: float) -> str:
+        """Return the line that makes dates of a column of numbers of days.
+
+        Args:
+            column: The column.
+            zero: The number of 1970-01-01.
+        """
+        return self.changing(
+            f'pl.from_epoch(pl.col("{column}") - {zero:.15g}, time_unit="d")',
+            f'source[{column!r}] = pd.to_datetime(source[{column!r}] - {zero:.15g}, unit="D")',
+        )
+
+    def flooring(self, columns: Sequence[str]) -> str | None:
+        """Return the line that rounds times down to full minutes; None where two
+        columns have them.
+        """
+        if len(columns) != 1:
+            return None
+        column, source = columns[0], self._source
+        if is_pandas(source) and column not in getattr(source, "columns", ()):
+            return 'source.index = source.index.floor("min")'
+        return self.changing(
+            f'pl.col("{column}").dt.truncate("1m")',
+            f'source[{column!r}] = pd.to_datetime(source[{column!r}]).dt.floor("min")',
+        )
+
+    def changing(self, expression: str, statement: str) -> str:
+        """Return the line that changes a column.
+
+        Args:
+            expression: What polars makes of it.
+            statement: The statement that does it to a pandas frame.
+        """
+        if isinstance(self._source, (pl.DataFrame, pl.LazyFrame)):
+            return f"source = source.with_columns({expression})"
+        if isinstance(self._source, (str, Path)):
+            return f"source = pd.read_csv({str(self._source)!r}); {statement}"
+        if isinstance(self._source, (list, Mapping)):
+            return f"source = pd.DataFrame(source); {statement}"
+        return statement
+
+
+def form_for_pandas(column: pl.Series) -> str:
+    """Return the argument with which pandas reads times whose form this package does
+    not know.
+    """
+    import pandas as pd
+
+    try:
+        pd.to_datetime(pd.Series(column.drop_nulls().head(1_000).to_list()), format="mixed")
+    except Exception:  # noqa: BLE001 - it raises errors of many kinds, and is only asked
+        return 'format="..."'
+    return 'format="mixed"'
