@@ -100,7 +100,7 @@ class AccountNews:
 
     def _book(self, activity: BrokerActivity) -> None:
         one = (
-            replace(activity, symbol=self._watch.spelled(activity.symbol))
+            replace(activity, symbol=self._watch.called_here(activity.symbol))
             if activity.symbol
             else activity
         )

@@ -1,5 +1,4 @@
-"""Splits and new symbols as the account shows them, possibly before the run's books
-have them.
+"""Splits as the account shows them, possibly before the run's books have them.
 
 The rule: an account is split overnight, a run at its session's first slice; in between,
 shares and orders are compared on both bases.
@@ -21,12 +20,6 @@ SESSIONS_BACK = 5
 """The last note of outside shares may be this many sessions old, so their splits may be
 missing in it.
 """
-
-
-def called_there(core: TradingCore, symbol: str) -> str:
-    """Return the broker's current name of a run's asset."""
-    state = core.state
-    return state.symbol_changes.current(symbol, state.market.session)
 
 
 def recent_splits(core: TradingCore, symbol: str) -> list[Decimal]:

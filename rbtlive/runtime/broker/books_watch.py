@@ -24,14 +24,13 @@ from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_splits import (
     SESSIONS_BACK,
-    called_there,
     is_restated_first,
     is_split,
     looks_split,
     recent_splits,
 )
 from rbtlive.runtime.broker.asset_fees import fees_taken
-from rbtlive.runtime.broker.flickers import Flickers
+from rbtlive.runtime.broker.lasting_differences import LastingDifferences
 from rbtlive.runtime.broker.ownership import (
     OtherRun,
     Ownership,
@@ -42,6 +41,7 @@ from rbtlive.runtime.broker.ownership import (
     put,
     taken_from_outside,
 )
+from rbtlive.runtime.broker.symbol_names import by_own_symbols, called_here, called_there
 from rbtlive.runtime.broker.trades_elsewhere import (
     Trade,
     left_the_runs_theirs,
@@ -57,12 +57,6 @@ Policy = Literal["halt", "warn", "adopt", "follow"]
 FILLED_ELSEWHERE = "FilledElsewhere"
 """Type of the note that holds the explained fills of orders placed elsewhere: signed
 shares by symbol.
-"""
-LOOKS_IF_SAME = 2
-"""A difference that stays the same counts after this many looks in a row."""
-LOOKS_IF_CHANGING = 3
-"""A changing difference may lie between a fill and its message, so it gets one look
-more.
 """
 
 
@@ -82,9 +76,6 @@ class BooksWatch:
         tell: Puts events into the queue.
         note: Writes a note for people.
         now: Returns the time, UTC.
-
-    Attributes:
-        differences: The differences of the last look.
     """
 
     def __init__(  # noqa: PLR0913 - its connections, each by name
@@ -104,16 +95,13 @@ class BooksWatch:
         self.policy: Policy = policy
         self.ownership = ownership
         self.outside = outside
-        self.differences: tuple[facts.Mismatch, ...] = ()
+        self._differences = LastingDifferences()
         self._broker = broker
         self._core = core
         self._run_id = run_id
         self._tell = tell
         self._note = note
         self._now = now
-        self._seen: dict[str, tuple[int, facts.Mismatch]] = {}
-        self._changing: set[str] = set()
-        self._flickers = Flickers()
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign = foreign
@@ -141,7 +129,11 @@ class BooksWatch:
         """Mark symbols as traded because the broker holds orders of this run in
         them.
         """
-        self._traded.update(map(self.spelled, symbols))
+        self._traded.update(map(self.called_here, symbols))
+
+    def called_here(self, symbol: str) -> str:
+        """Return a symbol of the broker in this run's spelling."""
+        return called_here(self._core(), symbol)
 
     def elsewhere(self, symbol: str) -> str:
         """Describe the holdings of outside and other runs in a symbol at the last look;
@@ -160,30 +152,8 @@ class BooksWatch:
         return sum(theirs, (self.outside or {}).get(symbol, ZERO))
 
     async def held(self) -> dict[str, Decimal]:
-        """Return the signed shares that the account holds, by the run's symbols.
-
-        Brokers may spell a symbol differently in positions than in orders ("BTCUSD" for
-        "BTC/USD").
-        """
-        return self._spelled(await asking.positions(self._broker))
-
-    def spelled(self, symbol: str) -> str:
-        """Return a symbol in this run's spelling: the broker's may lack a pair's slash,
-        or have changed since the run began.
-        """
-        state = self._core().state
-        names = {asset.symbol: asset.symbol for asset in state.assets}
-        if symbol in names:
-            return symbol
-        short = {name.replace("/", ""): name for name in names}
-        return short.get(symbol) or state.symbol_changes.names.get(symbol.upper(), symbol)
-
-    def _spelled(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
-        found: dict[str, Decimal] = {}
-        for symbol, amount in held.items():
-            name = self.spelled(symbol)
-            found[name] = found.get(name, ZERO) + amount
-        return found
+        """Return the signed shares that the account holds, by the run's symbols."""
+        return by_own_symbols(self._core(), await asking.positions(self._broker))
 
     async def share(self) -> dict[str, Decimal]:
         """Return the account's holdings for this run: without the shares of outside and
@@ -205,8 +175,9 @@ class BooksWatch:
         """Return the other runs on the account. Shares of a run that has ended count as
         outside from then on.
         """
+        core = self._core()
         now = {
-            run.run_id: replace(run, positions=self._spelled(run.positions))
+            run.run_id: replace(run, positions=by_own_symbols(core, run.positions))
             for run in self.ownership.others()
         }
         for run_id, run in self._others.items():
@@ -247,7 +218,7 @@ class BooksWatch:
         if settled:
             differing = self._position_differences(held, others)
             fees = fees_taken(
-                [one for one in differing if one.what in self._seen],
+                [one for one in differing if one in self._differences],
                 self._core().state.record.transactions,
                 rate=self._broker.fee_in_asset,
                 now=self._now(),
@@ -263,7 +234,8 @@ class BooksWatch:
                 **{one.symbol: (self._claims or {}).get(one.symbol, ZERO) for one in differing},
             }
             found += differing
-        self._count(found)
+        for one in self._differences.take(found):
+            self._say_once(f"{one.what} differs at some looks and not at others: {one}")
 
     async def _explained(
         self,
@@ -275,7 +247,7 @@ class BooksWatch:
         # counted once. Known facts (claims, orders) come before possible effects of a
         # split.
         assert self.outside is not None
-        lasting = [one for one in differing if one.what in self._seen]
+        lasting = [one for one in differing if one in self._differences]
         if taken_from_outside(
             lasting, self.outside, ours=self.ours(), claims=others, before=self._claims
         ):
@@ -284,7 +256,7 @@ class BooksWatch:
         await self._explain_by_foreign_orders(differing, held, others)
         differing = self._position_differences(held, others)
         left = left_by_splits(
-            [one for one in differing if one.what in self._seen],
+            [one for one in differing if one in self._differences],
             self.outside,
             ours=self.ours(),
             others=self.others(),
@@ -409,7 +381,7 @@ class BooksWatch:
             symbol = one.symbol
             came = ZERO if before is None else now.get(symbol, ZERO) - before.get(symbol, ZERO)
             explained = explains(came, one.gap or ZERO, recent_splits(self._core(), symbol))
-            if before is None or not explained or one.what not in self._seen:
+            if before is None or not explained or one not in self._differences:
                 continue  # another run may be about to claim them
             owned = ours.get(symbol, ZERO) + others.get(symbol, ZERO)
             assert self.outside is not None
@@ -440,31 +412,19 @@ class BooksWatch:
 
     async def _trades_elsewhere(self) -> dict[str, list[Trade]]:
         return await trades_elsewhere(
-            self._broker, runs={self._run_id, *self._others}, spelled=self.spelled
+            self._broker, runs={self._run_id, *self._others}, spelled=self.called_here
         )
 
-    def _count(self, found: list[facts.Mismatch]) -> None:
-        seen: dict[str, tuple[int, facts.Mismatch]] = {}
-        changing: set[str] = set()
-        for one in found:
-            looks, before = self._seen.get(one.what, (0, one))
-            if before != one or (one.what in self._changing and looks):
-                changing.add(one.what)
-            seen[one.what] = (looks + 1, one)
-        self._seen, self._changing = seen, changing
-        self.differences = tuple(found)
-        for one in self._flickers.of(found):
-            self._say_once(f"{one.what} differs at some looks and not at others: {one}")
+    @property
+    def differences(self) -> tuple[facts.Mismatch, ...]:
+        """The differences of the last look."""
+        return self._differences.latest
 
     def lasting(self) -> list[facts.Mismatch]:
         """Return the differences that persisted over several looks, growing ones
         included.
         """
-        return [
-            one
-            for what, (looks, one) in self._seen.items()
-            if looks >= (LOOKS_IF_CHANGING if what in self._changing else LOOKS_IF_SAME)
-        ]
+        return self._differences.lasting()
 
     # -- handling differences --------------------------------------------------------
 
@@ -474,14 +434,9 @@ class BooksWatch:
             return
         if self.policy == "adopt":
             self.adopt(await self.held())
-            self._drop(one for one in self.differences if one.gap is None)
+            self._differences.drop(one for one in self.differences if one.gap is None)
         elif self.policy == "follow":
             self.follow(self.differences)
-
-    def _drop(self, settled: Iterable[facts.Mismatch]) -> None:
-        for one in settled:
-            self._seen.pop(one.what, None)
-        self.differences = tuple(one for one in self.differences if one.what in self._seen)
 
     def judge(
         self,
@@ -501,7 +456,7 @@ class BooksWatch:
             self.adopt(held)
         elif self.policy == "follow":
             self.follow(found)
-        found = [one for one in found if one.what in self._seen]
+        found = [one for one in found if one in self._differences]
         if not found:
             return
         text = "; ".join([facts.listed(found), *causes])
@@ -529,14 +484,14 @@ class BooksWatch:
             adopted.append(one)
         if adopted:
             self._note("HeldOutside", self.outside)
-            self._drop(adopted)
+            self._differences.drop(adopted)
 
     def follow(self, found: Iterable[facts.Mismatch]) -> None:
         """Correct the run's books to match the broker, by journaled events."""
         followed = list(found)
         for event in facts.corrections(self._core(), followed, self._now()):
             self._tell(event)
-        self._drop(followed)
+        self._differences.drop(followed)
 
     def _say_once(self, text: str) -> None:
         if text not in self._reported:

@@ -104,7 +104,7 @@ class CorporateNews:
             self._take_other(action, tell)
 
     def _take_symbol_change(self, one: BrokerSymbolChange, tell: Callable[[Event], None]) -> None:
-        symbol = self._watch.spelled(one.symbol)
+        symbol = self._watch.called_here(one.symbol)
         state = self._core().state
         mine = any(asset.symbol == symbol for asset in state.assets)
         if not mine or one.action_id in self._taken:
@@ -123,7 +123,7 @@ class CorporateNews:
         )
 
     def _take_split(self, one: BrokerSplit, tell: Callable[[Event], None]) -> None:
-        state, symbol = self._core().state, self._watch.spelled(one.symbol)
+        state, symbol = self._core().state, self._watch.called_here(one.symbol)
         asset = next((asset for asset in state.assets if asset.symbol == symbol), None)
         if asset is None:
             return
@@ -177,7 +177,7 @@ class CorporateNews:
         )
 
     def _take_other(self, one: BrokerAction, tell: Callable[[Event], None]) -> None:
-        symbol = self._watch.spelled(one.symbol)
+        symbol = self._watch.called_here(one.symbol)
         state = self._core().state
         mine = any(asset.symbol == symbol for asset in state.assets)
         begun = state.calendar.at_or_after(one.effective) <= state.market.session

@@ -20,8 +20,8 @@ from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
-from rbtlive.runtime.broker.account_splits import called_there
 from rbtlive.runtime.broker.broker_reports import BrokerReports
+from rbtlive.runtime.broker.symbol_names import called_there
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.state_folder import client_order_id
 
