@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import rbtlive as rbt
 from rbtlive.data.bars.market import Market
 from rbtlive.data.bars.minute_bars import HeldMinutes, Spill, StoredMinutes
 from rbtlive.data.bars.rolling_table import RollingTable
@@ -266,6 +267,21 @@ def test_bars_outside_the_calendar_are_counted_over_all_parts(tmp_path: Path) ->
         portal_of(written(pl.concat([bars(), night]), tmp_path))
     with pytest.raises(EmptyData, match=f"in any of the {night.height} minute_bars"):
         portal_of(written(night, tmp_path))
+
+
+def test_the_warning_names_the_line_of_the_user_however_the_portal_is_made() -> None:
+    few = bars().with_columns(pl.col("timestamp") + timedelta(hours=9)).head(2)
+    frame = pl.concat([bars(), few])
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        PolarsDataPortal(None, minute_bars=frame)
+        PolarsDataPortal.coerce(frame, frequency="1m")
+        rbt.backtest({"initialize": print}, frame, frequency="1m", progress=False)
+
+    assert [(warning.category, warning.filename) for warning in warned] == [
+        (DataWarning, __file__)
+    ] * 3
 
 
 def test_bars_without_any_close_are_an_error(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ exchange's extended hours; more is an error that names the likely cause.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Final
 
 from rbtlive.data.calendars.calendar import Micros
@@ -68,8 +70,8 @@ class LeftOut:
         if not len(self.times):
             self.times = other.times
 
-    def judge(self, grid: BarGrid, *, stacklevel: int) -> None:
-        """Warn of them where the portal is made, `stacklevel` frames up, or refuse.
+    def judge(self, grid: BarGrid) -> None:
+        """Warn of them at the line that has the portal made, or refuse.
 
         Raises:
             EmptyData: no bar ends where one of the calendar's does.
@@ -87,7 +89,7 @@ class LeftOut:
             f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
             f"{expected}; the first is {self.first}",
             DataWarning,
-            stacklevel=stacklevel,
+            stacklevel=_frames_to_caller(),
         )
 
     def _refuse(self, expected: str, grid: BarGrid) -> None:
@@ -115,3 +117,14 @@ class LeftOut:
         return len(self.times) >= _ENOUGH and bool(
             (fit.ends_of(self.times, grid, "start") >= 0).all()
         )
+
+
+# How many frames up the code is that called this package. `skip_file_prefixes` of
+# `warnings.warn` says the same from Python 3.12 on.
+def _frames_to_caller() -> int:
+    package = __name__.partition(".")[0]
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - who called is the question
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level

@@ -260,7 +260,7 @@ class _Look:
                 f"{_WHAT} must have at least one bar with a close: was empty; pass bars"
             )
         if self.left_out.count:
-            self.left_out.judge(self.grid, stacklevel=5)
+            self.left_out.judge(self.grid)
         self.over = True
         daily = pl.concat(self.daily)
         self.daily = []

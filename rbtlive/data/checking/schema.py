@@ -281,7 +281,7 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
     """
     frame, outside = numbered_minutes(bars, grid=grid)
     if outside.count:
-        outside.judge(grid, stacklevel=4)
+        outside.judge(grid)
     assets = asset_column(frame["symbol"], asset_of)
     frame = frame.select("us", "session", assets, *bars.values)
     if _in_order(frame["us"], frame["asset"]):
