@@ -223,6 +223,7 @@ def rows_of(drawn: list[Any]) -> SessionRows:
                     count=quiet,
                     prices=shown,
                     recorded=None,
+                    orders={},
                     no_cash=ZERO,
                 )
             )

@@ -1,4 +1,4 @@
-"""Run daily sessions in which only prices change: most of a backtest, at a tenth of the
+"""Run daily sessions in which nothing trades: most of a backtest, at a tenth of the
 cost.
 
 The rule: a session runs here only while each skipped step would do nothing; if a
@@ -7,7 +7,7 @@ callback or a fill changes anything, the session ends in the ordinary way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import getcontext, setcontext
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from rbtlive.core.actions.quiet_ahead import end_after, first_with_news, settled
 from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
+from rbtlive.core.state.order import Order
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.finance.cancel_policy import NeverCancel
@@ -76,6 +77,7 @@ class _Days:
         self._places = self._state.marks.places()
         self._odd_prices: dict[int, Floats] = {}
         self._recorded: list[dict[str, Any]] = []
+        self._orders: dict[int, Sequence[Order]] = {}
 
     # Runs every session before `end`. A session that changes more than prices is
     # finished in the ordinary way, and the run goes on after it if it may. Returns the
@@ -132,6 +134,8 @@ class _Days:
         data, decimals, market, book = state.data, state.decimals, state.market, orders.book
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
         scheduled, held, step = state.scheduled, self._held, market.step
+        portfolio, settled = state.portfolio, state.books.closed_version
+        account_controls = state.account_controls
         calm: Calm | None = None
         for session in range(self._first, end):
             if before_each is not None and session != begun:
@@ -161,25 +165,36 @@ class _Days:
                     deliver(state)
             if scheduled:
                 run_scheduled(state)
-            if waiting_orders or touched or changed or outbox:
+            # What no callback is meant to change, and may.
+            if (
+                touched
+                or portfolio.version != settled
+                or account_controls
+                or type(state.cancel_policy) is not NeverCancel
+            ):
+                return False
+            placed = waiting_orders or changed or outbox
+            if placed and (waiting or end_after(state, session, end) < end):
                 return False
             if held and not self._mark(session):
                 return False
-            if self._is_loud():
-                return False
+            if placed:
+                self._keep_placed(session)
             if recorded:
                 self._recorded.append(dict(recorded))
             self._next = session + 1
         return True
 
-    # Whether a callback changed something that callbacks normally leave alone.
-    def _is_loud(self) -> bool:
-        state = self._state
-        return (
-            state.portfolio.version != state.books.closed_version
-            or bool(state.account_controls)
-            or type(state.cancel_policy) is not NeverCancel
-        )
+    # Stores the orders placed in a session, and lets them rest: they alone leave the
+    # books as they were.
+    def _keep_placed(self, session: int) -> None:
+        state, orders = self._state, self._state.orders
+        state.flush_changes()
+        pictures = orders.close_session(state.books.first_transaction)
+        self._orders[session - self._first] = pictures
+        if state.outbox:
+            self._rest_orders()
+        orders.waiting.is_rested = True
 
     # False if the price of a position is unknown, which then keeps its old price.
     def _mark(self, session: int) -> bool:
@@ -203,6 +218,7 @@ class _Days:
                 count=count,
                 prices=self._prices(count) if self._held else None,
                 recorded=self._every_recorded(count),
+                orders=self._orders,
                 no_cash=flow - flow,
             )
             books.rows.note_quiet(days)

@@ -84,22 +84,23 @@ class FixedPointSums(NamedTuple):
 
 
 def fixed_point_sums(
-    blocks: Sequence[tuple[Amounts, Floats, int]],
+    shares: Sequence[Amounts], prices: Sequence[Floats], counts: NDArray[np.int64]
 ) -> FixedPointSums | None:
     """Return the sums over positions for the closes of all blocks, in order; None if a
     number does not fit (see `sums_in_fixed_point`).
 
     Args:
-        blocks: Signed shares, the price of each position at each close (close after
-            close), and the number of closes.
+        shares: Signed shares in each block.
+        prices: The price of each position at each close of a block, closes x positions
+            or one close after the other.
+        counts: The number of closes of each.
     """
-    shares, prices, counts = zip(*blocks, strict=True)
     amounts = _flat_amounts(shares)
     if amounts is None:
         return None
     lengths = np.fromiter(map(len, shares), dtype=np.int64, count=len(shares))
     sums = _sums(
-        np.concatenate(prices, dtype=np.float64),
+        np.concatenate(prices, axis=None, dtype=np.float64),
         _repeated(amounts.whole, lengths, counts),
         _repeated(amounts.decimals, lengths, counts),
         lengths=np.repeat(lengths, counts),
@@ -110,12 +111,14 @@ def fixed_point_sums(
 
 # Repeats each block's part as often as its count says, one block after the other.
 def _repeated(
-    values: NDArray[np.int64], lengths: NDArray[np.int64], counts: Sequence[int]
+    values: NDArray[np.int64], lengths: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     if len(values) == len(lengths):  # one position each
         return np.repeat(values, counts)
     parts = np.split(values, np.cumsum(lengths)[:-1])
-    return np.concatenate([np.tile(part, n) for part, n in zip(parts, counts, strict=True)])
+    return np.concatenate(
+        [np.tile(part, n) for part, n in zip(parts, counts.tolist(), strict=True)]
+    )
 
 
 class _FlatAmounts(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from itertools import chain, filterfalse, repeat
+from itertools import chain, compress, filterfalse, repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -18,7 +18,7 @@ from rbtlive.core.state.held import Amounts
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.number import ENGINE_CONTEXT
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -32,28 +32,76 @@ _EXACT_FLOAT: Final = 1 << 53
 _EXACT_INT: Final = 1 << 60
 
 
+class FloatFigures:
+    """The figures of many sessions as floats, by the field names of their rows; an
+    amount of money becomes a float when it is first read.
+
+    Args:
+        money: Amounts of money, in whole numbers.
+        scale: The unit of these numbers.
+        known: All other figures.
+    """
+
+    __slots__ = ("_known", "_money", "_scale")
+
+    def __init__(self, money: dict[str, Whole], scale: _Scale, known: dict[str, Floats]) -> None:
+        self._money = money
+        self._scale = scale
+        self._known = known
+
+    def get(self, name: str) -> Floats | None:
+        """Return a figure of each session; None if there is none of this name."""
+        whole = self._money.get(name)
+        if whole is not None:
+            self._known[name] = self._scale.floats(whole)
+            self._money.pop(name, None)
+        return self._known.get(name)
+
+
 def float_figures(
     parts: Sequence[SessionClose | QuietDays], *, ending_value: Decimal, total_return: float
-) -> dict[str, Floats] | None:
-    """Return the figures of consecutive sessions by the field names of their rows; None
-    if a number does not fit.
+) -> FloatFigures | None:
+    """Return the figures of consecutive sessions; None if a number does not fit.
 
     Args:
         parts: Closes and quiet stretches, oldest first.
         ending_value: Value of the positions at the close before.
         total_return: Return of the run up to the close before.
     """
-    counts = np.array([part.count if isinstance(part, QuietDays) else 1 for part in parts])
-    sums = _sums(parts, counts.tolist())
+    closes, which, is_quiet = _closes_of(parts)
+    counts = np.array(
+        [part.count if quiet else 1 for part, quiet in zip(parts, is_quiet, strict=True)]
+    )
+    sums = _sums([part.prices for part in parts], [closes[n].held.amounts for n in which], counts)
     if sums is None:
         return None
-    books = _books(parts, counts, ending_value)
-    scale = _scale(books.money, sums)
+    books = _books(closes, np.array(which), np.array(is_quiet), counts)
+    given = _given(parts, is_quiet, counts)
+    starts = [(0, ending_value), *((at, close.starting_value) for at, close in given)]
+    previous = [(0, total_return), *((at, close.previous_return) for at, close in given)]
+    money = [*books.money, *(value for _, value in starts if value is not None)]
+    scale = _scale(money, sums)
     if scale is None:
         return None
-    previous = _given(parts, counts, "previous_return")
     with np.errstate(all="ignore"):
-        return _figures(books, sums, scale, [(0, total_return), *previous])
+        return _figures(books, sums, scale, _Starts(starts, previous))
+
+
+# The closes that say what was held; for each part the place of its close, and whether
+# the part is a quiet stretch after that close.
+def _closes_of(
+    parts: Sequence[SessionClose | QuietDays],
+) -> tuple[list[SessionClose], list[int], list[bool]]:
+    closes: list[SessionClose] = []
+    which, is_quiet = [], []
+    for part in parts:
+        quiet = type(part) is QuietDays
+        close = part.before if isinstance(part, QuietDays) else part
+        if not quiet or not closes or closes[-1] is not close:
+            closes.append(close)
+        which.append(len(closes) - 1)
+        is_quiet.append(quiet)
+    return closes, which, is_quiet
 
 
 class _Sums(NamedTuple):
@@ -66,24 +114,21 @@ class _Sums(NamedTuple):
 
 # The sums of every session; None if a position's price is unknown or has too many
 # digits.
-def _sums(parts: Sequence[SessionClose | QuietDays], counts: Sequence[int]) -> _Sums | None:
-    blocks: list[tuple[Amounts, Floats, int]] = []
-    known = []
-    for part, count in zip(parts, counts, strict=True):
-        prices = part.prices
-        amounts = (part.before if isinstance(part, QuietDays) else part).held.amounts
-        if prices is not None and not isinstance(prices, tuple):
-            blocks.append((amounts, prices.reshape(-1), count))
-            known.append(True)
-        elif amounts:
+def _sums(
+    prices: Sequence[Floats | tuple[Decimal, ...] | None],
+    amounts: Sequence[Amounts],
+    counts: NDArray[np.int64],
+) -> _Sums | None:
+    known = [type(part) is np.ndarray for part in prices]
+    for held, is_known in zip(amounts, known, strict=True):
+        if not is_known and held:
             return None
-        else:
-            known.append(False)
     holding = np.repeat(known, counts)
-    nothing = np.zeros(len(holding), dtype=np.int64)
-    if not blocks:
+    if not holding.any():
+        nothing = np.zeros(len(holding), dtype=np.int64)
         return _Sums(nothing, nothing, nothing, nothing, nothing)
-    sums = fixed_point_sums(blocks)
+    floats = [part for part in prices if isinstance(part, np.ndarray)]
+    sums = fixed_point_sums(list(compress(amounts, known)), floats, counts[known])
     if sums is None:
         return None
     found = (sums.longs, sums.shorts, sums.scales, sums.long_counts, sums.short_counts)
@@ -107,43 +152,51 @@ class _Books(NamedTuple):
 
     money: list[Decimal]
     places: dict[str, NDArray[np.intp]]  # of each session, by the name of the figure
-    starts: list[tuple[int, int]]  # session, and place of its starting value of positions
 
 
 # Most amounts of a close are the same objects as in the close before: each is examined
-# once.
+# once. Quiet days begin and end with what the close before them left: no cash flows.
 def _books(
-    parts: Sequence[SessionClose | QuietDays], counts: NDArray[np.int64], ending_value: Decimal
+    closes: Sequence[SessionClose],
+    which: NDArray[np.intp],
+    is_quiet: NDArray[np.bool_],
+    counts: NDArray[np.int64],
 ) -> _Books:
-    kept = [part.money() if isinstance(part, QuietDays) else _money_of(part) for part in parts]
-    starts = [(0, ending_value), *_given(parts, counts, "starting_value")]
-    amounts = [*chain.from_iterable(kept), *(value for _, value in starts)]
+    amounts = [*chain.from_iterable(map(_money_of, closes)), ZERO]
     ids = list(map(id, amounts))
     money = dict(zip(ids, amounts, strict=True))
     place_of = dict(zip(money, range(len(money)), strict=True))
     places = np.fromiter(map(place_of.__getitem__, ids), dtype=np.intp, count=len(ids))
-    split = len(ids) - len(starts)
-    rows = np.repeat(places[:split].reshape(len(parts), -1), counts, axis=0)
-    sessions = [session for session, _ in starts]
-    return _Books(
-        list(money.values()),
-        dict(zip(_MONEY, rows.T, strict=True)),
-        list(zip(sessions, places[split:].tolist(), strict=True)),
-    )
+    rows = places[:-1].reshape(len(closes), -1)[which]
+    rows[is_quiet, 2:4] = rows[is_quiet, :2]
+    rows[is_quiet, 4] = places[-1]
+    rows = np.repeat(rows, counts, axis=0)
+    return _Books(list(money.values()), dict(zip(_MONEY, rows.T, strict=True)))
 
 
-# Session and value of each close with a starting value of its own.
+class _Starts(NamedTuple):
+    """Starting values that differ from what the close before left, each with its
+    session: of the positions, and of the return up to then; None if it does not differ.
+    """
+
+    values: list[tuple[int, Decimal | None]]
+    returns: list[tuple[int, float | None]]
+
+
+# Session and close of each part with a starting value of its own.
 def _given(
-    parts: Sequence[SessionClose | QuietDays], counts: NDArray[np.int64], name: str
-) -> list[tuple[int, Any]]:
-    firsts = np.cumsum(counts) - counts
-    value_of = attrgetter(name)
-    given = [
-        (place, value)
-        for place, part in enumerate(parts)
-        if type(part) is SessionClose and (value := value_of(part)) is not None
+    parts: Sequence[SessionClose | QuietDays],
+    is_quiet: Sequence[bool],
+    counts: NDArray[np.int64],
+) -> list[tuple[int, SessionClose]]:
+    firsts = (np.cumsum(counts) - counts).tolist()
+    return [
+        (first, part)
+        for first, part, quiet in zip(firsts, parts, is_quiet, strict=True)
+        if not quiet
+        and isinstance(part, SessionClose)
+        and (part.starting_value is not None or part.previous_return is not None)
     ]
-    return [(int(firsts[place]), value) for place, value in given]
 
 
 class _Scale(NamedTuple):
@@ -199,22 +252,22 @@ def _are_floats(whole: NDArray[np.int64]) -> bool:
 
 
 # Computes in arrays what `session_figures` computes close by close.
-def _figures(
-    books: _Books, sums: _Sums, scale: _Scale, previous_returns: Sequence[tuple[int, float]]
-) -> dict[str, Floats]:
+def _figures(books: _Books, sums: _Sums, scale: _Scale, starts: _Starts) -> FloatFigures:
     money = scale.whole(books.money)
     cash, base, starting_cash, starting_base, used = (money[books.places[n]] for n in _MONEY)
     longs, shorts = (scale.rescaled(side, sums.decimals) for side in (sums.longs, sums.shorts))
     net = longs + shorts
     starting_value = np.roll(net, 1)
-    for session, place in books.starts:
-        starting_value[session] = money[place]
+    for session, worth in starts.values:
+        if worth is not None:
+            starting_value[session] = scale.whole([worth])[0]
     value = cash + net
     total_pnl = value - base
     total_return = _ratio(total_pnl, base)
     previous = np.roll(total_return, 1)
-    for session, known in previous_returns:
-        previous[session] = known
+    for session, known in starts.returns:
+        if known is not None:
+            previous[session] = known
     of_money = {
         "starting_value": starting_value,
         "ending_value": net,
@@ -228,8 +281,7 @@ def _figures(
         "capital_used": used,
     }
     growth = (1.0 + total_return) / (1.0 + previous) - 1.0
-    return {
-        **{name: scale.floats(whole) for name, whole in of_money.items()},
+    figures = {
         "returns": np.where(previous != -1.0, growth, 0.0),
         "total_return": total_return,
         "gross_leverage": _ratio(longs - shorts, value),
@@ -237,3 +289,8 @@ def _figures(
         "longs_count": sums.long_counts,
         "shorts_count": sums.short_counts,
     }
+    return FloatFigures(of_money, scale, figures)
+
+
+NO_FLOATS: Final = FloatFigures({}, _Scale(0, fits=True), {})
+"""The figures if a number does not fit."""

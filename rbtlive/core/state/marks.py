@@ -117,7 +117,10 @@ class Marks(LastSales):
             The prices; None if one is unknown or nothing is held: then the positions
             are already marked.
         """
-        prices = self._prices() if self.by_asset else None
+        if not self.by_asset:
+            self.marked_us = self._market.now_us
+            return None
+        prices = self._prices()
         if prices is None:
             self.mark_now()
             return None

@@ -90,10 +90,27 @@ class OrderArchive:
         """
         if not touched:
             return ()
+        keys = self._only_key(touched)
+        if keys is not None:
+            return OrderPictures(self, keys)
         places: dict[str | None, int] = {}
         if any(order is not None and order.state is _FILLED for order in touched.values()):
             ids = self.transactions.column(_ORDER_ID, first_transaction)
             places = {order_id: n for n, order_id in enumerate(ids, first_transaction)}
+        return OrderPictures(self, self._keys(touched, places))
+
+    # What the only order that changed, which is no object, is known by: most sessions'
+    # that have any.
+    def _only_key(self, touched: TouchedOrders) -> array[int] | None:
+        if len(touched) > 1:
+            return None
+        [(order_id, order)] = touched.items()
+        if order is not None or isinstance(order_id, range):
+            return None
+        number = int(order_id)
+        return array("q", (4 * number + self._kind(number),))
+
+    def _keys(self, touched: TouchedOrders, places: Mapping[str | None, int]) -> array[int]:
         keys = array("q")
         for order_id, order in touched.items():
             if isinstance(order_id, range):
@@ -118,7 +135,7 @@ class OrderArchive:
                 self._whole.append(order.snapshot() if is_open else order)
                 if not is_open:
                     self._forget(order, number, -len(self._whole))
-        return OrderPictures(self, keys)
+        return keys
 
     def note_one_filled(self, number: int, place: int) -> None:
         """Record an untagged order that was filled completely and never was an object.

@@ -1,4 +1,4 @@
-"""Sessions in which only prices changed, stored together.
+"""Sessions in which nothing traded, stored together.
 
 The rule: rows built from them later equal those that each session alone would have
 left.
@@ -6,7 +6,7 @@ left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +27,12 @@ class QuietDays:
         prices: Price of each position, sessions x positions; None if nothing is held.
         recorded: Recorded variables of each session; None if they equal those of
             `before`.
+        orders: Pictures of the orders placed in a session, by the session's place in
+            the stretch.
         no_cash: A cash flow of zero, with as many decimals as the books write.
     """
 
-    __slots__ = ("before", "count", "first", "no_cash", "prices", "recorded")
+    __slots__ = ("before", "count", "first", "no_cash", "orders", "prices", "recorded")
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class QuietDays:
         count: int,
         prices: Floats | None,
         recorded: Sequence[dict[str, Any]] | None,
+        orders: Mapping[int, Sequence[Any]],
         no_cash: Decimal,
     ) -> None:
         self.before = before
@@ -47,6 +50,7 @@ class QuietDays:
         self.count = count
         self.prices = prices
         self.recorded = recorded
+        self.orders = orders
         self.no_cash = no_cash
 
     def pattern(self) -> SessionClose:
@@ -65,13 +69,6 @@ class QuietDays:
             adjustments=(),
         )
 
-    def money(self) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
-        """Return cash, capital base, both at the start, and cash flow of each
-        session.
-        """
-        cash, base = self.before.cash, self.before.capital_base
-        return cash, base, cash, base, self.no_cash
-
     def closes(self, calendar: TradingCalendar) -> Iterator[SessionClose]:
         """Return the close of each session."""
         pattern = self.pattern()
@@ -82,6 +79,7 @@ class QuietDays:
                 close_us=close_us,
                 prices=pattern.prices if self.prices is None else self.prices[place],
                 recorded=pattern.recorded if self.recorded is None else self.recorded[place],
+                orders=self.orders.get(place, ()),
             )
 
 

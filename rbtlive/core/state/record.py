@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, overload
 from weakref import ref
 
 from rbtlive.core.state.book_adjustments import Adjustment
-from rbtlive.core.state.float_figures import float_figures
+from rbtlive.core.state.float_figures import NO_FLOATS, FloatFigures, float_figures
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.quiet_days import (
@@ -199,7 +199,7 @@ class SessionRows(MutableSequence[SessionRow]):
         self._rows = list(rows)
         self._closes: list[SessionClose | QuietDays] = []  # closes after the existing rows
         self._count = 0  # number of sessions without a row yet
-        self._floats: dict[str, Floats] | None = None
+        self._floats: FloatFigures | None = None
         self._figures: dict[str, list[Any]] = {}
         self._benchmark: list[float] | None = None
 
@@ -232,9 +232,10 @@ class SessionRows(MutableSequence[SessionRow]):
         rows this costs a small part of exact figures.
         """
         if not self._rows and self._closes and self._floats is None and not self._figures:
-            self._floats = float_figures(self._closes, ending_value=ZERO, total_return=0.0) or {}
+            found = float_figures(self._closes, ending_value=ZERO, total_return=0.0)
+            self._floats = found or NO_FLOATS
             self._note_floats()
-        known = None if self._rows or not self._floats else self._floats.get(name)
+        known = None if self._rows or self._floats is None else self._floats.get(name)
         return _as_floats(self.column(name)) if known is None else known.tolist()
 
     # They would take half of a kept result's memory: the latest ones stay, since
