@@ -131,8 +131,8 @@ async def archived_bars(
 def latest_slot_us(
     body: object, *, axis: SlotAxis, is_settled: Callable[[date, SlotAxis], bool]
 ) -> int:
-    """Return the END of the last slice that is over, by the latest bars of some
-    symbols; 0 if there are none.
+    """Return the END of the last finished slice, by the latest bars of some symbols; 0
+    if there are none.
 
     Args:
         body: The parsed JSON of the latest bars.

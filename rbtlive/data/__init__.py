@@ -1,3 +1,3 @@
-"""Where bars come from: calendars, schema, portals, samples, markets and feeds. Polars
-in, plain arrays out.
+"""Market data: calendars, schema, portals, samples, markets and feeds. Polars in, plain
+arrays out.
 """

@@ -1,4 +1,4 @@
-"""Trading calendars, at the short path that feeds and scripts import them from."""
+"""Trading calendars, importable from a short path for feeds and scripts."""
 
 from rbtlive.data.calendars.calendar import TradingCalendar, get_calendar
 

@@ -1,7 +1,7 @@
-"""Files that are written aside and then take their place whole.
+"""Files that are written under a temporary name and then moved into place.
 
-The rule: a draft goes when its writing fails, and one whose process is gone goes when
-the next process comes by.
+The rule: a draft is removed if writing it fails; a dead process's draft is removed by
+the next process that finds it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MINE: set[str] = set()
-"""Names of the drafts that this process is writing: a number of a process comes again,
-in containers at every start.
+"""Names of the drafts that this process is writing: process ids are reused, in
+containers at every start.
 """
 _DRAFT = re.compile(r"\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.draft(-wal|-shm|-journal)?")
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
@@ -23,8 +23,8 @@ _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 @contextlib.contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
-    """Give the path of a file to write in place of `path`, which is not made yet; what
-    was not moved to its place at the end is removed.
+    """Provide a temporary path to write instead of `path`; if it was not moved into
+    place by the end of the block, it is removed.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
     _MINE.add(draft.name)
@@ -38,7 +38,7 @@ def draft_of(path: Path) -> Iterator[Path]:
 
 
 def clear_drafts(folder: Path) -> None:
-    """Remove the drafts that processes which are gone have left in a folder."""
+    """Remove drafts that dead processes have left in a folder."""
     with contextlib.suppress(OSError):
         for path in folder.glob(".*.draft*"):
             known = _DRAFT.fullmatch(path.name)
@@ -50,11 +50,11 @@ def _is_written(name: str, pid: int) -> bool:
     if pid == os.getpid():
         return any(name.startswith(mine) for mine in list(_MINE))
     if os.name != "posix":
-        return True  # there a signal of 0 ends a process
+        return True  # on this system, sending signal 0 ends a process
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
-        pass  # somebody else's
+        pass  # it belongs to another user
     return True

@@ -1,6 +1,4 @@
-"""What a feed of one's own is made of, at the short path that scripts import it
-from.
-"""
+"""The building blocks of custom feeds, importable from a short path for scripts."""
 
 from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
 

@@ -1,6 +1,6 @@
-"""Words that frames and other libraries have for data, and what to write here.
+"""Names that frames and other libraries use for data, and what to write here.
 
-The rule: a portal has one place for each thing; asked for another, it names that place.
+The rule: a portal has one place for each thing; the error for another name says which.
 """
 
 from __future__ import annotations

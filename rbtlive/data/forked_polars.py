@@ -1,7 +1,7 @@
-"""What a forked child can't do: Polars' threads stay behind in its parent.
+"""Detect a forked child without polars' threads, which stay in its parent.
 
-The rule: a child that was forked while they ran is refused by name, before it waits for
-them for ever. Source: Polars' user guide, "Multiprocessing".
+The rule: a child that was forked while they were running is refused with an error,
+before it would wait for them forever. Source: Polars' user guide, "Multiprocessing".
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _threads_ran = False
 
 
 def refuse_in_forked_child(doing: str) -> None:
-    """Refuse to go on in a process that was forked from one in which Polars had
+    """Raise an error in a process that was forked from one in which polars had
     threads.
 
     Args:
-        doing: What was to be done.
+        doing: The action refused.
 
     Raises:
         ForkedProcess: this is such a process.
@@ -37,8 +37,8 @@ def refuse_in_forked_child(doing: str) -> None:
         )
 
 
-# Linux names threads, those of Polars' pool "polars-0" and so on; elsewhere they may
-# have been started.
+# Linux names threads, and polars' pool has "polars-0" and so on; on other systems they
+# may have been started.
 def _polars_has_threads() -> bool:
     if "polars" not in sys.modules:
         return False

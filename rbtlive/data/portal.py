@@ -1,7 +1,7 @@
-"""The data a run knows from the start: bars, assets, splits, dividends, and the
-calendar they live by.
+"""The data known at the start of a run: bars, assets, splits, dividends, and their
+calendar.
 
-The rule: a portal is checked and normalised when it is made, and never changes.
+The rule: a portal is checked and normalised when it is created, and never changes.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.model.other_names import answering
 
 NO_END = date(9999, 12, 31)
-"""The end of an asset that has none."""
+"""The end date of an asset without one."""
 
 
 class PolarsDataPortal:
-    """Bars of many assets, checked, with what is known of the assets.
+    """Bars of many assets, checked, with reference data of the assets.
 
     Frames may be polars (eager or lazy) or pandas, or paths: a Parquet or CSV file, a
     folder of Parquet files, a pattern such as "minutes/*.parquet". Long form, rows in
@@ -61,50 +61,50 @@ class PolarsDataPortal:
 
     Further columns of numbers or booleans (1 and 0), and texts of numbers, are fields:
     `data.current(asset, "score")`. A value belongs to its bar's END and is known from
-    then on; a missing one is NaN. Splits and dividends leave it alone, and a longer bar
-    has the last one known. `report()` says which columns are fields. They are held in
-    memory; bars that are left on the disk have none.
+    then on; a missing one is NaN. Splits and dividends do not change it, and a longer
+    bar has the last known value. `report()` lists the columns that are fields. They are
+    held in memory; bars that stay on disk have none.
 
-    Minute bars of Parquet files and lazy frames are left on the disk if there are more
-    than a million of them. They are checked in one look, a part at a time, and
-    backtests read the sessions they are in, so that memory is bounded by those and by
-    the longest window asked for. Files whose rows are in the order of time are read
-    where they are and must stay as they are; bars in another order, and those of a lazy
-    frame, are copied into a temporary file (TMPDIR) for as long as the portal lives:
-    56 bytes a bar.
+    Minute bars of Parquet files and lazy frames stay on disk if there are more than a
+    million of them. They are checked in one pass, a part at a time, and backtests read
+    only their current sessions, so that memory is bounded by those and by the longest
+    window requested. Files with rows in time order are read in place and must not
+    change; bars in another order, and those of a lazy frame, are copied into a
+    temporary file (TMPDIR) that lives as long as the portal: 56 bytes per bar.
 
     Args:
         bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's
             END), `symbol`, `open`, `high`, `low`, `close`, `volume`. May be None if
-            there are minute bars; daily bars are then theirs, aggregated by session.
+            there are minute bars; daily bars are then built from them by session.
         minute_bars: Intraday bars: `timestamp` (UTC, the bar's END; without a time zone
-            taken as UTC) and the same columns. Bars that end where the calendar's do
-            not are left out with a `DataWarning`, if they are at most 1 % of all.
-        interval: How long the bars are: "1m" (the default), "5m", "1h" and so on says
-            it of `minute_bars`; "1w" or "1mo" of `bars`, which then hold one row a week
+            taken as UTC) and the same columns. Bars that do not end where the
+            calendar's do are left out with a `DataWarning`, if they are at most 1 % of
+            all.
+        interval: Length of the bars: "1m" (the default), "5m", "1h" and so on for
+            `minute_bars`; "1w" or "1mo" for `bars`, which then contain one row per week
             or month, dated by any day in it.
-        assets: `symbol`, and if wanted `sid`, `start_date`, `end_date`,
-            `auto_close_date`, `lot_size`, `tick_size`, `asset_class`,
-            `quote_currency`. What is missing or null takes its default: sids in sorted
-            symbol order, start and end the first and last bar, auto-close the day after
-            the end, the class that the symbol shows ("BTC/USDT", "EURUSD"), else
-            equity, and the class's lot and tick (shares: 1 and 0.01).
+        assets: `symbol`, and optionally `sid`, `start_date`, `end_date`,
+            `auto_close_date`, `lot_size`, `tick_size`, `asset_class`, `quote_currency`.
+            Missing and null values get defaults: sids in sorted symbol order, start and
+            end the first and last bar, auto-close the day after the end, the class that
+            the symbol shows ("BTC/USDT", "EURUSD"), otherwise equity, and the class's
+            lot and tick (shares: 1 and 0.01).
         splits: `symbol`, `effective_date`, `ratio` (new price / old price: 0.5 is two
             for one).
-        dividends: `symbol`, `ex_date`, `pay_date` (null: never paid), `amount` (money a
-            share).
+        dividends: `symbol`, `ex_date`, `pay_date` (null: never paid), `amount` (money
+            per share).
         calendar: Name of the exchange's calendar, e.g. "XNYS" or "24/7".
-        asset_class: Class of all assets that `assets` says nothing of: "equity", "etf",
-            "crypto", "fx", "future" or "option".
-        in_memory: Whether minute bars are held in memory, whatever they come from and
-            however many they are. None decides as said above.
+        asset_class: Class of all assets that `assets` does not classify: "equity",
+            "etf", "crypto", "fx", "future" or "option".
+        in_memory: Whether to hold minute bars in memory, whatever their source and
+            number. None decides as described above.
 
     Attributes:
-        calendar: The calendar, reaching at least to the last date in the data. Of
-            weekly or monthly bars each week or month is one of its sessions.
-        interval: How long the shortest bars are.
-        assets: All assets in the order of their sids; `asset.index` is the place here.
-        minutes: The minute bars, to be read a part at a time; None without minute bars.
+        calendar: The calendar, reaching at least to the last date in the data. With
+            weekly or monthly bars, each week or month is one of its sessions.
+        interval: Length of the shortest bars.
+        assets: All assets in the order of their sids; `asset.index` is the index here.
+        minutes: The minute bars, which can be read in parts; None without minute bars.
         splits: All splits.
         dividends: All dividends.
         further: Further columns of the source, which are fields.
@@ -136,7 +136,7 @@ class PolarsDataPortal:
         "splits",
     )
 
-    def __init__(  # noqa: PLR0913 - what a portal is made of, each by name
+    def __init__(  # noqa: PLR0913 - a portal's parts, each by name
         self,
         bars: object,
         *,
@@ -150,7 +150,7 @@ class PolarsDataPortal:
         in_memory: bool | None = None,
     ) -> None:
         refuse_in_forked_child("a look at bars")
-        get_calendar(calendar)  # a wrong name is named before a long look at the bars
+        get_calendar(calendar)  # report a wrong name before the long check of the bars
         self.interval = interval_of(interval, minute_bars=minute_bars)
         if bars is None and minute_bars is None:
             raise EmptyData(
@@ -183,8 +183,8 @@ class PolarsDataPortal:
             self._by_upper.setdefault(asset.symbol.upper(), []).append(asset)
 
     def without_end(self) -> PolarsDataPortal:
-        """Return the same portal for a feed that goes on: assets end only where their
-        end was given.
+        """Return the same portal for a feed that goes on: assets end only if an end
+        date was given.
         """
         endless = copy.copy(self)
         endless.assets = tuple(
@@ -198,15 +198,15 @@ class PolarsDataPortal:
         return endless
 
     def at(self, interval: str | Interval) -> PolarsDataPortal:
-        """Return a portal whose bars have this length: itself, or one whose bars are
-        made of its own, made once.
+        """Return a portal with bars of this length: itself, or one whose bars are built
+        from its own; built once.
 
         Raises:
             BadFrequency: its bars do not add up to such bars.
         """
         wanted = Interval.parse(interval, name="interval")
         if wanted in (self.interval, DAY) and wanted.spans_sessions == self.interval.spans_sessions:
-            return self  # of minute bars too: their sessions are there
+            return self  # also for minute bars: their sessions are available
         if not self.interval.makes_up(wanted):
             raise BadFrequency(no_such_bars(self.interval, wanted))
         if wanted not in self._resampled:
@@ -259,20 +259,20 @@ class PolarsDataPortal:
     def coerce(
         cls, data: object, *, frequency: str | Interval = "1d", calendar: str | None = None
     ) -> PolarsDataPortal:
-        """Return `data` as a portal with bars of a frequency: a portal as it is or
-        resampled, anything else as the bars of a new one.
+        """Return `data` as a portal with bars of a frequency: a portal unchanged or
+        resampled, other data as the bars of a new one.
 
         Args:
-            data: A portal, or whatever `rbt.read` takes.
-            frequency: How long bars are wanted: "1m", "5m", "1h", "1d", "1w" and so on.
-                A frame holds such bars, or shorter ones that add up to them.
-            calendar: Name of the calendar; None is that of the portal, or "XNYS" for a
+            data: A portal, or anything that `rbt.read` accepts.
+            frequency: The bars wanted: "1m", "5m", "1h", "1d", "1w" and so on. A frame
+                contains such bars, or shorter ones that add up to them.
+            calendar: Name of the calendar; None uses the portal's, or "XNYS" for a
                 frame.
 
         Raises:
-            BadFrequency: the frequency is no interval, or the data has no bars that add
-                up to it.
-            SettingsError: a portal has another calendar than the one named.
+            BadFrequency: the frequency is not an interval, or the data has no bars that
+                add up to it.
+            SettingsError: the portal's calendar differs from the one given.
             DataError: the frame cannot be used.
         """
         interval = Interval.parse(frequency)
@@ -293,11 +293,11 @@ class PolarsDataPortal:
 
     @classmethod
     def of_bars(cls, read: ReadBars) -> PolarsDataPortal:
-        """Return the portal of bars that were read; rows that are there twice alike are
-        taken once.
+        """Return the portal of bars that were read; identical duplicate rows count
+        once.
 
         Raises:
-            DataError: a bar cannot be right.
+            DataError: a bar is invalid.
         """
         interval = read.placed.interval
         name = "minute_bars" if interval.intraday else "bars"
@@ -320,17 +320,17 @@ class PolarsDataPortal:
 
     @property
     def shared(self) -> SharedBars:
-        """What the runs over this portal have in common."""
+        """The data shared by all runs over this portal."""
         return self._shared
 
     def report(self) -> DataReport:
-        """Return what was read and how good it looks: rows in and out and why,
-        interval, labels, zone, gaps, zero volumes, outliers, suspected splits, stale
-        prices. Shown in a notebook as it is.
+        """Return what was read and its quality: rows in and out and why, interval,
+        labels, zone, gaps, zero volumes, outliers, suspected splits, stale prices. A
+        notebook displays it directly.
         """
         return report_of(self, self._intake)
 
-    # Bars of a frame have the interval that is wanted, or are shorter and add up to it.
+    # Bars of a frame have the wanted interval, or are shorter and add up to it.
     @classmethod
     def _of_frame(cls, data: object, interval: Interval, *, calendar: str) -> PolarsDataPortal:
         there = interval
@@ -346,9 +346,9 @@ class PolarsDataPortal:
         """Return an asset by its symbol, in upper or lower case.
 
         Raises:
-            UnknownSymbol: there is no such asset; the message suggests the nearest.
+            UnknownSymbol: no asset has this symbol; the message suggests the nearest.
             MultipleSymbolsFound: several symbols differ from this one only in case.
-            TypeError: `symbol` is no text.
+            TypeError: `symbol` is not a string.
         """
         return find_by_symbol(symbol, self._by_symbol, self._by_upper)
 
@@ -357,7 +357,7 @@ class PolarsDataPortal:
         """All daily bars: `session`, `asset` (Int32), `open`, `high`, `low`, `close`,
         `volume` (Float64), sorted by session and asset.
 
-        Those of minute bars alone are made when they are first asked for.
+        If there are only minute bars, they are built on first access.
         """
         if self._daily is None:
             assert self.minutes is not None
@@ -365,8 +365,8 @@ class PolarsDataPortal:
         return self._daily
 
     def daily_between(self, first: int, last: int) -> pl.DataFrame:
-        """Return the daily bars of some sessions; of minute bars alone only these are
-        made, while nobody has asked for all.
+        """Return the daily bars of some sessions; if there are only minute bars, only
+        these are built, until all have been requested.
         """
         if self._daily is None:
             assert self.minutes is not None
@@ -389,10 +389,10 @@ class PolarsDataPortal:
 
     @property
     def minute(self) -> pl.DataFrame | None:
-        """All minute bars: the columns of `daily` behind `us` (Int64, µs UTC), sorted
-        by us and asset; None without minute bars.
+        """All minute bars: `us` (Int64, µs UTC), then the columns of `daily`, sorted by
+        us and asset; None without minute bars.
 
-        What is not held in memory is read, each time.
+        Bars that are not held in memory are read each time.
         """
         return None if self.minutes is None else self.minutes.whole()
 
@@ -404,7 +404,7 @@ class PolarsDataPortal:
         start: DateLike | None = None,
         end: DateLike | None = None,
     ) -> pl.DataFrame:
-        """Return bars as people read them, in the form that a portal takes.
+        """Return bars in readable form, which a portal accepts.
 
         Args:
             frequency: "1d", "1m", or any interval that the bars add up to.
@@ -419,9 +419,9 @@ class PolarsDataPortal:
             (Float64); sorted by time, then by sid. Unadjusted, as they were given.
 
         Raises:
-            BadFrequency: the frequency is no interval, or there are no bars for it.
-            UnknownSymbol: there is no such asset.
-            InvalidSetting: `start` or `end` is no date.
+            BadFrequency: the frequency is not an interval, or there are no bars for it.
+            UnknownSymbol: no asset has this symbol.
+            InvalidSetting: `start` or `end` is not a date.
         """
         interval = Interval.parse(frequency)
         other = self.at(interval)

@@ -1,4 +1,4 @@
-"""Files that only their owner can read: what was traded, and on which bars.
+"""Files that only their owner can read: trades, and the bars behind them.
 
 The rule: a file has its permissions before it has content.
 """
@@ -10,18 +10,18 @@ from pathlib import Path
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read; what was there is replaced."""
+    """Write a file that only its owner can read, replacing an existing one."""
     with open(path, "wb", opener=_opener) as file:
         file.write(content)
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that only its owner can read, unless it is there already."""
+    """Create an empty file that only its owner can read, unless it exists."""
     os.close(_opener(os.fspath(path), os.O_WRONLY | os.O_CREAT))
 
 
 def _opener(path: str, flags: int) -> int:
     file = os.open(path, flags, 0o600)
-    if hasattr(os, "fchmod"):  # whatever the umask leaves of it
+    if hasattr(os, "fchmod"):  # whatever the umask would leave
         os.fchmod(file, 0o600)
     return file

@@ -1,4 +1,4 @@
-"""`read`: a portal of whatever holds bars."""
+"""`read`: build a portal from anything that contains bars."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ def read(
     asset_class: str | None = None,
     calendar: str | None = None,
 ) -> PolarsDataPortal:
-    """Return bars as a portal, whatever holds them.
+    """Return bars as a portal, from any source.
 
-    What is certain is decided: which columns are which, dates and epochs in any usual
-    form, numbers as text, the interval, the zone of times that only one clock explains,
-    and which end of a bar is stamped where the exchange's hours show it. What is not is
-    asked for, all at once, in an error that ends with the line to write.
-    `portal.report()` says what was decided.
+    Everything certain is decided: which columns are which, dates and epochs in any
+    usual form, numbers as text, the interval, the zone of times that only one clock
+    explains, and which end of a bar is stamped if the exchange's hours show it.
+    Everything else is asked for, all at once, in an error that ends with the line to
+    write. `portal.report()` lists the decisions.
 
     Args:
         source: A frame of pandas or polars, an Arrow table or reader, a DuckDB
-            relation; a dict of frames by symbol or by field; a wide frame with a column
-            a symbol; a list of rows (ccxt), dicts or objects; or a path: CSV, text,
-            JSON, Parquet, Arrow, also packed (gz, zip, bz2, xz, zst), a folder of
+            relation; a dict of frames by symbol or by field; a wide frame with one
+            column per symbol; a list of rows (ccxt), dicts or objects; or a path: CSV,
+            text, JSON, Parquet, Arrow, also packed (gz, zip, bz2, xz, zst), a folder of
             files, a pattern.
-        symbol: The symbol of bars that have none; of several, the one that is wanted.
-        interval: How long a bar is, e.g. "5m", where two bars do not show it.
-        labels: Which end of a bar its time is: "start", as most vendors have it, or
-            "end". Bars are kept by their END.
-        tz: Whose clock times without a zone are, e.g. "Europe/Berlin".
-        columns: Which columns hold what, e.g. {"close": "PX_MID", "symbol": "RIC"}.
+        symbol: The symbol of bars without one; with several symbols, the wanted one.
+        interval: Length of a bar, e.g. "5m", if there are not two bars that show it.
+        labels: Which end of a bar its time is: "start", as with most vendors, or "end".
+            Bars are stored by their END.
+        tz: Time zone of times that have none, e.g. "Europe/Berlin".
+        columns: The content of columns, e.g. {"close": "PX_MID", "symbol": "RIC"}.
         asset_class: "equity", "etf", "crypto", "fx", "future" or "option".
         calendar: The exchange's calendar, e.g. "XNYS", "XETR" or "24/7".
 
     Raises:
-        UnclearData: something is missing or can be read in several ways; lists all of
-            it, and the line to write.
+        UnclearData: something is missing or ambiguous; lists all of it, and the line to
+            write.
         RowsLost: more than 1 % of the rows would be left out; names the likely cause.
-        DataError: a value cannot be right; each kind has a class of its own.
+        DataError: a value is invalid; each kind has a class of its own.
 
     Example:
         >>> rows = [

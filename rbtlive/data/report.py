@@ -1,6 +1,6 @@
-"""`portal.report()`: what was read, what was left out, and what looks odd in the bars.
+"""`portal.report()`: what was read, what was left out, and oddities in the bars.
 
-The rule: it looks and counts; nothing is changed.
+The rule: it only examines and counts; it changes nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHOWN: Final = 5
 
 
 class ReportedBars(Protocol):
-    """What is looked at of a portal."""
+    """The parts of a portal that a report examines."""
 
     @property
     def daily(self) -> pl.DataFrame:
@@ -46,23 +46,23 @@ class ReportedBars(Protocol):
 
     @property
     def minutes(self) -> MinuteBars | None:
-        """Intraday bars; None for daily ones."""
+        """Intraday bars; None for daily bars."""
 
     @property
     def interval(self) -> Interval:
-        """How long the bars are."""
+        """Length of the bars."""
 
     @property
     def calendar(self) -> TradingCalendar:
-        """The exchange's."""
+        """The exchange's calendar."""
 
     @property
     def assets(self) -> Sequence[Asset]:
-        """In the order of their indices."""
+        """The assets, in the order of their indices."""
 
     @property
     def splits(self) -> Sequence[Split]:
-        """Splits that are known."""
+        """The known splits."""
 
     @property
     def first_session(self) -> int:
@@ -79,31 +79,31 @@ class ReportedBars(Protocol):
 
 @dataclass(frozen=True)
 class DataReport:
-    """What was read, and how good it looks.
+    """What was read, and its quality.
 
     Attributes:
-        source: What was read.
+        source: The source.
         rows_in: Rows of the source.
         rows_out: Bars of the portal.
-        left_out: Reason to number of rows that became no bars.
-        interval: How long the bars are.
-        labels: Which end of a bar the source stamps; None where it does not matter.
-        zone: Whose clock the source's times were; None for dates.
-        calendar: The exchange's.
-        assets: How many.
+        left_out: Number of rows that did not become bars, by reason.
+        interval: Length of the bars.
+        labels: Which end of a bar the source stamps; None if it does not matter.
+        zone: Time zone of the source's times; None for dates.
+        calendar: The exchange's calendar.
+        assets: Number of assets.
         first: First session with a bar.
         last: Last session with a bar.
-        gaps: `symbol`, `missing` (bars that the calendar has between an asset's first
-            and last, and the data does not), `first` (the first session with one).
+        gaps: `symbol`, `missing` (bars of the calendar between an asset's first and
+            last that the data lacks), `first` (the first session with one).
         zero_volumes: Bars with a volume of 0.
         outliers: `symbol`, `date`, `return`: closes more than ten robust deviations
-            from the one before.
+            from the previous one.
         suspected_splits: `symbol`, `date`, `ratio` (new price / old): jumps by a usual
             ratio that no given split explains.
-        stale: `symbol`, `date` (its first), `sessions`: closes that do not move for
-            five sessions and more.
-        hints: What else may be wrong, a sentence each.
-        notes: What was decided while reading, a sentence each.
+        stale: `symbol`, `date` (the first), `sessions`: closes that do not change for
+            five sessions or more.
+        hints: Other possible faults, one sentence each.
+        notes: Decisions made while reading, one sentence each.
     """
 
     source: str
@@ -127,7 +127,7 @@ class DataReport:
 
     @property
     def duplicates(self) -> int:
-        """How many rows were there twice alike, and taken once."""
+        """Number of identical rows that were counted once."""
         return self.left_out.get("the same row again", 0)
 
     @property
@@ -191,8 +191,8 @@ def report_of(portal: ReportedBars, intake: Intake | None) -> DataReport:
     """Return the report of a portal.
 
     Args:
-        portal: Whose.
-        intake: What happened while it was read; None for one made of its own form.
+        portal: The portal.
+        intake: Counts of its reading; None for a portal in the documented form.
     """
     bars = portal.daily if portal.minutes is None else None
     height = bars.height if bars is not None else portal.minutes.height  # type: ignore[union-attr]
@@ -226,7 +226,7 @@ def report_of(portal: ReportedBars, intake: Intake | None) -> DataReport:
     )
 
 
-# Daily bars in the order of assets, each with the close and session before.
+# Daily bars in the order of assets, each with the previous close and session.
 def _with_before(portal: ReportedBars) -> pl.DataFrame:
     return (
         portal.daily.select("asset", "session", "open", "close", "volume")
@@ -303,8 +303,8 @@ def _with_missing_minutes(portal: ReportedBars, spans: pl.DataFrame) -> pl.DataF
     )
 
 
-# How many bars of an asset's first session lie before its first bar, and of its last
-# session behind its last bar.
+# Number of bars of an asset's first session before its first bar, and of its last
+# session after its last bar.
 def _outside(sessions: pl.DataFrame, grid: BarGrid) -> NDArray[np.int64]:
     outside = np.zeros(sessions.height, dtype=np.int64)
     session = pl.col("session")
@@ -359,7 +359,8 @@ def _outliers(portal: ReportedBars, days: pl.DataFrame, splits: pl.DataFrame) ->
     )
     usual = (pl.col("log") - pl.col("log").median().over("asset")).abs()
     moved = moved.with_columns(usual.alias("off"))
-    # 1.4826 times the median deviation is a normal distribution's standard deviation
+    # 1.4826 times the median deviation is the standard deviation of a normal
+    # distribution
     sigma = pl.col("off").median().over("asset") * 1.4826
     rows = moved.filter(
         (pl.col("off") > _OUTLIER_SIGMAS * sigma) & (pl.col("log").abs() > _LEAST_OUTLIER)

@@ -12,7 +12,7 @@ from rbtlive.errors import UnknownSample
 from rbtlive.model.given import is_one_of
 
 SAMPLES = {"us-daily": "XNYS"}
-"""Names of the samples and the calendars they live by."""
+"""Names of the samples and their calendars."""
 
 
 def load_sample(name: str = "us-daily") -> PolarsDataPortal:
@@ -21,10 +21,10 @@ def load_sample(name: str = "us-daily") -> PolarsDataPortal:
     Args:
         name: "us-daily": daily bars of AAPL, FB, GOOG, IBM and MSFT, 2000-03-01 to
             2013-03-01 (GOOG from 2004, FB from 2012), unadjusted, with splits and
-            dividends. Pay dates are not known and set to the ex dates.
+            dividends. Pay dates are unknown and set to the ex dates.
 
     Raises:
-        UnknownSample: there is no such sample.
+        UnknownSample: there is no sample with this name.
 
     Example:
         >>> load_sample("us-daily").asset("AAPL").start_date

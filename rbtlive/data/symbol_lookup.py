@@ -1,6 +1,6 @@
-"""Finding an asset by what people call it.
+"""Find an asset by the symbol that a user writes.
 
-The rule: upper and lower case do not matter, unless two symbols differ in nothing else.
+The rule: case does not matter, unless two symbols differ only in case.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from rbtlive.model.asset import Equity
 def find_by_symbol(
     symbol: str, exact_names: Mapping[str, Equity], upper_names: Mapping[str, Sequence[Equity]]
 ) -> Equity:
-    """Return the asset of a symbol.
+    """Return the asset with a symbol.
 
     Args:
         symbol: The symbol, in upper or lower case.
         exact_names: The assets by their symbols.
-        upper_names: The assets of each symbol in upper case.
+        upper_names: The assets by upper-case symbol.
 
     Raises:
-        UnknownSymbol: there is no such asset; the message suggests the nearest.
+        UnknownSymbol: no asset has this symbol; the message suggests the nearest.
         MultipleSymbolsFound: several symbols differ from this one only in case.
-        TypeError: `symbol` is no text.
+        TypeError: `symbol` is not a string.
     """
     if not isinstance(symbol, str):
         raise TypeError(

@@ -193,8 +193,8 @@ class VenueMarket:
         start: datetime | None,
         end: datetime | None,
     ) -> list[Print]:
-        """Return bars that are over by now and begin between `start` and `end`, sorted
-        by symbol, then time.
+        """Return bars that have ended and began between `start` and `end`, sorted by
+        symbol, then time.
         """
         wanted = set(symbols)
         return [

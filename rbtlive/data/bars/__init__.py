@@ -1,1 +1,1 @@
-"""Bars in memory and on disk, and the market made of them."""
+"""Bars in memory and on disk, and the market built from them."""

@@ -1,6 +1,6 @@
-"""What a table of bars is read by: rows, columns, single values, series, dates.
+"""Read access to a table of bars: rows, columns, single values, series, dates.
 
-The rule: nothing here changes a table; what grows or rolls is a subclass.
+The rule: nothing here changes a table; tables that grow or roll are subclasses.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ Floats: TypeAlias = "NDArray[np.float64]"
 
 
 class BarReads:
-    """OHLCV of all assets, rows x assets, to be read.
+    """OHLCV of all assets, rows x assets, read-only.
 
     Attributes:
-        interval: How long a row is.
-        calendar: Gives the rows.
+        interval: Length of a row.
+        calendar: Calendar of the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
-        frozen: No row is ever added or changed.
-        rows: How many rows there are.
-        width: How many assets there are.
-        base: First row that is held.
+        frozen: Rows are never added or changed.
+        rows: Number of rows.
+        width: Number of assets.
+        base: First row held.
     """
 
     interval: Interval
@@ -48,7 +48,7 @@ class BarReads:
 
     @property
     def last_session(self) -> int:
-        """Session of the last row; one below `first_session` while there is no row."""
+        """Session of the last row; one below `first_session` if there are no rows."""
         return self.first_session + len(self._starts) - 2
 
     @property
@@ -67,7 +67,7 @@ class BarReads:
 
     @property
     def end(self) -> int:
-        """Row after the last that is held."""
+        """Row after the last one held."""
         return self.rows
 
     def values(self, field: str, low: int, high: int) -> Floats:
@@ -79,19 +79,19 @@ class BarReads:
         return self._matrices[field][low:high]
 
     def flat(self, field: str) -> Sequence[float]:
-        """Return a field as one run of floats: the value of a row and an asset is at
+        """Return a field as one sequence of floats: the value of a row and asset is at
         (row - base) * width + asset.
         """
         return cast(Sequence[float], memoryview(cast(Any, self._matrices[field].reshape(-1))))
 
     def view(self, index: int, field: str) -> Sequence[float]:
-        """Return a field of one asset: the value of a row is at row - base. It ends
-        when the arrays move.
+        """Return a field of one asset: the value of a row is at row - base. The view
+        becomes invalid when the arrays move.
         """
         return cast(Sequence[float], memoryview(cast(Any, self._matrices[field][:, index])))
 
     def flat_us(self) -> Sequence[int]:
-        """Return the END of each row as one run of ints."""
+        """Return the END of each row as one sequence of ints."""
         return cast(Sequence[int], memoryview(cast(Any, self._us)))
 
     def value(self, index: int, field: str, row: int) -> float:
@@ -108,7 +108,7 @@ class BarReads:
 
     def last_known(self, index: int, field: str, *, low: int, high: int) -> int:
         """Return the last row from `low` to `high` in which an asset has a price, or a
-        volume other than 0; -1 if there is none.
+        volume other than 0; -1 if none has.
         """
         return last_known(self._matrices[field][low : high + 1, index], field, low)
 
@@ -161,7 +161,7 @@ class BarReads:
         return self._starts[place], min(self._starts[place + 1], self.rows)
 
     def row_of(self, us: int, session: int) -> int:
-        """Return the row that ends at `us`; -1 if there is none."""
+        """Return the row that ends at `us`; -1 if none does."""
         low, high = self.rows_of_session(session)
         row = low + int(np.searchsorted(self._us[low:high], us))
         return row if row < high and int(self._us[row]) == us else -1
@@ -173,10 +173,10 @@ def to_series(name: str, values: Floats) -> pl.Series:
 
 
 def last_known(values: Floats, field: str, low: int) -> int:
-    """Return `low` plus the last place with a price, or a volume other than 0; -1 if
-    there is none.
+    """Return `low` plus the last index with a price, or a volume other than 0; -1 if
+    none has.
 
-    It looks at few values where the last of them are known.
+    It examines few values if one of the last is known.
     """
     high, step = len(values), 64
     while high > 0:

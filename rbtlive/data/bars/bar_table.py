@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 Places: TypeAlias = "NDArray[np.intp]"
 Real = SupportsFloat | float
-"""What is kept as a float: a decimal, for one."""
+"""A value stored as a float, for instance a decimal."""
 
 EMPTY: Final = {name: nan if field.is_price else 0.0 for name, field in BAR_FIELDS.items()}
-"""What a row holds of an asset that has not traded."""
+"""A row's values for an asset that has not traded."""
 _UINT32_MAX: Final = 4_294_967_295
 _CELLS_AT_ONCE: Final = 1 << 14
-"""Of each field so many cells are made ready for bars at once."""
+"""This many cells of each field are prepared for bars at once."""
 
 
 def in_thousandths(values: Floats, field: str) -> Floats:
-    """Return values as zipline's files keep them: prices in whole thousandths below
-    4.29 million, volumes in whole shares.
+    """Return values in the precision of zipline's files: prices in whole thousandths
+    below 4.29 million, volumes in whole shares.
 
-    A price of 0 reads as missing there, and so does one that does not fit.
+    A price of 0 reads as missing there, and so does a price that is too large.
 
     Source: zipline-reloaded 3.2.1, `data/bcolz_daily_bars.py`.
     """
@@ -52,38 +52,37 @@ def in_thousandths(values: Floats, field: str) -> Floats:
 
 
 class BarTable(BarReads):
-    """OHLCV of all assets, rows x assets, that may grow at its end.
+    """OHLCV of all assets, rows x assets; it may grow at its end.
 
     Args:
-        interval: How long a row is; a week or month is a session of its own calendar.
-        calendar: Gives the rows.
+        interval: Length of a row; a week or month is a session of its own calendar.
+        calendar: Calendar of the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
         last_session: Session of the last row; below `first_session` for a table that
             starts empty.
-        frozen: No row is ever added or changed: whole columns are converted once and
+        frozen: Rows are never added or changed, so whole columns are converted once and
             kept.
-        thousandths: Keep prices as zipline's files do.
+        thousandths: Keep prices in the precision of zipline's files.
         rolls: Hold no rows yet.
 
     Attributes:
-        rows: How many rows there are.
-        width: How many assets there are.
-        base: First row that is held; all are unless the table rolls.
-        cells: For each field, what `flat` gives of it, to be written.
+        rows: Number of rows.
+        width: Number of assets.
+        base: First row held; 0 unless the table rolls.
+        cells: Writable form of `flat`, by field.
         complete: Whether every asset has a close in each row of a frozen table; None
-            until somebody has looked.
-        has_close: Whether an asset, by its place, has a close in each row of a frozen
-            table; of the assets that were asked for.
+            until it was checked.
+        has_close: Whether an asset, by index, has a close in each row of a frozen
+            table; for the assets checked so far.
         computed: Columns computed from the bars of a table that several runs read; None
-            where one run alone does.
-        laid_out: Row after the last that has its place on the axis; those from `rows`
-            on wait for their bars.
-        blanked: Row after the last that may take a bar: what it held before is gone.
-        thousandths: Whether prices are kept as zipline's files do.
-        further: Further columns of its bars, by name, as they were asked for.
-        generation: Grows when the arrays are moved to another place, and views of them
-            are no longer followed.
+            if only one run reads it.
+        laid_out: Row after the last that has its time on the axis; rows from `rows` on
+            wait for their bars.
+        blanked: Row after the last that may take a bar: its earlier content is erased.
+        thousandths: Whether prices are kept in the precision of zipline's files.
+        further: Further columns of its bars, by name, as they were requested.
+        generation: Increases when the arrays move, which makes views of them invalid.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class BarTable(BarReads):
         self._us = us
         self._sessions = sessions
         self.base = 0
-        self._bare = frozen and not rolls  # no rows are laid out before bars come
+        self._bare = frozen and not rolls  # no rows are prepared before bars come
         self._matrices = self._blank(0 if frozen else self.rows)
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
@@ -129,9 +128,9 @@ class BarTable(BarReads):
         self._ends_of, self._ends = (
             -1,
             np.empty(0, dtype=np.int64),
-        )  # of the session last appended to
+        )  # of the session appended to last
 
-    # The rows of consecutive sessions; notes where each session begins.
+    # The rows of consecutive sessions; records where each session begins.
     def _axis(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         if last < first:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
@@ -146,8 +145,8 @@ class BarTable(BarReads):
         return np.concatenate(ends), np.repeat(sessions, counts)
 
     def ends_through(self, last: int) -> NDArray[np.int64]:
-        """Return the END of each row, µs UTC, up to those of a session that may be
-        still to come.
+        """Return the END of each row, µs UTC, up to the rows of a session that may
+        still be in the future.
         """
         sessions = range(self.first_session, last + 1)
         ends = [np.empty(0, dtype=np.int64), *(self._grid.ends_us(one) for one in sessions)]
@@ -159,7 +158,7 @@ class BarTable(BarReads):
         }
 
     def fill(self, bars: pl.DataFrame) -> None:
-        """Put bars into their rows; bars outside the axis are left out.
+        """Write bars into their rows; bars outside the axis are left out.
 
         Args:
             bars: `session` and `asset` (Int32), `us` (Int64) in an intraday table, and
@@ -177,8 +176,8 @@ class BarTable(BarReads):
             self._lay_out()
             self._put(bars, self._matrices, base=0)
 
-    # Whether these are a bar of each asset in each row, in order: such columns are the
-    # rows, and are taken without a copy.
+    # Whether these are a bar of each asset in each row, in order: then the columns are
+    # used as the rows, without a copy.
     def _are_all_rows(self, bars: pl.DataFrame) -> bool:
         if not 0 < len(bars) == self.rows * self.width:
             return False
@@ -214,18 +213,18 @@ class BarTable(BarReads):
                 matrix.setflags(write=False)
 
     def reach(self, session: int, *, back_to: int) -> None:
-        """Have the rows of a session held from now on, and those before it from
-        `back_to` on.
+        """Hold the rows of a session from now on, and those before it from `back_to`
+        on.
         """
 
     def hold_from(self, row: int) -> None:
-        """Have all rows from this one to the last that is held be held."""
+        """Hold all rows from this one to the last one held."""
 
     def append(
         self, session: int, us: int, bars: Mapping[int, tuple[Real, Real, Real, Real, Real]]
     ) -> int:
-        """Add the row that ends at `us`, and empty rows for whatever lies between it
-        and the last one.
+        """Add the row that ends at `us`, and empty rows for those between it and the
+        last one.
 
         Args:
             session: Session of the row.
@@ -237,7 +236,8 @@ class BarTable(BarReads):
             The row.
 
         Raises:
-            ValueError: `us` ends no row of the session, or is not after the last row.
+            ValueError: `us` is not the END of a row of the session, or is not after the
+                last row.
         """
         if self.frozen:
             raise ValueError("a frozen table takes no rows: it was made with all of them")
@@ -259,8 +259,8 @@ class BarTable(BarReads):
         return row
 
     def set_row(self, row: int, values: Mapping[str, Floats | float]) -> None:
-        """Overwrite a row of a table that is not sealed, with one value an asset and
-        field, or one for all assets.
+        """Overwrite a row of an unsealed table, with one value per asset and field, or
+        one for all assets.
         """
         self._lay_out()
         for field in OHLCV:
@@ -269,19 +269,19 @@ class BarTable(BarReads):
             self._moving.set_back(row)
 
     def put_row(self, row: int, places: Places, values: Sequence[Floats] | Floats) -> None:
-        """Put bars into a row that was opened, as columns.
+        """Write bars into an open row, as columns.
 
         Args:
             row: The row.
-            places: Index of each bar's asset.
-            values: Open, high, low, close and volume, one of each a bar.
+            places: Asset index of each bar.
+            values: Open, high, low, close and volume, one of each per bar.
         """
         for field, column in zip(OHLCV, values, strict=True):
             kept = in_thousandths(column, field) if self.thousandths else column
             self._matrices[field][row, places] = kept
 
     def amend(self, row: int, bars: Mapping[int, Sequence[float]]) -> None:
-        """Put bars into a row that is over, by asset index: open, high, low, close,
+        """Write bars into a past row, by asset index: open, high, low, close,
         volume.
         """
         places = np.fromiter(bars, np.intp, len(bars))
@@ -290,15 +290,15 @@ class BarTable(BarReads):
             self._moving.set_back(row)
 
     def loosen(self) -> None:
-        """Let rows be amended: this is a copy, whose arrays are no other table's from
-        now on.
+        """Allow rows to be amended: this is a copy, and from now on its arrays belong
+        to no other table.
         """
         self.frozen, self.complete, self.computed = False, None, None
         self.has_close, self._series, self._dates = {}, {}, None
         self._matrices = {field: matrix.copy() for field, matrix in self._matrices.items()}
         self._note_cells()
 
-    # Everything is checked before anything changes.
+    # All checks come before any change.
     def _grow(self, session: int, us: int) -> int:
         if session != self._ends_of:
             self._ends_of, self._ends = session, self._row_ends(session)
@@ -324,7 +324,7 @@ class BarTable(BarReads):
             return np.empty(0, dtype=np.int64)
         return self._grid.ends_us(session)
 
-    # The axis runs ahead of the rows by at most the rest of a session.
+    # The axis is at most the rest of a session ahead of the rows.
     def _open_session(self, session: int) -> None:
         if len(self._starts) > 1:
             self.open_row(self._starts[-1] - 1)
@@ -338,11 +338,11 @@ class BarTable(BarReads):
         self.laid_out = need
 
     def open_row(self, row: int) -> None:
-        """Have a row, and those before it, ready for bars.
+        """Prepare a row, and those before it, for bars.
 
-        Some rows are made ready at once, and as many moved where the table will need
-        more room: all rows of a session, or of a long run, would hold a session's loop
-        for a tenth of a second.
+        Only some rows are prepared at once, and some moved if the table will need more
+        room: all rows of a session, or of a long run, would block a session's loop for
+        a tenth of a second.
         """
         begin = self.blanked
         if row < begin:
@@ -359,7 +359,7 @@ class BarTable(BarReads):
         if self._moving is not None:
             self._moving.move(self._matrices, self.rows, by=end - begin, left=capacity - self.rows)
 
-    # What has been moved already is not moved again.
+    # Rows that have already moved are not moved again.
     def _reserve(self, capacity: int) -> None:
         moving, self._moving = self._moving, None
         if moving is None or moving.capacity < capacity:

@@ -1,4 +1,4 @@
-"""Columns that were computed from bars, within a limit."""
+"""A limited cache of columns computed from bars."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rbtlive.model.arrays import NDArray, np
 Floats: TypeAlias = "NDArray[np.float64]"
 
 KEPT_VALUES: Final = 4_000_000
-"""So many values of indicators are kept beside a table."""
+"""Maximum number of indicator values kept with a table."""
 
 
 class ColumnCache:
-    """Columns that were computed from a table's bars; the oldest go first.
+    """Columns computed from a table's bars; the oldest are removed first.
 
     Args:
-        most: How many values are kept.
+        most: Maximum number of values.
     """
 
     __slots__ = ("_columns", "_most", "_values")
@@ -32,7 +32,7 @@ class ColumnCache:
         return self._columns.get(key)
 
     def keep(self, key: Hashable, column: Floats) -> None:
-        """Keep a column that will not change."""
+        """Cache a column, which must not change."""
         self._columns[key] = column
         self._values += len(column)
         while self._values > self._most:

@@ -1,7 +1,7 @@
-"""Where a run is in its bars, and the numbers that are read there.
+"""A run's position in its bars, and the numbers read there.
 
-The rule: nothing is read past the row that is seen. Assets are named by their index,
-numbers are floats, NaN is a missing one.
+The rule: nothing after the visible row is read. Assets are identified by index, numbers
+are floats, NaN is missing.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from rbtlive.model.bar import OHLCV
 
 NAN: Final = float("nan")
 BEHIND: Final = -(1 << 48)
-"""A row that no column has."""
+"""A row number that no column has."""
 
 
 class Cursor:
-    """A place in the bars of a run, and what is seen from there.
+    """A position in the bars of a run, and the view from there.
 
     Args:
         table: The bars of the run's interval.
-        listing: From when to when each asset is listed.
+        listing: Listing dates of each asset.
         look_ahead_before_start: Let a daily `before_trading_start` see the coming
             session's bar, as zipline does.
-        lag: By how many rows each bar is shown late; positions are valued at the
+        lag: Number of rows by which each bar is shown late; positions are valued at the
             current one.
-        without_volume: Assets whose bars' volume says nothing: they traded where there
-            is a price.
+        without_volume: Assets whose bars' volume means nothing: they traded in every
+            row with a price.
 
     Attributes:
         table: The bars of the run's interval.
@@ -41,16 +41,16 @@ class Cursor:
             history.
         now_us: Time of the cursor, µs UTC.
         before_open: True while `before_trading_start` runs.
-        looks_back: True while what is seen is a bar of an earlier session.
-        view: The row that is seen; -1 if there is none.
+        looks_back: True while the visible bar belongs to an earlier session.
+        view: The visible row; -1 if there is none.
         view_session: Its session.
-        seen: The row that is seen; while that `looks_back`, BEHIND every column: who
-            reads by it then finds nothing.
-        listing: From when to when each asset is listed.
-        adjustments: Splits and dividends that are in effect.
+        seen: The visible row; while `looks_back` is true it is BEHIND, which no column
+            has, so that reads by it find nothing.
+        listing: Listing dates of each asset.
+        adjustments: Splits and dividends in effect.
     """
 
-    # A dict of more than 30 attributes is searched; a slot is one step away.
+    # A dict of more than 30 attributes is searched; a slot is found directly.
     __slots__ = (
         "__weakref__",
         "_close",
@@ -108,8 +108,8 @@ class Cursor:
         self.before_open = self.looks_back = False
         self.row = self.view = self.seen = self.view_session = -1
 
-    # Flat views of the columns: reading a number is one index away. They end when the
-    # table moves its arrays.
+    # Flat views of the columns: reading a number is one indexing operation. They become
+    # invalid when the table moves its arrays.
     def _bind(self) -> None:
         self._generation = self.table.generation
         self._width = self.table.width
@@ -131,8 +131,8 @@ class Cursor:
         return self._lag > 0
 
     def step(self, session: int) -> None:
-        """Move to the one bar of the next session, whose rows are all there and in
-        which nothing takes effect.
+        """Move to the only bar of the next session, whose rows all exist and in which
+        no split or dividend takes effect.
         """
         row = session - self.table.first_session
         self.session = self.view_session = session
@@ -140,61 +140,62 @@ class Cursor:
         self.now_us = self._us[row]
         self.looks_back = self.before_open = False
 
-    # Sees a row of an earlier session as it looks from the current one.
+    # Shows a row of an earlier session as it looks from the current one.
     def _look_back_at(self, row: int) -> None:
         self.view, self.seen = row, BEHIND
         self.view_session = self.table.session_at(row) if row >= 0 else self.session - 1
         self.looks_back = True
 
     def row_at(self, us: int) -> int:
-        """Return the row that ends at `us`, or that is the session `us` lies in on
-        daily bars.
+        """Return the row that ends at `us`; with daily bars, the row of the session
+        that contains `us`.
         """
         if not self._intraday:
             return self.table.calendar.session_of_us(us) - self.table.first_session
         return int(np.searchsorted(self.table.row_us, us))
 
-    # --- what core, venue and models read ---------------------------------------------
+    # --- reads of core, venue and models
+    # ---------------------------------------------------
 
-    # Where an asset's value stands in the flat columns.
+    # Index of an asset's value in the flat columns.
     def _place(self, index: int) -> int:
         return self.view * self._width - self._shift + index
 
     def open_(self, index: int) -> float:
-        """Return the open of the row that is seen."""
+        """Return the open of the visible row."""
         return self._open[self._place(index)] if self.view >= 0 else NAN
 
     def high(self, index: int) -> float:
-        """Return the high of the row that is seen."""
+        """Return the high of the visible row."""
         return self._high[self._place(index)] if self.view >= 0 else NAN
 
     def low(self, index: int) -> float:
-        """Return the low of the row that is seen."""
+        """Return the low of the visible row."""
         return self._low[self._place(index)] if self.view >= 0 else NAN
 
     def close(self, index: int) -> float:
-        """Return the close of the row that is seen."""
+        """Return the close of the visible row."""
         return self._close[self._place(index)] if self.view >= 0 else NAN
 
     def closes(self) -> Sequence[float]:
-        """Return the close of the row that is seen by asset index; there must be such a
+        """Return the closes of the visible row by asset index; there must be such a
         row.
         """
         first = self._place(0)
         return self._close[first : first + self._width]
 
     def volumes(self) -> Sequence[float]:
-        """Return the volume of the same row, as `closes` does."""
+        """Return the volumes of that row, like `closes`."""
         first = self._place(0)
         return self._volume[first : first + self._width]
 
     def volume(self, index: int) -> float:
-        """Return the volume of the row that is seen; 0 if nothing traded."""
+        """Return the volume of the visible row; 0 if nothing traded."""
         return self._volume[self._place(index)] if self.view >= 0 else 0.0
 
     def spot(self, index: int, field: str) -> float:
-        """Return a field of the row that is seen, as it looks after this morning's
-        splits and dividends.
+        """Return a field of the visible row, adjusted for this morning's splits and
+        dividends.
         """
         if self.view < 0:
             return 0.0 if field == "volume" else NAN
@@ -213,8 +214,8 @@ class Cursor:
                 return value
         return self._carried(index)
 
-    # Source: zipline-reloaded 3.2.1, data/data_portal.py: minutes carry the last close
-    # that traded, days the last known one.
+    # Source: zipline-reloaded 3.2.1, data/data_portal.py: minutes carry forward the
+    # last close that traded, days the last known one.
     def _carried(self, index: int) -> float:
         row = self.view
         if row < 0 or self.view_session > self._last[index]:
@@ -229,13 +230,13 @@ class Cursor:
         return close * self.adjustments.ratio(index, self.table.session_at(row))
 
     def value_price(self, index: int) -> float:
-        """Return the price that positions are valued at: `price`, but never late, and
-        with zipline's look-ahead early.
+        """Return the price at which positions are valued: `price`, but never late, and
+        early with zipline's look-ahead.
         """
         if not self.before_open and not self._lag:
             return self.price(index)
         if self.before_open and self.session > self._last[index]:
-            return NAN  # it has left the market: no price of this morning
+            return NAN  # it has left the market, so it has no price this morning
         row = self.view + self._lag
         if self.before_open and self._look_ahead and self._intraday:
             row = self._row_ending_now(row)
@@ -249,33 +250,33 @@ class Cursor:
 
     @property
     def values_are_closes(self) -> bool:
-        """Whether `value_price` is the close of the row that is seen, where that
-        traded.
+        """Whether `value_price` is the close of the visible row for assets that traded
+        in it.
         """
         return self.view >= 0 and not (self.looks_back or self.before_open or self._lag)
 
-    # Where a morning lies within a session (24/7), zipline values positions at the
-    # minute that ends then.
+    # If a morning is within a session (24/7), zipline values positions at the minute
+    # that ends then.
     def _row_ending_now(self, row: int) -> int:
         found = self.row_at(self.now_us)
         return found if found < self.table.rows and self._us[found] == self.now_us else row
 
     def last_traded_row(self, index: int) -> int:
-        """Return the last row seen in which the asset traded; -1 if it never did."""
+        """Return the last visible row in which the asset traded; -1 if it never did."""
         if self.view < 0:
             return -1
         rows = self._known if index in self._without_volume else self._traded
         return rows.find(index, self.view)
 
     def trades_now(self, index: int) -> bool:
-        """Say whether the asset traded in the row that is seen."""
+        """Say whether the asset traded in the visible row."""
         if index in self._without_volume:
             return not np.isnan(self.spot(index, "close"))
         return self.spot(index, "volume") > 0
 
     def last_traded_us(self, index: int) -> int:
-        """Return the END of the last row seen in which the asset traded, µs UTC; -1 if
-        it never did.
+        """Return the END of the last visible row in which the asset traded, µs UTC; -1
+        if it never did.
         """
         row = self.last_traded_row(index)
         return self._us[row] if row >= 0 else -1

@@ -1,8 +1,8 @@
-"""The daily bars beside a run's own: the run's bars themselves in a daily run, else
-laid out when they are first asked for.
+"""Daily bars of a run: the run's own bars in a daily run, otherwise a table built on
+first use.
 
-The rule: the daily bar of a session that is over is the portal's. If the portal has
-none, it is the bar that came later, and if none came, one made of its intraday bars.
+The rule: the daily bar of a finished session is the portal's; if the portal has none,
+the bar that arrived later; otherwise one built from its intraday bars.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class DailyBars:
     """Daily bars and their history.
 
     Args:
-        main: History over the run's own bars.
-        portal: Gives daily bars.
-        maker: Lays their table out.
-        history_of: Makes the history over a table.
+        main: History of the run's own bars.
+        portal: Provides daily bars.
+        maker: Builds their table.
+        history_of: Creates the history of a table.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class DailyBars:
         self._maker = maker
         self._history_of = history_of
         self._history = None if main.table.interval.intraday else main
-        self._portal_sessions: set[int] = set()  # those with daily bars, once laid out
+        self._portal_sessions: set[int] = set()  # sessions with daily bars, once the table is built
         self._late: dict[int, dict[int, Sequence[float]]] = {}  # by session, then asset
 
-    # Few intraday runs ask for days: they are laid out when the first one does.
+    # Few intraday runs ask for daily bars, so the table is built on first use.
     @property
     def history(self) -> History:
-        """Windows over one row a session."""
+        """Windows with one row per session."""
         if self._history is None:
             self._portal_sessions.update(self._portal.daily_sessions())
             self._history = self._history_of(
@@ -64,16 +64,16 @@ class DailyBars:
 
     @property
     def table(self) -> BarTable:
-        """One row a session."""
+        """A table with one row per session."""
         return self.history.table
 
     def note(self, factors: list[Factor]) -> None:
-        """Take factors that have come into effect into account."""
+        """Record factors that have come into effect."""
         if self._history is not None and self._history is not self._main:
             self._history.note(factors)
 
     def complete(self, last: int) -> None:
-        """Add the sessions up to `last`, which are over."""
+        """Add the finished sessions up to `last`."""
         table = self.table
         while table.last_session < last:
             session = table.last_session + 1
@@ -86,13 +86,13 @@ class DailyBars:
             self._amend(session)
 
     def take_late(self, days: Mapping[int, Mapping[int, Sequence[float]]]) -> None:
-        """Take bars of sessions that are over: in place of what the run's own bars made
-        of them, while what the portal has stays.
+        """Add bars of finished sessions: they replace bars built from the run's own,
+        but not the portal's.
 
         Args:
             days: Open, high, low, close and volume by session, then by asset index.
         """
-        if self.table.frozen:  # whose history keeps what it has made of bars
+        if self.table.frozen:  # whose history caches results from bars
             table = copy(self.table)
             table.loosen()
             self._history = self._history_of(table)
@@ -102,8 +102,8 @@ class DailyBars:
             self._amend(session)
 
     def late_value(self, index: int, field: str, session: int) -> float | None:
-        """Return a field of a session whose bar came when it was over, None if none
-        did; `price` is the close.
+        """Return a field of a session whose bar arrived after its end, None if there is
+        no such bar; `price` is the close.
         """
         if session not in self._late or index not in self._late[session]:
             return None
@@ -124,7 +124,7 @@ class DailyBars:
             table.amend(row, bars)
 
     def closes_before(self, session: int) -> Sequence[float] | None:
-        """Return the unadjusted closes of the session before, by asset; None if there
+        """Return the unadjusted closes of the previous session, by asset; None if there
         was none.
         """
         table = self.table
@@ -140,8 +140,8 @@ class DailyBars:
         """Return an asset's daily returns over `count` complete sessions, dividends
         reinvested.
 
-        The first one is from the close before; for an asset listed on that very
-        session, from its open.
+        The first return starts from the previous close; for an asset listed in that
+        very session, from its open.
         """
         table = self.table
         low = first_session - table.first_session

@@ -1,7 +1,7 @@
-"""The fingerprint of a portal: its facts as text, and the bytes of its columns.
+"""A portal's fingerprint: a hash of its facts as text, and the bytes of its columns.
 
-The rule: equal for equal data, on every machine and in every version; what a new fact's
-default means is left out.
+The rule: equal data gives an equal hash, on every machine and in every version; facts
+added later are left out if they have their default.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def fingerprint(
             values = columns.values(name)
             if values is not None:
                 digest.update(f"further {name!r} {len(values)}\n".encode())
-                same = np.where(np.isnan(values), np.nan, values)  # there are many NaNs
+                same = np.where(np.isnan(values), np.nan, values)  # NaN has many bit patterns
                 for column in (*keys, pl.Series(same)):
                     digest.update(column_bytes(column))
     return digest.hexdigest()
@@ -56,7 +56,7 @@ def facts_as_text(
     splits: Iterable[Split],
     dividends: Iterable[Dividend],
 ) -> list[str]:
-    """Return what is known beside the bars, a line a fact."""
+    """Return the facts besides the bars, one line per fact."""
     length = "" if interval in (MINUTE, DAY) else f" {interval}"
     lines = [f"portal 1 {calendar}{length}"]
     lines += [
@@ -78,8 +78,8 @@ def _class_text(asset: Equity) -> str:
 
 
 def digest_minutes(minutes: MinuteBars, digest: Any) -> None:
-    """Give a hash all bars column by column, as if they were held: once through them
-    for each column.
+    """Add all bars to a hash column by column, as if they were in memory: one pass per
+    column.
     """
     for number, (name, dtype) in enumerate(minutes.part(0, -1).schema.items()):
         digest.update(f"{name} {dtype} {minutes.height}\n".encode())
@@ -88,8 +88,8 @@ def digest_minutes(minutes: MinuteBars, digest: Any) -> None:
 
 
 def column_bytes(column: pl.Series) -> bytes:
-    """Return a column's values, the same for equal data on every machine."""
+    """Return a column's values as bytes, the same for equal data on every machine."""
     values = column.to_numpy()
     if values.dtype.kind == "f":
-        values = values + 0.0  # so that -0.0 and 0.0 are the same data
+        values = values + 0.0  # so that -0.0 and 0.0 hash the same
     return values.astype(values.dtype.newbyteorder("<")).tobytes()

@@ -1,8 +1,8 @@
-"""Short ways to what strategies ask for most: a number of one asset, and a window that
-is a plain slice of its bars.
+"""Fast paths for the most frequent reads of strategies: a number of one asset, and a
+window that is a plain slice of its bars.
 
-The rule: a short way gives what the long one gives; when that may be another value, all
-short ways are forgotten.
+The rule: a fast path gives the same result as the slow one; when that could change, all
+fast paths are discarded.
 """
 
 from __future__ import annotations
@@ -26,29 +26,30 @@ Cut = Callable[[int, int], pl.Series]
 """Cuts a window out of a column: first row, number of rows."""
 
 FrameCut = Callable[[int, int], pl.DataFrame]
-"""The same for several assets."""
+"""Cuts a window for several assets."""
 
 
 class Floats(Protocol):
-    """A float a row; IndexError for rows that are not held."""
+    """One float per row; IndexError for rows that are not held."""
 
     def __getitem__(self, row: int, /) -> float: ...
 
 
 class FastReads:
-    """What was asked for once, found again in two look-ups.
+    """Earlier requests, found again in two look-ups.
 
     Args:
         table: The bars of the run's frequency.
-        history: Its windows.
-        indicators: Columns computed from them.
+        history: Windows over the bars.
+        indicators: Columns computed from the bars.
 
     Attributes:
-        numbers: By field, then by asset: a float a row, and how the reader shows it.
+        numbers: By field, then by asset: a float per row, and how the reader shows it.
             Filled by the reader.
-        windows: By field, then by asset: what cuts a window, and the first row one may
-            begin at. Filled by the reader.
-        frames: The same by field, then by assets, for windows of several.
+        windows: By field, then by asset: the function that cuts a window, and the first
+            row at which one may begin. Filled by the reader.
+        frames: The same by field, then by group of assets, for windows of several
+            assets.
         field_frames: The same by fields, then by asset, for windows of several fields.
     """
 
@@ -73,12 +74,12 @@ class FastReads:
 
     @property
     def is_used(self) -> bool:
-        """Whether anything was asked for since all was forgotten."""
+        """Whether any request was stored since the last `forget`."""
         return bool(self.numbers or self.windows or self.frames or self.field_frames)
 
     def column(self, index: int, field: str) -> Floats | None:
-        """Return an asset's field, a float a row; None if it is no column that keeps
-        its values.
+        """Return an asset's field, one float per row; None if the field is not a column
+        with fixed values.
         """
         if field in self._indicators:
             return self._indicators.flat(index, field)
@@ -91,8 +92,8 @@ class FastReads:
         return view if table.base == 0 else _FromRow(table.base, view)
 
     def window(self, index: int, field: str) -> tuple[Cut, int] | None:
-        """Return what cuts windows of a field, and the first row they may begin at;
-        None where they are no plain slices.
+        """Return a function that cuts windows of a field, and the first row at which
+        they may begin; None if windows are not plain slices.
         """
         first, base = self._history.clean_from(index, field), self._table.base
         if first is None:
@@ -105,8 +106,8 @@ class FastReads:
         )
 
     def frame(self, indices: tuple[int, ...], field: str) -> tuple[FrameCut, int] | None:
-        """Return what gives windows of several assets, and the first row they may begin
-        at; None where days are rounded.
+        """Return a function that cuts windows of several assets, and the first row at
+        which they may begin; None if days are rounded.
         """
         history, table = self._history, self._table
         if field == "price" and all(map(history.has_every_close, indices)):
@@ -118,8 +119,8 @@ class FastReads:
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
     def fields(self, index: int, fields: list[str]) -> tuple[FrameCut, int] | None:
-        """Return what cuts windows of several fields of one asset, and the first row
-        they may begin at; None where they are no plain slices.
+        """Return a function that cuts windows of several fields of one asset, and the
+        first row at which they may begin; None if windows are not plain slices.
         """
         table = self._table
         firsts = [self._history.clean_from(index, field) for field in fields]
@@ -132,8 +133,9 @@ class FastReads:
     def matrix(
         self, indices: tuple[int, ...], field: str
     ) -> tuple[Callable[[int, int], Any], int] | None:
-        """Return what gives windows of several assets as arrays, by their first row and
-        the row after the last, and the first row they may begin at; None as in `frame`.
+        """Return a function that gives windows of several assets as arrays, by first
+        row and row after the last, and the first row at which they may begin; None as
+        in `frame`.
         """
         history = self._history
         if history.clean_from(0, field) is None:
@@ -141,8 +143,9 @@ class FastReads:
         return (lambda low, high: history.matrix(indices, field, low, high)), history.first_row
 
     def forget_assets(self, indices: set[int]) -> None:
-        """Forget what shows these assets' earlier bars: a split or dividend of theirs
-        has taken effect. What they are now, and other assets' ways, stay.
+        """Discard the paths to these assets' earlier bars, because a split or dividend
+        of theirs has taken effect. Paths to current values, and those of other assets,
+        stay.
         """
         for field, numbers in self.numbers.items():
             if field in self._indicators:
@@ -156,7 +159,7 @@ class FastReads:
                 del frames[chosen]
 
     def forget(self) -> None:
-        """Forget all: columns have moved, or look otherwise from now on."""
+        """Discard all paths: columns have moved or changed."""
         self.numbers.clear()
         self.windows.clear()
         self.frames.clear()
@@ -187,12 +190,12 @@ _COLUMNS = {name: name for name in OHLCV} | {"price": "close"}
 
 
 def cutter(series: pl.Series) -> Cut:
-    """Return what cuts windows out of `series`: what `Series.slice` does, at a third of
-    its cost.
+    """Return a function that cuts windows out of `series` like `Series.slice`, at a
+    third of its cost.
 
-    A Series is a shell around a column of the compiled part of Polars, so a window is a
-    cut column in a shell of its own. Both names are Polars' own and may go;
-    `Series.slice` does it then.
+    A Series is a shell around a column in the compiled part of polars, so a window is a
+    cut column in its own shell. Both names are private to polars and may disappear;
+    then `Series.slice` is used.
     """
     try:
         cut = series._s.slice  # noqa: SLF001 - see above

@@ -1,8 +1,8 @@
-"""All daily bars of a portal, one field at a time: what is read of the market as a
-whole, with no cursor over it.
+"""All daily bars of a portal, one field at a time: a view of the whole market without a
+cursor.
 
-The rule: a field that nobody asks for costs nothing; the rows of a large one are laid
-out when they are asked for, and not kept.
+The rule: a field that nobody reads costs nothing; the rows of a large field are built
+on request and not kept.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
 
 KEPT_CELLS: Final = 24_000_000
-"""Fields of so many bars (of 8 bytes) are laid out once and kept."""
+"""Fields of at most this many bars (of 8 bytes) are built once and kept."""
 
-_CACHED: Final = 32_768  # so many numbers stay in a processor's cache
+_CACHED: Final = 32_768  # this many numbers fit in a processor's cache
 
 
 class FieldTable:
     """Daily bars as matrices, sessions x assets.
 
     Args:
-        portal: Gives the bars.
-        thousandths: Keep prices as zipline's files do.
+        portal: Provides the bars.
+        thousandths: Keep prices in the precision of zipline's files.
 
     Attributes:
-        rows: How many sessions there are.
-        width: How many assets there are.
+        rows: Number of sessions.
+        width: Number of assets.
         first_session: Number of the first session.
         last_session: Number of the last one.
     """
@@ -47,7 +47,8 @@ class FieldTable:
         self.rows = self.last_session - self.first_session + 1
         self.width = len(assets)
         self._sessions = sessions = bars["session"].to_numpy()
-        # Of their type: else all of them would be converted to the axis's.
+        # In the sessions' own type: otherwise all of them would be converted to the
+        # axis's type.
         axis = np.arange(self.first_session, self.last_session + 2, dtype=sessions.dtype)
         self._starts: list[int] = np.searchsorted(sessions, axis).tolist()
         self._assets = bars["asset"].to_numpy()
@@ -68,8 +69,8 @@ class FieldTable:
             self._kept[field] = self._laid_out(field, 0, self.rows)
         return self._kept[field][low:high]
 
-    # A few rows at a time, so that they are in the processor's cache while they are
-    # filled. Bars are sorted by asset: rows of all assets are as they should be.
+    # A few rows at a time, so that they stay in the processor's cache while they are
+    # filled. Bars are sorted by asset: complete rows are already in order.
     def _laid_out(self, field: str, low: int, high: int) -> Floats:
         out = np.empty((high - low, self.width))
         begin, end = self._starts[low], self._starts[high]
@@ -99,7 +100,8 @@ class FieldTable:
         session = self.first_session + row
         return (self._first_listed > session) | (self._last_listed < session)
 
-    # Rows in which there is a bar outside its asset's life; that is no bar.
+    # Rows that contain a bar outside its asset's listing dates; such a bar does not
+    # count.
     def _rows_with_strays(self) -> frozenset[int]:
         if self._with_strays is None:
             found: set[int] = set()
@@ -120,19 +122,19 @@ class FieldTable:
 
 
 class WholeMarket:
-    """All daily bars of a portal, seen from after the last.
+    """All daily bars of a portal, seen from after the last bar.
 
     Args:
-        portal: Gives assets, bars, splits and dividends.
-        thousandths: Keep prices as zipline's files do.
+        portal: Provides assets, bars, splits and dividends.
+        thousandths: Keep prices in the precision of zipline's files.
 
     Attributes:
-        portal: As given.
+        portal: The portal given.
         calendar: Its calendar.
-        assets: In the order of their index.
+        assets: The assets, in the order of their index.
         data_start: Session before which there is no data.
         daily: The bars.
-        preload: All bars are there from the start.
+        preload: All bars are available from the start.
     """
 
     preload: Final = True

@@ -1,7 +1,7 @@
-"""Longer bars made of shorter ones.
+"""Build longer bars from shorter ones.
 
-The rule: open is the first, close the last, high and low the extremes, volumes are
-added one by one in the order of time, as a bar that grows does.
+The rule: open is the first, close the last, high and low are the extremes, and volumes
+are added one by one in time order, as in a growing bar.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
     """Return the daily bars of intraday bars.
 
     Args:
-        minute: As `minute_frame` gives it.
+        minute: Bars in the form of `minute_frame`.
 
     Returns:
-        As `daily_frame` gives it.
+        Bars in the form of `daily_frame`.
     """
     return folded(minute, minute["session"].to_numpy()).drop("us")
 
 
 def folded(bars: pl.DataFrame, ends_of_bars: NDArray[Any]) -> pl.DataFrame:
-    """Return one bar an asset and END: first open, highest high, lowest low, last
+    """Return one bar per asset and END: first open, highest high, lowest low, last
     close, volumes added in order.
 
     Args:
-        bars: As `minute_frame` gives them; without `us`, as `daily_frame` does.
-        ends_of_bars: What stands for the END of each one's longer bar, an ascending
-            number.
+        bars: Bars in the form of `minute_frame`; without `us`, in the form of
+            `daily_frame`.
+        ends_of_bars: The END of each bar's longer bar, or another ascending number for
+            it.
 
     Returns:
         `us` (the given number), session (of the first bar), asset, the five fields;
@@ -54,8 +55,8 @@ def folded(bars: pl.DataFrame, ends_of_bars: NDArray[Any]) -> pl.DataFrame:
         values = bars[name].to_numpy()
         return values if order is None else values[order]
 
-    # bincount adds one by one, as a session that grows bar by bar does; a sum over
-    # threads could differ in the last digit
+    # bincount adds one by one, like a session that grows bar by bar; a sum over threads
+    # could differ in the last digit
     group = np.repeat(np.arange(len(starts)), ends - starts + 1)
     folds: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
         "first": lambda values: values[starts],

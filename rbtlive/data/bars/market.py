@@ -1,8 +1,7 @@
-"""All that is known of the market up to now: a cursor over bars, moved by the core
-alone.
+"""The market data known up to now: a cursor over bars, moved only by the core.
 
-The rule: nothing is read past the cursor. Assets are named by their index, numbers are
-floats, NaN is a missing one.
+The rule: nothing after the cursor is read. Assets are identified by index, numbers are
+floats, NaN is missing.
 """
 
 from __future__ import annotations
@@ -44,34 +43,34 @@ class Market(Cursor):
     """The market as the core sees it.
 
     Args:
-        portal: Gives assets, bars, splits and dividends.
-        frequency: How long a bar of the run is, e.g. "1d"; the portal has such bars.
+        portal: Provides assets, bars, splits and dividends.
+        frequency: Length of the run's bars, e.g. "1d"; the portal has such bars.
         first_session: Number of the run's first session; earlier bars are history.
-        last_session: Number of its last one; None if that is not known.
-        preload: Take all bars from the portal, as a backtest does; else those from
+        last_session: Number of its last one; None if unknown.
+        preload: Take all bars from the portal, as in a backtest; otherwise bars from
             `first_session` on come through `append_slice`.
         round_history: Keep prices in thousandths and round histories to three decimals,
             as zipline does.
         look_ahead_before_start: Let a daily `before_trading_start` see the coming
             session's bar, as zipline does.
-        lag_at_midnight: Where sessions end at midnight (24/7), show each daily bar one
+        lag_at_midnight: If sessions end at midnight (24/7), show each daily bar one
             session late, as zipline does; positions are valued at the current one.
 
     Attributes:
-        assets: In the order of their index.
-        interval: How long a bar of the run is.
+        assets: The assets, in the order of their index.
+        interval: Length of the run's bars.
         frequency: Its text.
         data_start: Session before which there is no data.
-        days: The daily bars beside the run's own.
-        windows: Windows over the bars, as they look from here.
-        indicators: What `add_column` added.
+        days: The daily bars.
+        windows: Windows over the bars, as seen from the cursor.
+        indicators: The indicators added by `add_column`.
         further: Further columns of the portal.
-        quick: Short ways to numbers and windows of the row that is seen, good while
-            nothing `looks_back`.
-        sources: What `add_source` added, by field.
-        appender: Knows the bar after the last one.
-        append_next: Stores the bar after the last one; another slice it leaves to
-            `append_slice`, and gives -1.
+        quick: Fast paths to numbers and windows of the visible row, valid while
+            `looks_back` is false.
+        sources: The look-ups added by `add_source`, by field.
+        appender: Recognizes the bar after the last one.
+        append_next: Stores the bar after the last one; leaves any other slice to
+            `append_slice` and returns -1.
         append_columns: The same for a slice of columns.
     """
 
@@ -145,7 +144,7 @@ class Market(Cursor):
         )
         self._make_readers(maker)
         if not preload or isinstance(self.table, RollingTable):
-            _ = self.days.history  # what it is made of may not be held later
+            _ = self.days.history  # rows that it is built from may not be held later
         self._learn_actions()
         self.appender = SequentialAppend(self.table, self._index, listing)
         self.append_next = self.appender.append
@@ -156,7 +155,7 @@ class Market(Cursor):
         self._bind()
         self._look_back_at(self.row)
 
-    # --- making -----------------------------------------------------------------------
+    # --- construction -----------------------------------------------------------------
 
     def _end(self, last_session: int | None) -> int:
         if not self.preload:
@@ -193,20 +192,20 @@ class Market(Cursor):
         self.quick = FastReads(self.table, self._history, self.indicators)
 
     def release(self) -> None:
-        """Let go of what this holds of itself in circles: a run is over, and its market
-        is only looked at from now on.
+        """Break reference cycles: the run has ended, and its market is only read from
+        now on.
         """
         self.windows.release()
 
     @property
     def daily(self) -> BarTable:
-        """One row a session; the same as `table` in a daily run."""
+        """Bars with one row per session; the same as `table` in a daily run."""
         return self.days.table
 
     # --- the cursor -------------------------------------------------------------------
 
     def open_session(self, session: int) -> None:
-        """Begin a session: the one before is complete, and this one's splits and
+        """Begin a session: the previous one is complete, and this one's splits and
         dividends take effect.
         """
         self.session = session
@@ -221,8 +220,8 @@ class Market(Cursor):
         self._look_back_at(self.row)
 
     def before_trading_start(self, session: int) -> None:
-        """Move to the morning of a session: what is seen is the bar before, as it looks
-        this morning.
+        """Move to the morning of a session: the visible bar is the previous one, as it
+        looks this morning.
         """
         self.now_us = self.calendar.morning_us(session)
         self.before_open = True
@@ -233,35 +232,35 @@ class Market(Cursor):
             self._look_back_at(self.row)
 
     def advance(self, row: int) -> None:
-        """Move to a row of the main table, which is in the current session."""
+        """Move to a row of the main table in the current session."""
         self.row = self.view = self.seen = row
         self.now_us = self._us[row]
-        if self.looks_back:  # the first bar of a session; with a lag each
+        if self.looks_back:  # the first bar of a session; with a lag, every bar
             self.view_session = self.session
             self.looks_back = self.before_open = False
             if self._lag:
                 self._look_back_at(row - 1)
 
     def end_session(self, session: int) -> None:
-        """End a session; what is seen stays as it is at its last bar."""
+        """End a session; its last bar stays visible."""
         self.session = session
         self.appender.expect_nothing()
 
     def append_slice(
         self, us: int, bars: Mapping[str, Bar] | SliceColumns | None, *, session: int = -1
     ) -> int:
-        """Store the slice that ends at `us`; the cursor stays where it is.
+        """Store the slice that ends at `us`; the cursor does not move.
 
         Args:
             us: END of the slice, µs UTC; in a daily run any moment of the session.
-            bars: By symbol, or as columns; None or empty if nothing traded.
-            session: Number of the session it lies in, if that is known.
+            bars: Bars by symbol, or as columns; None or empty if nothing traded.
+            session: Number of its session, if known.
 
         Returns:
-            Its row.
+            The slice's row.
 
         Raises:
-            UnknownSymbol: a bar is of no asset of the run.
+            UnknownSymbol: a bar belongs to no asset of the run.
             ValueError: the slice does not follow the last one.
         """
         if session < 0:
@@ -318,8 +317,8 @@ class Market(Cursor):
         self.quick.forget()
 
     def take_past_days(self, days: Mapping[int, Mapping[int, Sequence[float]]]) -> None:
-        """Take daily bars of sessions that are over; dividends of the days after them
-        take effect by their closes.
+        """Add daily bars of finished sessions; dividends of later days then use their
+        closes.
 
         Args:
             days: Open, high, low, close and volume by session, then by asset index.
@@ -334,7 +333,7 @@ class Market(Cursor):
         self.quick.forget()
 
     def is_listed(self, index: int, session: int) -> bool:
-        """Say whether a session lies in an asset's life."""
+        """Say whether an asset is listed in a session."""
         return self._first[index] <= session <= self._last[index]
 
     def splits_at(self, session: int) -> Sequence[Split]:
@@ -342,7 +341,7 @@ class Market(Cursor):
         return self._splits.get(session, ())
 
     def splits_of(self, index: int) -> list[tuple[int, Decimal]]:
-        """Return the session and the ratio of each split of an asset that is known."""
+        """Return the session and the ratio of each known split of an asset."""
         return [
             (session, split.ratio)
             for session, splits in self._splits.items()
@@ -351,12 +350,12 @@ class Market(Cursor):
         ]
 
     def ratio_of(self, index: int, session: int) -> Decimal | None:
-        """Return the ratio of an asset's split in a session, None if it has none."""
+        """Return the ratio of an asset's split in a session, None if there is none."""
         return self.known_splits.get((index, session))
 
     def coming_splits(self) -> dict[int, Decimal]:
-        """Return the ratios of splits that are known and not in effect yet, by index of
-        the asset.
+        """Return the ratios of known splits that are not in effect yet, by asset
+        index.
         """
         return {
             split.asset: split.ratio
@@ -366,13 +365,13 @@ class Market(Cursor):
         }
 
     def add_split(self, index: int, session: int, ratio: Decimal, *, of_books: bool) -> None:
-        """Learn of a split while the run goes on.
+        """Add a split during the run.
 
         Args:
             index: Index of the asset.
             session: Number of the session it takes effect in.
             ratio: New price / old price.
-            of_books: Whether positions and orders are still to be restated at the
+            of_books: Whether positions and orders must still be adjusted at the
                 session's start.
         """
         self.known_splits[index, session] = ratio
@@ -387,14 +386,14 @@ class Market(Cursor):
         """Return the dividends whose ex date is in a session."""
         return self._dividends.get(session, ())
 
-    # --- indicators and values from elsewhere -----------------------------------------
+    # --- indicators and fetched values ------------------------------------------------
 
     def add_column(self, name: str, expression: pl.Expr) -> None:
-        """Make an indicator readable: an expression over an asset's bars, with the
-        columns of a history, adjusted to now.
+        """Add an indicator: an expression over an asset's bars, with the columns of a
+        history, adjusted to now.
 
         Raises:
-            StrategyError: the name is that of a field, or `expression` is no Polars
+            StrategyError: the name is a field's, or `expression` is not a polars
                 expression.
         """
         self.quick.forget()
@@ -402,7 +401,7 @@ class Market(Cursor):
         self.further.hide(name)
 
     def column_value(self, index: int, name: str) -> float:
-        """Return an indicator's value at the row that is seen; NaN if it has none.
+        """Return an indicator's value at the visible row; NaN if it has none.
 
         Raises:
             LookAheadIndicator: its values change once later bars are known.
@@ -410,7 +409,7 @@ class Market(Cursor):
         return self.indicators.value(index, name, self.view) if self.view >= 0 else NAN
 
     def add_source(self, field: str, lookup: Callable[[Any, int], Any]) -> None:
-        """Make `field` readable through `data.current`.
+        """Make `field` available through `data.current`.
 
         Args:
             field: Name of the value.

@@ -1,8 +1,7 @@
-"""The minute bars of a portal: held in memory, or left where they are and read a part
-at a time.
+"""The minute bars of a portal: in memory, or on disk and read in parts.
 
-The rule: reading them a part at a time gives the same bars, in the same order, as
-holding them all.
+The rule: reading in parts gives the same bars, in the same order, as holding all of
+them.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ _COLUMNS: Final = {
     **dict.fromkeys(OHLCV, "float64"),
 }
 _MOST_BLOCKS: Final = 1_000
-"""Bars that go to more places than these are sorted by place before they are written.
+"""Bars for more parts than this are sorted by part before they are written.
 """
 
 
 def temporary_file(owner: object) -> IO[bytes]:
-    """Return a file that nobody else sees. It is deleted when it is closed, when its
-    owner is collected, or when the process ends in any way.
+    """Return a file that no other process sees. It is deleted when it is closed, when
+    its owner is collected, or when the process ends in any way.
     """
-    import tempfile  # a part of what rbtlive's import would take, for what few runs need
+    import tempfile  # slow to import, and few runs need it
 
     file = tempfile.TemporaryFile(prefix="rbtlive-")  # noqa: SIM115 - closed with its owner
     weakref.finalize(owner, file.close)
@@ -43,10 +42,10 @@ class MinuteBars(ABC):
     """Minute bars, checked and numbered.
 
     Attributes:
-        height: How many bars there are.
+        height: Number of bars.
         first_session: Session of the first bar.
         last_session: Session of the last bar.
-        step: How many sessions are worth reading at once.
+        step: Number of sessions to read at once.
     """
 
     height: int
@@ -65,8 +64,8 @@ class MinuteBars(ABC):
         """
 
     def parts(self, first: int, last: int, *, in_order: bool = True) -> Iterator[pl.DataFrame]:
-        """Yield the bars of sessions `first` to `last` in parts of bounded size, one
-        after the other.
+        """Yield the bars of sessions `first` to `last` in consecutive parts of bounded
+        size.
         """
         first, last = max(first, self.first_session), min(last, self.last_session)
         begin = first
@@ -76,7 +75,7 @@ class MinuteBars(ABC):
             begin = end + 1
 
     def end_of_part(self, session: int) -> int:
-        """Return the last session of the part that a session is in."""
+        """Return the last session of the part that contains a session."""
         return session + self.step - 1 - (session - self.first_session) % self.step
 
     def whole(self) -> pl.DataFrame:
@@ -95,7 +94,7 @@ class HeldMinutes(MinuteBars):
         self.step = self.last_session - self.first_session + 1
 
     def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
-        """Return the bars of some sessions; they are in order in any case."""
+        """Return the bars of some sessions; they are always in order."""
         del in_order
         sessions = self._frame["session"]
         begin, end = (
@@ -106,8 +105,8 @@ class HeldMinutes(MinuteBars):
 
 
 class Layout(NamedTuple):
-    """How sessions are grouped into parts: `step` of them each, from session `first` to
-    `last`.
+    """How sessions are grouped into parts: `step` sessions each, from session `first`
+    to `last`.
     """
 
     first: int
@@ -116,11 +115,11 @@ class Layout(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """How many parts there are."""
+        """Number of parts."""
         return (self.last - self.first) // self.step + 1
 
     def part_of(self, session: int) -> int:
-        """Return the part that a session is in, or the nearest."""
+        """Return the part that contains a session, or the nearest part."""
         return (min(max(session, self.first), self.last) - self.first) // self.step
 
     def parts_of(self, sessions: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -129,21 +128,24 @@ class Layout(NamedTuple):
 
 
 class PartStore(Protocol):
-    """Where parts are read from."""
+    """The storage from which parts are read."""
 
     def read(self, part: int) -> pl.DataFrame:
-        """Return a part in any order, assets numbered as they were met."""
+        """Return a part in any order, with assets numbered in the order of first
+        appearance.
+        """
 
 
 class StoredMinutes(MinuteBars):
-    """Minute bars on a disk.
+    """Minute bars on disk.
 
     Args:
-        store: Where they are.
+        store: Their storage.
         layout: How they are grouped there.
-        height: How many there are.
-        daily: Their daily bars, sorted by session, assets numbered as they were met.
-        symbols: Name of each of these numbers.
+        height: Number of bars.
+        daily: Their daily bars, sorted by session, with assets numbered in the order of
+            first appearance.
+        symbols: Symbol of each of these numbers.
     """
 
     def __init__(
@@ -165,18 +167,18 @@ class StoredMinutes(MinuteBars):
         self._places: pl.Series | None = None
 
     def end_of_part(self, session: int) -> int:
-        """Return the last session of the part that a session is in."""
+        """Return the last session of the part that contains a session."""
         return self._layout.first + (self._layout.part_of(session) + 1) * self.step - 1
 
     def number(self, places: Sequence[int]) -> None:
-        """Number the assets anew: each number becomes its place's."""
+        """Renumber the assets: each number becomes its entry in `places`."""
         self._places = (
             None if list(places) == list(range(len(places))) else pl.Series(places, dtype=pl.Int32)
         )
         self.daily = self._numbered(self.daily).sort("session", "asset")
 
     def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
-        """Return the bars of some sessions, read from where they are."""
+        """Return the bars of some sessions, read from storage."""
         layout = self._layout
         numbers = range(layout.part_of(first), layout.part_of(last) + 1)
         frames = [self._within(self._store.read(number), first, last) for number in numbers]
@@ -195,14 +197,14 @@ class StoredMinutes(MinuteBars):
 
 
 class Spill:
-    """Parts in a temporary file, which goes when it is no longer used, or when the
+    """Parts in a temporary file, which is deleted when it is no longer used or the
     process ends, even by a kill.
 
-    The file is a run of blocks: the columns of some bars of one part, one after the
-    other.
+    The file is a sequence of blocks: the columns of some bars of one part, one after
+    the other.
 
     Args:
-        layout: Says which bar goes where.
+        layout: Decides which part a bar belongs to.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -210,17 +212,17 @@ class Spill:
         self._file = temporary_file(self)
         self._blocks: list[list[tuple[int, int]]] = [
             [] for _ in range(layout.parts)
-        ]  # place and rows, by part
+        ]  # offset and rows, by part
         self._end = 0
         self._dtypes = [np.dtype(name) for name in _COLUMNS.values()]
         self._bar_bytes = sum(dtype.itemsize for dtype in self._dtypes)
 
     def close(self) -> None:
-        """Let the file go at once."""
+        """Delete the file at once."""
         self._file.close()
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Put bars into the files of their parts.
+        """Write bars to their parts.
 
         Args:
             frame: us, session, asset and the five fields.

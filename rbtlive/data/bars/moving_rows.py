@@ -1,7 +1,7 @@
-"""Rows of a table on their way to a larger place, some at a time.
+"""Move rows of a table to larger arrays, some at a time.
 
-The rule: the old place is the table until all rows have moved; a row that changes
-there after it was moved is moved again.
+The rule: the old arrays are the table until all rows have moved; a row that changes
+after it was moved is moved again.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from rbtlive.model.arrays import NDArray, np
 
 
 class MovingRows:
-    """The larger arrays that a growing table moves into, and how far it has.
+    """The larger arrays that a growing table moves into, and the progress so far.
 
     Args:
-        matrices: The table's, by field.
-        capacity: How many rows the larger place has.
+        matrices: The table's arrays, by field.
+        capacity: Number of rows in the larger arrays.
 
     Attributes:
-        capacity: See above.
+        capacity: Number of rows in the larger arrays.
     """
 
     def __init__(self, matrices: Mapping[str, Floats], capacity: int) -> None:
         self.capacity = capacity
-        # Memory that nobody has written to is not taken yet.
+        # Memory that was never written to takes no space yet.
         self._matrices = {
             field: np.empty((capacity, matrix.shape[1]), dtype=matrix.dtype)
             for field, matrix in matrices.items()
@@ -34,23 +34,23 @@ class MovingRows:
         self._moved = 0
 
     def move(self, matrices: Mapping[str, Floats], rows: int, *, by: int, left: int) -> None:
-        """Move so many rows that all have moved when the old place is full.
+        """Move enough rows that all have moved by the time the old arrays are full.
 
         Args:
-            matrices: The table's.
-            rows: How many rows it has.
-            by: How many of the rows that are left are taken now.
-            left: How many are left in the old place.
+            matrices: The table's arrays.
+            rows: Number of rows in the table.
+            by: Number of the remaining free rows used now.
+            left: Number of free rows left in the old arrays.
         """
         waiting = rows - self._moved
         self._copy(matrices, min(rows, self._moved + by - (-waiting * by // max(left, 1))))
 
     def set_back(self, row: int) -> None:
-        """Move a row again: it has changed."""
+        """Move a row again, because it has changed."""
         self._moved = min(self._moved, row)
 
     def finish(self, matrices: Mapping[str, Floats], rows: int) -> dict[str, Floats]:
-        """Move the rest, and return the larger place."""
+        """Move the rest, and return the larger arrays."""
         self._copy(matrices, rows)
         return self._matrices
 
@@ -62,7 +62,7 @@ class MovingRows:
 
 
 def longer(array: NDArray[Any], rows: int, capacity: int) -> NDArray[Any]:
-    """Return the first rows of an array in one of another length."""
+    """Return a new array of length `capacity` with the first rows of `array`."""
     grown = np.empty(capacity, dtype=array.dtype)
     grown[:rows] = array[:rows]
     return grown

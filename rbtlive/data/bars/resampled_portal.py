@@ -1,8 +1,8 @@
-"""Longer bars, with what goes with them, made of a portal's.
+"""Build longer bars, splits and dividends from a portal's.
 
-The rule: a longer bar is made of the bars that end in it, and of nothing else. Bars of
-a week or month are in the shares of its last session: those before a split within it
-are adjusted, and the split takes effect with its first session.
+The rule: a longer bar is built only from the bars that end in it. Bars of a week or
+month are in the shares of its last session: bars before a split within it are adjusted,
+and the split takes effect with its first session.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rbtlive.model.number import ENGINE_CONTEXT
 
 
 def fold_minutes(minutes: MinuteBars, grid: BarGrid) -> HeldMinutes:
-    """Return intraday bars of a grid, made of shorter ones that add up to them."""
+    """Return intraday bars of a grid, built from shorter bars that add up to them."""
     parts = [
         folded(part, grid.ends_of(part["us"].to_numpy(), part["session"].to_numpy()))
         for part in minutes.parts(minutes.first_session, minutes.last_session)
@@ -34,7 +34,7 @@ def fold_minutes(minutes: MinuteBars, grid: BarGrid) -> HeldMinutes:
 
 
 class PeriodFold:
-    """Turns sessions into the weeks or months they are in.
+    """Converts sessions to the weeks or months that contain them.
 
     Args:
         days: The calendar of the sessions.
@@ -44,8 +44,7 @@ class PeriodFold:
     def __init__(self, days: TradingCalendar, periods: TradingCalendar) -> None:
         self._days = days
         self._periods = periods
-        # Of sessions that the calendar of periods does not know, the number after its
-        # last.
+        # Sessions unknown to the period calendar get the number after its last.
         self._of = np.searchsorted(periods.closes_us, days.closes_us)
 
     def session(self, session: int) -> int:
@@ -58,11 +57,13 @@ class PeriodFold:
         return periods
 
     def label(self, label: date) -> date:
-        """Return the last session's label of the week or month of a session."""
+        """Return the last session's label of the week or month that contains a
+        session.
+        """
         return self._periods.label(self.session(self._days.at_or_after(label)))
 
     def daily(self, bars: pl.DataFrame, splits: Iterable[Split]) -> pl.DataFrame:
-        """Return one bar a week or month of daily bars."""
+        """Return one bar per week or month, built from daily bars."""
         adjusted = self._in_last_shares(bars, splits)
         made = folded(adjusted, self._of[adjusted["session"].to_numpy()])
         return made.with_columns(pl.col("us").cast(pl.Int32).alias("session")).drop("us")
@@ -85,14 +86,12 @@ class PeriodFold:
         )
 
     def split(self, split: Split) -> Split:
-        """Return a split that takes effect with the first session of its week or
-        month.
-        """
+        """Return a split, moved to the first session of its week or month."""
         return replace(split, session=self.session(split.session))
 
     def dividend(self, dividend: Dividend, splits: Iterable[Split]) -> Dividend:
         """Return a dividend on the shares held before the first session of its week or
-        month: after a split within it, on what they have become.
+        month; if a split is within it, on the split shares.
         """
         amount, paid = dividend.amount, dividend.pay_session
         for split in splits:
@@ -105,12 +104,12 @@ class PeriodFold:
             ex_session=self.session(dividend.ex_session),
             pay_session=None if paid is None else self.session(paid),
             ex_is_session=True,
-            pay_is_session=paid is not None,  # any day of a week is one of its
+            pay_is_session=paid is not None,  # any day of a week belongs to it
         )
 
     def end(self, label: date) -> dict[str, Any]:
-        """Return the end of an asset whose last bar is in a session: that of its week
-        or month.
+        """Return the end of an asset by its last bar's session: that of its week or
+        month.
         """
         end = self.label(label)
         return {"end_date": end, "auto_close_date": end + timedelta(days=1)}

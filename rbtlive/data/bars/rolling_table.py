@@ -1,8 +1,8 @@
-"""A table of minutes that holds some sessions at a time: those a run is in, and those
-its windows look back at.
+"""A table of minutes that holds some sessions at a time: those that a run is in, and
+those that its windows reach back to.
 
-The rule: what is not held is read again when it is asked for, so that every answer is
-that of a table that holds everything.
+The rule: rows that are not held are read again on request, so every answer equals that
+of a table that holds everything.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import Interval
 
 _KNOWN_BY: Final = ("close", "volume")
-"""The fields whose last known row in each session is remembered."""
+"""The fields whose last known row in each session is cached."""
 
 
 class RollingTable(BarTable):
-    """Minutes of all assets, of which a stretch of sessions is held.
+    """Minutes of all assets, with only a stretch of sessions in memory.
 
-    What was asked for once is kept from then on: a window of 5,000 rows makes the table
-    hold 7,500 rows before each session.
+    A reach that was requested once is kept from then on: for a window of 5,000 rows,
+    the table holds 7,500 rows before each session.
 
     Args:
-        interval: How long a row is; intraday.
-        calendar: Gives the rows.
+        interval: Length of a row; intraday.
+        calendar: Calendar of the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
         last_session: Session of the last row.
-        thousandths: Keep prices as zipline's files do.
-        minutes: Where bars are read from.
-        keep: Leaves bars outside their asset's life out.
+        thousandths: Keep prices in the precision of zipline's files.
+        minutes: The bars to read.
+        keep: Removes bars outside their asset's listing dates.
     """
 
     def __init__(
@@ -66,16 +66,18 @@ class RollingTable(BarTable):
         self._minutes = minutes
         self._keep = keep
         self._end = 0
-        self._at = 0  # first row of the session reached last
-        self._look_back = 0  # how many rows before it are kept
+        self._at = 0  # first row of the latest session
+        self._look_back = 0  # number of rows kept before it
         sessions = last_session - first_session + 1
         self._last_rows = {
             field: np.full((sessions, self.width), -1, dtype=np.int32) for field in _KNOWN_BY
         }
         self._last_closes = {field: np.full((sessions, self.width), np.nan) for field in _KNOWN_BY}
-        self._known = np.zeros(sessions, dtype=np.bool_)  # sessions whose last rows are remembered
+        self._known = np.zeros(
+            sessions, dtype=np.bool_
+        )  # sessions whose last known rows are cached
         self._apart: tuple[int, dict[str, Floats]] | None = (
-            None  # one session that was read on its own
+            None  # one session that was read separately
         )
         self._columns: ColumnFile | None = None
 
@@ -83,12 +85,12 @@ class RollingTable(BarTable):
 
     @property
     def end(self) -> int:
-        """Row after the last that is held."""
+        """Row after the last one held."""
         return self._end
 
     def reach(self, session: int, *, back_to: int) -> None:
-        """Hold a session, the rows from `back_to` on, and what windows were seen to
-        look back at.
+        """Hold a session, the rows from `back_to` on, and the rows that windows reached
+        back to before.
         """
         session = min(session, self.last_session)
         low, high = self.rows_of_session(session)
@@ -101,7 +103,9 @@ class RollingTable(BarTable):
         self._hold(first, min(max(session, last), self.last_session))
 
     def hold_from(self, row: int) -> None:
-        """Hold all rows from this one on, and as many before each later session."""
+        """Hold all rows from this one on, and as many rows before each later
+        session.
+        """
         if row < self.base:
             self._look_back = max(self._look_back, (self._at - row) * 3 // 2)
             first = self.session_at(max(0, min(row, self._at - self._look_back)))
@@ -126,7 +130,7 @@ class RollingTable(BarTable):
         self._series.clear()
         self.generation += 1
 
-    # Fills the rows of sessions and remembers where each asset was last known in them.
+    # Fills the rows of sessions and caches each asset's last known row in them.
     def _read(self, matrices: Mapping[str, Floats], first: int, last: int, *, base: int) -> None:
         for bars in self._minutes.parts(first, last, in_order=False):
             self._put(self._keep(bars), matrices, base=base)
@@ -154,7 +158,7 @@ class RollingTable(BarTable):
             self._apart = session, self._stretch(session, session)[1]
         return self._apart[1]
 
-    # --- what is read -----------------------------------------------------------------
+    # --- reads ------------------------------------------------------------------------
 
     def values(self, field: str, low: int, high: int) -> Floats:
         """Return a field over rows `low` to `high` - 1, rows x assets, read-only."""
@@ -190,7 +194,7 @@ class RollingTable(BarTable):
 
     def last_known(self, index: int, field: str, *, low: int, high: int) -> int:
         """Return the last row from `low` to `high` in which an asset has a price, or a
-        volume other than 0; -1 if there is none.
+        volume other than 0; -1 if none has.
         """
         begin = max(low, self.base)
         if begin <= high:
@@ -200,8 +204,8 @@ class RollingTable(BarTable):
                 return found
         return self._last_known_before(index, field, low=low, high=min(high, self.base - 1))
 
-    # By what is remembered of whole sessions, from the latest back; only a session that
-    # ends within is looked at itself.
+    # Uses the cached rows of whole sessions, from the latest back; only a session that
+    # is partly in the range is examined itself.
     def _last_known_before(self, index: int, field: str, *, low: int, high: int) -> int:
         if high < low:
             return -1
@@ -231,7 +235,7 @@ class RollingTable(BarTable):
         if not self._known[first - self.first_session : last - self.first_session + 1].all():
             self._stretch(first, last)
 
-    # All rows of some sessions, apart from those that are held.
+    # All rows of some sessions, separate from those held.
     def _stretch(self, first: int, last: int) -> tuple[int, dict[str, Floats]]:
         low, high = self.rows_of_session(first)[0], self.rows_of_session(last)[1]
         matrices = self._blank(high - low)
@@ -241,8 +245,8 @@ class RollingTable(BarTable):
     # --- whole columns ----------------------------------------------------------------
 
     def whole_column(self, index: int, field: str) -> Floats:
-        """Return a field of one asset over all rows, from a temporary file that has
-        them asset by asset.
+        """Return a field of one asset over all rows, from a temporary file ordered by
+        asset.
         """
         if self._columns is None:
             self._columns = ColumnFile(rows=self.rows, width=self.width)
@@ -253,8 +257,8 @@ class RollingTable(BarTable):
 
 
 class ColumnFile:
-    """Columns of all assets in a temporary file, 40 bytes a row and asset, which goes
-    when it is no longer used.
+    """Columns of all assets in a temporary file, 40 bytes per row and asset; it is
+    deleted when it is no longer used.
     """
 
     def __init__(self, *, rows: int, width: int) -> None:
@@ -263,7 +267,7 @@ class ColumnFile:
         self._file = temporary_file(self)
 
     def write(self, low: int, matrices: Mapping[str, Floats]) -> None:
-        """Put in the rows from `low` on."""
+        """Write the rows from `low` on."""
         for field, matrix in matrices.items():
             columns = np.ascontiguousarray(matrix.T)
             for index in range(self._width):

@@ -1,7 +1,7 @@
-"""The bar that comes next: nearly all slices of a session are, and are known by one
-comparison.
+"""Fast storage of the next bar: nearly all slices of a session are the next one, and
+one comparison shows it.
 
-The rule: whatever needs a look at the calendar, or at what a bar is, is left to
+The rule: if the calendar or the bar needs checking, the slice is left to
 `Market.append_slice`.
 """
 
@@ -27,13 +27,13 @@ class SequentialAppend:
     """Stores the bar after the last one.
 
     Args:
-        table: Where to.
-        index: Index of each asset by its symbol.
-        listing: In which sessions each is listed.
+        table: The table to write.
+        index: Asset index by symbol.
+        listing: Listing sessions of each asset.
 
     Attributes:
-        due: END of the bar that is expected: the one after the last, in its session;
-            None expects none.
+        due: END of the expected bar: the one after the last, in its session; None
+            expects none.
     """
 
     __slots__ = (
@@ -54,10 +54,10 @@ class SequentialAppend:
         self._table, self._index, self._listing = table, index, listing
         self._step_us, self._length = table.interval.us, table.interval.duration
         self.due: datetime | None = None
-        self._until = 0  # its row is below
+        self._until = 0  # the expected bar's row is below this
         self._session, self._listed = -1, dict[str, int]()
         self._places_of: tuple[Names, int] | None = None
-        self._places: Any = None  # index of each symbol of those
+        self._places: Any = None  # and the asset indices of its symbols
 
     def expect_after(self, us: int, session: int) -> None:
         """Expect the bar after the last row, which ends at `us`, in its session."""
@@ -70,8 +70,8 @@ class SequentialAppend:
                 name: i for name, i in self._index.items() if first[i] <= session <= last[i]
             }
 
-    # The session's end if all rows up to there are a bar apart; where they are not, or
-    # prices are kept otherwise than they come, no bar is taken here.
+    # The session's end if all rows up to it are one bar apart; if they are not, or
+    # prices are stored in another precision, no bar is accepted here.
     def _whole_bars_until(self) -> int:
         table = self._table
         row, end, us = table.rows, table.laid_out, table.flat_us()
@@ -84,22 +84,21 @@ class SequentialAppend:
         return end
 
     def expect_nothing(self) -> None:
-        """Expect no bar until one was stored otherwise: a session has begun or
+        """Expect no bar until the slow path has stored one: a session has begun or
         ended.
         """
         self.due = None
 
     def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
-        """Store a slice as `Market.append_slice` does if it is the bar that is
-        expected.
+        """Store a slice like `Market.append_slice`, if it is the expected bar.
 
         Args:
             timestamp: END of the slice.
-            bars: By symbol.
+            bars: Bars by symbol.
 
         Returns:
-            Its row; -1 if it is another slice, or one that has to be looked at: nothing
-            has changed then.
+            Its row; -1 for any other slice, or one that needs checking: then nothing
+            changes.
         """
         if timestamp != self.due:
             return -1
@@ -113,7 +112,7 @@ class SequentialAppend:
             for symbol in bars:
                 at = first + places[symbol]
                 opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
-        except KeyError:  # no asset of the run, or not listed in this session
+        except KeyError:  # not an asset of the run, or not listed in this session
             table.set_row(row, EMPTY)
             return -1
         table.rows = row = row + 1
@@ -121,7 +120,7 @@ class SequentialAppend:
         return row - 1
 
     def append_columns(self, columns: SliceColumns) -> int:
-        """Store a slice of columns as `append` does."""
+        """Store a slice of columns, like `append`."""
         timestamp = columns.timestamp
         if timestamp != self.due:
             return -1

@@ -1,6 +1,6 @@
-"""Sessions made of their minutes, and the last row in which something was known.
+"""Sessions built from their minutes, and the last row with a known value.
 
-The rule: a session so far is what its daily bar would be if it ended now.
+The rule: a session so far equals its daily bar if it ended now.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from rbtlive.model.bar import BAR_FIELDS, OHLCV
 
 
 def session_bar(table: BarTable, session: int) -> dict[str, Floats]:
-    """Return the daily bar of a session of a minute table, one value an asset and
+    """Return the daily bar of a session in a minute table, one value per asset and
     field.
 
-    Open is the first, close the last price known, high and low the extremes, volume the
-    sum.
+    Open is the first, close the last known price, high and low are the extremes, volume
+    the sum.
     """
     low, high = table.rows_of_session(session)
     return {field: _fold(field, table.values(field, low, high)) for field in OHLCV}
 
 
 def session_so_far(table: BarTable, field: str, *, row: int) -> Floats:
-    """Return a field of the session that `row` is in, up to and including it, one value
-    an asset.
+    """Return a field of the session that contains `row`, up to and including it, one
+    value per asset.
     """
     low = table.rows_of_session(table.session_at(row))[0]
     return _fold(field, table.values(field, low, row + 1))
@@ -49,8 +49,8 @@ def _fold(field: str, window: Floats) -> Floats:
 
 
 class TodaySoFar:
-    """Running values of the session that a row of a minute table is in, brought forward
-    only when they are asked for.
+    """Running values of the session that contains a row of a minute table, updated only
+    on request.
     """
 
     def __init__(self, table: BarTable) -> None:
@@ -87,8 +87,8 @@ class TodaySoFar:
 
 
 class LastRows:
-    """Finds the last row in which an asset has a price or a volume; each row is looked
-    at once as time goes on.
+    """Finds the last row in which an asset has a price or a volume; each row is
+    examined once as time goes on.
     """
 
     def __init__(self, table: BarTable, field: str) -> None:

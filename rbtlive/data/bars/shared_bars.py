@@ -1,8 +1,8 @@
-"""What all runs over a portal have in common, made when the first one needs it: the
-tables of its bars, its assets' listing, its splits and dividends by session.
+"""Data shared by all runs over a portal, built on first use: the tables of its bars,
+its assets' listing dates, its splits and dividends by session.
 
-The rule: nothing here changes once it is made, and nothing here travels: a copy of the
-portal begins with nothing.
+The rule: nothing here changes once it is built, and nothing is copied or pickled: a
+copy of the portal starts empty.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from rbtlive.data.windows.adjustments import Coming, Known
 
 KEPT_CELLS: Final = 8_000_000
-"""So many bars (of 40 bytes) are kept for later runs, in the tables used last; those of
-larger tables while a run or a result holds them.
+"""Recently used tables of up to this many bars (of 40 bytes) are kept for later runs;
+larger tables only while a run or a result holds them.
 """
 
 T = TypeVar("T")
 
 
 class Grid(Protocol):
-    """What is asked of a table."""
+    """The size and state that are needed of a table."""
 
     rows: int
     width: int
@@ -40,12 +40,12 @@ G = TypeVar("G", bound=Grid)
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """Splits and dividends, by the number of the session they take effect in.
+    """Splits and dividends, by number of the session in which they take effect.
 
     Attributes:
         splits: Splits of each session.
         dividends: Dividends that go ex in each session.
-        coming: What takes effect in each session, the latest first.
+        coming: All actions by session, the latest session first.
     """
 
     splits: Mapping[int, Sequence[Split]]
@@ -61,8 +61,8 @@ class Actions:
             by_session.setdefault(split.session, []).append(split)
         for dividend in dividends:
             by_ex_session.setdefault(dividend.ex_session, []).append(dividend)
-        # In one session zipline applies dividends before splits; those of one kind the
-        # last one first.
+        # Within one session zipline applies dividends before splits, and within one
+        # kind the last one first.
         coming: dict[int, list[tuple[int, int, float]]] = {}
         for paid in reversed(dividends):
             action = (0, paid.asset, float(str(paid.amount)))
@@ -75,7 +75,7 @@ class Actions:
 
 @dataclass(slots=True)
 class SharedBars:
-    """What the runs over one portal share."""
+    """Data that the runs over one portal share."""
 
     _listing: Any = None
     _actions: Actions | None = None
@@ -85,7 +85,7 @@ class SharedBars:
     _factors: dict[Hashable, Known] = field(default_factory=dict)
 
     def listing(self, make: Callable[[], T]) -> T:
-        """Return from when to when each asset is listed."""
+        """Return the listing dates of the assets."""
         if self._listing is None:
             self._listing = make()
         return cast(T, self._listing)
@@ -97,21 +97,21 @@ class SharedBars:
         return self._actions
 
     def factors(self, key: Hashable) -> Known:
-        """Return the factors of the actions by session; runs of that key, which have
-        the same closes, add what they come to.
+        """Return the factors of the actions by session; runs with the same key, and so
+        the same closes, add their results.
         """
         return self._factors.setdefault(key, {})
 
     def fields(self, thousandths: bool, make: Callable[[], T]) -> T:
-        """Return the daily bars field by field, in thousandths or not; the ones asked
-        for last are kept.
+        """Return the daily bars field by field, in thousandths or not; the result
+        requested last is kept.
         """
         if thousandths not in self._fields:
             self._fields = {thousandths: make()}
         return cast(T, self._fields[thousandths])
 
     def table(self, key: Hashable, make: Callable[[], G]) -> G:
-        """Return the frozen table of that key, or make it."""
+        """Return the frozen table with that key, or build it."""
         known: G | None = self._panels.pop(key, None) or self._large.get(key)
         if known is None:
             known = make()
@@ -119,7 +119,7 @@ class SharedBars:
         if known.rows * known.width > KEPT_CELLS:
             self._large[key] = known
             return known
-        self._panels[key] = known  # the last one used comes last
+        self._panels[key] = known  # the most recently used one comes last
         while sum(table.rows * table.width for table in self._panels.values()) > KEPT_CELLS:
             self._panels.popitem(last=False)
         return known

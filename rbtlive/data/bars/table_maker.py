@@ -1,6 +1,6 @@
-"""The tables of a run, laid out and filled from a portal.
+"""Builds the tables of a run and fills them from a portal.
 
-The rule: a bar outside its asset's life is no bar.
+The rule: a bar outside its asset's listing dates does not count.
 """
 
 from __future__ import annotations
@@ -24,26 +24,30 @@ if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
 
 NEVER: Final = 2**31 - 2
-"""A session number after every other."""
+"""A session number after all others."""
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 EMPTY_SESSIONS: Final = 5
-"""How many sessions with daily bars only a window of minutes may reach back to."""
+"""Number of sessions with only daily bars that a window of minutes may reach back
+into.
+"""
 
 
 def as_days(dates: Sequence[date]) -> NDArray[np.datetime64]:
-    """Return dates as datetime64[D]; ordinals are ten times faster than NumPy's way."""
+    """Return dates as datetime64[D]; this is ten times faster than NumPy's own
+    conversion.
+    """
     ordinals = np.fromiter(map(date.toordinal, dates), np.int64, len(dates))
     return (ordinals - _EPOCH).view("M8[D]")
 
 
 class ListingDates:
-    """From when to when each asset is listed, as session numbers by asset index.
+    """Listing dates of each asset, as session numbers by asset index.
 
     Attributes:
         first: First session.
-        last: Last session; `NEVER` if it lies beyond the calendar.
-        auto_close: Last session on or before the auto-close date; `NEVER` if that lies
+        last: Last session; `NEVER` if it is beyond the calendar.
+        auto_close: Last session on or before the auto-close date; `NEVER` if that is
             beyond the calendar.
     """
 
@@ -61,7 +65,7 @@ class ListingDates:
         self.auto_close = last_on_or_before([asset.auto_close_date for asset in assets])
 
     def keep(self, bars: pl.DataFrame) -> pl.DataFrame:
-        """Return the bars within their asset's life."""
+        """Return the bars within their asset's listing dates."""
         index, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
         if not len(session) or (
             max(self.first) <= session.min() and session.max() <= min(self.last)
@@ -74,16 +78,16 @@ class ListingDates:
 
 
 class TableMaker:
-    """Lays out the tables of one run.
+    """Builds the tables of one run.
 
     Args:
-        portal: Gives assets, calendar and bars.
-        listing: From when to when each asset is listed.
+        portal: Provides assets, calendar and bars.
+        listing: Listing dates of each asset.
         first_session: First session of the run; earlier bars are history.
         end: Last session whose bars the portal gives.
         data_start: Session before which there is no data.
-        frozen: All rows are there from the start.
-        thousandths: Keep prices as zipline's files do.
+        frozen: All rows are available from the start.
+        thousandths: Keep prices in the precision of zipline's files.
     """
 
     def __init__(
@@ -120,9 +124,8 @@ class TableMaker:
     def main(self, interval: Interval) -> BarTable:
         """Return the table of the run's own bars.
 
-        Intraday bars of the last sessions that only have daily bars are missing bars,
-        not the end of the data. Frozen tables are the same object for all runs over the
-        portal.
+        Recent sessions with daily bars but no intraday bars count as missing bars, not
+        as the end of the data. Frozen tables are shared by all runs over the portal.
         """
         if not self._frozen or isinstance(self._portal.minutes, StoredMinutes):
             return self._main(interval)
@@ -159,8 +162,8 @@ class TableMaker:
         return table
 
     def daily_beside(self, minutes: BarTable, known_sessions: set[int]) -> BarTable:
-        """Return the daily table beside a table of minutes: the portal's bars, and
-        where a session has none, its minutes'.
+        """Return the daily table for a table of minutes: the portal's bars, or for
+        sessions without one, bars built from minutes.
         """
         first = min([minutes.first_session, *known_sessions])
         daily = self._empty(DAY, first)
@@ -168,6 +171,6 @@ class TableMaker:
             if session not in known_sessions:
                 minutes.reach(session, back_to=minutes.rows_of_session(session)[0])
                 daily.set_row(session - first, session_bar(minutes, session))
-        # Runs that hold all bars share the portal's daily ones; a live one needs few.
+        # Runs that hold all bars share the portal's daily bars; a live run needs few.
         bars = self._portal.daily if self._frozen else self._portal.daily_between(first, self._end)
         return self._filled(daily, [bars])

@@ -1,7 +1,7 @@
-"""zipline's bundles: named data. Here a name stands for whatever `rbt.read` takes, and
-is read when it is asked for.
+"""zipline's bundles: named data. Here a name stands for anything that `rbt.read`
+accepts, and is read on request.
 
-The rule: nothing is ingested: the data stay where they are, and `load` gives a portal.
+The rule: nothing is ingested: the data stays in place, and `load` returns a portal.
 """
 
 from rbtlive.data.bundles.csvdir import csvdir_bundle, csvdir_equities

@@ -14,20 +14,20 @@ from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.errors import InvalidSetting, UnreadableFile
 
 _TAKEN: Final = ("split", "dividend")
-"""Columns that become the portal's actions."""
+"""Columns that become splits and dividends of the portal."""
 
 
 def csvdir_equities(
     tframes: Sequence[str] | None = None, csvdir: str | os.PathLike[str] | None = None
 ) -> Callable[..., PolarsDataPortal]:
-    """Return what `register` takes for a folder of CSV files.
+    """Return a source for `register` from a folder of CSV files.
 
-    The files have zipline's columns: date, open, high, low, close, volume, and where
-    wanted dividend (money a share) and split (zipline's ratio, old shares / new).
+    The files have zipline's columns: date, open, high, low, close, volume, and
+    optionally dividend (money per share) and split (zipline's ratio, old shares / new).
 
     Args:
         tframes: "daily", "minute" or both; default: whichever folders exist.
-        csvdir: The folder. Default: what the variable CSVDIR says.
+        csvdir: The folder. Default: the variable CSVDIR.
     """
     return _CsvDir(None if tframes is None else tuple(tframes), csvdir)
 
@@ -105,7 +105,5 @@ def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
 
 
 def csvdir_bundle(*_: object, **__: object) -> PolarsDataPortal:
-    """Return the portal of the folder that CSVDIR names; zipline's writers are not
-    needed.
-    """
+    """Return the portal of the folder in CSVDIR; zipline's writers are ignored."""
     return _CsvDir(None, None)()

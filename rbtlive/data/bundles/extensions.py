@@ -1,7 +1,7 @@
 """zipline's extensions: files or modules that register bundles before a run.
 
-The rule: a file runs once in a process; one that fails ends the command, or is warned
-of where failures are not to be strict.
+The rule: a file runs once per process; a failing one ends the command, or only gives a
+warning if `strict` is false.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _LOADED: set[str] = set()
 
 
 def load_extensions(names: Iterable[str], *, default: bool = True, strict: bool = True) -> None:
-    """Run extensions that have not run yet, in their order.
+    """Run extensions that have not run yet, in order.
 
     Args:
-        names: Paths that end in ".py", or names of modules.
-        default: Whether `extension.py` in the folder that RBTLIVE_HOME names runs
-            first, if it is there.
-        strict: Whether a failure is raised; else it is warned of.
+        names: Paths that end in ".py", or module names.
+        default: Whether to run `extension.py` in the folder RBTLIVE_HOME first, if it
+            exists.
+        strict: Whether a failure is raised; otherwise it gives a warning.
 
     Raises:
-        InvalidSetting: a file does not exist, or names are no list of text.
+        InvalidSetting: a file does not exist, or `names` is not a list of strings.
     """
     if isinstance(names, str):
         raise InvalidSetting(f"extensions must be a list of text, e.g. [{names!r}]: was {names!r}")

@@ -1,4 +1,4 @@
-"""Names for data: `register`, `load`, `unregister`, and what is known."""
+"""Names for data: `register`, `load`, `unregister`, and the list of known names."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from rbtlive.errors import InvalidSetting, NotBuilt
 
 
 class UnknownBundle(InvalidSetting):
-    """No bundle of this name is registered, and no sample has it."""
+    """No bundle or sample has this name."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A name's data.
+    """The data behind a name.
 
     Attributes:
-        source: A portal, whatever `rbt.read` takes, or a function that returns one of
-            these.
-        calendar_name: Calendar of data that name none; None finds it.
+        source: A portal, anything that `rbt.read` accepts, or a function that returns
+            one of these.
+        calendar_name: Calendar for data that does not name one; None detects it.
     """
 
     source: Any
@@ -37,12 +37,12 @@ class Bundle:
 
 
 CSVDIR: Final = "csvdir"
-"""zipline's own bundle: the folder that the variable CSVDIR names."""
+"""zipline's own bundle: the folder in the variable CSVDIR."""
 
 _BUNDLES: dict[str, Bundle] = {}
 
 bundles: Final[Mapping[str, Bundle]] = MappingProxyType(_BUNDLES)
-"""What is registered, by name."""
+"""The registered bundles, by name."""
 
 
 def register(
@@ -58,17 +58,17 @@ def register(
     """Give data a name.
 
     Args:
-        name: What `load` and `run_algorithm(bundle=...)` call it.
-        f: A portal, whatever `rbt.read` takes, `csvdir_equities(...)`, or a function
-            that returns one of these. Left out, `register` is a decorator.
-        calendar_name: Calendar of data that name none.
-        start_session: No effect: data begin where they begin.
-        end_session: No effect, likewise.
-        minutes_per_day: No effect: the calendar says it.
+        name: The name for `load` and `run_algorithm(bundle=...)`.
+        f: A portal, anything that `rbt.read` accepts, `csvdir_equities(...)`, or a
+            function that returns one of these. Without it, `register` is a decorator.
+        calendar_name: Calendar for data that does not name one.
+        start_session: No effect: the data determines its start.
+        end_session: No effect: the data determines its end.
+        minutes_per_day: No effect: the calendar determines it.
         create_writers: No effect: nothing is written.
 
     Raises:
-        NotBuilt: zipline's ingest function, which writes to zipline's stores.
+        NotBuilt: `f` is a zipline ingest function, which writes to zipline's stores.
     """
     del start_session, end_session, minutes_per_day, create_writers
     if f is None:
@@ -86,7 +86,7 @@ def unregister(name: str) -> None:
     """Forget a name.
 
     Raises:
-        UnknownBundle: it is not registered.
+        UnknownBundle: the name is not registered.
     """
     if name not in _BUNDLES:
         raise UnknownBundle(_unknown(name))
@@ -94,15 +94,15 @@ def unregister(name: str) -> None:
 
 
 def load(name: str, environ: object = None, timestamp: object = None) -> PolarsDataPortal:
-    """Return the portal of a name: what was registered, a sample, "csvdir" (the folder
-    that the variable CSVDIR names), or what `rbt.fetch` keeps: "yfinance" for a
-    vendor's daily bars, "ccxt:binance/1h" for others.
+    """Return the portal for a name: a registered bundle, a sample, "csvdir" (the folder
+    in the variable CSVDIR), or data kept by `rbt.fetch`: "yfinance" for a vendor's
+    daily bars, "ccxt:binance/1h" for others.
 
     Raises:
-        UnknownBundle: there is nothing of this name.
+        UnknownBundle: the name is unknown.
         DataError: the data cannot be used.
     """
-    del environ, timestamp  # data have one version: the one that is there
+    del environ, timestamp  # data has only one version
     known = _BUNDLES.get(name)
     if known is None:
         if name in SAMPLES:
@@ -113,7 +113,7 @@ def load(name: str, environ: object = None, timestamp: object = None) -> PolarsD
             return kept
         raise UnknownBundle(_unknown(name))
     source = known.source
-    if hasattr(source, "__call__") and "calendar" in _parameters(source):  # noqa: B004 - its parameters are asked for
+    if hasattr(source, "__call__") and "calendar" in _parameters(source):  # noqa: B004 - its parameters are inspected
         return PolarsDataPortal.coerce(source(calendar=known.calendar_name))
     if callable(source):
         source = source()
@@ -130,17 +130,17 @@ def _parameters(source: Any) -> Mapping[str, Any]:
 
 
 def ingest(name: str, *_: object, **__: object) -> None:
-    """Check that a name can be loaded: there is nothing to ingest.
+    """Check that a name can be loaded: nothing has to be ingested.
 
     Raises:
-        UnknownBundle: there is no such name.
+        UnknownBundle: the name is unknown.
         DataError: the data cannot be used.
     """
     load(name)
 
 
 def names() -> list[str]:
-    """Return what `load` knows now: what is registered, samples and what is kept."""
+    """Return the names that `load` knows now: bundles, samples and kept data."""
     csvdir = [CSVDIR] if os.environ.get("CSVDIR") else []
     return list(dict.fromkeys([*_BUNDLES, *SAMPLES, *csvdir, *kept_bundles()]))
 
@@ -152,10 +152,10 @@ def clean(
     keep_last: object = None,
     environ: object = None,
 ) -> set[str]:
-    """Remove nothing: a bundle is no copy, so there are no old ones.
+    """Do nothing: a bundle is not a copy, so there are no old ones.
 
     Raises:
-        UnknownBundle: there is no such name.
+        UnknownBundle: the name is unknown.
     """
     del before, after, keep_last, environ
     if name not in names() and not kept_as(name):

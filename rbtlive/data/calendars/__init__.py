@@ -1,1 +1,1 @@
-"""When exchanges are open, and which slice comes next."""
+"""Exchange hours, and the order of slices."""

@@ -1,7 +1,7 @@
-"""When an exchange is open: sessions, numbered from the calendar's first, and the
-minutes inside them.
+"""Exchange hours: sessions, numbered from the calendar's first, and the minutes in
+them.
 
-The rule: times are whole microseconds since 1970 in UTC, a session is open over (open,
+The rule: times are whole microseconds since 1970 in UTC, a session is open in (open,
 close], and its number never changes, however far the calendar is extended.
 """
 
@@ -35,7 +35,7 @@ TABLES: Final = {
     "XNYS": "XNYS",
     "XTKS": "XTKS",
 }
-"""The calendars that ship as tables, and whose table each uses."""
+"""The calendars that ship as tables, and the table that each uses."""
 
 ALIASES: Final = {
     **dict.fromkeys(("ARCX", "BATS", "NASDAQ", "NYSE", "OOTC", "XASE", "XNAS"), "XNYS"),
@@ -62,11 +62,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Micros: TypeAlias = "NDArray[np.int64]"
 
 _MANY: Final = 1_000
-"""From how many moments on a table of their sessions is worth making."""
+"""From this many moments on, a table of their sessions pays off."""
 
 _TABLE_MINUTES: Final = 8
-"""How many minutes that table may have a moment: regular hours are every fifth minute
-of a year.
+"""Maximum minutes of that table per moment: regular hours are every fifth minute of a
+year.
 """
 
 
@@ -81,16 +81,16 @@ def datetime_of(us: int) -> datetime:
     seconds, rest = divmod(us, 1_000_000)
     if rest or seconds < 0:
         return _EPOCH + timedelta(microseconds=int(us))
-    return datetime.fromtimestamp(seconds, UTC)  # bars end on the second; half the cost
+    return datetime.fromtimestamp(seconds, UTC)  # bars end on the second; this costs half as much
 
 
 def as_label(value: object, name: str) -> date:
     """Return a session label from a date, a date-time or text like "2005-01-03".
 
     Raises:
-        InvalidSetting: it is none of these; `name` is how the message calls it.
+        InvalidSetting: it is none of these; `name` is its name in the message.
     """
-    if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT is not
+    if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT is not equal to itself
         return value.date()
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
@@ -108,13 +108,13 @@ MORNING_ZONE: Final = ZoneInfo("America/New_York")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Periods:
-    """What a calendar of weeks or months has beside its sessions.
+    """The additional data of a calendar of weeks or months.
 
     Attributes:
-        whole: The calendar whose sessions they are made of.
-        first_labels: Label of each one's first session.
-        begins: Its first date: a Monday, or the first of a month.
-        ends: Its last date.
+        whole: The calendar of the sessions they consist of.
+        first_labels: Label of the first session in each.
+        begins: First date of each: a Monday, or the first of a month.
+        ends: Last date of each.
     """
 
     whole: TradingCalendar
@@ -123,8 +123,8 @@ class Periods:
     ends: NDArray[np.datetime64]
 
     def of_labels(self, labels: NDArray[np.datetime64]) -> NDArray[np.int32]:
-        """Return the number of the week or month of each date; -1 for one without a
-        session.
+        """Return the number of the week or month that contains each date; -1 for one
+        without a session.
         """
         found = np.searchsorted(self.begins, labels, side="right") - 1
         inside = (found >= 0) & (labels <= self.ends[np.maximum(found, 0)])
@@ -133,21 +133,21 @@ class Periods:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TradingCalendar:
-    """The sessions of an exchange. Make one with `get_calendar`.
+    """The sessions of an exchange. Create one with `get_calendar`.
 
     Attributes:
         name: Its name in exchange_calendars, e.g. "XNYS".
         tz: Key of the exchange's time zone, e.g. "America/New_York".
-        labels: Session labels, ascending; a session's number is its place here.
+        labels: Session labels, ascending; a session's number is its index here.
         opens_us: Opening times, µs UTC; XNYS opens at 09:30 local time.
         closes_us: Closing times, µs UTC; XNYS closes at 16:00 local time, or 13:00 on
             half days.
-        early_closes: Whether the session closes earlier than usual.
+        early_closes: Whether each session closes earlier than usual.
         breaks_us: Start and end of each session's lunch break, µs UTC, sessions x 2;
             None for an exchange without breaks. A session without a break has its close
             twice.
         periods: Set if each session is a week or month of sessions, labelled by its
-            last one; `rbtlive.data.calendars.grid.calendar_of` makes such a calendar.
+            last one; `rbtlive.data.calendars.grid.calendar_of` creates such a calendar.
     """
 
     name: str
@@ -183,8 +183,8 @@ class TradingCalendar:
         """Return the number of a session.
 
         Raises:
-            NotASession: `label` is no session of this calendar.
-            OutsideCalendar: it lies before the first or after the last.
+            NotASession: `label` is not a session of this calendar.
+            OutsideCalendar: `label` is before the first session or after the last.
         """
         found = self.at_or_after(label)
         if self.label(found) != _plain(label):
@@ -196,7 +196,7 @@ class TradingCalendar:
         """Return the number of the first session on or after a date.
 
         Raises:
-            OutsideCalendar: the calendar has none.
+            OutsideCalendar: the calendar has no such session.
         """
         found = int(np.searchsorted(self.labels, np.datetime64(_plain(label), "D"), side="left"))
         if found == len(self):
@@ -207,7 +207,7 @@ class TradingCalendar:
         """Return the number of the last session on or before a date.
 
         Raises:
-            OutsideCalendar: the calendar has none.
+            OutsideCalendar: the calendar has no such session.
         """
         found = (
             int(np.searchsorted(self.labels, np.datetime64(_plain(label), "D"), side="right")) - 1
@@ -217,8 +217,8 @@ class TradingCalendar:
         return found
 
     def session_of_us(self, us: int) -> int:
-        """Return the number of the session whose (open, close] holds a moment, lunch
-        breaks included; -1 if none does.
+        """Return the number of the session whose (open, close] contains a moment,
+        including lunch breaks; -1 if none does.
         """
         found = int(np.searchsorted(self.closes_us, us, side="left"))
         return found if found < len(self) and self.opens_us[found] < us else -1
@@ -235,7 +235,7 @@ class TradingCalendar:
         """Return the session number of each calendar minute; -1 for a moment that is
         not the END of one.
 
-        A moment inside a lunch break, or between two whole minutes, is no calendar
+        A moment inside a lunch break, or between two whole minutes, is not a calendar
         minute.
         """
         if len(us) >= _MANY:
@@ -250,8 +250,8 @@ class TradingCalendar:
         found[off] = -1
         return found
 
-    # Bars lie close together: looking them up among all minutes from the first to the
-    # last costs a fifth of searching.
+    # Bars are close together: looking them up among all minutes from the first to the
+    # last costs a fifth of a search.
     def _looked_up(self, us: Micros, first: int, last: int) -> NDArray[np.int32]:
         table = np.full(last - first + 1, -1, dtype=np.int32)
 
@@ -269,7 +269,7 @@ class TradingCalendar:
                 mark(self.breaks_us[session, 0], self.breaks_us[session, 1], -1)
         moments = (
             us // MINUTE_US
-        )  # one array, changed in place: fresh memory is most of what this costs
+        )  # one array, changed in place: allocating memory would be most of the cost
         moments -= first
         found = table[moments]
         moments += first
@@ -278,7 +278,9 @@ class TradingCalendar:
         return found
 
     def sessions_of_labels(self, labels: NDArray[np.datetime64]) -> NDArray[np.int32]:
-        """Return the session number of each date; -1 for a date that is no session."""
+        """Return the session number of each date; -1 for a date that is not a
+        session.
+        """
         if self.periods is not None:
             return self.periods.of_labels(labels)
         if (
@@ -295,8 +297,8 @@ class TradingCalendar:
         return np.where(self.labels[found] == labels, found, -1).astype(np.int32)
 
     def minutes_us(self, session: int) -> Micros:
-        """Return the ENDs of a session's minutes: open + 1 minute to the close, lunch
-        break left out.
+        """Return the ENDs of a session's minutes: open + 1 minute to the close, without
+        the lunch break.
         """
         minutes: Micros = np.arange(
             self.opens_us[session] + MINUTE_US,
@@ -315,14 +317,14 @@ class TradingCalendar:
         return int(self.opens_us[session]) + MINUTE_US
 
     def minute_count(self, session: int) -> int:
-        """Return how many minutes a session has, lunch break left out."""
+        """Return the number of minutes in a session, without the lunch break."""
         span = int(self.closes_us[session] - self.opens_us[session])
         if self.breaks_us is not None:
             span -= int(self.breaks_us[session, 1] - self.breaks_us[session, 0])
         return span // MINUTE_US
 
     def next_session(self, us: int) -> int:
-        """Return the session that is going on at `us`, or else the next one."""
+        """Return the session in progress at `us`, otherwise the next one."""
         return int(self.closes_us.searchsorted(us))
 
     def label(self, session: int) -> date:
@@ -330,8 +332,8 @@ class TradingCalendar:
         return _date_of(self.labels[session])
 
     def morning_us(self, session: int) -> int:
-        """Return when `before_trading_start` runs: 08:45 New York on the date of the
-        session (of a week or month, its first one), on every calendar, µs UTC.
+        """Return when `before_trading_start` runs, µs UTC: 08:45 New York time on the
+        session's date (of a week or month, its first session's), on every calendar.
 
         Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
         """
@@ -362,7 +364,8 @@ class TradingCalendar:
 
 
 def get_calendar(name: str, *, through: date | None = None) -> TradingCalendar:
-    """Return a calendar by its name in exchange_calendars, or an alias such as "NYSE".
+    """Return a calendar by its name in exchange_calendars, or by an alias such as
+    "NYSE".
 
     Args:
         name: E.g. "XNYS", "XLON", "24/7"; "FX" is from Sunday to Friday, 17:00 in New
@@ -371,9 +374,8 @@ def get_calendar(name: str, *, through: date | None = None) -> TradingCalendar:
             numbers do not depend on it.
 
     Raises:
-        UnknownCalendar: there is no calendar of that name; the message suggests the
-            nearest.
-        OutsideCalendar: the calendar is not known up to `through`.
+        UnknownCalendar: no calendar has that name; the message suggests the nearest.
+        OutsideCalendar: the calendar cannot be computed up to `through`.
     """
     if not isinstance(name, str):
         raise UnknownCalendar(f"calendar must be a name such as 'XNYS' or '24/7': was {name!r}")
@@ -402,7 +404,7 @@ def _calendar(name: str, last: date) -> TradingCalendar:
 
     source = TABLES[name]
     table = pl.read_parquet(files(__package__).joinpath(f"{source}.parquet").read_bytes())
-    if last > LAST_LABEL:  # the shipped sessions stay as they are, so that no number ever changes
+    if last > LAST_LABEL:  # the shipped sessions stay unchanged, so that no number ever changes
         later = library_sessions(source, last=last)
         table = pl.concat([table, later.filter(pl.col("label") > LAST_LABEL)])
     return _from_table(name=name, tz=_TIME_ZONES[source], table=table)
@@ -443,7 +445,7 @@ def _round_the_clock(last: date) -> TradingCalendar:
     return TradingCalendar("24/7", "UTC", labels, opens, opens + DAY_US, never)
 
 
-# Currencies trade from Sunday to Friday, 17:00 in New York, where their days turn.
+# Currencies trade from Sunday to Friday, 17:00 in New York, when their days end.
 # Source: cmegroup.com, "FX trading hours"; oanda.com, "Hours of operation".
 def _currency_days(last: date) -> TradingCalendar:
     days = _all_days(last)
@@ -459,7 +461,7 @@ def _at_five_in_new_york(labels: NDArray[np.datetime64]) -> Micros:
     return wall.dt.replace_time_zone("America/New_York").dt.epoch("us").to_numpy().copy()
 
 
-# A datetime is a date to isinstance, but does not compare with one.
+# A datetime is a date to isinstance, but does not compare with a date.
 def _plain(label: date) -> date:
     return label.date() if isinstance(label, datetime) else label
 

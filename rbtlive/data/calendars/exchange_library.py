@@ -1,7 +1,7 @@
-"""Sessions of the calendars that do not ship with the package, from exchange_calendars.
+"""Sessions from exchange_calendars, for calendars that do not ship with the package.
 
-The rule: nobody else imports that library, and what it makes pandas warn of is not
-heard.
+The rule: only this module imports that library, and it silences the pandas warnings
+that the library causes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 FIRST_LABEL: Final = date(1970, 1, 2)
 LAST_LABEL: Final = date(2030, 12, 31)
-"""How far calendars reach until a later date is asked for."""
+"""How far calendars reach until a later date is requested."""
 
-# Tried in turn where a calendar cannot be evaluated from 1970 on.
+# Tried in turn if a calendar cannot be computed from 1970 on.
 _LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
 
 
@@ -40,14 +40,14 @@ _BY_WORD: Final = {
     **dict.fromkeys(("india", "nse", "bombay"), "XBOM"),
     **dict.fromkeys(("hongkong", "hong kong"), "XHKG"),
 }
-"""What people call a calendar that the library has under another name."""
+"""Common names of calendars that have another name in the library."""
 
 
 def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
-    """Return the sessions of a calendar as exchange_calendars has them, up to `last`.
+    """Return the sessions of a calendar from exchange_calendars, up to `last`.
 
     Returns:
-        One row a session: label (Date); open, close, break_start, break_end (Int16,
+        One row per session: label (Date); open, close, break_start, break_end (Int16,
         minutes after midnight UTC of the label; both breaks are null on a day without
         one); early (Boolean, closes earlier than usual).
     """
@@ -75,8 +75,8 @@ def library_time_zone(name: str, *, last: date) -> str:
     return str(_library_calendar(name, last).tz)
 
 
-# exchange_calendars starts twenty years before today by default, and cannot
-# evaluate some calendars from 1970 on.
+# By default, exchange_calendars starts twenty years before today, and it cannot compute
+# some calendars from 1970 on.
 def _library_calendar(name: str, last: date) -> ExchangeCalendar:
     reason: Exception | None = None
     try:
@@ -95,8 +95,8 @@ def _library_calendar(name: str, last: date) -> ExchangeCalendar:
 
 
 def evaluate(name: str, **options: str) -> ExchangeCalendar:
-    """Return the calendar as `exchange_calendars.get_calendar(name, **options)` makes
-    it, or "FX", which the library does not have, as it would.
+    """Return the calendar of `exchange_calendars.get_calendar(name, **options)`; for
+    "FX", which the library lacks, one in the same form.
     """
     import exchange_calendars
 
@@ -106,7 +106,7 @@ def evaluate(name: str, **options: str) -> ExchangeCalendar:
         return exchange_calendars.get_calendar(name, **options)
 
 
-# Days of currencies, from five in the afternoon to five in New York.
+# Currency days, from 17:00 to 17:00 in New York.
 @cache
 def _currency_days() -> type[ExchangeCalendar]:
     from datetime import time
@@ -124,11 +124,11 @@ def _currency_days() -> type[ExchangeCalendar]:
     return CurrencyDays
 
 
-# exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no
-# news for our users.
+# exchange_calendars uses parts of pandas that pandas 3.1 deprecates; our users need not
+# see those warnings.
 @contextmanager
 def _without_deprecations() -> Iterator[None]:
-    """Silence what exchange_calendars makes pandas warn of."""
+    """Silence pandas warnings caused by exchange_calendars."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -146,11 +146,11 @@ def _cannot_evaluate(name: str, reason: Exception | None) -> str:
 
 
 def canonical_name(name: str, *, common: Sequence[str]) -> str:
-    """Return the library's own name of a calendar.
+    """Return the library's own name for a calendar.
 
     Args:
         name: A name or an alias of it.
-        common: Names that are suggested before others.
+        common: Names to suggest before others.
 
     Raises:
         UnknownCalendar: the library has no such calendar.

@@ -1,8 +1,8 @@
-"""Where bars of an interval lie on a calendar: their ENDs in each session, and the
-weeks and months of sessions.
+"""The bars of an interval on a calendar: their ENDs in each session, and the weeks and
+months of sessions.
 
-The rule: bars are counted from the session's open (after a lunch break, from its end),
-and the last one before a close or a break is shorter where they do not fit.
+The rule: bars are counted from the session's open (after a lunch break, from its end);
+the last bar before a close or break is shorter if a full one does not fit.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import MINUTE, Interval
 
 _THURSDAY: Final = 3
-"""1970-01-01 was one: days since then plus 3, by 7, count ISO weeks."""
+"""1970-01-01 was a Thursday: (days since then + 3) / 7 counts ISO weeks."""
 
 
 class BarGrid:
     """The bars of one interval on one calendar.
 
     Args:
-        calendar: Whose sessions. For weeks and months pass `calendar_of` their bars:
-            there each of them is a session.
-        interval: How long a bar is.
+        calendar: The calendar of the sessions. For weeks and months, pass the result of
+            `calendar_of`, in which each of them is a session.
+        interval: Length of a bar.
     """
 
     __slots__ = ("_step_us", "calendar", "interval")
@@ -57,7 +57,7 @@ class BarGrid:
 
     def stretch(self, us: int) -> tuple[int, int]:
         """Return the (begin, end] of trading without a break around a moment; (0, 0) if
-        there is none.
+        the moment is outside trading.
         """
         calendar = self.calendar
         session = calendar.session_of_us(us)
@@ -72,7 +72,7 @@ class BarGrid:
         return begin_us, end_us
 
     def end_of(self, us: int) -> int | None:
-        """Return the END of the bar that a moment lies in, its own END included; None
+        """Return the END of the bar that contains a moment, including its own END; None
         outside trading.
         """
         if not self.interval.intraday:
@@ -100,8 +100,8 @@ class BarGrid:
         return np.minimum(begin + steps * self._step_us, end)
 
     def sessions_of_ends(self, us: Micros) -> NDArray[np.int32]:
-        """Return the session of each moment that is the END of a bar; -1 for the
-        others.
+        """Return the session of each moment that is the END of a bar; -1 for other
+        moments.
         """
         if self.interval == MINUTE:
             return self.calendar.sessions_of_minutes(us)
@@ -123,10 +123,10 @@ class BarGrid:
 
 
 def calendar_of(calendar: TradingCalendar, interval: Interval) -> TradingCalendar:
-    """Return the calendar by which a run over bars of an interval lives.
+    """Return the calendar for a run over bars of an interval.
 
-    For weeks and months each of them is one session: it opens with its first session,
-    closes with its last, and has the label of its last. For all other intervals it is
+    For weeks and months, each of them is one session: it opens with its first session,
+    closes with its last, and has the last one's label. For all other intervals it is
     `calendar` itself.
     """
     if not interval.spans_sessions or calendar.periods is not None:
@@ -139,7 +139,7 @@ def _periods(calendar: TradingCalendar, interval: Interval) -> TradingCalendar:
     key = period_keys(calendar.labels, interval)
     first = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
     last = np.append(first[1:], len(key)) - 1
-    # The last one may have sessions that the calendar does not know.
+    # The last one may have sessions beyond the calendar.
     first, last = first[:-1], last[:-1]
     begins, ends = _dates_of(key[first], interval)
     return TradingCalendar(
@@ -154,7 +154,7 @@ def _periods(calendar: TradingCalendar, interval: Interval) -> TradingCalendar:
 
 
 def period_keys(labels: NDArray[np.datetime64], interval: Interval) -> NDArray[np.int64]:
-    """Return a number for each date that is the same within an ISO week or a calendar
+    """Return a number for each date that is equal within an ISO week or a calendar
     month.
     """
     if interval.unit == "month":

@@ -1,7 +1,7 @@
-"""How far a calendar must be known for the data at hand.
+"""How far a calendar must reach for given data.
 
-The rule: as far as the data goes, within reason; rows beyond are named when their turn
-comes.
+The rule: as far as the data, within reason; rows beyond it are reported when they are
+checked.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from rbtlive.errors import OutsideCalendar
 from rbtlive.model.interval import Interval
 
 _LAST: Final = date(2100, 12, 31)
-"""A later date in data is a slip of the pen, not a reason to compute a calendar that
-far."""
+"""A later date in data is a typing error, not a reason to compute a calendar that
+far.
+"""
 
 
 def calendar_through(name: str, last: date, interval: Interval) -> TradingCalendar:
-    """Return the calendar that bars of an interval live by, which knows the session of
-    a date if it can be known.
+    """Return the calendar for bars of an interval, reaching to the session of a date if
+    possible.
     """
-    if interval.spans_sessions:  # the week or month must be whole
+    if interval.spans_sessions:  # the week or month must be complete
         last = min(_LAST, last) + timedelta(days=40)
     try:
         return calendar_of(get_calendar(name, through=min(_LAST, last)), interval)

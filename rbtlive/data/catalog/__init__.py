@@ -1,1 +1,1 @@
-"""Bars that were fetched: Parquet files by vendor, interval, symbol and month."""
+"""Fetched bars: Parquet files by vendor, interval, symbol and month."""

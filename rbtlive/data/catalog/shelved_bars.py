@@ -1,7 +1,8 @@
-"""A portal of what the catalog keeps.
+"""A portal of bars in the catalog.
 
-The rule: bars of one portal live by one calendar and one interval. Days of several
-exchanges share one that has all of them; shorter bars and weeks stay apart.
+The rule: bars of one portal have one calendar and one interval. Daily bars of several
+exchanges share a calendar that contains all their days; shorter bars and weeks stay
+separate.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from rbtlive.model.interval import DAY, Interval
 def portal_of(shelves: Sequence[Shelf], first: date, last: date) -> PolarsDataPortal:
     """Return the bars of some symbols of one vendor and interval.
 
-    Days of several calendars are put on 24/5, or on 24/7 where some trade at weekends.
+    Daily bars of several calendars are put on 24/5, or on 24/7 if some trade at
+    weekends.
 
     Raises:
-        EmptyData: there are none in the span of days, ends included.
-        InvalidSetting: they are no days, and live by several calendars.
+        EmptyData: there are no bars in the span of days, both ends included.
+        InvalidSetting: the bars are not daily, and have several calendars.
     """
     interval = Interval.parse(shelves[0].interval)
     frames = [frame for shelf in shelves if (frame := shelf.bars(first, last)) is not None]
@@ -64,7 +66,7 @@ def portal_of(shelves: Sequence[Shelf], first: date, last: date) -> PolarsDataPo
 
 
 def kept_bundles() -> dict[str, list[Shelf]]:
-    """Return what the catalog keeps by the names that `bundles.load` takes:
+    """Return the catalog's content by the names that `bundles.load` accepts:
     VENDOR/INTERVAL, e.g. "yfinance/1d" or "ccxt:binance/1h".
     """
     found: dict[str, list[Shelf]] = {}
@@ -74,11 +76,11 @@ def kept_bundles() -> dict[str, list[Shelf]]:
 
 
 def kept_as(name: str) -> list[Shelf]:
-    """Return what a name stands for in the catalog; a vendor's alone stands for its
-    daily bars, or for those of its only interval. Nothing if there is nothing.
+    """Return the shelves for a name; a vendor's name alone means its daily bars, or
+    those of its only interval. Empty if there are none.
 
     Raises:
-        InvalidSetting: it may be several intervals.
+        InvalidSetting: the name could mean several intervals.
     """
     kept = kept_bundles()
     vendors = [one for one in kept if one.rpartition("/")[0] == name]
@@ -93,7 +95,7 @@ def kept_as(name: str) -> list[Shelf]:
 
 
 def portal_kept_as(name: str) -> PolarsDataPortal | None:
-    """Return all that a name stands for in the catalog; None if there is nothing."""
+    """Return the portal for a name in the catalog; None if it has none."""
     shelves = kept_as(name)
     days = [day for shelf in shelves for span in shelf.record()["known"] for day in span]
     if not days:

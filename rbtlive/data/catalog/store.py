@@ -1,8 +1,8 @@
-"""The folder of fetched bars: what is there, which days are known, and where each file
-came from.
+"""The folder of fetched bars: its content, the days it covers, and the origin of each
+file.
 
-The rule: a file is written whole or not at all, and its checksum is recorded beside the
-source, the time and the arguments of its fetch.
+The rule: a file is written completely or not at all, and its checksum is recorded with
+the source, time and arguments of its fetch.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _ACTIONS: Final = ("splits", "dividends")
 
 
 def catalog_folder() -> Path:
-    """Return the folder: what RBTLIVE_CATALOG says, else `catalog` below RBTLIVE_HOME
-    or `.rbtlive`.
+    """Return the folder: RBTLIVE_CATALOG, otherwise `catalog` below RBTLIVE_HOME or
+    `.rbtlive`.
     """
     said = os.environ.get(FOLDER_VARIABLE)
     if said:
@@ -42,12 +42,12 @@ def catalog_folder() -> Path:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where one symbol's bars of one interval are kept.
+    """The storage of one symbol's bars of one interval.
 
     Attributes:
-        folder: The catalog's.
+        folder: The catalog's folder.
         vendor: E.g. "yfinance" or "ccxt:binance".
-        interval: How long the bars are, e.g. "1d".
+        interval: Length of the bars, e.g. "1d".
         symbol: As the vendor writes it.
     """
 
@@ -63,7 +63,7 @@ class Shelf:
         return self.folder.joinpath(*parts)
 
     def record(self) -> dict[str, Any]:
-        """Return what is recorded: `calendar`, `known` (spans of days), `fetches`,
+        """Return the record: `calendar`, `known` (spans of days), `fetches`,
         `files`.
         """
         file = self.path / _RECORD
@@ -73,7 +73,7 @@ class Shelf:
         return record
 
     def missing(self, first: date, last: date) -> list[tuple[date, date]]:
-        """Return the spans of days, ends included, that are not known yet."""
+        """Return the spans of days, both ends included, that are not covered yet."""
         spans = [(first, last)]
         for begin, end in self._known():
             spans = [rest for span in spans for rest in _without(span, begin, end)]
@@ -94,7 +94,7 @@ class Shelf:
         provenance: dict[str, Any],
         actions: dict[str, pl.DataFrame] | None = None,
     ) -> None:
-        """Add bars of a span of days, and say where they came from."""
+        """Add bars of a span of days, and record their origin."""
         record = self.record()
         self.path.mkdir(parents=True, exist_ok=True)
         time = bars.columns[0]
@@ -127,10 +127,10 @@ class Shelf:
         return hashlib.sha256(packed.getvalue()).hexdigest()
 
     def bars(self, first: date, last: date) -> pl.DataFrame | None:
-        """Return the bars of a span of days; None if there is none.
+        """Return the bars of a span of days; None if there are none.
 
         Raises:
-            UnreadableFile: a file is not what was written.
+            UnreadableFile: a file differs from what was written.
         """
         record = self.record()
         names = sorted(
@@ -168,8 +168,8 @@ class Shelf:
 
 
 def day_of(bars: pl.DataFrame) -> pl.Series:
-    """Return the day that each bar is of: its date, or the day in UTC that it ends in;
-    a midnight ends the day before it.
+    """Return the day of each bar: its date, or the UTC day that contains its end;
+    midnight belongs to the day before.
     """
     times = bars.to_series(0)
     if times.dtype == pl.Date:
@@ -178,17 +178,17 @@ def day_of(bars: pl.DataFrame) -> pl.Series:
 
 
 def shelves(folder: Path) -> list[Shelf]:
-    """Return all that the catalog keeps, sorted."""
+    """Return all shelves of the catalog, sorted."""
     found = sorted(folder.glob(f"*/*/*/{_RECORD}"))
     return [Shelf(folder, *map(unquote, file.parent.relative_to(folder).parts)) for file in found]
 
 
 def catalog() -> pl.DataFrame:
-    """Return what was fetched and is here, a row a symbol.
+    """Return the bars that were fetched and are still here, one row per symbol.
 
     Returns:
-        `vendor`, `interval`, `symbol`, `first`, `last` (Date, the days that are known),
-        `bars` (Int64), `calendar`, `fetched_at` (Datetime UTC), `path`.
+        `vendor`, `interval`, `symbol`, `first`, `last` (Date, the days covered), `bars`
+        (Int64), `calendar`, `fetched_at` (Datetime UTC), `path`.
     """
     rows = []
     for shelf in shelves(catalog_folder()):
@@ -250,7 +250,7 @@ def _joined(spans: list[tuple[date, date]]) -> list[tuple[date, date]]:
     return done
 
 
-# Another process sees the file whole or not at all.
+# Another process sees the file completely or not at all.
 def _write(path: Path, content: bytes) -> None:
     clear_drafts(path.parent)
     with draft_of(path) as draft:

@@ -1,1 +1,1 @@
-"""Frames and files as typed columns: read, checked, refused with the place."""
+"""Turn frames and files into typed, checked columns; errors name the place."""

@@ -1,9 +1,9 @@
-"""How much a file may unpack to: judged before it is unpacked.
+"""Limits on the unpacked size of files, checked before they are unpacked.
 
-The rule: what a file claims of its own size is checked first, and what it gives is
-counted; a file of a few kilobytes never takes the machine's memory. Bars pack to a
-tenth, seldom to a thirtieth: what unpacks to gigabytes of a hundred times its size is
-none.
+The rule: a file's claimed size is checked first, and its actual output is counted; a
+file of a few kilobytes can never use up the memory. Bars compress to a tenth, seldom to
+a thirtieth, so a file that unpacks to gigabytes of a hundred times its size is not one
+of bars.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from rbtlive.errors import UnreadableFile
 MOST_BYTES: Final = 4 * 1024**3
 """More than ten years of minutes of a hundred symbols, as text."""
 MOST_VALUES: Final = 2_000_000_000
-"""Rows times columns of a Parquet file."""
+"""Limit on rows times columns of a Parquet file."""
 FREE_BYTES: Final = 512 * 1024**2
-"""What any file may unpack to."""
+"""Any file may unpack to this size."""
 MOST_TIMES: Final = 100
-"""How many times its own size a file may unpack to beyond that."""
+"""Beyond that, a file may unpack to this many times its own size."""
 _VALUE_BYTES: Final = 8
 _CHUNK_BYTES: Final = 1024 * 1024
 _LAYERS: Final = 3
-"""How often packed content may be packed again."""
+"""Maximum number of nested compressions."""
 
 
 def limit_of(packed: int) -> int:
-    """Return what a file of so many bytes may unpack to."""
+    """Return the maximum unpacked size of a file with this many bytes."""
     return min(MOST_BYTES, max(FREE_BYTES, MOST_TIMES * packed))
 
 
 def refuse_large(size: int, name: str, *, packed: int) -> None:
-    """Refuse what unpacks to more than can be read.
+    """Raise an error for data that unpacks to more than can be read.
 
     Raises:
-        UnreadableFile: it does.
+        UnreadableFile: the data is too large.
     """
     limit = limit_of(packed)
     if size > limit:
@@ -57,11 +57,11 @@ def refuse_large(size: int, name: str, *, packed: int) -> None:
 
 
 def unpacked(source: Path | bytes, name: str) -> Path | bytes:
-    """Return what gzip, bzip2, xz, zlib or zstd (text only) have packed, whatever the
-    file is called; anything else as it is.
+    """Return content packed with gzip, bzip2, xz, zlib or zstd (text only) in unpacked
+    form, whatever the file's name; any other content unchanged.
 
     Raises:
-        UnreadableFile: it unpacks to more than may be read.
+        UnreadableFile: it unpacks to more than the limit.
     """
     content, packed = source, _size(source)
     for _layer in range(_LAYERS):
@@ -76,10 +76,11 @@ def unpacked(source: Path | bytes, name: str) -> Path | bytes:
 
 
 def members(archive: zipfile.ZipFile, names: Sequence[str], *, packed: int) -> None:
-    """Refuse an archive whose members unpack to more than may be read together.
+    """Raise an error for an archive whose members unpack to more than the limit
+    together.
 
     Raises:
-        UnreadableFile: they do.
+        UnreadableFile: the members are too large.
     """
     total = sum(archive.getinfo(name).file_size for name in names)
     refuse_large(total, archive.filename or "an archive", packed=packed)
@@ -89,7 +90,7 @@ def member(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return a member of an archive.
 
     Raises:
-        UnreadableFile: it unpacks to more than may be read.
+        UnreadableFile: it unpacks to more than the limit.
     """
     info = archive.getinfo(name)
     refuse_large(info.file_size, name, packed=info.compress_size)
@@ -98,15 +99,16 @@ def member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def refuse_many_rows(sources: Sequence[Path] | bytes, name: str, *, own: bool = False) -> None:
-    """Refuse Parquet files of more values than can be read, by their own footers.
+    """Raise an error for Parquet files with more values than can be read, according to
+    their footers.
 
     Args:
         sources: The files, or one file's content.
-        name: What to call them.
-        own: Whether this package wrote them: flat bars may pack as well as they do.
+        name: Their name in messages.
+        own: Whether this package wrote them: constant bars may compress without limit.
 
     Raises:
-        UnreadableFile: they have more.
+        UnreadableFile: the files have too many values.
     """
     packed = len(sources) if isinstance(sources, bytes) else sum(map(_size, sources))
     values = 0
@@ -123,10 +125,10 @@ def refuse_many_rows(sources: Sequence[Path] | bytes, name: str, *, own: bool = 
 
 
 def refuse_large_arrow(source: Path | bytes, name: str) -> None:
-    """Refuse an Arrow file that claims to hold more than may be read.
+    """Raise an error for an Arrow file that claims to unpack to more than the limit.
 
     Raises:
-        UnreadableFile: it does, or its claims cannot be read.
+        UnreadableFile: it claims too much, or its claims cannot be read.
     """
     packed = _size(source)
     refuse_large(arrow_size(source, most=limit_of(packed)), name, packed=packed)
@@ -177,7 +179,7 @@ def _by_zlib(source: Path | bytes, name: str, packed: int) -> bytes:
     return content
 
 
-# Python has no zstd before 3.14; polars unpacks it, and keeps lines of text.
+# Python has no zstd before 3.14; polars can unpack it, but only as lines of text.
 def _by_zstd(source: Path | bytes, name: str, packed: int) -> bytes:
     refuse_large(zstd_size(_bytes(source)), name, packed=packed)
     lines = pl.read_csv(
@@ -200,4 +202,4 @@ _OPENERS: Final[dict[bytes, Callable[[Path | bytes, str, int], bytes]]] = {
     b"\x78\xda": _by_zlib,
     b"\x28\xb5\x2f\xfd": _by_zstd,
 }
-"""By the first bytes: polars unpacks most of these itself, without a limit."""
+"""By the first bytes: polars unpacks most of these itself, but without a limit."""

@@ -1,7 +1,7 @@
-"""What packed files say of their own size, read without unpacking them.
+"""Sizes that packed files claim, read without unpacking them.
 
-The rule: a size is an upper bound. Where the format gives none, it is the largest that
-the file's blocks could unpack to.
+The rule: a size is an upper bound. If the format gives none, it is the largest size to
+which the file's blocks could unpack.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _MAGIC: Final = b"ARROW1"
 _CONTINUED: Final = 0xFFFFFFFF
 _DICTIONARY, _RECORDS = 2, 3
 _MOST_PARTS: Final = 10_000_000
-"""Columns and buffers of a file's batches together; more are refused."""
+"""Maximum columns and buffers of all batches of a file together."""
 _BLOCK_BYTES: Final = 128 * 1024
-"""The most that a block of zstd unpacks to. Source: RFC 8878, 3.1.1.2.4."""
+"""Maximum size to which a zstd block unpacks. Source: RFC 8878, 3.1.1.2.4."""
 
 
 def arrow_size(source: Path | bytes, *, most: int) -> int:
-    """Return how many bytes the record batches of an Arrow file or stream take when
-    they are unpacked, eight a value at least.
+    """Return the unpacked bytes of the record batches in an Arrow file or stream, at
+    least eight per value.
 
     Source: Arrow columnar format, "Serialization and Interprocess Communication";
     Message.fbs and File.fbs.
 
     Args:
         source: The file, or its content.
-        most: Counting ends above this.
+        most: Counting stops above this.
 
     Raises:
-        UnreadableFile: it is not whole.
+        UnreadableFile: the file is incomplete.
     """
     try:
         if isinstance(source, bytes):
@@ -65,7 +65,7 @@ def _arrow_size(data: Any, most: int) -> int:
     return size
 
 
-# Start of each batch's metadata and of its body, as the file's footer lists them.
+# Start of each batch's metadata and body, from the file's footer.
 def _of_footer(data: Any) -> Iterator[tuple[int, int]]:
     (length,) = struct.unpack_from("<i", data, len(data) - 10)
     start = len(data) - 10 - length
@@ -101,7 +101,7 @@ def _after_prefix(data: object, offset: int) -> int:
     return offset + (8 if _u32(data, offset) == _CONTINUED else 4)
 
 
-# Bytes that one batch takes, and how many columns and buffers were counted.
+# Unpacked bytes of one batch, and the number of columns and buffers counted.
 def _batch_size(data: Any, at: int, body: int) -> tuple[int, int]:
     message = at + _u32(data, at)
     kind_at, header_at = _field(data, message, 1), _field(data, message, 2)
@@ -133,7 +133,7 @@ def _u32(data: Any, at: int) -> int:
     return value
 
 
-# Where a flatbuffer's table keeps a field; None if it does not.
+# Position of a field in a flatbuffer's table; None if it is absent.
 def _field(data: Any, table: int, number: int) -> int | None:
     vtable = table - struct.unpack_from("<i", data, table)[0]
     (length,) = struct.unpack_from("<H", data, vtable)
@@ -155,18 +155,18 @@ def _count(data: object, table: int, number: int) -> int:
 
 
 def zstd_size(content: bytes) -> int:
-    """Return how many bytes content packed by zstd unpacks to at most.
+    """Return the maximum number of bytes to which zstd content unpacks.
 
     Source: RFC 8878, 3.1.1.
 
     Raises:
-        UnreadableFile: it is not whole.
+        UnreadableFile: the content is incomplete.
     """
     at = size = 0
     try:
         while at < len(content):
             magic = _u32(content, at)
-            if 0x184D2A50 <= magic <= 0x184D2A5F:  # a frame to be skipped
+            if 0x184D2A50 <= magic <= 0x184D2A5F:  # a skippable frame
                 at += 8 + _u32(content, at + 4)
                 continue
             frame, at = _frame_size(content, at + 4)
@@ -178,7 +178,7 @@ def zstd_size(content: bytes) -> int:
     return size
 
 
-# A frame's size, and where it ends.
+# A frame's size, and its end.
 def _frame_size(content: bytes, at: int) -> tuple[int, int]:
     descriptor = content[at]
     is_single, size_flag = bool(descriptor & 0x20), descriptor >> 6

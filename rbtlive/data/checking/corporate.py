@@ -1,8 +1,7 @@
-"""What is known of assets beside their bars: who they are, and their splits and
-dividends.
+"""Reference data of assets: their identity, splits and dividends.
 
-The rule: these tables are small, so every row is looked at on its own, and a wrong one
-is an error that names it.
+The rule: these tables are small, so every row is checked on its own, and the error for
+a wrong row names it.
 """
 
 from __future__ import annotations
@@ -68,13 +67,13 @@ class Dividend:
 
     Attributes:
         asset: Index of the asset in its portal.
-        ex_date: Who holds the asset at the start of this day earns the dividend.
+        ex_date: Holders of the asset at the start of this day earn the dividend.
         ex_session: Number of the first session on or after the ex date.
-        pay_date: When it is paid; None if not known.
-        pay_session: Number of the first session on or after the pay date; None without
-            one.
+        pay_date: Date of payment; None if unknown.
+        pay_session: Number of the first session on or after the pay date; None if
+            unknown.
         pay_is_session: Whether the pay date itself is a session.
-        amount: Money a share, in the asset's currency.
+        amount: Money per share, in the asset's currency.
         ex_is_session: Whether the ex date itself is a session.
     """
 
@@ -90,8 +89,8 @@ class Dividend:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Typed rows of one of the small tables. `what` is how messages call it, `columns`
-    those the user gave.
+    """Typed rows of one of the small tables. `what` is its name in messages, `columns`
+    are the user's columns.
     """
 
     what: str
@@ -111,8 +110,7 @@ class Table:
 
 
 def read_assets(source: object) -> Table:
-    """Read the assets table: `symbol`, and `sid`, dates and sizes as far as they are
-    there.
+    """Read the assets table: `symbol`, and any of `sid`, dates and sizes.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -138,7 +136,7 @@ def _sizes_of_text(raw: pl.DataFrame, name: str) -> pl.DataFrame:
         return raw
     texts = raw[name].str.strip_chars()
     if not all(text is None or _DECIMAL.fullmatch(text) for text in texts):
-        return raw  # refused as what it is
+        return raw  # the caller reports the wrong type
     sizes = [None if text is None else Decimal(text) for text in texts]
     return raw.with_columns(pl.Series(name, sizes, dtype=pl.Decimal(38, 18)))
 
@@ -173,7 +171,7 @@ def read_splits(source: object) -> Table:
 
 
 def read_dividends(source: object) -> Table:
-    """Read the dividends table: `symbol`, `ex_date`, `pay_date` (null: not known),
+    """Read the dividends table: `symbol`, `ex_date`, `pay_date` (null: unknown),
     `amount`.
 
     Raises:
@@ -204,14 +202,14 @@ def make_assets(
     """Return the assets of the bars and of the table, in the order of their sids.
 
     Args:
-        table: What the user says of them; None says nothing.
+        table: The user's assets table, or None.
         life: First and last date with a bar, by symbol.
         exchange: Name of the calendar they trade by.
-        asset_class: Class of those that the table says nothing of; None takes what
-            their symbols show.
+        asset_class: Class of assets that the table does not classify; None uses the
+            class that their symbols show.
 
     Raises:
-        InvalidAsset: a row contradicts itself or another one.
+        InvalidAsset: a row contradicts itself or another row.
         UnknownSymbol: the table names an asset that has neither bars nor dates.
     """
     given = {} if table is None else _told(table)
@@ -239,8 +237,8 @@ def make_splits(
 
     Raises:
         InvalidSplit: a ratio is not above zero, a date is outside the calendar, or an
-            asset has two splits on a day.
-        UnknownSymbol: there is no such asset.
+            asset has two splits on one day.
+        UnknownSymbol: a symbol has no asset.
     """
     splits, seen = [], set()
     for row in [] if table is None else table.rows():
@@ -273,12 +271,12 @@ def make_dividends(
     table: Table | None, *, index: Mapping[str, int], calendar: TradingCalendar
 ) -> tuple[Dividend, ...]:
     """Return the dividends, sorted by ex date, then asset, in the table's order. An
-    asset may have several on a day.
+    asset may have several on one day.
 
     Raises:
         InvalidDividend: an amount is negative or not finite, a date is outside the
-            calendar, or a row is there twice.
-        UnknownSymbol: there is no such asset.
+            calendar, or a row appears twice.
+        UnknownSymbol: a symbol has no asset.
     """
     dividends, seen = [], set()
     for row in [] if table is None else table.rows():
@@ -314,7 +312,7 @@ def index_of(symbol: str, index: Mapping[str, int], *, where: str) -> int:
     """Return an asset's index by its exact symbol.
 
     Raises:
-        UnknownSymbol: there is no such asset; the message suggests the nearest.
+        UnknownSymbol: the symbol has no asset; the message suggests the nearest.
     """
     if symbol in index:
         return index[symbol]
@@ -341,7 +339,7 @@ def _read(
 
 def _sid_column(raw: pl.DataFrame) -> pl.Series:
     column = number_column(raw, "sid", what="assets", exact=True)
-    if column.dtype.is_float():  # CSV and pandas give whole numbers as floats
+    if column.dtype.is_float():  # CSV and pandas store whole numbers as floats
         column = column.fill_nan(None)
         broken = ((column != column.round()) | (column.abs() > 2**53)).fill_null(value=False)
         if broken.any():
@@ -385,8 +383,8 @@ def _told(table: Table) -> dict[str, dict[str, Any]]:
     return given
 
 
-# Assets without a sid take the free numbers in the order of their symbols; if none has
-# one, those are 0, 1, 2 ...
+# Assets without a sid get the free numbers in the order of their symbols; if no asset
+# has one, these are 0, 1, 2 ...
 def _sids(symbols: list[str], given: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     taken = {given[symbol]["sid"] for symbol in given if "sid" in given[symbol]}
     free = (number for number in count() if number not in taken)

@@ -41,7 +41,7 @@ READ_ERRORS: Final = (
     pl.exceptions.SchemaError,
     OSError,
 )
-"""What polars raises of a file that is broken."""
+"""polars' exceptions for a broken file."""
 
 
 _NO_NUMBER: Final = ("", "NA", "N/A", "NULL", "null", "None")
@@ -54,23 +54,23 @@ def read_frame(
     wanted: Collection[str],
     also: Callable[[pl.Schema], Collection[str]] | None = None,
 ) -> pl.DataFrame:
-    """Return those of the wanted columns that a source has, as a polars frame in the
-    source's order.
+    """Return the wanted columns that a source has, as a polars frame in the source's
+    order.
 
     Args:
         source: A frame of polars (eager or lazy) or pandas, or a path: a Parquet or CSV
             file, a folder of Parquet files, or a pattern such as "minutes/*.parquet".
-        what: How messages call it, e.g. "bars".
-        wanted: Column names; others are ignored. In CSV those outside `TEXT_COLUMNS`
-            are read as numbers.
-        also: Says of what is there which columns are wanted as they are, except of
-            pandas.
+        what: The data's name in messages, e.g. "bars".
+        wanted: Column names; other columns are ignored. CSV columns outside
+            `TEXT_COLUMNS` are read as numbers.
+        also: Returns further columns to read unchanged, given the columns present; not
+            used for pandas.
 
     Raises:
         NotAFrame: `source` is something else.
         UnreadableFile: the file is missing or broken, or neither Parquet nor CSV.
-        WrongColumnType: text in a CSV column of numbers, or a pandas column that polars
-            has no type for.
+        WrongColumnType: text in a CSV column of numbers, or a pandas column for which
+            polars has no type.
     """
     if isinstance(source, (str, Path)):
         return _read_file(Path(source), what=what, wanted=wanted, also=also)
@@ -100,10 +100,10 @@ def _chosen(
 def require_columns(
     frame: pl.DataFrame, names: Sequence[str], *, what: str, source: object
 ) -> None:
-    """Refuse a frame that lacks a column.
+    """Raise an error for a frame that lacks a column.
 
     Raises:
-        MissingColumn: the first that is missing; the message names a column of the
+        MissingColumn: for the first missing column; the message names a column of the
             source that may be meant.
     """
     for name in names:
@@ -118,8 +118,8 @@ def require_columns(
 
 
 def parquet_files(source: object) -> list[Path]:
-    """Return the Parquet files that a path means, in order: itself, those below it, or
-    those of its pattern; else none.
+    """Return the Parquet files at a path, in order: the file itself, those below a
+    folder, or those of a pattern; otherwise none.
     """
     if not isinstance(source, (str, Path)):
         return []
@@ -129,18 +129,18 @@ def parquet_files(source: object) -> list[Path]:
     elif path.exists() or not glob.has_magic(str(path)):
         found = (file for file in (path,) if file.is_file())
     else:
-        names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - it may be absolute
+        names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - the pattern may be absolute
         found = (Path(name) for name in names if Path(name).is_file())
     return sorted(file for file in found if file.name.lower().endswith(_PARQUET))
 
 
 def scan_files(files: Sequence[Path], *, below: Path) -> pl.LazyFrame:
-    """Return a lazy frame over Parquet files; in a folder, names like `symbol=AAPL` are
+    """Return a lazy frame over Parquet files; folder names like `symbol=AAPL` become
     columns.
 
     Args:
-        files: What `parquet_files` gave.
-        below: The path it gave them for.
+        files: The result of `parquet_files`.
+        below: The path that it was called with.
     """
     return pl.scan_parquet(list(files), glob=False, hive_partitioning=below.is_dir())
 

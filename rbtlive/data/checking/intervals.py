@@ -1,4 +1,4 @@
-"""How long the bars are that a user gave: what is said of them, and what they show."""
+"""The length of the bars that a user passes: as stated, and as the data shows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
 
 
 def interval_of(interval: str | Interval | None, *, minute_bars: object) -> Interval:
-    """Return what `interval=` says of the bars that are given.
+    """Return the interval for the argument `interval=` and the kind of bars passed.
 
     Raises:
-        BadFrequency: it is no interval, or one of other bars.
+        BadFrequency: it is not an interval, or does not fit the kind of bars.
     """
     finest = DAY if minute_bars is None else MINUTE
     if interval is None:
@@ -33,7 +33,7 @@ def interval_of(interval: str | Interval | None, *, minute_bars: object) -> Inte
 
 
 def no_such_bars(there: Interval, wanted: Interval) -> str:
-    """Return the message for bars that do not add up to the wanted ones."""
+    """Return the message for bars that do not add up to the wanted interval."""
     if wanted == MINUTE and not there.intraday:
         return (
             "frequency must be '1d' for a portal without minute bars: was '1m'; pass minute_bars= "
@@ -51,29 +51,29 @@ def no_such_bars(there: Interval, wanted: Interval) -> str:
 
 
 def has_shorter_rows(data: object, interval: Interval) -> bool:
-    """Say whether a symbol has two of the bars in one week or month.
+    """Say whether a symbol has two bars in one week or month.
 
     Raises:
-        DataError: they cannot be used.
+        DataError: the bars cannot be used.
     """
     bars = typed_bars(data, what="bars")
     times = bars.frame[bars.time_column].to_numpy()
-    # A bar that ends at midnight is of the day before.
+    # A bar that ends at midnight belongs to the day before.
     labels = times if times.dtype.kind == "M" else ((times - 1) // DAY_US).astype("datetime64[D]")
     keys = pl.Series("period", period_keys(labels, interval))
     return bool(pl.DataFrame([keys, bars.frame["symbol"]]).is_duplicated().any())
 
 
 def minutes_apart(data: object) -> int:
-    """Return how many minutes the times of bars are multiples of apart; 0 if they have
-    one time.
+    """Return the number of minutes of which the distances between bar times are
+    multiples; 0 if there is only one time.
 
     Raises:
-        DataError: they cannot be used.
+        DataError: the bars cannot be used.
     """
     frame = read_frame(data, what="minute_bars", wanted=("timestamp",))
     if "timestamp" not in frame.columns:
-        return 1  # the portal says so
+        return 1  # the portal reports the error
     times = instant_column(frame, "timestamp", what="minute_bars").drop_nulls().unique().sort()
     apart = int(np.gcd.reduce(np.diff(times.to_numpy()), initial=0))
     return 1 if apart % MINUTE_US else apart // MINUTE_US

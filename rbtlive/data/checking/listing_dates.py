@@ -1,5 +1,5 @@
-"""From bars numbered by symbol to bars numbered by asset: when each symbol had its
-first and last bar, and which asset it became.
+"""Renumber bars from symbols to assets: each symbol's first and last bar, and its
+asset.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def listing(
         bars = frame if len(symbols) > 1 else frame[[0, -1]]
         asset, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
         begins, ends = np.full(len(symbols), -1), np.full(len(symbols), -1)
-        ends[asset] = session  # sorted by session: of several values the last stays
+        ends[asset] = session  # sorted by session: the last value wins
         begins[asset[::-1]] = session[::-1]
         for symbol, begin, end in zip(symbols, begins.tolist(), ends.tolist(), strict=True):
             if begin >= 0:
@@ -33,8 +33,8 @@ def listing(
 
 
 def indexed(frame: pl.DataFrame, places: list[int]) -> pl.DataFrame:
-    """Return bars numbered by asset: frames are checked before assets are known, so
-    they come numbered by symbol, and sids may say another order.
+    """Return bars numbered by asset: frames are checked before the assets are known, so
+    they are numbered by symbol, and sids may define another order.
     """
     if places == list(range(len(places))):
         return frame

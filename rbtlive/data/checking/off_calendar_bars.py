@@ -1,6 +1,6 @@
-"""Intraday bars that end where the calendar's do not: counted, reported, refused.
+"""Intraday bars that do not end where the calendar's do: counted, reported, refused.
 
-The rule: up to one row in a hundred is left out with a warning, and so are the
+The rule: up to one row in a hundred is left out with a warning, and so are bars in the
 exchange's extended hours; more is an error that names the likely cause.
 """
 
@@ -22,20 +22,21 @@ from rbtlive.model.interval import MINUTE
 
 _SAMPLE: Final = 100_000
 _ENOUGH: Final = 60
-"""So many times show which end of a bar they stamp."""
+"""This many times are enough to show which end of a bar they stamp."""
 
 
 @dataclass(slots=True)
 class LeftOut:
-    """Bars outside of the calendar: how many of how many, and the first in words.
+    """Bars outside the calendar: their number, the total, and the first one in
+    words.
 
     Attributes:
-        count: How many.
-        total: Of how many.
+        count: Number of these bars.
+        total: Number of all bars.
         first: The first of them in words.
-        night: How many of them lie in the exchange's extended hours, beside whole
+        night: Number of these bars in the exchange's extended hours, in data with whole
             sessions.
-        times: Distinct times, µs UTC: of these, or some of them.
+        times: Distinct times of these bars, or some of them, µs UTC.
     """
 
     count: int = 0
@@ -46,13 +47,13 @@ class LeftOut:
 
     @classmethod
     def of(cls, us: Micros, sessions: NDArray[np.int32], *, grid: BarGrid, first: str) -> LeftOut:
-        """Return what is left out of bars that end at `us`.
+        """Return the bars to leave out among bars that end at `us`.
 
         Args:
             us: ENDs, µs UTC.
-            sessions: The session of each, -1 for none.
+            sessions: The session of each bar, -1 for none.
             grid: The bars' grid.
-            first: The first of those outside, in words.
+            first: The first one outside, in words.
         """
         out = sessions < 0
         outside = us[out]
@@ -62,7 +63,7 @@ class LeftOut:
         return cls(len(outside), len(us), first, night, np.unique(us)[:_SAMPLE])
 
     def add(self, other: LeftOut) -> None:
-        """Count another part's too."""
+        """Add the count of another part."""
         self.count += other.count
         self.total += other.total
         self.night += other.night
@@ -74,8 +75,9 @@ class LeftOut:
         """Warn of them at the line that has the portal made, or refuse.
 
         Raises:
-            EmptyData: no bar ends where one of the calendar's does.
-            RowsLost: they are too many, or all bars look stamped at their start.
+            EmptyData: no bar ends where a bar of the calendar does.
+            RowsLost: there are too many, or all bars appear to be stamped at their
+                start.
         """
         name, interval = grid.calendar.name, grid.interval
         expected = (
@@ -113,7 +115,7 @@ class LeftOut:
     def _too_many(self, grid: BarGrid) -> bool:
         if self.count - self.night > fit.LOSS * self.total or self.count == self.total:
             return True
-        # one bar a session lies outside, and none would if all were starts
+        # one bar per session is outside, and none would be if all stamps were starts
         return len(self.times) >= _ENOUGH and bool(
             (fit.ends_of(self.times, grid, "start") >= 0).all()
         )

@@ -1,8 +1,8 @@
-"""One look through minute bars that are too many to hold: checked a part at a time, and
-kept where parts can be read.
+"""One pass over minute bars that are too many to hold: checked in parts, and stored so
+that parts can be read.
 
-The rule: memory is bounded by a part, whatever the number of bars and the order of
-their rows.
+The rule: memory is bounded by the size of a part, whatever the number of bars and the
+order of their rows.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import MINUTE_US
 
 HELD_BARS: Final = 1_000_000
-"""Up to so many minute bars are held in memory unless the user says otherwise."""
+"""Maximum number of minute bars held in memory, unless the user decides."""
 
 PART_BARS: Final = 500_000
-"""About so many bars make a part."""
+"""Approximate number of bars in a part."""
 
 BATCH_ROWS: Final = 250_000
 
@@ -58,16 +58,16 @@ _WANTED: Final = ("timestamp", "symbol", *OHLCV)
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of a source after a look at its times.
+    """Facts about a source from a scan of its times.
 
     Attributes:
-        lazy: The bars, not read.
-        files: Where they are, if they are Parquet files.
-        path: What the user called these files.
-        rows: How many there are.
+        lazy: The bars, not read yet.
+        files: Their Parquet files, if any.
+        path: The user's path to these files.
+        rows: Number of rows.
         spans_us: First and last time of each batch of rows, µs UTC.
-        can_filter: Whether a part of the files can be read by its times alone.
-        further: Columns that are there beside the bars.
+        can_filter: Whether parts of the files can be read by time alone.
+        further: Further columns besides the bars.
     """
 
     lazy: pl.LazyFrame
@@ -84,12 +84,13 @@ class Survey:
 
 
 def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
-    """Look at the times of minute bars that are not to be held; None if they are to be.
+    """Scan the times of minute bars that should stay on disk; return None if they
+    should be held in memory.
 
     Args:
-        source: What the user passed.
-        in_memory: Whether to hold them; None holds up to `HELD_BARS`, and whatever is
-            no Parquet and no lazy frame.
+        source: The user's data.
+        in_memory: Whether to hold them; None holds up to `HELD_BARS`, and always data
+            that is neither Parquet nor a lazy frame.
 
     Raises:
         DataError: one of its subclasses: a file cannot be read, a column is missing.
@@ -135,12 +136,11 @@ def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
 
 
 def store(seen: Survey, *, grid: BarGrid) -> StoredMinutes:
-    """Look through all bars, check them, and return them as what can be read a part at
-    a time.
+    """Check all bars in one pass, and return them in a form that can be read in
+    parts.
 
-    Files whose rows are in the order of time, more or less, are read where they are;
-    what comes in another order is put into a temporary file, which takes 56 bytes a
-    bar.
+    Files with rows roughly in time order are read in place; bars in any other order are
+    copied into a temporary file, which takes 56 bytes per bar.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -155,7 +155,7 @@ def store(seen: Survey, *, grid: BarGrid) -> StoredMinutes:
         for batch in _batches(seen.lazy.select(_WANTED), seen.path):
             spill.add(look.number(batch))
         return look.through(spill, layout)
-    except BaseException:  # the file goes at once, not when the traceback does
+    except BaseException:  # delete the file now, not when the traceback is freed
         spill.close()
         raise
 
@@ -190,8 +190,8 @@ def _layout(seen: Survey, calendar: TradingCalendar) -> Layout:
     return Layout(first, last, max(1, (last - first + 1) // parts))
 
 
-# Each part is then found in few batches, so that reading all parts costs little more
-# than reading the file.
+# Each part is then in few batches, so that reading all parts costs little more than
+# reading the file.
 def _in_order_of_time(seen: Survey, layout: Layout, calendar: TradingCalendar) -> bool:
     if not seen.can_filter:
         return False
@@ -206,17 +206,17 @@ def _in_order_of_time(seen: Survey, layout: Layout, calendar: TradingCalendar) -
 
 @dataclass
 class _Look:
-    """What one look through all bars finds."""
+    """The results of one pass over all bars."""
 
     grid: BarGrid
     code: dict[str, int] = field(default_factory=dict)
     height: int = 0
     daily: list[pl.DataFrame] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
-    over: bool = False  # what is read again is not counted again
+    over: bool = False  # bars that are read again are not counted again
 
-    # us, session, asset and fields of the bars within the calendar, assets numbered as
-    # they are met.
+    # us, session, asset and fields of the bars on the calendar, with assets numbered in
+    # the order of first appearance.
     def number(self, raw: pl.DataFrame) -> pl.DataFrame:
         bars = typed_part(raw, what=_WHAT)
         if bars is None:
@@ -273,8 +273,8 @@ _NOTHING: Final = pl.DataFrame(
 
 
 class _Scan:
-    """Parts read from the user's own files by their times, which stay as they were when
-    they were checked.
+    """Parts read by time from the user's own files, which must not change after the
+    check.
     """
 
     def __init__(self, seen: Survey, layout: Layout, look: _Look) -> None:
@@ -305,7 +305,7 @@ class _Scan:
             raw = self._lazy.filter(*wanted).collect(engine="streaming")
         return self._look.number(raw)
 
-    # A literal of the column's own type: only then are whole row groups passed over by
+    # A literal of the column's own type: only then are whole row groups skipped by
     # their statistics.
     def _literal(self, us: int) -> pl.Expr:
         moment, zone = datetime_of(us), self._kind.time_zone

@@ -1,7 +1,7 @@
-"""What bars must look like, and the frames they become: checked, numbered, sorted.
+"""The schema of bars, and frames in that schema: checked, numbered, sorted.
 
 The rule: whole columns are checked at once, and the first bad row is looked up only
-once it is known that there is one.
+after a column fails.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ from rbtlive.model.bar import OHLCV, PRICES
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
 COLUMNS: Final = ("date", "timestamp", "symbol", *OHLCV)
-"""What is read of a source of bars."""
+"""The columns read from a source of bars."""
 
 _LONGEST_ROUND: Final = 10_000
 _ENOUGH_DAYS: Final = 10
-"""So many dates show whose they are."""
+"""This many dates are enough to identify a calendar."""
 
 Kind = Literal["bars", "minute_bars"]
 
 
 @dataclass(frozen=True, slots=True)
 class TypedBars:
-    """Bars whose values are right, before their calendar and assets are known.
+    """Bars with valid values, before their calendar and assets are known.
 
     Attributes:
         what: "bars" or "minute_bars".
         frame: `date` (Date) or `timestamp` (Int64, µs UTC), `symbol` (String), the five
-            fields (Float64), and `ROW` where there are columns beside; missing bars
-            left out.
-        found: The further columns of the source; None if there are none.
+            fields (Float64), and `ROW` if there are further columns; without missing
+            bars.
+        found: The further columns of the source; None if it has none.
     """
 
     what: Kind
@@ -69,12 +69,12 @@ class TypedBars:
 
     @property
     def time_column(self) -> str:
-        """Which of the two columns of time the frame has, "date" or "timestamp"."""
+        """The time column of the frame, "date" or "timestamp"."""
         return self.frame.columns[0]
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The columns that are neither time nor symbol."""
+        """The columns other than time and symbol."""
         return (*OHLCV, ROW) if ROW in self.frame.columns else OHLCV
 
     def last_date(self) -> date:
@@ -109,8 +109,7 @@ def _time_name(raw: pl.DataFrame, what: Kind) -> str:
 
 
 def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
-    """Check every value of a frame that has all columns; None if it has no bar with a
-    close.
+    """Check every value of a frame that has all columns; None if no bar has a close.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -141,8 +140,8 @@ def _check_values(bars: TypedBars) -> None:
         _refuse_first(bars)
 
 
-# A tenth of the cost of the rules one by one. A comparison with NaN is False, and the
-# extremes of values with a NaN are NaN.
+# A tenth of the cost of the single rules. A comparison with NaN is False, and the
+# extremes of values that include NaN are NaN.
 def _all_possible(frame: pl.DataFrame) -> bool:
     if any(frame[name].null_count() for name in OHLCV):
         return False
@@ -232,8 +231,8 @@ def daily_frame(
         have it; sorted by session, then asset.
 
     Raises:
-        BarOutsideSession: a bar's date is no session of the calendar.
-        DuplicateBar: two bars stand for the same session and symbol.
+        BarOutsideSession: a bar's date is not a session of the calendar.
+        DuplicateBar: two bars have the same session and symbol.
     """
     sessions = _daily_sessions(bars, calendar)
     if (sessions < 0).any():
@@ -268,8 +267,8 @@ def _cause_of_days(bars: TypedBars, sessions: NDArray[np.int32], calendar: Tradi
 
 
 def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) -> pl.DataFrame:
-    """Return intraday bars with numbered sessions and assets; bars that end where the
-    calendar's do not are left out, with a warning.
+    """Return intraday bars with numbered sessions and assets; bars that do not end
+    where the calendar's do are left out with a warning.
 
     Returns:
         us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
@@ -277,7 +276,7 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
 
     Raises:
         RowsLost: more than 1 % of the bars would be left out.
-        DuplicateBar: two bars stand for the same time and symbol.
+        DuplicateBar: two bars have the same time and symbol.
     """
     frame, outside = numbered_minutes(bars, grid=grid)
     if outside.count:
@@ -291,8 +290,8 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
 
 
 def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, LeftOut]:
-    """Return the intraday bars that end where the calendar's do, in their order, and
-    what is left out.
+    """Return the intraday bars that end where the calendar's do, in order, and the bars
+    left out.
 
     Returns:
         us (Int64), session (Int32), symbol, the five fields, `ROW` if the bars have it;
@@ -333,11 +332,11 @@ def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
 
 
 def first_round(symbols: pl.Series) -> pl.Series:
-    """Return the symbols up to where they begin to repeat themselves: all that there
-    are, unless they go round and round.
+    """Return the symbols up to the point where they repeat: all of them, unless they
+    cycle.
 
-    Bars of one asset do, and bars of several where each of them has one at each time:
-    then a few names say it all.
+    The symbols of one asset's bars cycle, and so do those of several if each has a bar
+    at every time: then a few names suffice.
     """
     if symbols.is_empty():
         return symbols
@@ -347,8 +346,8 @@ def first_round(symbols: pl.Series) -> pl.Series:
     return symbols.head(rest) if (symbols.slice(rest) == before).all() else symbols
 
 
-# Whether rows are sorted by time, then asset, and no two have both in common: then
-# there is nothing to do.
+# Whether rows are sorted by time, then asset, without duplicates: then nothing has to
+# be done.
 def _in_order(times: pl.Series, assets: pl.Series) -> bool:
     time, asset = times.to_numpy(), assets.to_numpy()
     later = time[1:] > time[:-1]
@@ -369,9 +368,7 @@ def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.Da
 
 
 def first_duplicate(bars: TypedBars, count: int) -> str:
-    """Return the message for bars of which `count` stand for a time and symbol that
-    another one stands for.
-    """
+    """Return the message for `count` bars whose time and symbol another bar has too."""
     keys = [bars.time_column, "symbol"]
     twice = bars.frame.filter(pl.struct(keys).is_duplicated())
     if twice.is_empty():  # two timestamps within one session

@@ -1,1 +1,1 @@
-"""Further columns of a source: what stands beside its bars, as fields."""
+"""Further columns of a source, besides its bars, as fields."""

@@ -1,8 +1,8 @@
-"""Further columns of a source, kept as they were found: a prediction, a signal, open
+"""Further columns of a source, stored as found: a prediction, a signal, open
 interest.
 
-The rule: a column becomes numbers when it is first asked for, and what cannot be
-numbers is left out by name.
+The rule: a column is converted to numbers when it is first requested, and one that
+cannot be converted is left out by name.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
 
 ROW: Final = "row of the source"
-"""The column of a frame of bars that says which row of the source each was."""
+"""The column in a frame of bars with each bar's row number in the source."""
 RESERVED: Final = frozenset(
     (*OHLCV, "price", "last_traded", "contract", "date", "timestamp", "symbol", ROW, "")
 )
-"""Names that say something else already."""
+"""Names with another meaning already."""
 _TRUTH: Final = {"true": 1.0, "false": 0.0}
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 
@@ -37,9 +37,9 @@ class Part:
     """Some rows of a source.
 
     Attributes:
-        frame: Of polars or pandas, nobody else's: it stays as it is.
-        names: The columns that stand beside the bars.
-        height: How many rows there are.
+        frame: A polars or pandas frame that no other code changes.
+        names: The columns besides the bars.
+        height: Number of rows.
         decimal_comma: Whether texts are known to have a decimal comma.
     """
 
@@ -50,10 +50,10 @@ class Part:
 
 
 class FoundColumns:
-    """Columns beside bars, one part of the source after the other.
+    """Further columns, one part of the source after the other.
 
     Args:
-        parts: The parts; where one lacks a column its rows have no value.
+        parts: The parts; if one lacks a column, its rows have no value.
     """
 
     __slots__ = ("_parts",)
@@ -67,8 +67,8 @@ class FoundColumns:
         return tuple(dict.fromkeys(name for part in self._parts for name in part.names))
 
     def numbers(self, name: str) -> Floats | None:
-        """Return a column's values, one for each row of the source; NaN is a missing
-        one. Return None if the column does not hold numbers.
+        """Return a column's values, one per row of the source, with NaN for missing
+        ones; None if the column does not contain numbers.
         """
         found = []
         for part in self._parts:
@@ -82,7 +82,7 @@ class FoundColumns:
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def why_not(self, name: str) -> str:
-        """Return why a column does not hold numbers, as the end of a sentence."""
+        """Return why a column does not contain numbers, as the end of a sentence."""
         columns = [_column(part.frame, name) for part in self._parts if name in part.names]
         kinds = {None if column is None else column.dtype for column in columns}
         texts = any(kind in _TEXTS for kind in kinds if kind is not None)
@@ -96,19 +96,18 @@ class FoundColumns:
         ]
         return FoundColumns(kept)
 
-    # Frames of pandas travel as those of polars, which are mapped into memory.
+    # pandas frames are pickled as polars ones, which are memory-mapped.
     def __reduce__(self) -> tuple[object, ...]:
         return FoundColumns, ([_for_travel(part) for part in self._parts],)
 
 
 @dataclass(frozen=True)
 class BarsOfSource:
-    """Bars in the form that a portal takes, with the columns that the source had beside
-    them.
+    """Bars in a portal's form, with the further columns of their source.
 
     Attributes:
-        frame: The bars; the column `ROW` says which row of the source each was.
-        found: The columns beside.
+        frame: The bars; the column `ROW` has each bar's row in the source.
+        found: The further columns.
     """
 
     frame: pl.DataFrame
@@ -118,11 +117,11 @@ class BarsOfSource:
 def read_beside(
     source: object, *, what: str, wanted: Collection[str]
 ) -> tuple[pl.DataFrame, FoundColumns | None]:
-    """Return what `read_frame` does, and the further columns of the source: None if it
-    has none; else `ROW` says which of its rows each is.
+    """Return the result of `read_frame`, and the further columns of the source, or None
+    if it has none; with them, `ROW` has the source's row numbers.
 
     Raises:
-        DataError: as `read_frame` does.
+        DataError: as in `read_frame`.
     """
     if isinstance(source, BarsOfSource):
         return source.frame, source.found
@@ -138,11 +137,12 @@ def read_beside(
 
 
 def part_of(frame: object, taken: Collection[str], decimal_comma: bool | None = None) -> Part:
-    """Return what stands in a frame beside the columns that were taken.
+    """Return the columns of a frame other than the known ones.
 
     Args:
-        frame: Of polars or pandas; one of pandas is copied, as it may change in place.
-        taken: Names that have a meaning already.
+        frame: A polars or pandas frame; a pandas frame is copied, because it may be
+            changed in place.
+        taken: Names with a meaning already.
         decimal_comma: Whether texts are known to have a decimal comma.
     """
     if isinstance(frame, pl.DataFrame):
@@ -155,8 +155,8 @@ def part_of(frame: object, taken: Collection[str], decimal_comma: bool | None = 
 
 
 def names_beside(source: object, taken: Collection[str]) -> tuple[str, ...]:
-    """Return the names of what may be fields beside the columns that were taken, of a
-    frame, eager or lazy.
+    """Return the names of possible fields in a frame (eager or lazy), besides the known
+    columns.
     """
     if isinstance(source, (pl.DataFrame, pl.LazyFrame)):
         return beside(source.collect_schema().items(), taken)
@@ -164,8 +164,8 @@ def names_beside(source: object, taken: Collection[str]) -> tuple[str, ...]:
 
 
 def beside(schema: Iterable[tuple[str, pl.DataType]], taken: Collection[str]) -> tuple[str, ...]:
-    """Return the names of columns that may be fields: not taken, and no times, lists or
-    objects.
+    """Return the names of columns that can be fields: not known ones, and not times,
+    lists or objects.
     """
     return tuple(
         name
@@ -214,7 +214,7 @@ def _for_travel(part: Part) -> Part:
     if not is_pandas(part.frame):
         return part
     columns = {name: _column(part.frame, name) for name in part.names}
-    # A column without one type counts as text, which is no number.
+    # A column without one type counts as text, which is not a number.
     kept = [
         pl.repeat("?", part.height, eager=True).alias(name)
         if column is None

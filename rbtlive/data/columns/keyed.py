@@ -1,7 +1,7 @@
-"""Further columns keyed by time and asset, as a portal holds them beside its bars.
+"""Further columns keyed by time and asset, as a portal stores them besides its bars.
 
-The rule: a value belongs to the END of its bar; a longer bar has the last value known
-of those it is made of.
+The rule: a value belongs to the END of its bar; a longer bar has the last known value
+of its shorter bars.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ ON_DISK: Final = (
     "stays on the disk with its bars, and only bars in memory have further fields: pass "
     "PolarsDataPortal(..., in_memory=True)"
 )
-"""Why a column of bars that are too many to hold is no field."""
+"""Why a column of bars on disk cannot be a field."""
 
 
 class KeyedColumns(ABC):
-    """Columns of bars of one length, a value a key.
+    """Columns of bars of one length, one value per key.
 
     Attributes:
-        times: END of each bar, µs UTC; of daily and longer bars the session.
-        sessions: Session of each.
-        assets: Index of each one's asset.
+        times: END of each bar, µs UTC; for daily and longer bars the session.
+        sessions: Session of each bar.
+        assets: Asset index of each bar.
     """
 
     times: Times
@@ -51,21 +51,21 @@ class KeyedColumns(ABC):
 
     @abstractmethod
     def values(self, name: str) -> Floats | None:
-        """Return a column's values, one for each key; NaN is a missing one. Return None
-        if there is no such column, or if it does not hold numbers.
+        """Return a column's values, one per key, with NaN for missing ones; None if the
+        column does not exist or does not contain numbers.
         """
 
     @abstractmethod
     def why_not(self, name: str) -> str:
-        """Return why a column does not hold numbers, as the end of a sentence."""
+        """Return why a column does not contain numbers, as the end of a sentence."""
 
     def holds(self, name: str) -> bool:
-        """Say whether a column is there and holds numbers."""
+        """Say whether a column exists and contains numbers."""
         return self.values(name) is not None
 
 
 class GivenColumns(KeyedColumns):
-    """Columns of a source, beside the bars that were made of its rows.
+    """Columns of a source, for the bars built from its rows.
 
     Args:
         bars: us or session, asset, and `ROW`.
@@ -92,7 +92,7 @@ class GivenColumns(KeyedColumns):
         return self._known.get(name)
 
     def why_not(self, name: str) -> str:
-        """Return why a column does not hold numbers."""
+        """Return why a column does not contain numbers."""
         return self._found.why_not(name)
 
     def __getstate__(self) -> dict[str, object]:
@@ -103,16 +103,17 @@ class FoldedColumns(KeyedColumns):
     """Columns of longer bars.
 
     Args:
-        shorter: Those of the bars they are made of.
-        ends: What stands for the END of each one's longer bar, an ascending number.
-        intraday: Whether these are times; else they are sessions.
+        shorter: The columns of their shorter bars.
+        ends: The END of each shorter bar's longer bar, or another ascending number for
+            it.
+        intraday: Whether these numbers are times; otherwise they are sessions.
     """
 
     def __init__(self, shorter: KeyedColumns, ends: Times, *, intraday: bool) -> None:
         self._shorter, self._ends, self._intraday = shorter, ends, intraday
         self._known: dict[str, Floats | None] = {}
 
-    # The order of the shorter bars, and where in it each longer one begins.
+    # The order of the shorter bars, and where each longer bar begins in it.
     @cached_property
     def _groups(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         assets = self._shorter.assets
@@ -125,7 +126,7 @@ class FoldedColumns(KeyedColumns):
         return values[order][starts]
 
     @cached_property
-    def times(self) -> Times:  # type: ignore[override]  # made when asked for
+    def times(self) -> Times:  # type: ignore[override] # computed on request
         """END of each bar."""
         return self._first_of_each(self._ends)
 
@@ -137,7 +138,7 @@ class FoldedColumns(KeyedColumns):
 
     @cached_property
     def assets(self) -> NDArray[np.int32]:  # type: ignore[override]
-        """Index of each one's asset."""
+        """Asset index of each bar."""
         return self._first_of_each(self._shorter.assets).astype(np.int32)
 
     @property
@@ -146,7 +147,7 @@ class FoldedColumns(KeyedColumns):
         return self._shorter.names
 
     def values(self, name: str) -> Floats | None:
-        """Return a column: the last value known in each bar."""
+        """Return a column: the last known value in each bar."""
         if name not in self._known:
             shorter = self._shorter.values(name)
             self._known[name] = None if shorter is None else self._last_known(shorter)
@@ -160,15 +161,17 @@ class FoldedColumns(KeyedColumns):
         return np.where(last < 0, np.nan, values[last])
 
     def is_made_of(self, other: KeyedColumns | None) -> bool:
-        """Say whether these are the columns of longer bars of `other`'s."""
+        """Say whether these columns belong to longer bars built from those of
+        `other`.
+        """
         return self._shorter is other
 
     def holds(self, name: str) -> bool:
-        """Say whether a column is there and holds numbers."""
+        """Say whether a column exists and contains numbers."""
         return self._shorter.holds(name)
 
     def why_not(self, name: str) -> str:
-        """Return why a column does not hold numbers."""
+        """Return why a column does not contain numbers."""
         return self._shorter.why_not(name)
 
     def __getstate__(self) -> dict[str, object]:
@@ -182,9 +185,9 @@ class PortalColumns:
     """The further columns of a portal.
 
     Args:
-        days: Of bars of days or longer, those that are asked first before the others.
-        intraday: Of intraday bars.
-        left_out: Columns that are no fields, and why, as the end of a sentence.
+        days: Columns of daily or longer bars, in order of precedence.
+        intraday: Columns of intraday bars.
+        left_out: Columns that are not fields, and why, as the end of a sentence.
     """
 
     __slots__ = ("days", "intraday", "left_out")
@@ -209,13 +212,13 @@ class PortalColumns:
         intraday: KeyedColumns | None,
         on_disk: tuple[str, ...] = (),
     ) -> PortalColumns:
-        """Return the columns beside daily and intraday bars: a session has the last
-        value of its bars where its daily bar has no such column.
+        """Return the columns of daily and intraday bars: a session has the last value
+        of its bars if its daily bar lacks the column.
 
         Args:
-            daily: Beside daily bars.
-            intraday: Beside intraday bars.
-            on_disk: Names of columns beside bars that are not held.
+            daily: Columns of daily bars.
+            intraday: Columns of intraday bars.
+            on_disk: Names of the columns of bars on disk.
         """
         days = () if daily is None else (daily,)
         if intraday is not None:
@@ -226,8 +229,8 @@ class PortalColumns:
         """Return the columns of longer intraday bars.
 
         Args:
-            ends_of: Gives the ENDs of the longer bars that others are in, by their
-                times and sessions.
+            ends_of: Returns the END of the longer bar that contains each bar, by time
+                and session.
         """
         bars = self.intraday
         if bars is None:
@@ -241,7 +244,7 @@ class PortalColumns:
         """Return the columns of weeks or months.
 
         Args:
-            periods_of: Gives the periods that sessions are in.
+            periods_of: Returns the week or month that contains each session.
         """
         days = tuple(
             FoldedColumns(one, periods_of(one.sessions), intraday=False) for one in self.days
@@ -249,12 +252,14 @@ class PortalColumns:
         return PortalColumns(days, None, self.left_out)
 
     def without_bars(self) -> PortalColumns:
-        """Return the columns of days alone."""
+        """Return the columns of days only."""
         return PortalColumns(self.days, None, self.left_out)
 
     @property
     def given(self) -> tuple[KeyedColumns, ...]:
-        """All that is made of nothing else in here: of intraday bars, then of days."""
+        """The columns that are not derived from others here: those of intraday bars,
+        then of days.
+        """
         bars = self.intraday
         days = [
             one
@@ -268,8 +273,8 @@ class PortalColumns:
         return self.days if self.intraday is None else (self.intraday, *self.days)
 
     def of(self, name: str, *, intraday: bool) -> KeyedColumns | None:
-        """Return what holds a column of intraday bars, or of days and longer bars; None
-        if no column of this name holds numbers.
+        """Return the columns that contain a name, of intraday bars or of days and
+        longer bars; None if no column with this name contains numbers.
         """
         chosen = (self.intraday,) if intraday else self.days
         return next((one for one in chosen if one is not None and one.holds(name)), None)
@@ -285,8 +290,8 @@ class PortalColumns:
         return tuple(n for n in self.all_names if any(one.holds(n) for one in self._sets))
 
     def why_not(self, name: str) -> str | None:
-        """Return why a column that was there is no field, as the end of a sentence;
-        None if there was none.
+        """Return why an existing column is not a field, as the end of a sentence; None
+        if there was no such column.
         """
         if name in self.left_out:
             return self.left_out[name]
@@ -294,7 +299,7 @@ class PortalColumns:
         return None if there is None else there.why_not(name)
 
     def sentences(self) -> list[str]:
-        """Return what a report says of them."""
+        """Return the sentences of a report about them."""
         fields, rest = self.names, [name for name in self.all_names if name not in self.names]
         said = [f"further columns are fields: {', '.join(fields)}"] if fields else []
         why = {name: self.why_not(name) for name in (*rest, *self.left_out)}
@@ -308,14 +313,13 @@ def parted(
     *,
     on_disk: tuple[str, ...],
 ) -> tuple[list[pl.DataFrame], PortalColumns]:
-    """Return a portal's bars without the numbers of their rows, and what stood beside
-    them.
+    """Return a portal's bars without row numbers, and their further columns.
 
     Args:
-        frames: Bars as a portal holds them, with `ROW` where there are columns; those
+        frames: Bars in a portal's form, with `ROW` if there are further columns; those
             with `us` are intraday.
-        sources: The columns beside each.
-        on_disk: Names of columns beside bars that are not held.
+        sources: The further columns of each frame.
+        on_disk: Names of the columns of bars on disk.
     """
     bars, given = [], {}
     for frame, found in zip(frames, sources, strict=False):

@@ -12,8 +12,8 @@ class LaidOut:
     """A column on the rows of a table.
 
     Attributes:
-        matrix: Rows x assets, from the table's first row on; NaN where there is none.
-        last_row: The last row that the data reaches.
+        matrix: Rows x assets, from the table's first row on; NaN for missing values.
+        last_row: The last row that the data covers.
     """
 
     matrix: NDArray[np.float64]

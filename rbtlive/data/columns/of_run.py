@@ -1,7 +1,7 @@
-"""Further columns as a run reads them: by asset and by row of its tables.
+"""Further columns as a run reads them: by asset and row of its tables.
 
-The rule: a row that the data does not reach has no value, wherever its bar came from;
-who asks for a row asks for none that lies ahead.
+The rule: a row that the data does not cover has no value, whatever the origin of its
+bar; callers never request rows in the future.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class RunColumns:
     """The further columns of a portal, read at the rows of a run's tables.
 
     Args:
-        columns: The portal's.
-        listing: From when to when each asset is listed: outside there are no bars.
+        columns: The portal's columns.
+        listing: Listing dates of each asset: outside them there are no bars.
     """
 
     __slots__ = ("_columns", "_hidden", "_listing", "_warned")
@@ -38,11 +38,11 @@ class RunColumns:
     def __init__(self, columns: PortalColumns, listing: ListingDates) -> None:
         self._columns = columns
         self._listing = listing
-        self._hidden: set[str] = set()  # names that the strategy uses for something else
+        self._hidden: set[str] = set()  # names that the strategy uses for other fields
         self._warned = False
 
     def hide(self, name: str) -> None:
-        """Have a name mean something else from now on, except in expressions."""
+        """Reserve a name for another field from now on, except in expressions."""
         self._hidden.add(name)
 
     @property
@@ -51,23 +51,25 @@ class RunColumns:
         return tuple(name for name in self._columns.names if name not in self._hidden)
 
     def source(self, name: str, table: BarTable) -> KeyedColumns | None:
-        """Return where a column of a table's bars is; None if there is none."""
+        """Return the column with this name for a table's bars; None if there is
+        none.
+        """
         return self._columns.of(name, intraday=table.interval.intraday)
 
     def is_now(self, name: str, table: BarTable) -> bool:
-        """Say whether a name is that of a column of a table's bars."""
+        """Say whether a table's bars have a column with this name."""
         if not self._columns or name in self._hidden:
             return False
         return self.source(name, table) is not None
 
     def is_field(self, name: str, table: BarTable) -> bool:
-        """Say whether a name is that of a column of a table's bars, or of its days."""
+        """Say whether a table's bars, or their days, have a column with this name."""
         if self.is_now(name, table):
             return True
         return name not in self._hidden and self._columns.of(name, intraday=False) is not None
 
     def in_expression(self, names: Iterable[str], table: BarTable) -> tuple[str, ...]:
-        """Return those of the names that are columns of a table's bars."""
+        """Return the names that are columns of a table's bars."""
         if not self._columns:
             return ()
         return tuple(name for name in names if self.source(name, table) is not None)
@@ -75,7 +77,7 @@ class RunColumns:
     # --- values -----------------------------------------------------------------------
 
     def value(self, table: BarTable, index: int, name: str, row: int) -> float:
-        """Return a value at a row; NaN if there is none."""
+        """Return a value at a row; NaN if it is missing."""
         if row < 0:
             return NAN
         laid = self._laid_out(table, name)
@@ -84,11 +86,13 @@ class RunColumns:
         return float(laid.matrix[row, index]) if row < len(laid.matrix) else NAN
 
     def view(self, table: BarTable, index: int, name: str) -> memoryview:
-        """Return a column of one asset, a float a row; IndexError after the data."""
+        """Return a column of one asset, one float per row; IndexError after the
+        data.
+        """
         return memoryview(cast(Any, self._laid_out(table, name).matrix[:, index]))
 
     def rows(self, table: BarTable, name: str, low: int, high: int) -> Floats:
-        """Return rows `low` to `high` - 1, rows x assets; NaN where there is none."""
+        """Return rows `low` to `high` - 1, rows x assets; NaN for missing values."""
         laid = self._laid_out(table, name)
         if high - 1 > laid.last_row and not table.frozen:
             self._warn(name)
@@ -104,8 +108,8 @@ class RunColumns:
         return found
 
     def so_far(self, table: BarTable, name: str, row: int, indices: tuple[int, ...]) -> Floats:
-        """Return the last values known of the session that a row of intraday bars is
-        in, up to it, one for each of several assets; NaN where none is.
+        """Return the last known values, up to an intraday row, of the session that
+        contains it, one per asset; NaN if there is none.
         """
         if self.source(name, table) is None:
             return np.full(len(indices), np.nan)
@@ -126,7 +130,7 @@ class RunColumns:
             known = table.further[name] = self._lay_out(table, source, name)
         return known
 
-    # A growing table has, once it has come so far, the rows that are laid out here.
+    # A growing table has the rows laid out here once it has reached them.
     def _lay_out(self, table: BarTable, source: KeyedColumns, name: str) -> LaidOut:
         sessions, assets = source.sessions, source.assets
         values = source.values(name)
@@ -160,11 +164,11 @@ class RunColumns:
     # --- messages ---------------------------------------------------------------------
 
     def advice(self, name: str, table: BarTable, known: Sequence[str]) -> str:
-        """Return the end of a message about a name that is no field, with what is near
-        or why; empty where there is nothing to say.
+        """Return the end of a message about an unknown field, with a close name or the
+        reason; empty if there is neither.
 
         Args:
-            name: What was asked for.
+            name: The name requested.
             table: The bars of the run.
             known: Names of the other fields.
         """

@@ -1,4 +1,4 @@
-"""Further columns as frames, to be stored beside a journal, and back."""
+"""Convert further columns to frames, stored beside a journal, and back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def column_frames(portal: PolarsDataPortal) -> list[pl.DataFrame]:
-    """Return the further columns of a portal: `timestamp` (UTC) or `date` (session
-    labels), `symbol`, and a Float64 column each; a frame a length of bars.
+    """Return the further columns of a portal, one frame per length of bars: `timestamp`
+    (UTC) or `date` (session labels), `symbol`, and one Float64 column each.
     """
     frames = []
     for columns in portal.further.given:
@@ -41,8 +41,8 @@ def _keys(portal: PolarsDataPortal, columns: KeyedColumns) -> pl.DataFrame:
 
 
 def columns_of_frames(frames: Iterable[pl.DataFrame], portal: PolarsDataPortal) -> PortalColumns:
-    """Return what `column_frames` gave as the columns of another portal; of symbols and
-    sessions that this one does not know there is nothing.
+    """Return the result of `column_frames` as the columns of another portal; symbols
+    and sessions unknown to this one are dropped.
     """
     intraday, days = None, []
     for frame in frames:

@@ -1,1 +1,1 @@
-"""Where slices come from while a session runs."""
+"""Feeds: sources of slices for a running session."""

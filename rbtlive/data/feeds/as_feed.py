@@ -1,8 +1,8 @@
-"""Where slices come from while a session runs: a replay of recorded bars, or any
-asynchronous source of bars.
+"""Turn a source into a feed: a replay of recorded bars, or any asynchronous source of
+bars.
 
-Its rule: whatever is given as a feed becomes a DataFeed here, and nothing else is
-needed to write one.
+The rule: any accepted source becomes a DataFeed here, and writing a custom one needs
+nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Backoff", "DataFeed", "FeedPlan", "ReplayFeed", "StreamFeed", "as_fe
 
 
 def as_feed(source: object, labels: Labels | None = None) -> DataFeed:
-    """Return what was given as a feed, if it can be one.
+    """Return a source as a feed, if possible.
 
     Args:
         source: A feed, an async iterator of bars, or a function of symbols that opens
@@ -28,8 +28,8 @@ def as_feed(source: object, labels: Labels | None = None) -> DataFeed:
             the END, or what a feed was made with.
 
     Raises:
-        FeedError: it is none of them.
-        InvalidSetting: the feed's stamps are known, and not the ones of `labels`.
+        FeedError: `source` is none of these.
+        InvalidSetting: the feed's stamps are known, and differ from `labels`.
     """
     if isinstance(source, DataFeed):
         if labels is not None:

@@ -1,9 +1,9 @@
-"""From a source's minutes or days to longer bars: one bar a symbol and slice, made when
-its last part has come.
+"""Build longer bars from a source's minutes or days: one bar per symbol and slice, sent
+when its last part has arrived.
 
-The rule: a bar leaves when it is whole, or when its slice is over by a later part or
-the clock; a part that comes after that gives the bar anew. Numbers are added as a
-portal's resampling adds them, so that a session's bars equal those of its backtest.
+The rule: a bar is sent when it is complete, or when a later part or the clock ends its
+slice; a later part makes it be sent again. Numbers are added in the same way as in a
+portal's resampling, so that a session's bars equal those of its backtest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rbtlive.model.bar import BAR_FIELDS, OHLCV
 from rbtlive.model.interval import DAY, MINUTE, Interval
 
 _KEPT_SLICES: Final = 3
-"""Of so many slices that are over, late parts give their bar anew."""
+"""For this many past slices, late parts make their bar be sent again."""
 
 _GROW: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "first": lambda so_far, _value: so_far,
@@ -33,55 +33,55 @@ _GROW: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "sum": add,
 }
 _FOLDS: Final = [(name, _GROW[field.fold]) for name, field in BAR_FIELDS.items()]
-"""How each field of a growing bar takes in the next part's."""
+"""How each field of a growing bar is combined with the next part."""
 
 Facts = dict[str, Any]
-"""A bar as a feed takes it: `symbol`, `timestamp` (the END, or the label of a session),
-prices and volume."""
+"""A bar in a feed's form: `symbol`, `timestamp` (the END, or the label of a session),
+prices and volume.
+"""
 
 
 class BarAggregator:
     """Collects minutes, or days, into longer bars.
 
-    A bar of a week or month is in the shares of its last session: what came before a
-    split within it is restated.
+    A bar of a week or month is in the shares of its last session: parts before a split
+    within it are adjusted.
 
     Args:
-        axis: Which slices there are.
-        days: Which sessions there are, if days are collected.
+        axis: The slices of the longer bars.
+        days: The slices of sessions, if days are collected.
 
     Attributes:
-        splits: What is known of splits, by symbol: the END of the session each takes
-            effect in, and its ratio, in their order.
+        splits: Known splits by symbol, in order: the END of the session in which each
+            takes effect, and its ratio.
     """
 
     def __init__(self, axis: SlotAxis, *, days: SlotAxis | None = None) -> None:
         self.splits: Mapping[str, Sequence[tuple[int, float]]] = {}
         self._axis = axis
         self._days = days
-        # By slice and symbol: the days there were, or all minutes folded into one.
+        # By slice and symbol: the days so far, or all minutes combined into one bar.
         self._growing: dict[int, dict[str, list[Facts]]] = {}
         self._over: dict[int, dict[str, list[Facts]]] = {}
         self._over_us = 0
 
     @property
     def first_end(self) -> datetime | None:
-        """END of the first slice with a bar that grows; None if none does."""
+        """END of the first slice with a growing bar; None if there is none."""
         growing = [slot_us for slot_us, bars in self._growing.items() if bars]
         return datetime_of(min(growing)) if growing else None
 
     def begin_of(self, us: int) -> int:
-        """Return where the slice that holds a moment begins; the moment itself at the
-        END of a slice, or outside of trading.
+        """Return the start of the slice that contains a moment; the moment itself at
+        the END of a slice, or outside trading.
         """
         slot_us = self._axis.slot_at(us)
         return us if slot_us is None or slot_us <= us else self._axis.begin_of(slot_us)
 
     def add(self, part: Facts) -> Iterator[Facts]:
-        """Take a minute or a day in, and yield the bars that are over with it, oldest
-        first.
+        """Add a minute or day, and yield the bars that it completes, oldest first.
 
-        What is no bar is passed on at its slice, for the feed to name it.
+        An invalid part is passed on at its slice, for the feed to report it.
         """
         us = self._end_of(part["timestamp"])
         slot_us = None if us is None else self._axis.slot_at(us - 1)
@@ -110,7 +110,7 @@ class BarAggregator:
             yield self._whole(symbol, slot_us, parts)
 
     def close_before(self, us: int) -> Iterator[Facts]:
-        """Yield the bars whose END lies before a moment, oldest first."""
+        """Yield the bars whose END is before a moment, oldest first."""
         for slot_us in sorted(self._growing):
             if slot_us >= us:
                 break
@@ -158,14 +158,14 @@ def _in_later_shares(day: Facts, splits: Iterable[tuple[int, float]]) -> Facts:
 
 
 class AggregatedFeed(StreamFeed):
-    """A feed whose source has minutes and days; a session that wants other parts of a
-    day gets them made of the minutes, one that wants weeks or months of the days.
+    """A feed whose source has minutes and days; other intraday bars are built from the
+    minutes, weeks and months from the days.
     """
 
     _longer: BarAggregator | None = None
 
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration."""
+        """Store the session's requirements; called before iteration."""
         interval = Interval.parse(plan.frequency)
         self._longer = (
             None
@@ -188,7 +188,7 @@ class AggregatedFeed(StreamFeed):
 
     @property
     def awaited(self) -> datetime | None:
-        """END of a slice of which bars came before it was over; None without one."""
+        """END of an unfinished slice of which bars have arrived; None without one."""
         growing = None if self._longer is None else self._longer.first_end
         return growing or super().awaited
 

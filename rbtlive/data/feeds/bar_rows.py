@@ -1,7 +1,7 @@
-"""One bar as a source gave it, whatever type its row has.
+"""Convert a source's row, of any type, to a bar.
 
-The rule: a row becomes a checked bar or one sentence that says why not. What can be
-understood in one way only is taken; nothing is guessed.
+The rule: a row becomes a checked bar, or one sentence that says why not. A row with
+only one possible meaning is accepted; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RefusedBar(InvalidBar):
 
 
 class OutsideSession(RefusedBar):
-    """A bar whose stamp lies in no slice.
+    """A bar whose stamp is in no slice.
 
     Attributes:
         moment: The stamp.
@@ -58,8 +58,8 @@ class OutsideSession(RefusedBar):
 
 
 def in_order_of_time(items: list[object] | tuple[object, ...]) -> list[object] | None:
-    """Return rows in the order of their stamps if a symbol comes twice among them with
-    different ones; None if they may be one slice.
+    """Return rows in time order if a symbol appears twice with different stamps; None
+    if they may be one slice.
     """
     stamps: dict[object, object] = {}
     for item in items:
@@ -75,7 +75,11 @@ def in_order_of_time(items: list[object] | tuple[object, ...]) -> list[object] |
         return None
     try:
         return sorted(items, key=_stamp_of)
-    except (TypeError, KeyError, AttributeError):  # some have no stamp, or another kind of one
+    except (
+        TypeError,
+        KeyError,
+        AttributeError,
+    ):  # some have no stamp, or stamps of different types
         return None
 
 
@@ -84,12 +88,12 @@ def _stamp_of(item: Any) -> Any:
 
 
 def is_row(item: object) -> bool:
-    """Say whether a tuple is one row with names, and no list of rows."""
+    """Say whether a tuple is one named row, not a list of rows."""
     return isinstance(item, tuple) and hasattr(item, "_fields")
 
 
 def is_bare_row(items: list[object] | tuple[object, ...]) -> bool:
-    """Say whether a list is one row of numbers without names, as ccxt has them."""
+    """Say whether a list is one unnamed row of numbers, as in ccxt."""
     return len(items) >= len(OHLCV) and all(
         isinstance(one, (int, float, Decimal)) for one in items[: len(OHLCV) + 1]
     )
@@ -99,14 +103,14 @@ def facts_of(item: object, known: Mapping[str, str] | None) -> dict[str, Any]:
     """Return symbol, timestamp, prices and volume of a row.
 
     Args:
-        item: A Bar, a mapping, a pandas Series, a named tuple, a record of numpy, a
-            dataclass or a pydantic model. Names may be in any case; a Series or named
-            tuple of pandas may have its time in the index; a session with one symbol
-            needs none.
-        known: The symbols that exist by their upper-case spelling; None takes any.
+        item: A Bar, a mapping, a pandas Series, a named tuple, a NumPy record, a
+            dataclass or a pydantic model. Names may be in any case; a pandas Series or
+            named tuple may have its time in the index; with only one symbol in the
+            session, the symbol may be missing.
+        known: The known symbols by their upper-case spelling; None accepts any.
 
     Raises:
-        RefusedBar: it is no bar, or of another symbol.
+        RefusedBar: it is not a bar, or has another symbol.
     """
     if isinstance(item, Bar):
         values: dict[str, Any] = dict(item)
@@ -116,7 +120,7 @@ def facts_of(item: object, known: Mapping[str, str] | None) -> dict[str, Any]:
             found = None if row is None else _required_of(row, known)
         except RefusedBar:
             raise
-        except Exception as error:  # a row of somebody else's class may fail in any way
+        except Exception as error:  # a row of a foreign class may fail in any way
             what = f"{type(error).__name__}: {text_of(error):.80}"
             raise RefusedBar("wrong_type", f"it cannot be read: {what}") from error
         if found is None:
@@ -157,7 +161,7 @@ def _mapping_of(item: object) -> Mapping[Any, Any] | None:
     return found
 
 
-# A row of a pandas frame, without an import of pandas.
+# Detects a row of a pandas frame without importing pandas.
 def _is_series(item: object) -> bool:
     kind = type(item)
     return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "Series"
@@ -184,7 +188,8 @@ def _required_of(row: Mapping[Any, Any], known: Mapping[str, str] | None) -> dic
     return {name: _plain(row[name]) for name in REQUIRED}
 
 
-# Names in any case, the time under its other names, and the only symbol there is.
+# Accepts names in any case, other names for the time, and a missing symbol if there is
+# only one.
 def _renamed(row: Mapping[Any, Any], known: Mapping[str, str] | None) -> Mapping[Any, Any]:
     if len(row) > _MOST_FIELDS:
         return row
@@ -201,17 +206,17 @@ def _renamed(row: Mapping[Any, Any], known: Mapping[str, str] | None) -> Mapping
 
 
 def _plain(value: object) -> object:
-    # Fields of records are numpy's own scalars.
+    # Fields of NumPy records are NumPy scalars.
     if isinstance(value, np.generic) and not isinstance(value, np.datetime64):
         return value.item()
     return value
 
 
 def moment_of_stamp(stamp: object) -> datetime | date:
-    """Return a stamp as a date-time in UTC, or as the label that it is.
+    """Return a stamp as a date-time in UTC, or as a session label.
 
     Raises:
-        RefusedBar: it has no time zone, or tells no time.
+        RefusedBar: it has no time zone, or is not a time.
     """
     if isinstance(stamp, str):
         try:
@@ -226,7 +231,7 @@ def moment_of_stamp(stamp: object) -> datetime | date:
         if stamp.tzinfo is None or stamp.utcoffset() is None:
             raise RefusedBar("wrong_type", f"timestamp must carry a time zone: was {shown(stamp)}")
         try:
-            return datetime_of(us_of(stamp))  # a plain date-time in UTC, whatever subclass it was
+            return datetime_of(us_of(stamp))  # a plain date-time in UTC, whatever its subclass
         except (OverflowError, ValueError):
             raise RefusedBar(
                 "wrong_type", f"timestamp {shown(stamp)} is beyond the supported range"
@@ -238,7 +243,7 @@ def moment_of_stamp(stamp: object) -> datetime | date:
     )
 
 
-# numpy's instants have no zone and are UTC; a day is a label.
+# NumPy's instants have no zone and count as UTC; a day is a label.
 def _of_numpy(stamp: np.datetime64) -> object:
     unit = np.datetime_data(stamp.dtype)[0]
     if np.isnat(stamp):
@@ -250,8 +255,8 @@ def _of_numpy(stamp: np.datetime64) -> object:
 
 
 def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
-    """Return a bar of ordinary floats, whose decimals need no further look; None for
-    any other.
+    """Return a bar of ordinary floats, whose decimals need no check; None for any
+    other.
     """
     if not isinstance(item, dict):
         return item if item.is_plain or _is_ordinary(item) else None
@@ -263,8 +268,7 @@ def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
         return None
 
 
-# Whether a bar of decimals needs no further look: numbers that are written in full, and
-# not long.
+# Whether a bar's decimals need no check: numbers written in full, and not too long.
 def _is_ordinary(bar: Bar) -> bool:
     facts = bar.__dict__
     numbers = [facts[name] for name in OHLCV]
@@ -281,11 +285,11 @@ def _is_ordinary(bar: Bar) -> bool:
 
 
 def checked_bar(values: dict[str, Any]) -> Bar:
-    """Return the bar of some facts.
+    """Return a checked bar from its values.
 
     Raises:
-        RefusedBar: a number is not one, not finite or beyond what can be traded, or
-            they do not fit each other.
+        RefusedBar: a value is not a number, not finite or too large to trade, or the
+            values are inconsistent.
     """
     for name in OHLCV:
         values[name] = _tradable(name, values[name])
@@ -302,7 +306,7 @@ def finite_number(name: str, value: object) -> Decimal:
     """Return a value as an exact number.
 
     Raises:
-        RefusedBar: it is no number, or not finite.
+        RefusedBar: it is not a number, or not finite.
     """
     try:
         number = Decimal(value) if isinstance(value, str) else to_decimal(value)
@@ -331,27 +335,27 @@ def _is_encodable(text: str) -> bool:
 
 
 def described(item: object) -> str:
-    """Return what a message calls a row."""
+    """Return a row's name in messages."""
     if isinstance(item, Bar):
         return f"bar of {shown(item.symbol)} at {item.timestamp.isoformat()}"
     if isinstance(item, Mapping):
-        with suppress(Exception):  # one of somebody else's class may fail when it is read
+        with suppress(Exception):  # reading a foreign class's attributes may fail
             return f"bar of {shown(item['symbol'])} at {shown(item.get('timestamp'))}"
     return shown(item)
 
 
 def shown(value: object) -> str:
-    """Return a short text of anything, on one line."""
+    """Return a short one-line text of any value."""
     if isinstance(value, datetime):
         return str(value)
     try:
         return " ".join(f"{value!r:.80}".split())
-    except BaseException as error:  # noqa: BLE001 - what a source gives may even fail to print
+    except BaseException as error:  # noqa: BLE001 - a source's value may even fail to print
         return f"(unprintable {type(value).__name__}: {type(error).__name__})"
 
 
 def clean(text: str) -> str:
-    """Return a message as it can be journaled."""
+    """Return a message in a form that can be journaled."""
     return as_utf8(text[:_MESSAGE_LIMIT])
 
 

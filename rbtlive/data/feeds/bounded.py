@@ -1,6 +1,6 @@
-"""How much a source may give at once.
+"""Limit on how much a source may give at once.
 
-The rule: one thing that a source gives cannot hold the loop for long.
+The rule: no single item of a source can block the loop for long.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from rbtlive.data.feeds.slices import SliceBuilder
 
 MOST_BARS: Final = 50_000
-"""Bars in one list; no market has as many symbols."""
+"""Maximum bars in one list; no market has this many symbols."""
 
 
 def taken(item: object, builder: SliceBuilder) -> Iterator[Event]:
-    """Return what follows from one thing that a source gave.
+    """Return the events that follow from one item of a source.
 
     Args:
-        item: What it gave.
-        builder: Takes it.
+        item: The item.
+        builder: The builder that receives it.
     """
     if isinstance(item, (list, tuple)) and len(item) > MOST_BARS:
         text = (

@@ -1,8 +1,8 @@
-"""What is remembered of slices that are over: whether a bar for one of them repeats,
-revises or completes it.
+"""Memory of closed slices: whether a bar for one of them repeats, revises or completes
+it.
 
-The rule: a slice that left is never changed. The latest are remembered bar by bar, so
-that a repetition is silent and a revision is not.
+The rule: a slice that was sent never changes. The latest are remembered bar by bar, so
+that a repetition is silent and a revision is reported.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from rbtlive.model.slice_columns import SliceColumns
 _MOST_BARS: Final = 2_000
 _FEWEST_SLICES: Final = 2
 _MOST_REVISIONS: Final = 3
-"""Of one bar so many are kept; more are counted."""
+"""Maximum revisions stored per bar; more are only counted."""
 
 
 class ClosedSlices:
-    """The latest slices that left.
+    """The latest closed slices.
 
     Attributes:
-        revised: Bars that came again with other values.
+        revised: Bars that were repeated with other values.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class ClosedSlices:
         self._times: Counter[tuple[int, str]] = Counter()
 
     def note(self, slot_us: int, bars: dict[str, Bar] | SliceColumns) -> None:
-        """Remember a slice that leaves now."""
+        """Remember a slice that is being sent."""
         self._slices[slot_us] = bars
         self._bars += len(bars)
         while self._bars > _MOST_BARS and len(self._slices) > _FEWEST_SLICES:
@@ -44,7 +44,7 @@ class ClosedSlices:
                     del self._times[key]
 
     def known(self, slot_us: int, symbol: str) -> Bar | None:
-        """Return the latest word on a bar of a slice that is remembered."""
+        """Return the latest version of a bar in a remembered slice."""
         return self._bars_of(slot_us).get(symbol) if slot_us in self._slices else None
 
     def _bars_of(self, slot_us: int) -> dict[str, Bar]:
@@ -52,12 +52,12 @@ class ClosedSlices:
         return bars.bars() if isinstance(bars, SliceColumns) else bars
 
     def is_forgotten(self, slot_us: int) -> bool:
-        """Say whether a slice left before all that are remembered."""
+        """Say whether a slice was sent before all remembered ones."""
         return bool(self._slices) and slot_us < next(iter(self._slices))
 
     def revise(self, slot_us: int, bar: Bar) -> int:
-        """Take notice of a bar that came again with other values; return how often this
-        one did.
+        """Record a bar that was repeated with other values; return its number of
+        revisions.
         """
         self._slices[slot_us] = {**self._bars_of(slot_us), bar.symbol: bar}
         self.revised += 1
@@ -66,5 +66,5 @@ class ClosedSlices:
 
     @staticmethod
     def is_kept(times: int) -> bool:
-        """Say whether the n-th revision of a bar is kept."""
+        """Say whether the n-th revision of a bar is stored."""
         return times <= _MOST_REVISIONS

@@ -1,7 +1,7 @@
-"""What every feed is: something to subscribe to, and to take slices from.
+"""Base of feeds: subscribe to symbols, and iterate over slices.
 
-Its rule: a feed gives each slice of the calendar once and in order, empty ones
-included.
+The rule: a feed gives each slice of the calendar once and in order, including empty
+ones.
 """
 
 from __future__ import annotations
@@ -19,28 +19,26 @@ from rbtlive.model.events import Event
 from rbtlive.model.interval import DAY
 
 Sleep = Callable[[float], Awaitable[object]]
-"""Waits for a number of seconds."""
+"""Sleeps for a number of seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPlan:
-    """What a session wants of its feed.
+    """A session's requirements for its feed.
 
     Attributes:
-        calendar: Whose sessions.
-        frequency: How long a bar is, e.g. "1d".
-        symbols: The symbols that exist; None takes any.
+        calendar: Calendar of the sessions.
+        frequency: Length of a bar, e.g. "1d".
+        symbols: The known symbols; None accepts any.
         first_session: Number of the first session; replays begin there, live sources
             ignore it.
         last_session: Number of the last session; the feed ends after it.
-        after: END of the last slice that is over already: the feed goes on with the one
-            after it.
-        latest: Gives the END of the latest bar that can be right, usually the clock's
-            `now`; None for sources of the past.
-        expected: A slice is over once these symbols have reported; None means those
-            that are subscribed to.
-        renamed: Symbols by the later names that their bars may come under, in upper
-            case.
+        after: END of the last processed slice: the feed continues after it.
+        latest: Returns the latest valid END of a bar, usually the clock's `now`; None
+            for sources of the past.
+        expected: A slice is complete once these symbols have reported; None means the
+            subscribed ones.
+        renamed: Symbols by the later names that their bars may have, in upper case.
     """
 
     calendar: TradingCalendar
@@ -58,18 +56,19 @@ class DataFeed(ABC):
     """A source of slices: subscribe to symbols, then iterate asynchronously over
     events.
 
-    Without any subscription a feed gives all it has; the first `subscribe` narrows it.
+    Without a subscription a feed gives everything it has; the first `subscribe` narrows
+    it.
 
     Attributes:
-        is_live: Whether the feed is of the present, so that it can be late or stale.
-        is_timed_by_session: Whether its stamps are judged by the session's clock; a
-            feed with a clock of its own says no.
-        most_symbols: How many symbols can be subscribed to; None is any number.
-        subscription_changes: How often what is subscribed to was changed.
-        past_days_settle_s: How long after its close, in seconds, `past_days` has the
-            daily bar of a session as it stays.
-        past_days_waits_s: How long to wait, in seconds, before `past_days` is asked
-            again for what it did not give; after the last of them no more.
+        is_live: Whether the feed is of the present, and so can be late or stale.
+        is_timed_by_session: Whether the session's clock judges its stamps; False for a
+            feed with its own clock.
+        most_symbols: Maximum number of subscribed symbols; None is unlimited.
+        subscription_changes: Number of changes of the subscription.
+        past_days_settle_s: How long after a session's close, in seconds, `past_days`
+            has its final daily bar.
+        past_days_waits_s: Seconds to wait before `past_days` is asked again for missing
+            bars; after the last of these waits, it is not asked again.
         past_days_patience_s: How long, in seconds, a session waits to begin while
             `past_days` has not answered on the sessions before it.
     """
@@ -85,7 +84,7 @@ class DataFeed(ABC):
     def __init__(self) -> None:
         self._wanted: set[str] | None = None
         self._unwanted: set[str] = set()
-        self._kept: set[str] | None = None  # what was wanted before it followed
+        self._kept: set[str] | None = None  # the wanted symbols before `follow`
 
     @property
     def portal(self) -> PolarsDataPortal | None:
@@ -96,21 +95,21 @@ class DataFeed(ABC):
 
     @property
     def subscriptions(self) -> frozenset[str] | None:
-        """The symbols that were asked for, upper case; None means all."""
+        """The subscribed symbols, in upper case; None means all."""
         return None if self._wanted is None else frozenset(self._wanted)
 
     @property
     def kept(self) -> frozenset[str]:
-        """The symbols that `follow` leaves subscribed to: those of `subscribe`."""
+        """The symbols that stay subscribed during `follow`: those of `subscribe`."""
         return frozenset((self._wanted if self._kept is None else self._kept) or ())
 
     @property
     def follows(self) -> bool:
-        """Whether `follow` decides what is subscribed to."""
+        """Whether `follow` decides the subscription."""
         return self._kept is not None
 
     def subscribe(self, symbols: str | Iterable[str]) -> None:
-        """Give bars of these symbols too, from the next slice on."""
+        """Also give bars of these symbols, from the next slice on."""
         self._wanted = _upper(symbols) | (self._wanted or set())
         if self._kept is not None:
             self._kept |= _upper(symbols)
@@ -118,7 +117,7 @@ class DataFeed(ABC):
         self._changed()
 
     def unsubscribe(self, symbols: str | Iterable[str]) -> None:
-        """Give no more bars of these symbols, from the next slice on."""
+        """Stop giving bars of these symbols, from the next slice on."""
         if self._wanted is None:
             self._unwanted |= _upper(symbols)
         else:
@@ -128,8 +127,8 @@ class DataFeed(ABC):
         self._changed()
 
     def follow(self, symbols: Iterable[str]) -> None:
-        """Give bars of these symbols, and of no others but those that were subscribed
-        to by `subscribe`, from the next slice on.
+        """Give bars only of these symbols and of those subscribed by `subscribe`, from
+        the next slice on.
         """
         if self._kept is None:
             self._kept = set(self._wanted or ())
@@ -139,7 +138,7 @@ class DataFeed(ABC):
             self._changed()
 
     def wants(self, symbol: str) -> bool:
-        """Say whether bars of a symbol are asked for."""
+        """Say whether a symbol is subscribed."""
         if self._wanted is None:
             return not self._unwanted or symbol.upper() not in self._unwanted
         return symbol.upper() in self._wanted
@@ -150,24 +149,24 @@ class DataFeed(ABC):
 
     @property
     def has_past_days(self) -> bool:
-        """Whether `past_days` can be asked: the class has a way of its own, or
+        """Whether `past_days` can be called: the class overrides it, or has
         `fetch_bars`.
         """
         return type(self).past_days is not DataFeed.past_days or hasattr(self, "fetch_bars")
 
     async def past_days(self, symbols: Sequence[str], first: date, last: date) -> object:
-        """Return daily bars, as traded, of sessions that are over, for assets of which
-        this feed gave no bars then: a portal, or what makes one. What `fetch_bars`
-        gives, if the feed has it.
+        """Return daily bars, as traded, of finished sessions for assets of which this
+        feed gave no bars then: a portal, or a source of one. By default, the result of
+        `fetch_bars`, if the feed has it.
 
         Args:
-            symbols: Whose bars.
+            symbols: Symbols of the bars.
             first: Label of the first session.
             last: Label of the last one.
 
         Raises:
             BrokerError: the source cannot be asked.
-            DataError: it has none of these.
+            DataError: it has no such bars.
         """
         fetch: Callable[..., Awaitable[object]] | None
         fetch = getattr(self, "fetch_bars", None)
@@ -177,44 +176,42 @@ class DataFeed(ABC):
 
     @abstractmethod
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration."""
+        """Store the session's requirements; called before iteration."""
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield a MarketDataEvent a slice, and a SystemErrorEvent for whatever was
-        wrong with the source.
+        """Yield a MarketDataEvent per slice, and a SystemErrorEvent for each error of
+        the source.
         """
 
     @abstractmethod
     def stats(self) -> dict[str, int]:
-        """Return what was counted: slices, bars, quarantined, reconnects and the
-        like.
+        """Return the counters: slices, bars, quarantined, reconnects and so on.
         """
 
     @property
     def reached(self) -> datetime | None:
-        """END of the latest slice that has begun, of which some bars may not have come
-        yet; None before the first.
+        """END of the latest slice that has begun, of which bars may still be missing;
+        None before the first.
         """
         return None
 
     @property
     def present(self) -> datetime | None:
-        """What time it is at the source, UTC; None if that is this machine's clock to
-        say.
+        """The source's current time, UTC; None if this machine's clock decides.
         """
         return None
 
     @property
     def awaited(self) -> datetime | None:
-        """END of a slice of which bars came before it was over; None without one."""
+        """END of an unfinished slice of which bars have arrived; None without one."""
         return None
 
     def take_labels(self, labels: Labels) -> None:
-        """Take the stamps of the source for the bars' ends, or for their starts.
+        """Interpret the source's stamps as ends of bars, or as starts.
 
         Raises:
-            InvalidSetting: the feed knows which they are, and it is the other.
+            InvalidSetting: the feed knows its stamps, and they are the other end.
         """
         if labels != "end":
             raise InvalidSetting(
@@ -223,19 +220,19 @@ class DataFeed(ABC):
             )
 
     def follow_symbol(self, symbol: str, new_symbol: str) -> None:  # noqa: B027 - a replay has its names
-        """Take bars of `new_symbol` for bars of `symbol` from now on."""
+        """Treat bars of `new_symbol` as bars of `symbol` from now on."""
 
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
-        """Close the slices that are over at a moment although nothing later came; bars
-        for them are late.
+        """Close the slices that have ended by a moment even if no later bar came;
+        further bars for them are late.
         """
 
     def take_back(self, slices: Sequence[Event]) -> None:  # noqa: B027 - a replay gives them again anyway
-        """Take back slices that were given and not processed, oldest first: the
-        next reader of the source gets them.
+        """Take back slices that were given but not processed, oldest first: the
+        source's next reader gets them.
         """
 
-    def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source takes subscriptions
+    def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source has subscriptions
         pass
 
 

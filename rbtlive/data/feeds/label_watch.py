@@ -1,8 +1,9 @@
-"""Notices a source whose bars look stamped with their start instead of their END.
+"""Notice a source whose bars appear to be stamped with their start instead of their
+END.
 
-The rule: it warns once and changes nothing. A bar at the open's minute, none before the
-open and none at a close is one sign; bars that come one interval after their stamp,
-slice after slice, are another; a bar of a day that goes on changing a third.
+The rule: it warns once and changes nothing. It looks for three signs: a bar at the
+open's minute, with none before the open and none at a close; bars that arrive one
+interval after their stamp, slice after slice; a daily bar that keeps changing.
 """
 
 from __future__ import annotations
@@ -17,23 +18,24 @@ ADVICE: Final = (
 )
 _LATE_AT_MOST_US: Final = 15_000_000
 _NEEDED: Final = 2
-"""Slices in a row that came one interval late."""
+"""Consecutive slices that must arrive one interval late."""
 _JUDGED: Final = 20
-"""After so many slices of the present nothing new is to be expected."""
+"""After this many current slices, nothing new can be expected."""
 PRESENT_STEPS: Final = 10
-"""Bars that are older by so many intervals say nothing of a source's stamps."""
+"""Bars older than this many intervals tell nothing about a source's stamps."""
 _CHANGES: Final = 2
-"""How often one bar of a day may change after its close."""
+"""Number of changes of a daily bar after its close that count as a sign."""
 _BEFORE_OPEN_US: Final = 7_200_000_000
-"""A bar so long before an open is of extended hours: there the open's minute is nothing
-special."""
+"""A bar this long before an open belongs to extended hours: then the open's minute is
+nothing special.
+"""
 
 
 class LabelWatch:
-    """Looks at the stamps of one source.
+    """Watches the stamps of one source.
 
     Args:
-        axis: Which slices there are.
+        axis: The slices of the calendar.
 
     Attributes:
         is_watching: Whether `placed` still has something to find out.
@@ -48,7 +50,7 @@ class LabelWatch:
         self._in_a_row = self._judged = 0
 
     def outside(self, moment_us: int) -> str | None:
-        """Take notice of a stamp that lies in no slice; return a warning or None."""
+        """Record a stamp that is in no slice; return a warning or None."""
         if self._quiet or not self._axis.interval.intraday:
             return None
         if not self._axis.is_open_at(moment_us):
@@ -59,11 +61,11 @@ class LabelWatch:
         return self._warn("the first bar of a session is stamped with its open")
 
     def placed(self, slot_us: int, now_us: int) -> str | None:
-        """Take notice of a bar of a slice that is over, and of when it came."""
+        """Record a bar of a finished slice, and its time of arrival."""
         if self._quiet or slot_us <= self._slot_us or not self._axis.interval.intraday:
             return None
         if self._axis.is_close_at(slot_us) and not self._axis.is_open_at(slot_us):
-            self._quiet, self.is_watching = True, False  # only an END is stamped so
+            self._quiet, self.is_watching = True, False  # only an END has this stamp
             return None
         step_us, late_us = self._axis.step_us, now_us - slot_us
         self._judged += late_us < PRESENT_STEPS * step_us
@@ -77,7 +79,7 @@ class LabelWatch:
         return self._warn(f"bars come {self._axis.frequency} after their stamp")
 
     def revised(self, times: int) -> str | None:
-        """Take notice of how often a bar of a day has changed after its close."""
+        """Record how often a daily bar has changed after its close."""
         if self._quiet or self._axis.interval.intraday or times < _CHANGES:
             return None
         return self._warn("a bar goes on changing after its close")

@@ -1,6 +1,6 @@
-"""Bars on their way into a slice: one list of them, or some that leapt over slices.
+"""Bars on their way into a slice: one list of them, or some that skip slices.
 
-The rule: plain facts; what follows from them is the builder's.
+The rule: plain facts; the builder decides what to do with them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from rbtlive.model.interval import DAY_US
 
 _PRESENT_STEPS: Final = 10
 _PRESENT_DAYS_US: Final = 4 * DAY_US
-"""How long ago a bar of the present may have ended: as many bars of a session, or so
-long."""
+"""How long ago a current bar may have ended: this many bars of a session, or this
+long.
+"""
 
 
 @dataclass(slots=True)
 class WholeSlice:
-    """A list that is one whole slice; its first bar says of which."""
+    """A list that is one whole slice; its first bar gives the slice."""
 
     slot_us: int | None = None
 
 
 @dataclass(slots=True)
 class Leap:
-    """Bars that leapt over slices of a recording, until the next one comes."""
+    """Bars of a recording that skip slices, until the next bar comes."""
 
     slot_us: int
     bars: list[Bar] = field(default_factory=list)
@@ -35,14 +36,14 @@ class Leap:
 
 
 def leaps(axis: SlotAxis, slot_us: int, *, base_us: int | None, now_us: int | None) -> bool:
-    """Say whether a bar of a recording skips slices. In the present the clock bears it
-    out.
+    """Say whether a bar of a recording skips slices. For a current bar, the clock
+    confirms it.
 
     Args:
-        axis: Which slices there are.
-        slot_us: END of its slice.
-        base_us: END of the slice that it follows; None at the beginning.
-        now_us: What time it is; None for sources of the past.
+        axis: The slices of the calendar.
+        slot_us: END of the bar's slice.
+        base_us: END of the slice before it; None at the beginning.
+        now_us: Current time; None for sources of the past.
     """
     if now_us is None or base_us is None or slot_us <= base_us:
         return False

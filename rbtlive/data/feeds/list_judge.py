@@ -1,7 +1,7 @@
-"""A list of bars, judged by columns.
+"""Validate a list of bars by columns.
 
-The rule: what is ordinary is judged at once, at a tenth of the cost of judging one bar
-after the other; each row that is not is left to the judgement of single bars.
+The rule: ordinary rows are checked together, at a tenth of the cost of checking bar by
+bar; any other row is left to the check of single bars.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ from rbtlive.model.bar import OHLCV, Bar
 from rbtlive.model.slice_columns import Names
 
 FEWEST: Final = 8
-"""Shorter lists are judged bar by bar."""
+"""Shorter lists are checked bar by bar."""
 _SMALLEST, _BEYOND = 1e-30, 1e31
 _WHOLE: Final = float(1 << 53)
 _LONGEST: Final = 17
-"""A decimal of so many characters has at most 15 before its point and 15 behind it."""
+"""A decimal with this many characters has at most 15 digits before its point and 15
+after it.
+"""
 
 
 @dataclass(slots=True)
 class JudgedList:
-    """What of a list is ordinary, and what is not.
+    """The ordinary rows of a list, and the odd ones.
 
     Attributes:
-        moment: The stamp of all that is ordinary.
-        names: The symbols that are wanted.
+        moment: The stamp of all ordinary rows.
+        names: The wanted symbols.
         values: Open, high, low, close and volume of their bars, 5 x symbols.
-        made: Their bars, where they were given as bars.
-        odd: The rows to be judged one by one.
+        made: Their bars, if they were given as bars.
+        odd: The rows to check one by one.
     """
 
     moment: datetime | date
@@ -49,11 +51,11 @@ class JudgedList:
 
 
 class ListJudge:
-    """Judges the lists of one source.
+    """Checks the lists of one source.
 
     Args:
-        known: The symbols that exist by their upper-case spelling; None takes any.
-        wants: Says whether bars of a symbol go into the slices; None wants all.
+        known: The known symbols by their upper-case spelling; None accepts any.
+        wants: Says whether bars of a symbol go into the slices; None means all.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class ListJudge:
         self._names = Names(())
 
     def judge(self, items: Sequence[Any]) -> JudgedList | None:
-        """Return what a list holds; None if it is to be judged bar by bar."""
+        """Return the content of a list; None if it must be checked bar by bar."""
         kinds = set(map(type, items))
         if kinds == {dict}:
             return self._of_mappings(items)
@@ -87,7 +89,7 @@ class ListJudge:
             return self._without_odd(items, columns)
         return self._placed(items, symbols, stamps, np.array(columns, dtype=np.float64))
 
-    # Where some numbers are none, those rows are odd; where most are, all.
+    # If some values are not numbers, those rows are odd; if most are not, all are.
     def _without_odd(
         self, items: Sequence[dict[str, Any]], columns: list[list[Any]]
     ) -> JudgedList | None:
@@ -153,7 +155,7 @@ class ListJudge:
             self._names = Names(symbols)
         return self._names
 
-    # The symbols of a list are those of the list before, nearly always.
+    # A list nearly always has the same symbols as the previous one.
     def _learn(self, symbols: list[Any]) -> bool:
         known = self._known
         spellings = -1 if known is None else len(known)
@@ -181,8 +183,8 @@ def _are_numbers(column: list[Any]) -> bool:
     return set(map(type, column)) <= _numbers()
 
 
-# Numbers that need no further look: of a size that can be traded, and as whole numbers
-# what they are as floats.
+# Numbers that need no check: of a tradable size, and whole numbers that are exact as
+# floats.
 def _are_ordinary(values: Any) -> Any:
     fits = (values >= _SMALLEST) & (values < _BEYOND) | (values == 0.0) & ~np.signbit(values)
     whole = (values < _WHOLE) | (values != np.rint(values))
@@ -190,7 +192,7 @@ def _are_ordinary(values: Any) -> Any:
     return ordinary
 
 
-# The numbers of bars; None if some are not written in full, or long.
+# The numbers of bars; None if some are not written in full, or too long.
 def _floats_of(columns: list[list[Any]]) -> Any:
     if any(set(map(type, column)) != {Decimal} for column in columns):
         return None
@@ -202,6 +204,6 @@ def _floats_of(columns: list[list[Any]]) -> Any:
         or not all(map(le, columns[2], columns[1]))
     ):
         return None
-    # Polars reads numbers as exactly as `float` does, at a fifth of its cost.
+    # polars parses numbers as exactly as `float`, at a fifth of its cost.
     numbers = pl.Series(texts, dtype=pl.String).cast(pl.Float64)
     return numbers.to_numpy().reshape(len(columns), -1)

@@ -1,7 +1,7 @@
-"""Opens a source of bars, each time it is needed.
+"""Open a source of bars, each time it is needed.
 
-The rule: a function that opens none is a mistake of the program, not a drop: it is
-named at once, and not called again and again.
+The rule: a function that opens nothing is a programming error, not a drop: it is
+reported at once, and not called again and again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Connect: TypeAlias = Callable[[frozenset[str] | None], AsyncIterable[object]]
 
 
 class NoStreamError(FeedError):
-    """A function that should open a feed returned something else."""
+    """A function that should open a feed returned another object."""
 
 
 def as_connect(function: Callable[..., Any]) -> Connect:
-    """Return what opens a source for the symbols it is given; a function without
+    """Return a function that opens a source for given symbols; a function without
     parameters opens it for all.
 
     Raises:
-        FeedError: it needs other arguments.
+        FeedError: the function needs other arguments.
     """
     if takes(function, None):
         return function
@@ -39,12 +39,12 @@ def as_connect(function: Callable[..., Any]) -> Connect:
 
 
 class Opening:
-    """A source that is opened in the task of its reader, so that a failure to
-    open counts as a drop.
+    """A source that is opened in its reader's task, so that a failure to open counts as
+    a drop.
 
     Args:
-        connect: Opens it.
-        symbols: What is to be read; None is all.
+        connect: The function that opens it.
+        symbols: The symbols to read; None is all.
     """
 
     def __init__(self, connect: Connect, symbols: frozenset[str] | None) -> None:
@@ -68,7 +68,7 @@ class Opening:
 
 
 async def close(stream: object) -> None:
-    """Close an iterator that can be closed."""
+    """Close an iterator, if it can be closed."""
     end = getattr(stream, "aclose", None)
     if end is not None:
         await end()

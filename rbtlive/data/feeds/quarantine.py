@@ -1,7 +1,7 @@
-"""What was left out of a feed: counted, and said without flooding the log.
+"""Bars left out of a feed: counted, and reported without flooding the log.
 
-The rule: what happens once is said each time; what comes in floods is said the first
-time, then at 10, 100, 1,000 and so on, with the count.
+The rule: rare reasons are reported each time; frequent ones the first time, then at 10,
+100, 1,000 and so on, with the count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rbtlive.data.feeds.bar_rows import RefusedBar, clean, described
 from rbtlive.model.events import SystemErrorEvent
 
 IN_FLOODS: Final = frozenset({"future", "outside_session", "unknown_symbol", "old", "not_expected"})
-"""Reasons that usually hold for a whole source."""
+"""Reasons that usually apply to a whole source."""
 
 _ENDINGS: Final = {
     "future": "it is used once its time has come",
@@ -24,7 +24,7 @@ _ENDINGS: Final = {
 
 
 class Quarantine:
-    """Counts the bars that were left out, by reason, and says so.
+    """Counts the bars left out, by reason, and reports them.
 
     Attributes:
         quarantined: Bars left out, counted by reason.
@@ -36,8 +36,8 @@ class Quarantine:
     def note(
         self, item: object, refusal: RefusedBar, now: datetime, *, what: str = "bar"
     ) -> SystemErrorEvent | None:
-        """Count a bar; return what is to be said of it, None if that was said
-        already.
+        """Count a bar; return the message to report, None if it was already
+        reported.
         """
         reason = refusal.reason
         self.quarantined[reason] += 1

@@ -1,7 +1,7 @@
 """Recorded bars as a feed.
 
-Its rule: bars become decimals a chunk at a time, and nothing is checked that the portal
-has checked.
+The rule: bars are converted to decimals a chunk at a time, and nothing that the portal
+has checked is checked again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ class ReplayFeed(DataFeed):
 
     Args:
         data: A portal, a frame of bars, or the path of one.
-        speed: How many times faster than they happened the bars come; None is as fast
-            as they are taken.
-        frequency: How long the bars of a plain frame are, e.g. "1d"; by default what
-            the session wants.
-        calendar: Whose sessions, for a plain frame; by default what the session wants,
-            else XNYS.
-        sleep: Waits for some seconds; by default the loop's own.
-        monotonic_s: Tells seconds that never run backwards; by default the loop's own.
+        speed: How many times faster than in reality the bars come; None is as fast as
+            they are processed.
+        frequency: Length of the bars of a plain frame, e.g. "1d"; by default the
+            session's.
+        calendar: Calendar of the sessions, for a plain frame; by default the session's,
+            otherwise XNYS.
+        sleep: Sleeps for some seconds; by default the loop's own.
+        monotonic_s: Returns seconds that never run backwards; by default the loop's
+            own.
 
     Raises:
         SettingsError: `speed` is not a positive number.
@@ -77,9 +78,7 @@ class ReplayFeed(DataFeed):
 
     @property
     def portal(self) -> PolarsDataPortal:
-        """The bars that are replayed; a plain frame is checked when this is first asked
-        for.
-        """
+        """The bars that are replayed; a plain frame is checked on first access."""
         if self._portal is None:
             frequency = self._frequency or (self._plan.frequency if self._plan else DAY)
             calendar = self._calendar or (self._plan.calendar.name if self._plan else None)
@@ -89,21 +88,21 @@ class ReplayFeed(DataFeed):
         return self._portal
 
     def suppose(self, *, frequency: str, calendar: str | None) -> None:
-        """Take the bars of a plain frame for what the session wants, unless it was said
-        otherwise.
+        """Assume the session's frequency and calendar for a plain frame, unless they
+        were given.
         """
         self._frequency = self._frequency or frequency
         self._calendar = self._calendar or calendar
 
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration."""
+        """Store the session's requirements; called before iteration."""
         self._plan = plan
 
     def take_labels(self, labels: Labels) -> None:
-        """Take the recording's stamps for the bars' ends: they were read so.
+        """Interpret the recording's stamps as ends of bars, as they were read.
 
         Raises:
-            InvalidSetting: they are said to be starts.
+            InvalidSetting: `labels` says that they are starts.
         """
         if labels != "end":
             raise InvalidSetting(
@@ -112,14 +111,14 @@ class ReplayFeed(DataFeed):
             )
 
     def slices(self, after: datetime | None = None) -> Iterator[MarketDataEvent]:
-        """Yield the slices of the plan in order, those without bars too.
+        """Yield the slices of the plan in order, including those without bars.
 
         Args:
-            after: Leave out the slices that end at or before this moment; by default
-                what the plan says.
+            after: Skip the slices that end at or before this moment; by default the
+                plan's `after`.
 
         Raises:
-            BadFrequency: the data has no bars of the frequency that is wanted.
+            BadFrequency: the data has no bars of the required frequency.
         """
         plan = self._plan or FeedPlan(
             calendar=self.portal.calendar, frequency=self._frequency or self.portal.interval.text
@@ -160,7 +159,7 @@ class ReplayFeed(DataFeed):
             yield event
 
     def stats(self) -> dict[str, int]:
-        """Return how many slices, empty slices and bars were given."""
+        """Return the number of slices, empty slices and bars given."""
         return {
             "slices": self._slices,
             "empty": self._empty,
@@ -178,7 +177,7 @@ class ReplayFeed(DataFeed):
         self, portal: PolarsDataPortal, axis: SlotAxis, *, after_us: int, last: int
     ) -> Iterator[tuple[Any, ...]]:
         # (END of the slice, asset, open, high, low, close, volume, the five as floats),
-        # in order; decimals made a chunk at a time.
+        # in order; decimals are created a chunk at a time.
         for frame in _frames(portal, axis, axis.calendar.next_session(after_us), last):
             if axis.interval.intraday:
                 ends = frame["us"].to_numpy()

@@ -1,6 +1,6 @@
-"""Slices in the calendar's order: one is open, those before it have left.
+"""Slices in the calendar's order: one is open, earlier ones have been sent.
 
-The rule: each leaves once, whole or empty, and none before it is over.
+The rule: each is sent once, complete or empty, and none before it has ended.
 """
 
 from __future__ import annotations
@@ -21,30 +21,33 @@ from rbtlive.model.slice_columns import SliceColumns
 
 NOTHING: Iterator[Event] = iter(())
 _MOST_BY_CLOCK = 1000
-"""Of how many slices that the clock closed it is known which bars they lack."""
+"""For this many slices closed by the clock, the missing bars are remembered."""
 _LAST_WORD_US = 5_000_000, 900_000_000
-"""How long after its END a slice of provisional bars waits for the last word: at least,
-and at most."""
+"""How long after its END a slice of provisional bars waits for its final bars: minimum
+and maximum.
+"""
 
 
 class SliceSequence:
-    """The slices of one feed: opens and closes them, and keeps what came early.
+    """The slices of one feed: opens and closes them, and stores early bars.
 
-    What its functions return may be taken lazily: its own state has moved on already.
+    The results of its functions may be consumed lazily: its own state has already
+    changed.
 
     Args:
-        axis: Which slices there are.
-        symbols: The symbols that exist, in their proper spelling; None takes any.
-        after: END of the last slice that is over already.
-        until: END of the last slice that is wanted.
-        latest: Gives the END of the latest bar that can be right; None knows no future.
-        expected: Once these symbols have a final bar a slice is closed; None waits for
+        axis: The slices of the calendar.
+        symbols: The known symbols, in their proper spelling; None accepts any.
+        after: END of the last finished slice.
+        until: END of the last wanted slice.
+        latest: Returns the latest valid END of a bar; None means no bar is in the
+            future.
+        expected: A slice is closed once these symbols have a final bar; None waits for
             a later bar or the clock.
 
     Attributes:
-        bars: Bars taken.
-        slices: Slices closed.
-        empty: Slices among them without a bar.
+        bars: Number of bars accepted.
+        slices: Number of slices closed.
+        empty: Number of closed slices without a bar.
     """
 
     def __init__(
@@ -65,25 +68,25 @@ class SliceSequence:
         self._latest = latest
         self._open_us: int | None = None
         self._open_bars: dict[str, Bar] = {}
-        self._unsure: set[str] = set()  # symbols of the open slice whose last word may be missing
+        self._unsure: set[str] = set()  # symbols of the open slice whose final bar may be missing
         self._ahead = BarsAhead()
         self._leap: Leap | None = None
         self._over = ClosedSlices()
         self._by_clock: dict[int, set[str]] = {}
         self._expected: frozenset[str] = frozenset()
-        self._taken: set[str] = set()  # symbols of which is known that their bars are wanted
+        self._taken: set[str] = set()  # symbols whose bars are known to be wanted
         self.expect(expected)
 
     @property
     def now(self) -> datetime:
-        """Event time: the END of the slice that is open, or of the last one that is
-        over; 1970 before the first.
+        """Event time: the END of the open slice, or of the last finished one; 1970
+        before the first.
         """
         return datetime_of(self._open_us or self._closed_us or 0)
 
     @property
     def _base_us(self) -> int | None:
-        # END of the slice that is open, else of the last one that is over.
+        # END of the open slice, otherwise of the last finished one.
         return self._closed_us if self._open_us is None else self._open_us
 
     @property
@@ -93,19 +96,19 @@ class SliceSequence:
 
     @property
     def awaited(self) -> datetime | None:
-        """END of the first slice of which bars came before it was over."""
+        """END of the first unfinished slice of which bars have arrived."""
         first = self._ahead.first
         return None if first is None else datetime_of(first)
 
     def follow_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Take bars of `new_symbol` for bars of `symbol`."""
+        """Treat bars of `new_symbol` as bars of `symbol` from now on."""
         if self._known is not None:
             self._known.setdefault(new_symbol.upper(), symbol)
 
     def expect(self, symbols: Iterable[str] | None) -> None:
         """Close slices once these symbols have reported; None waits for a later bar.
 
-        To be called whenever other symbols are wanted than before.
+        Call it whenever the wanted symbols change.
         """
         self._taken.clear()
         names = () if symbols is None else symbols
@@ -114,8 +117,8 @@ class SliceSequence:
         )
 
     def close_through(self, moment: datetime) -> Iterator[Event]:
-        """Close the slices that are over at a moment, whether bars came or not; bars
-        for them are late from now on.
+        """Close the slices that have ended by a moment, with or without bars; further
+        bars for them are late.
         """
         due = self._ripen()
         moment_us = us_of(aware_utc(moment))
@@ -138,8 +141,8 @@ class SliceSequence:
         return chain(due, closing, self._gap(last_us + 1))
 
     def _note_closed_by_clock(self, last_us: int) -> None:
-        # Of these slices bars may come late, which are no repetitions: a source that is
-        # opened again gives them first.
+        # Late bars of these slices are not repetitions: a source that is reopened gives
+        # them first.
         slots = self._axis.slots(
             after_us=self._closed_us or self._open_us or 0, before_us=last_us + 1
         )
@@ -148,10 +151,10 @@ class SliceSequence:
         for slot_us in list(self._by_clock)[:-_MOST_BY_CLOCK]:
             del self._by_clock[slot_us]
 
-    # -- what leaves ------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------
 
     def _and_closed(self, events: Iterator[Event]) -> Iterator[Event]:
-        # Closes the open slice if all that is expected has its last word.
+        # Closes the open slice if all expected symbols have a final bar.
         if self._expected and not self._unsure and self._expected <= self._open_bars.keys():
             closing = self._close_open()
             return closing if events is NOTHING else chain(events, closing)
@@ -171,7 +174,7 @@ class SliceSequence:
         return closing if gap is NOTHING else chain(closing, gap)
 
     def _close_open(self, columns: SliceColumns | None = None) -> Iterator[Event]:
-        # Columns are all bars of the slice, where they are given.
+        # Columns, if given, contain all bars of the slice.
         assert self._open_us is not None
         slot_us, bars = self._open_us, self._open_bars
         self._open_us, self._open_bars = None, {}
@@ -189,8 +192,8 @@ class SliceSequence:
         return iter((trusted_slice(datetime_of(slot_us), bars),))
 
     def _gap(self, before_us: int) -> Iterator[Event]:
-        # Closes every slice between the last closed one and `before_us`, empty but for
-        # bars that came before their time.
+        # Closes every slice between the last closed one and `before_us`, empty except
+        # for early bars.
         assert self._closed_us is not None
         after_us = self._closed_us
         if after_us >= before_us - 1:
@@ -211,11 +214,11 @@ class SliceSequence:
             self.empty += not bars
             yield trusted_slice(datetime_of(slot_us), bars)
 
-    # -- what came before its time ----------------------------------------------------
+    # -- early bars --------------------------------------------------------------------
 
     def _ripen_next(self) -> Iterator[Event]:
-        # What a bar that comes now may rely on: the slice before it has what came for
-        # it. Farther slices wait for the clock, for a source may be catching up.
+        # A bar that comes now may rely on the slice before it having its bars. Later
+        # slices wait for the clock, because a source may be catching up.
         base_us = self._base_us
         first_us = self._ahead.first
         if first_us is None or self._latest is None or first_us > us_of(self._latest()):

@@ -1,9 +1,9 @@
-"""From loose bars to slices: the calendar says which slices there are, this module
-fills and closes them.
+"""Build slices from single bars: the calendar defines the slices, this module fills and
+closes them.
 
-Its rule: slices leave in the calendar's order, each exactly once, empty ones included,
-and none before it is over; what does not fit is left out, counted and named, and never
-stops the rest.
+The rule: slices are sent in the calendar's order, each exactly once, including empty
+ones, and none before it has ended; bars that do not fit are left out, counted and
+named, and never stop the rest.
 """
 
 from __future__ import annotations
@@ -47,37 +47,37 @@ from rbtlive.model.slice_columns import SliceColumns
 
 _ALL_TIME_US = 1 << 62
 _SKEW_US = 5_000_000
-"""How far the vendor's clock may be ahead of this machine's."""
+"""How far a vendor's clock may be ahead of this machine's."""
 
 
 class SliceBuilder(SliceSequence):
-    """Collects bars into slices, and closes each when all that is expected has come,
-    when a later one begins, or when the clock says so.
+    """Collects bars into slices, and closes each when all expected bars have come, when
+    a later slice begins, or when the clock says so.
 
-    With a clock, a bar is provisional until its END: the last one of a symbol counts.
-    One of an interval that has not begun is of the future: it is named, and used when
-    its time has come. Where the bars are a recording's, a bar that leaps over slices
-    waits for the next one, and is of the future if that one contradicts it.
+    With a clock, a bar is provisional until its END: a symbol's last one counts. A bar
+    of an interval that has not begun is from the future: it is reported, and used when
+    its time has come. In a recording, a bar that skips slices waits for the next one,
+    and counts as from the future if that one contradicts it.
 
-    What `add`, `close_through` and `finish` return may be taken lazily: the builder's
-    own state has moved on already.
+    The results of `add`, `close_through` and `finish` may be consumed lazily: the
+    builder's own state has already changed.
 
     Args:
-        axis: Which slices there are.
-        symbols: The symbols that exist, in their proper spelling; None takes any.
-        wants: Says whether bars of a symbol go into the slices; those of others only
-            tell the time. None wants all.
-        after: END of the last slice that is over already; what is not later is skipped.
-            Without it the first bar's slice is the first.
-        until: END of the last slice that is wanted.
-        latest: Gives the END of the latest bar that can be right, the clock's now; None
-            knows no future.
-        expected: Once these symbols have a final bar a slice is closed; None waits for
+        axis: The slices of the calendar.
+        symbols: The known symbols, in their proper spelling; None accepts any.
+        wants: Says whether bars of a symbol go into the slices; other bars only show
+            the time. None means all.
+        after: END of the last finished slice; bars that are not later are skipped.
+            Without it, the first bar's slice is the first.
+        until: END of the last wanted slice.
+        latest: Returns the latest valid END of a bar, the clock's now; None means no
+            bar is in the future.
+        expected: A slice is closed once these symbols have a final bar; None waits for
             a later bar or the clock.
 
     Attributes:
-        skipped: Bars that were given before.
-        provisional: Bars that came before their END.
+        skipped: Number of bars that were given before.
+        provisional: Number of bars that came before their END.
         ended: Whether a bar beyond `until` came.
     """
 
@@ -105,7 +105,7 @@ class SliceBuilder(SliceSequence):
         self._spelled = None if self._known is None else frozenset(self._known.values())
         self._line = SlotLine(axis)
         self._is_quick = axis.labels == "end"
-        self._past_us = _ALL_TIME_US if latest is None else 0  # up to here nothing is of now
+        self._past_us = _ALL_TIME_US if latest is None else 0  # no bar up to here is current
 
     @property
     def quarantined(self) -> Counter[str]:
@@ -114,18 +114,18 @@ class SliceBuilder(SliceSequence):
 
     @property
     def revised(self) -> int:
-        """Bars that came again with other values after their slice had left."""
+        """Bars that were repeated with other values after their slice was sent."""
         return self._over.revised
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether a bar leapt over slices, and nothing has come since to say if it was
-        right.
+        """Whether a bar skipped slices and no later bar has confirmed or contradicted
+        it.
         """
         return self._leap is not None
 
     def add(self, item: object) -> Iterator[Event]:
-        """Take what a source gave, and return what follows from it.
+        """Process an item from a source, and return the events that follow.
 
         Args:
             item: A bar, a row with a bar's fields, a list of either (one whole slice,
@@ -133,8 +133,8 @@ class SliceBuilder(SliceSequence):
                 MarketDataEvent.
 
         Returns:
-            The slices that are over now, and a SystemErrorEvent for each bar that was
-            left out.
+            The slices that are now complete, and a SystemErrorEvent for each bar that
+            was left out.
         """
         if self._is_quick and (type(item) is dict or type(item) is Bar):
             quick = self._add_in_order(item)
@@ -146,7 +146,7 @@ class SliceBuilder(SliceSequence):
                 return quick
         due = self._ripen_next()
         following: Iterator[Event]
-        if isinstance(item, SystemErrorEvent):  # what a source of this package says
+        if isinstance(item, SystemErrorEvent):  # a message of this package's sources
             following = iter((item,))
         elif isinstance(item, MarketDataEvent):
             following = self._add_event(item)
@@ -156,12 +156,12 @@ class SliceBuilder(SliceSequence):
             following = self._add_bar(item)[1]
         return following if due is NOTHING else chain(due, following)
 
-    def _add_in_order(  # noqa: C901 - a call less at every bar
+    def _add_in_order(  # noqa: C901 - saves a call at every bar
         self, item: dict[str, Any] | Bar
     ) -> Iterator[Event] | None:
-        # What `_add_bar` does to a bar of floats in the minute that is open or in the
-        # next one, at a tenth of its cost. Where anything is out of the ordinary
-        # nothing has changed, and None leaves the bar to that.
+        # The same as `_add_bar` for a bar of floats in the open minute or the next one,
+        # at a tenth of its cost. For anything unusual it changes nothing and returns
+        # None, which leaves the bar to `_add_bar`.
         open_us = self._open_us
         base_us = self._closed_us if open_us is None else open_us
         if self._repeats_us is not None or base_us is None or self._leap or self._ahead.size:
@@ -200,11 +200,11 @@ class SliceBuilder(SliceSequence):
         return events
 
     def next_alone(self, row: dict[str, Any]) -> MarketDataEvent | None:
-        """Take a row that is a whole slice, the one after the last: of the only symbol
-        that is expected, floats, and long over. Return the slice.
+        """Process a row that is the whole next slice: of the only expected symbol, in
+        floats, and long finished. Return the slice.
 
-        It is what `add` does, at half its cost; where the row is anything else nothing
-        has changed, and None leaves it to that.
+        It does the same as `add`, at half its cost; for any other row it changes
+        nothing and returns None, which leaves the row to `add`.
         """
         line = self._line
         us = line.next_us
@@ -238,19 +238,19 @@ class SliceBuilder(SliceSequence):
         self._over.note(us, bars)
         return trusted_slice(timestamp, bars)
 
-    # Whether bars of a symbol are taken as they are; asked once until what is expected
-    # changes.
+    # Whether bars of a symbol are accepted unchanged; checked once until the expected
+    # symbols change.
     def _takes(self, symbol: str) -> bool:
         if not (self._spelled is None or symbol in self._spelled):
             return False
         if not (self._wants is None or self._wants(symbol)):
             return False
-        if self._known is not None:  # else there may be any number
+        if self._known is not None:  # otherwise there may be any number
             self._taken.add(symbol)
         return True
 
-    # What time it is. Bars that are older than the latest ones can be by far are judged
-    # without asking: time goes on.
+    # The current time. Bars much older than the latest possible ones are judged without
+    # reading the clock: time only moves forward.
     def _now_us(self) -> int:
         assert self._latest is not None
         now_us = us_of(self._latest())
@@ -258,9 +258,9 @@ class SliceBuilder(SliceSequence):
         return now_us
 
     def _add_columns(self, items: list[Any] | tuple[Any, ...]) -> Iterator[Event] | None:
-        # What `_add_whole` does to a list of ordinary bars of a slice that has not
-        # begun. Where the list is something else nothing has changed, and None leaves
-        # it to that.
+        # The same as `_add_whole` for a list of ordinary bars of a slice that has not
+        # begun. For any other list it changes nothing and returns None, which leaves
+        # the list to `_add_whole`.
         if self._leap or self._ahead.size:
             return None
         judged = self._lists.judge(items)
@@ -295,7 +295,7 @@ class SliceBuilder(SliceSequence):
         events.append(self._close_open(whole))
         return chain.from_iterable(events)
 
-    # The rows of a list that are to be judged one by one, beside those that are not.
+    # The rows of a list that must be checked one by one, besides the ordinary ones.
     def _add_odd(
         self, odd: list[object], slot_us: int, columns: SliceColumns
     ) -> list[Iterator[Event]]:
@@ -309,8 +309,8 @@ class SliceBuilder(SliceSequence):
         return events
 
     def finish(self) -> Iterator[Event]:
-        """Close the slice that is open: the source has ended. Bars whose interval still
-        goes on are left out.
+        """Close the open slice, because the source has ended. Bars of an unfinished
+        interval are left out.
         """
         events = [self.release(), self._ripen()]
         if self._open_us is not None:
@@ -325,15 +325,15 @@ class SliceBuilder(SliceSequence):
         return chain.from_iterable(events)
 
     def open_bars(self) -> list[Bar]:
-        """Return the bars of slices that are not over."""
+        """Return the bars of unfinished slices."""
         held = [] if self._leap is None else self._leap.bars
         return [*self._open_bars.values(), *held, *self._ahead.all_bars()]
 
     def take_up_again(self) -> None:
-        """Skip, instead of naming, what a source that was opened again repeats."""
+        """Skip repetitions of a reopened source instead of reporting them."""
         self._repeats_us = self._closed_us or 0
 
-    # -- what comes -------------------------------------------------------------------
+    # -- incoming bars -----------------------------------------------------------------
 
     def _add_event(self, event: MarketDataEvent) -> Iterator[Event]:
         slot_us = self._axis.last_at(us_of(event.timestamp))
@@ -341,7 +341,7 @@ class SliceBuilder(SliceSequence):
             self.ended = True
             return self.finish()
         if slot_us is not None and self._open_us is None and self._closed_us is None:
-            self._closed_us = slot_us - 1  # an empty slice may well be the first
+            self._closed_us = slot_us - 1  # an empty slice may be the first
         bars = list(event.bars.values())
         added = (self._add_columns(bars) if len(bars) >= FEWEST else None) or self._add_whole(bars)
         if self._latest is not None and event.timestamp > self._latest():
@@ -383,8 +383,7 @@ class SliceBuilder(SliceSequence):
     def _add_bar(
         self, item: object, *, whole: WholeSlice | None = None
     ) -> tuple[int | None, Iterator[Event]]:
-        # Returns the slice the bar went into, None if it went nowhere, and what
-        # follows.
+        # Returns the slice that the bar went into, or None, and the events that follow.
         resolved = NOTHING
         try:
             values = facts_of(item, self._known)
@@ -458,7 +457,7 @@ class SliceBuilder(SliceSequence):
         return slot_us, self._and_closed(following) if whole is None else following
 
     def _keep(self, bar: Bar, slot_us: int, now_us: int) -> None:
-        # A bar that is not over: of the present interval, or of the future.
+        # A bar of an unfinished interval: the current one, or one in the future.
         if self._until_us is not None and slot_us > self._until_us:
             self.ended = self._closed_us is not None and self._closed_us >= self._until_us
             return
@@ -484,7 +483,7 @@ class SliceBuilder(SliceSequence):
             there = self._by_clock.get(slot_us)
             if there is None or bar.symbol in there:
                 return True
-            there.add(bar.symbol)  # it is named once
+            there.add(bar.symbol)  # it is reported once
             return False
         if slot_us == self._open_us and self._open_bars.get(bar.symbol) == bar:
             return True
@@ -507,9 +506,9 @@ class SliceBuilder(SliceSequence):
         if there and bar.symbol not in self._unsure:
             raise RefusedBar("duplicate", "its slice has a bar of this symbol already")
 
-    # A run begins with what its source spoke of first. Where this machine's clock is
-    # behind, that is not over here yet: what comes then of the same symbol and is older
-    # is late all the same.
+    # A run begins with the first slice that its source sent. If this machine's clock is
+    # behind, that slice has not ended here yet: an older bar of the same symbol is late
+    # all the same.
     def _refuse_before_beginning(self, bar: Bar, slot_us: int, now_us: int) -> None:
         later_us = self._ahead.first_of(bar.symbol, after_us=slot_us)
         if later_us is not None and self._axis.begin_of(later_us) <= now_us + _SKEW_US:
@@ -524,7 +523,7 @@ class SliceBuilder(SliceSequence):
         return chain((BarRevisedEvent(timestamp=self.now, bar=bar),), warned)
 
     def _resolve(self, leap: Leap, slot_us: int) -> Iterator[Event]:
-        # What comes next bears a leap out, or contradicts it.
+        # The next bar confirms or contradicts a skip.
         if slot_us == leap.slot_us:
             return NOTHING
         if slot_us > leap.slot_us:
@@ -538,7 +537,7 @@ class SliceBuilder(SliceSequence):
         return chain.from_iterable(events)
 
     def release(self) -> Iterator[Event]:
-        """Believe a bar that leapt over slices: nothing has contradicted it."""
+        """Accept a bar that skipped slices: no bar has contradicted it."""
         leap, self._leap = self._leap, None
         if leap is None:
             return NOTHING
@@ -553,7 +552,7 @@ class SliceBuilder(SliceSequence):
             events.append(self._close_open())
         return chain.from_iterable(events)
 
-    # -- what is said -----------------------------------------------------------------
+    # -- messages ----------------------------------------------------------------------
 
     def _warned(self, text: str | None) -> Iterator[Event]:
         if text is None:

@@ -1,7 +1,7 @@
-"""The slices that a calendar has, and which of them a bar's stamp means.
+"""The slices of a calendar, and the slice that a bar's stamp means.
 
-The rule: a stamp means one slice or none; whether it names the bar's start or its END
-is said once, for a whole source.
+The rule: a stamp means one slice or none; whether stamps name starts or ENDs is set
+once for a whole source.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _JUST_BEFORE_US = 1_000
 
 
 class SlotAxis:
-    """The slices that a calendar has: the ENDs of its bars, in microseconds since 1970.
+    """The slices of a calendar: the ENDs of its bars, in microseconds since 1970.
 
     Args:
-        calendar: Whose sessions; of weeks or months, the calendar of those.
-        frequency: How long a bar is, e.g. "1d" for one slice a session.
+        calendar: Calendar of the sessions; for weeks or months, their own calendar.
+        frequency: Length of a bar, e.g. "1d" for one slice per session.
         labels: Whether stamps name the END of a bar, or its start.
 
     Raises:
-        BadFrequency: `frequency` is no interval.
+        BadFrequency: `frequency` is not an interval.
     """
 
     def __init__(
@@ -46,15 +46,14 @@ class SlotAxis:
         self._zone = ZoneInfo(str(calendar.tz))
 
     def slot_of(self, moment: datetime | date) -> int | None:
-        """Return the END of the slice that a bar's stamp means; None if it lies in no
+        """Return the END of the slice that a bar's stamp means; None if it is in no
         slice.
 
-        A daily bar may be stamped with any time in its session, its close included (its
-        open instead where stamps name starts), with midnight (UTC or the exchange's) of
-        its label where no session is open at that moment, or with the label itself, a
-        date; one of a week or month with any of these of any of its days. An intraday
-        bar is stamped with its END, or up to a millisecond before it; or with its
-        start.
+        A daily bar may be stamped with any time in its session, including its close (or
+        its open if stamps name starts), with midnight (UTC or the exchange's) of its
+        label if no session is open at that moment, or with the label itself, a date; a
+        bar of a week or month with any of these for any of its days. An intraday bar is
+        stamped with its END, or up to a millisecond before it; or with its start.
         """
         if not isinstance(moment, datetime):
             return None if self.interval.intraday else self._close_of_label(moment)
@@ -83,8 +82,8 @@ class SlotAxis:
         return end_us
 
     def slot_at(self, moment_us: int) -> int | None:
-        """Return the END of the slice that something happened in, its start included, a
-        session's close too; None where nothing is traded.
+        """Return the END of the slice in which an event happened, including its start
+        and a session's close; None outside trading.
         """
         return self._grid.end_of(moment_us + 1) or self._grid.end_of(moment_us)
 
@@ -93,7 +92,7 @@ class SlotAxis:
         return self._grid.begin_of(slot_us)
 
     def is_next(self, slot_us: int, after_us: int) -> bool:
-        """Say whether no slice lies between two ENDs."""
+        """Say whether no slice ends between two ENDs."""
         return next(self.slots(after_us=after_us, before_us=slot_us + 1), slot_us) == slot_us
 
     def is_open_at(self, moment_us: int) -> bool:
@@ -121,7 +120,7 @@ class SlotAxis:
             session += 1
 
     def last_at(self, moment_us: int) -> int | None:
-        """Return the END of the last slice that is over at a moment; None if there is
+        """Return the END of the last slice finished at a moment; None if there is
         none.
         """
         closes = self.calendar.closes_us
@@ -134,10 +133,10 @@ class SlotAxis:
         return int(closes[session - 1]) if session else None
 
     def stretch(self, moment_us: int) -> tuple[int, int]:
-        """Return the (begin, end] around a moment in which bars of full length follow
-        each other without a break.
+        """Return the (begin, end] around a moment in which full-length bars follow each
+        other without a break.
 
-        (0, 0) where there is none: no session is open, or slices are whole sessions.
+        (0, 0) if there is none: no session is open, or slices are whole sessions.
         """
         if not self.interval.intraday:
             return 0, 0
@@ -151,22 +150,22 @@ class SlotAxis:
 
 
 class SlotLine:
-    """The slice that was placed last, among those that follow each other without a
-    break, and the one after it.
+    """The latest slice, among those that follow each other without a break, and the
+    next one.
 
-    Both are known as date-times, which are compared in a tenth of the time that it
-    takes to compute with one.
+    Both are stored as date-times, which are compared in a tenth of the time needed to
+    compute with one.
 
     Args:
-        axis: Which slices there are.
+        axis: The slices of the calendar.
 
     Attributes:
-        moment: END of the slice; None before the first, and where the last stamp lay in
-            no such line.
+        moment: END of the slice; None before the first, and if the last stamp was not
+            in such a line.
         us: The same in µs UTC.
-        next_moment: END of the one after it; None where another stretch begins.
+        next_moment: END of the next slice; None if another stretch begins.
         next_us: END of the slice plus the length of a bar.
-        begin_us: Where the stretch begins.
+        begin_us: Start of the stretch.
         end_us: END of its last slice.
         step_us: Length of a bar.
     """
@@ -192,7 +191,7 @@ class SlotLine:
         self.next_moment: datetime | None = None
 
     def place(self, moment: datetime) -> int | None:
-        """Go to the slice with this END, and return it in µs UTC; None where it is no
+        """Move to the slice with this END, and return it in µs UTC; None if it is not a
         slice of a stretch.
         """
         if moment == self.next_moment:

@@ -1,8 +1,8 @@
-"""Any asynchronous source of bars as a feed.
+"""Turn any asynchronous source of bars into a feed.
 
-Its rule: what a source does wrong comes out of the feed as a SystemErrorEvent at its
-place, and a source that drops is opened again. Until it is back where the clock is, the
-clock closes no slice: what the source missed may still come.
+The rule: an error of a source becomes a SystemErrorEvent at its place, and a source
+that drops is reopened. Until it has caught up with the clock, the clock closes no
+slice, because missed bars may still come.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ from rbtlive.model.bar import Bar
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 from rbtlive.model.foreign_text import as_utf8, text_of
 
-"""Opens a source for some symbols, or for all it has if None."""
+"""Opens a source for some symbols, or for all if None."""
 
 _SINGLE = (dict, Bar)
 _READ_AHEAD = 256
 _LISTS_AHEAD = 64
-"""How many rows are read before they are asked for, and how many lists of rows."""
+"""Maximum number of rows, and of lists of rows, read ahead."""
 _PATIENCE = timedelta(seconds=10)
-"""How long a source that was opened again may say nothing before the clock goes on
-without what it missed.
+"""How long a reopened source may be silent before the clock goes on without its missed
+bars.
 """
 _DOUBT_S = 5.0
-"""How long a bar that leapt over slices waits for the next one to bear it out."""
+"""How long a bar that skipped slices waits for the next one to confirm it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait before a source is opened again.
+    """Waiting times before a source is reopened.
 
     Attributes:
         initial_s: Seconds before the first attempt.
-        factor: How much longer each further wait is.
-        limit_s: The longest wait in seconds.
-        jitter: Which part of each wait is random, so that many clients do not come back
-            at once.
+        factor: Factor between consecutive waits.
+        limit_s: Maximum wait in seconds.
+        jitter: Random fraction of each wait, so that many clients do not return at
+            once.
     """
 
     initial_s: float = 0.5
@@ -80,24 +80,24 @@ class StreamFeed(DataFeed):
     """Any asynchronous source of bars as a feed.
 
     The source gives bars, rows with a bar's fields, lists of them (each one whole
-    slice), or MarketDataEvents. A slice is over once all expected symbols have
+    slice), or MarketDataEvents. A slice is complete once all expected symbols have
     reported it, when a later one begins, or when the clock says so.
 
     Args:
         source: An async iterator, which is read until it ends; or a function that opens
-            one for the symbols it is given, which is called again when the source drops
-            or the subscriptions change.
-        backoff: How long to wait before a source is opened again.
-        retry_on: The exceptions of a source that mean it dropped; others end the feed.
-        max_attempts: How often in a row a source is opened again before the feed gives
-            up; None never does.
-        sleep: Waits for some seconds; by default the loop's own.
-        chance: Gives random numbers from 0 to 1 for the jitter.
-        labels: Whether the source stamps bars with their END, or with their start.
+            one for given symbols, which is called again when the source drops or the
+            subscriptions change.
+        backoff: How long to wait before a source is reopened.
+        retry_on: The exceptions of a source that mean a drop; others end the feed.
+        max_attempts: How many times in a row a source is reopened before the feed gives
+            up; None is unlimited.
+        sleep: Sleeps for some seconds; by default the loop's own.
+        chance: Returns random numbers from 0 to 1 for the jitter.
+        labels: Whether the source stamps bars with their END or their start.
 
     Attributes:
         says_when_caught_up: Whether the source calls `caught_up` each time it has given
-            what it missed; of another the feed judges by what it gives.
+            all missed bars; otherwise the feed judges by the bars.
     """
 
     says_when_caught_up: ClassVar[bool] = False
@@ -137,7 +137,7 @@ class StreamFeed(DataFeed):
         self._reconnects = self._drops = self._resubscribed = 0
 
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration."""
+        """Store the session's requirements; called before iteration."""
         last = plan.last_session
         self._plan = plan
         self._builder = SliceBuilder(
@@ -155,46 +155,46 @@ class StreamFeed(DataFeed):
         self._slices_before = 0
 
     def take_labels(self, labels: Labels) -> None:
-        """Take the stamps of the source for the bars' ends, or for their starts."""
+        """Interpret the source's stamps as ends of bars, or as starts."""
         self._labels = labels
 
     def _expected(self, plan: FeedPlan) -> list[str] | None:
-        # Those that were named, else those that are asked for.
+        # The symbols that were given, otherwise the requested ones.
         names = plan.expected if plan.expected is not None else self.subscriptions or plan.symbols
         return None if names is None else [name for name in names if self.wants(name)]
 
     @property
     def awaited(self) -> datetime | None:
-        """END of a slice of which bars came before it was over; None without one."""
+        """END of an unfinished slice of which bars have arrived; None without one."""
         return None if self._builder is None else self._builder.awaited
 
     @property
     def reached(self) -> datetime | None:
-        """END of the latest slice that has begun, of which some bars may not have come
-        yet; None before the first.
+        """END of the latest slice that has begun, of which bars may still be missing;
+        None before the first.
         """
         builder = self._builder
         return None if builder is None or not _begun(builder) else builder.now
 
     def caught_up(self) -> None:
-        """Say that the source has given everything it missed while it was away."""
+        """Report that the source has given everything it missed while it was away."""
         self._caught_up = True
         if self._signal is not None:
             self._signal.set()
 
     def close_through(self, moment: datetime) -> None:
-        """Close the slices that are over at a moment although nothing later came; bars
-        for them are late.
+        """Close the slices that have ended by a moment even if no later bar came;
+        further bars for them are late.
 
-        They come out of the iteration, in their place. While the source is away, and
-        until it has given what it missed, they stay open.
+        They appear in the iteration at their place. While the source is away, and until
+        it has given its missed bars, they stay open.
         """
         self._close_to = moment if self._close_to is None else max(moment, self._close_to)
         if self._signal is not None:
             self._signal.set()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the slices as they are closed, and what was wrong with the source."""
+        """Yield the slices as they are closed, and errors of the source."""
         builder = self._ready()
         self._signal = signal = asyncio.Event()
         attempt = 0
@@ -228,19 +228,19 @@ class StreamFeed(DataFeed):
                 yield event
         finally:
             self._signal = None
-            # What was to be said next, then the bars of the slice that was open: nobody
-            # got them.
+            # The events to send next, then the bars of the open slice: nobody has
+            # received them.
             unsaid = [event for event in self._saying if isinstance(event, MarketDataEvent)]
             self._left.extendleft(reversed([*unsaid, *builder.open_bars()]))
 
     def take_back(self, slices: Sequence[Event]) -> None:
-        """Take back slices that were given and not processed, oldest first: the
-        next reader of the source gets them.
+        """Take back slices that were given but not processed, oldest first: the
+        source's next reader gets them.
         """
         self._left.extendleft(reversed(slices))
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted, the quarantined also by reason."""
+        """Return the counters, with quarantined bars also by reason."""
         builder = self._builder
         if builder is None:
             return {
@@ -271,7 +271,7 @@ class StreamFeed(DataFeed):
     async def _drain(
         self, reader: _Reader, *, builder: SliceBuilder, signal: asyncio.Event
     ) -> AsyncGenerator[Iterator[Event], None]:
-        # Until the source ends, drops or has to be opened anew.
+        # Until the source ends, drops or has to be reopened.
         while True:
             signal.clear()
             yield self._said(reader, builder)
@@ -325,7 +325,7 @@ class StreamFeed(DataFeed):
         held = [event for bar in self._held_through(moment) for event in builder.add(bar)]
         return chain(back, held, builder.close_through(moment))
 
-    # Bars that the source holds back until their slice is over.
+    # Bars that the source holds back until their slice ends.
     def _held_through(self, moment: datetime) -> Iterable[object]:
         del moment
         return ()
@@ -336,8 +336,8 @@ class StreamFeed(DataFeed):
         self._caught_up, self._quiet_from = False, None
 
     def _is_back(self, builder: SliceBuilder, moment: datetime) -> bool:
-        # The source is where the clock is, or says so, or has had time enough to say
-        # something.
+        # The source has reached the clock's time, or says so, or has had enough time to
+        # report.
         self._quiet_from = self._quiet_from or moment
         quiet = not self.says_when_caught_up and moment - self._quiet_from >= _PATIENCE
         self._behind = not (quiet or self._caught_up or builder.now > moment)
@@ -388,8 +388,8 @@ class StreamFeed(DataFeed):
         return self._backoff.delay_s(attempt, chance=self._chance())
 
     def follow_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Take bars of `new_symbol` for bars of `symbol` from now on; a source that is
-        opened for symbols is opened anew.
+        """Treat bars of `new_symbol` as bars of `symbol` from now on; a source that is
+        opened for symbols is reopened.
         """
         if self._builder is not None:
             self._builder.follow_symbol(symbol, new_symbol)
@@ -407,8 +407,8 @@ _read_ahead: WeakKeyDictionary[object, deque[object]] = WeakKeyDictionary()
 
 
 def _read_ahead_of(source: object) -> deque[object]:
-    # What an iterator gave and nobody took yet: attached a second time, it goes on from
-    # there.
+    # Items that an iterator gave but nobody processed: when it is attached again, it
+    # continues from there.
     try:
         return _read_ahead.setdefault(source, deque())
     except TypeError:  # it cannot be hashed or weakly referenced
@@ -416,8 +416,8 @@ def _read_ahead_of(source: object) -> deque[object]:
 
 
 class _Reader:
-    # Reads a source in a task of its own, a little ahead, so that waking up for a
-    # deadline loses no item.
+    # Reads a source in its own task, a little ahead, so that waking up for a deadline
+    # loses no item.
     def __init__(
         self, stream: AsyncIterable[object], *, signal: asyncio.Event, items: deque[object]
     ) -> None:
@@ -447,7 +447,7 @@ class _Reader:
                 items.append(item.copy() if type(item) is dict else _as_it_is(item))
                 self.received += 1
                 waiting = len(items)
-                if waiting == 1:  # else the other side has heard of the first
+                if waiting == 1:  # otherwise the consumer was woken by the first
                     signal.set()
                 while waiting >= (_READ_AHEAD if single else _LISTS_AHEAD):
                     self._space.clear()
@@ -458,16 +458,16 @@ class _Reader:
             if task is not None and task.cancelling():
                 raise
             self.error = _lost(cancelled)  # a task of the source's own was cancelled
-        except Exception as error:  # noqa: BLE001 - the outermost frame of this task; the feed decides what it means
+        except Exception as error:  # noqa: BLE001 - the outermost frame of this task; the feed decides what the error means
             self.error = error
         except BaseException as exit_:  # noqa: BLE001 - it must not reach the loop
             self.error = _lost(exit_)
-        self.finished = True  # not so if it was cancelled
+        self.finished = True  # not if it was cancelled
         self._signal.set()
 
 
-# What a source gave, as it is now: one may use the same row for each of its bars, and
-# is read ahead.
+# A copy of a source's item, because a source may reuse one row for all its bars, and is
+# read ahead.
 def _as_it_is(item: object) -> object:
     if type(item) is list and len(item) <= MOST_BARS:
         return [one.copy() if type(one) is dict else one for one in item]
@@ -490,7 +490,8 @@ def _text(error: Exception) -> str:
         return f"{type(error).__name__} (its text cannot be shown: {type(unprintable).__name__})"
 
 
-# What would end the reader's task, or the program, as a source's failure.
+# Exceptions that would end the reader's task, or the program, as a failure of the
+# source.
 def _lost(raised: BaseException) -> FeedDisconnected:
     text = text_of(raised)
     lost = FeedDisconnected(f"the source raised {type(raised).__name__} {text:.200}".rstrip())

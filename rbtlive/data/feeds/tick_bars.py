@@ -1,8 +1,9 @@
-"""From trades to bars: one bar a symbol and slice, growing until its slice is over.
+"""Build bars from trades: one bar per symbol and slice, which grows until its slice
+ends.
 
-The rule: a trade belongs to the slice it happened in, whenever it comes. A slice is
-over when trades of a later time come; one that was late changes no bar that has left,
-but gives it anew.
+The rule: a trade belongs to the slice in which it happened, whenever it arrives. A
+slice ends when a later trade comes; a late trade does not change a sent bar but makes
+it be sent again.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.feeds.ticks import Tick, stamp_text
 
 _KEPT_SLICES: Final = 3
-"""Of so many slices that are over, late trades give their bar anew."""
+"""For this many past slices, late trades make their bar be sent again."""
 _SKEW_US: Final = 5_000_000
 
 Slice = list[dict[str, Any]]
-"""The bars of one slice, as a feed takes them."""
+"""The bars of one slice, in a feed's form."""
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class GrowingBar:
     volume: Decimal
 
     def grow(self, tick: Tick) -> None:
-        """Take a trade in, in the order of its time."""
+        """Add a trade, in the order of its time."""
         self.high, self.low = max(self.high, tick.price), min(self.low, tick.price)
         self.volume += tick.size
         if tick.us < self.first_us:
@@ -48,7 +49,7 @@ class GrowingBar:
             self.last_us, self.close = tick.us, tick.price
 
     def facts(self, slot_us: int) -> dict[str, Any]:
-        """Return the bar as a feed takes it."""
+        """Return the bar in a feed's form."""
         return {
             "symbol": self.symbol,
             "timestamp": datetime_of(slot_us),
@@ -64,15 +65,15 @@ class TickBars:
     """Collects trades into slices of bars.
 
     Args:
-        axis: Which slices there are.
+        axis: The slices of the calendar.
         wait_us: How much later than a slice's END a trade must be to close it: trades
-            that come out of order by less lose nothing.
+            that are out of order by less are not late.
 
     Attributes:
-        ticks: Trades taken.
-        late: Trades that came when their slice had left.
-        contradicted: A trade that was far ahead of the next one, and is left out; to be
-            reset by its reader.
+        ticks: Number of trades accepted.
+        late: Number of trades that came after their slice was sent.
+        contradicted: A trade that was far ahead of the next one and was left out; its
+            reader resets it.
         latest_us: Time of the latest trade; None before the first.
     """
 
@@ -89,19 +90,19 @@ class TickBars:
 
     @property
     def first_end(self) -> datetime | None:
-        """END of the first slice that grows; None if none does."""
+        """END of the first growing slice; None if there is none."""
         return datetime_of(min(self._growing)) if self._growing else None
 
     def add(self, tick: Tick, now_us: int | None) -> list[Slice]:
-        """Take a trade in, and return the slices that are over now, oldest first; a
-        late trade gives its bar anew.
+        """Add a trade, and return the slices that it ends, oldest first; a late trade
+        gives its bar again.
 
         Args:
             tick: The trade.
-            now_us: What time it is; None for sources of the past.
+            now_us: Current time; None for sources of the past.
 
         Raises:
-            RefusedBar: the trade is of the future or of no session.
+            RefusedBar: the trade is in the future or in no session.
         """
         if now_us is not None and tick.us > now_us + _SKEW_US:
             raise RefusedBar("future", f"{stamp_text(tick.us)} lies in the future")
@@ -138,7 +139,7 @@ class TickBars:
         return [self._close(slot_us) for slot_us in sorted(self._growing) if slot_us <= us]
 
     def finish(self) -> list[Slice]:
-        """Return all slices that are left: the source has ended."""
+        """Return all remaining slices, because the source has ended."""
         done: list[Slice] = []
         if self._doubtful is not None:
             tick, self._doubtful = self._doubtful, None
@@ -159,7 +160,7 @@ class TickBars:
         return slot_us
 
     def _is_leap(self, us: int, now_us: int | None) -> bool:
-        # A trade of a recording that skips a whole slice waits for the next one.
+        # In a recording, a trade that skips a whole slice waits for the next one.
         if self.latest_us is None or now_us is None or now_us - us < self._axis.step_us * 10:
             return False
         before = self._axis.slot_at(self.latest_us)

@@ -1,7 +1,7 @@
-"""Trades as a feed of bars.
+"""Turn trades into a feed of bars.
 
-Its rule: bars are made while the trades come, by the session's own calendar and
-interval; from there on they are bars like any others.
+The rule: bars are built while the trades come, by the session's own calendar and
+interval; after that they are bars like any others.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from rbtlive.model.events import Event, SystemErrorEvent
 from rbtlive.model.interval import Interval
 
 _QUIET_S: Final = 1.0
-"""A source that said nothing for so long is not just catching up."""
+"""A source that was silent for this long is not just catching up."""
 _MOST_WAIT_S: Final = 60.0
 
 
 class TickFeed(StreamFeed):
-    """Bars made of trades; `bars_from_ticks` makes one.
+    """Bars built from trades; `bars_from_ticks` creates one.
 
     Args:
-        source: As for StreamFeed, of trades.
-        interval: How long a bar is.
-        wait_s: Trades that come out of order by less than this lose nothing.
-        calendar: Whose sessions, where no session says so.
+        source: A source as for StreamFeed, but of trades.
+        interval: Length of a bar.
+        wait_s: Trades that are out of order by less than this are not late.
+        calendar: Calendar of the sessions, if no session gives one.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class TickFeed(StreamFeed):
         self._heard_s = 0.0
 
     def take_labels(self, labels: Labels) -> None:
-        """Refuse starts: bars are made here, and stamped with their END."""
+        """Refuse stamps of starts: bars are built here, and stamped with their END."""
         DataFeed.take_labels(self, labels)
 
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration.
+        """Store the session's requirements; called before iteration.
 
         Raises:
-            BadFrequency: the session wants bars of another length.
+            BadFrequency: the session requires bars of another length.
         """
         if Interval.parse(plan.frequency) != self.interval:
             raise BadFrequency(
@@ -84,19 +84,19 @@ class TickFeed(StreamFeed):
         super().configure(plan)
 
     def follow_symbol(self, symbol: str, new_symbol: str) -> None:
-        """Take trades of `new_symbol` for trades of `symbol` from now on."""
+        """Treat trades of `new_symbol` as trades of `symbol` from now on."""
         if self._names is not None:
             self._names.setdefault(new_symbol.upper(), symbol)
         super().follow_symbol(symbol, new_symbol)
 
     @property
     def awaited(self) -> datetime | None:
-        """END of a slice of which trades have come and that is not over."""
+        """END of an unfinished slice of which trades have come."""
         growing = None if self._making is None else self._making.first_end
         return growing or super().awaited
 
     def close_through(self, moment: datetime) -> None:
-        """Close the slices that are over at a moment although nothing later came."""
+        """Close the slices that have ended by a moment even if no later trade came."""
         making, latest = self._making, None if self._plan is None else self._plan.latest
         if making is not None and latest is not None and making.first_end is not None:
             quiet_s = asyncio.get_running_loop().time() - self._heard_s
@@ -105,7 +105,7 @@ class TickFeed(StreamFeed):
         super().close_through(moment)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield the slices as they are closed, and what was wrong with the source."""
+        """Yield the slices as they are closed, and errors of the source."""
         if self._plan is None:
             self.configure(
                 FeedPlan(calendar=get_calendar(self._calendar), frequency=self.interval.text)
@@ -114,7 +114,7 @@ class TickFeed(StreamFeed):
             yield event
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted, trades too."""
+        """Return the counters, including trades."""
         making = self._making
         refused = self._refused.quarantined
         return {
@@ -177,28 +177,28 @@ def bars_from_ticks(
     wait_s: float = 0.25,
     calendar: str = "24/7",
 ) -> TickFeed:
-    """Return a feed of bars that are made of trades, for `attach(feed=...)`.
+    """Return a feed of bars built from trades, for `attach(feed=...)`.
 
     A bar has the first, highest, lowest and last price of its interval by the trades'
-    own times, and the sum of their sizes. A trade at the very moment at which two bars
-    meet belongs to the later one, at a session's close to its last. Slices without
-    trades are empty. A trade whose bar has left changes nothing that was decided: the
-    bar is kept as revised.
+    own times, and the sum of their sizes. A trade at the exact boundary of two bars
+    belongs to the later one, at a session's close to the session's last. Slices without
+    trades are empty. A trade for a bar that was already sent changes no decision: the
+    bar is recorded as revised.
 
     Args:
         stream: An async iterator of trades, or a function of symbols that opens one and
             is called again when it drops. A trade is a mapping, named tuple, dataclass
             or object with a symbol, a time, a price and a size under their usual names
             (`symbol`, `timestamp` or `time`, `price`, `size`, `quantity` or `amount`),
-            or a tuple of them. A session with one symbol needs no symbol. Times are
-            aware date-times, ISO texts, or numbers since 1970.
-        interval: How long a bar is, e.g. "1m"; what the session's `frequency` is.
-        wait_s: Seconds by which trades may come out of order: a bar is over once a
-            trade comes that is so much later than its end.
-        calendar: Whose sessions; in `attach` those of the session.
+            or a tuple of them. With only one symbol in the session, the symbol may be
+            missing. Times are aware date-times, ISO texts, or numbers since 1970.
+        interval: Length of a bar, e.g. "1m"; equal to the session's `frequency`.
+        wait_s: Seconds by which trades may be out of order: a bar ends once a trade
+            comes that is this much later than its END.
+        calendar: Calendar of the sessions; with `attach`, the session's.
 
     Raises:
-        BadFrequency: `interval` is no interval.
+        BadFrequency: `interval` is not an interval.
         InvalidSetting: `wait_s` is not a number from 0 to 60.
     """
     is_number = isinstance(wait_s, (int, float)) and not isinstance(wait_s, bool)

@@ -1,7 +1,7 @@
-"""One trade as a source gave it, whatever its shape.
+"""Convert a source's trade, of any type, to a tick.
 
-The rule: a tick has a symbol, a time, a price above zero and a size; what can be
-understood in one way only is taken, and the rest is named.
+The rule: a tick has a symbol, a time, a price above zero and a size; a trade with only
+one possible meaning is accepted, and any other is reported.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _TIME: Final = ("timestamp", "time", "datetime", "at", "ts", "t")
 _PRICE: Final = ("price", "last", "p")
 _SIZE: Final = ("size", "quantity", "qty", "amount", "volume", "q", "v")
 _EPOCH_UNITS: Final = ((1e9, 1e11, 10**6), (1e12, 1e14, 10**3), (1e15, 1e17, 1))
-"""Numbers that are a time since 1970: from, to, microseconds each. Seconds,
-milliseconds and microseconds of the years 2001 to 5138 do not overlap; nanoseconds come
-after them."""
+"""Units of numbers since 1970: from, to, microseconds each. Seconds, milliseconds and
+microseconds of the years 2001 to 5138 do not overlap; larger numbers are nanoseconds.
+"""
 _NANOSECONDS: Final = 1e18
 _LARGEST: Final = Decimal(10) ** 15
 
@@ -47,10 +47,10 @@ def tick_of(item: object) -> Tick:
     Args:
         item: A mapping, a dataclass, a model, a named tuple or any object with such
             attributes; or a plain tuple of symbol, time, price and size in any order,
-            of whose numbers the first is the price.
+            in which the first number is the price.
 
     Raises:
-        RefusedBar: it is none.
+        RefusedBar: it is not a trade.
     """
     named = _mapping_of(item)
     if named is not None:
@@ -92,8 +92,8 @@ def _first(named: Mapping[Any, Any], names: tuple[str, ...]) -> Any:
     return next((named[name] for name in names if named.get(name) is not None), None)
 
 
-# Of several names for the time, the first that tells one: ccxt gives both a number and
-# a text.
+# Of several names for the time, the first with a valid time: ccxt gives both a number
+# and a text.
 def _stamp(named: Mapping[Any, Any]) -> Any:
     given = [named[name] for name in _TIME if named.get(name) is not None]
     return next((one for one in given if isinstance(one, datetime)), given[0] if given else None)
@@ -137,7 +137,7 @@ def _us_of_number(value: float, given: Any) -> int:
 
 
 def stamp_text(us: int) -> str:
-    """Return a tick's time for messages, even one that no date-time can tell."""
+    """Return a tick's time for messages, even one outside the range of date-times."""
     try:
         return datetime_of(us).isoformat()
     except (OverflowError, ValueError):

@@ -1,1 +1,1 @@
-"""From what people hold (frames, lists, dicts, files) to bars that a portal takes."""
+"""Convert any source (frames, lists, dicts, files) to bars for a portal."""

@@ -1,7 +1,7 @@
-"""The five fields of a table's bars: read as numbers, and completed.
+"""The five fields of a table's bars: parsed as numbers, and completed.
 
-The rule: a cell that is no number is refused, and a field that is not there is taken
-from the others.
+The rule: a cell that is not a number is refused, and a missing field is derived from
+the others.
 """
 
 from __future__ import annotations
@@ -20,37 +20,39 @@ from rbtlive.errors import WrongColumnType
 from rbtlive.model.bar import OHLCV, PRICES
 
 UNLIMITED_VOLUME: Final = 1e12
-"""What a bar's volume is taken for where the source has none: no order is cut by it."""
+"""The volume of a bar if the source has none: it limits no order."""
 
 _NO_VOLUME: Final = -1.0
-"""What Interactive Brokers sends for bars that have no volume. Source: its API's
-historical bars of MIDPOINT, BID and ASK.
+"""Interactive Brokers' volume for bars that have none. Source: its API's historical
+bars of MIDPOINT, BID and ASK.
 """
 
 _FIXED_POINT: Final = 1e-9
-"""Databento's prices are integers of this. Source: databento.com, "Conventions"."""
+"""Databento's prices are integers in this unit. Source: databento.com,
+"Conventions".
+"""
 
 _MARKED: Final = "prc"
-"""A price of CRSP's, which is below zero where nothing traded and it is the middle of
-bid and ask. Source: CRSP's data descriptions, "Price or Bid/Ask Average".
+"""CRSP's price, which is negative if nothing traded and it is the midpoint of bid and
+ask. Source: CRSP's data descriptions, "Price or Bid/Ask Average".
 """
 
 
 def fields_of(
     table: Table, roles: Roles, *, source: object, needs: Needs, note: Callable[[str], None]
 ) -> dict[str, pl.Series] | None:
-    """Return the fields that a table has, as floats; None where its numbers may be read
-    in two ways, which is then asked for.
+    """Return the fields of a table, as floats; None if its numbers are ambiguous, which
+    adds a question.
 
     Args:
-        table: One that is long.
-        roles: Which of its columns is which field.
-        source: What the user passed, for the line that an error ends with.
-        needs: Where a question goes.
-        note: Takes what was decided.
+        table: A long table.
+        roles: The field in each column.
+        source: The user's source, for the line that an error ends with.
+        needs: Collects questions.
+        note: Records decisions.
 
     Raises:
-        WrongColumnType: a field holds something else.
+        WrongColumnType: a field contains other values than numbers.
     """
     raw = {name: table.frame[column] for name, column in roles.fields.items()}
     try:
@@ -87,8 +89,8 @@ def fields_of(
 
 
 def completed(fields: Mapping[str, pl.Series], note: Callable[[str], None]) -> list[pl.Series]:
-    """Return all five fields, named: those that are not there are taken from the
-    others, and noted.
+    """Return all five named fields: missing ones are derived from the others, and
+    noted.
     """
     close = fields["close"]
     lacking = [name for name in ("open", "high", "low") if name not in fields]
@@ -114,9 +116,9 @@ def completed(fields: Mapping[str, pl.Series], note: Callable[[str], None]) -> l
     return (whole if lacking else _without_zeros(whole, note)).get_columns()
 
 
-# Vendors write 0 where nothing traded: for all prices of a missing bar, for all but the
-# close of a day without a trade, for an open that nobody recorded.
-# Sources: baostock and AkShare of suspended shares, Yahoo of indices before 1982.
+# Vendors write 0 if nothing traded: for all prices of a missing bar, for all but the
+# close of a day without a trade, for an open that was not recorded. Sources: baostock
+# and AkShare of suspended shares, Yahoo of indices before 1982.
 def _without_zeros(frame: pl.DataFrame, note: Callable[[str], None]) -> pl.DataFrame:
     zero = [pl.col(name) == 0.0 for name in PRICES]
     traded = pl.col("close") > 0.0

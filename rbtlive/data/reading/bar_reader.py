@@ -1,7 +1,7 @@
-"""One reading from start to end: tables, columns, times, calendar, bars.
+"""One complete reading: tables, columns, times, calendar, bars.
 
-The rule: each step decides what is certain, notes what it decided, and leaves what is
-not to one list of questions.
+The rule: each step decides what is certain, notes its decisions, and adds everything
+else to one list of questions.
 """
 
 from __future__ import annotations
@@ -73,15 +73,15 @@ _UNNAMED: Final = "?"
 
 @dataclass(frozen=True)
 class ReadBars:
-    """Bars in the form that a portal takes.
+    """Bars in a portal's form.
 
     Attributes:
         frame: `date` or `timestamp` (UTC, the bar's END), `symbol` and the five fields.
-        placed: Where they lie: calendar and interval.
-        asset_class: Common class of the symbols, if it is known or said.
+        placed: Their calendar and interval.
+        asset_class: Common class of the symbols, if known or given.
         intake: What happened to the rows.
-        rows: Which row of the source each bar was, where there are further columns.
-        found: Those; None if there are none.
+        rows: Each bar's row in the source, if there are further columns.
+        found: The further columns; None if there are none.
     """
 
     frame: pl.DataFrame
@@ -92,13 +92,13 @@ class ReadBars:
     found: FoundColumns | None = None
 
     def source(self, *, without: Collection[str] = ()) -> BarsOfSource | pl.DataFrame:
-        """Return the bars as a portal takes them, with further columns but some."""
+        """Return the bars in a portal's form, with further columns except some."""
         if self.found is None or self.rows is None:
             return self.frame
         return BarsOfSource(self.frame.with_columns(self.rows), self.found.but(without))
 
     def once(self) -> ReadBars:
-        """Return the bars, of rows that are alike the first one."""
+        """Return the bars, with only the first of identical rows."""
         first = self.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
         rows = None if self.rows is None else self.rows.filter(first)
         return replace(self, frame=self.frame.filter(first), rows=rows)
@@ -121,7 +121,7 @@ class _Reader:
     needs: Needs
     intake: Intake
     source: Any = None
-    blocked: bool = False  # some table cannot be placed before a question is answered
+    blocked: bool = False  # whether a table cannot be placed before a question is answered
     parts: list[_Part] = field(default_factory=list)
 
     @property
@@ -130,7 +130,7 @@ class _Reader:
         return MendingLines(self.source)
 
     def take(self, table: Table, roles: Roles) -> None:
-        """Note what is missing in a long table, or keep its rows."""
+        """Store the rows of a long table, or note what is missing in it."""
         self._ask_of_rivals(roles)
         table = table.but(frame=finished_only(table.frame, roles.symbol, self.intake))
         if table.symbol is not None and (first := twin_of(table.symbol, [table.symbol[:-4]])):
@@ -178,7 +178,7 @@ class _Reader:
                 item = f"{role}: only {listed} is there, beside an open that is not adjusted"
             self.needs.ask(item, columns=f'{{"{role}": "{names[0]}"}}')
 
-    # Futures of several months, options of several strikes.
+    # Futures with several expiries, options with several strikes.
     def _ask_of_contracts(
         self, table: Table, roles: Roles, moments: Moments | None, symbols: pl.Series | None
     ) -> None:
@@ -199,15 +199,15 @@ class _Reader:
             ),
         )
 
-    # Bars that lack a field although a column without a known name may hold it.
+    # Bars that lack a field, although a column with an unknown name may contain it.
     def _ask_of_unnamed(self, frame: pl.DataFrame, roles: Roles, there: str) -> None:
         found = unnamed_prices(frame, roles)
         if "close" not in roles.fields:
             item = f"the prices: no column is named like a close (there are {there})"
             self.needs.ask(item, columns=_written(found or {"close": "..."}))
-            roles.fields |= found  # so that what else is unclear shows
+            roles.fields |= found  # so that other unclear points show as well
         if self.columns is not None:
-            return  # the user has said what is what
+            return  # the user has named the columns
         if found and "close" not in found:
             listed = " and ".join(f"{name!r} may be the {field}" for field, name in found.items())
             self.needs.ask(
@@ -219,7 +219,7 @@ class _Reader:
             )
 
     def note(self, sentence: str) -> None:
-        """Note what was decided, once."""
+        """Note a decision, once."""
         if sentence not in self.intake.notes:
             self.intake.notes.append(sentence)
 
@@ -291,7 +291,7 @@ class _Reader:
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
 
 
-# A dict as a line of Python has it.
+# A dict as Python source text.
 def _written(said: Mapping[str, str]) -> str:
     return json.dumps(said, ensure_ascii=False)
 
@@ -305,7 +305,7 @@ def _names_of(table: Table, column: str) -> pl.Series:
     return names.cast(pl.String).str.strip_chars()
 
 
-# The rows of the symbols that are wanted; the others have none.
+# The rows of the wanted symbols.
 def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
     chosen = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
     there = names.drop_nulls().unique().sort().to_list()
@@ -330,19 +330,19 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
 
     Args:
         source: See `rbt.read`.
-        symbol: See there, as for all that follow.
-        interval: How long a bar is.
+        symbol: See `rbt.read`, as for all that follow.
+        interval: Length of a bar.
         labels: Which end of a bar its time stamps.
-        tz: Whose clock times without a zone are.
-        columns: Which columns hold what.
+        tz: Time zone of times that have none.
+        columns: The content of columns.
         asset_class: Class of all assets.
         calendar: The exchange's calendar.
-        labels_by_default: Which end is taken where both may be stamped; None asks.
+        labels_by_default: The end assumed if both are possible; None asks.
 
     Raises:
-        UnclearData: something is missing or may be read in several ways.
+        UnclearData: something is missing or ambiguous.
         RowsLost: too many rows would be left out.
-        DataError: what is there cannot be bars.
+        DataError: the values cannot be bars.
     """
     given = {
         name: repr(value).replace("'", '"')
@@ -386,7 +386,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
     return bars
 
 
-# Objects of other libraries fail in ways of their own.
+# Objects of other libraries may raise any error.
 def _unpacked(source: object) -> list[Table]:
     try:
         return [table.but(frame=flat(table.frame)) for table in taken(source, tables_of)]
@@ -400,7 +400,7 @@ def _unpacked(source: object) -> list[Table]:
         ) from error
 
 
-# Where the symbol lacks, and with it the calendar, what else is unclear shows on the
+# If the symbol is missing, and with it the calendar, other questions are found with the
 # calendar that would fit.
 def _with_all_questions(reader: _Reader) -> ReadBars:
     try:

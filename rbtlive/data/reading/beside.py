@@ -1,6 +1,6 @@
-"""Columns beside the bars: contracts, corporate actions, currencies.
+"""Columns other than bars: contracts, corporate actions, currencies.
 
-The rule: what would change the bars and is not taken is said.
+The rule: a column that would change the bars and is not used is reported.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _CURRENCIES: Final = ("currency", "ccy", "wahrung", "waehrung", "devise", "moned
 
 
 def contract_columns(frame: pl.DataFrame) -> list[str]:
-    """Return the columns that tell contracts of one underlying apart: expiry, strike,
-    and side of an option; none where neither an expiry nor a strike is there.
+    """Return the columns that distinguish contracts of one underlying: expiry, strike,
+    and option side; none if there is neither an expiry nor a strike.
     """
     short = {plain(name): name for name in frame.columns}
     expiries = [short[name] for name in _EXPIRIES if name in short]
@@ -42,8 +42,8 @@ def contract_columns(frame: pl.DataFrame) -> list[str]:
 
 
 def notes_of(frame: pl.DataFrame) -> list[str]:
-    """Return what is left aside of a table and may matter: dividends, splits, several
-    currencies.
+    """Return notes on unused columns of a table that may matter: dividends, splits,
+    several currencies.
     """
     notes = []
     for name in frame.columns:

@@ -1,7 +1,7 @@
-"""What a column's name means: time, symbol, or one of the five fields.
+"""The meaning of a column's name: time, symbol, or one of the five fields.
 
-The rule: names are compared without case, spaces and signs; the table below is all that
-is known, and `columns=` says the rest.
+The rule: names are compared without case, spaces and signs; only the table below is
+known, and `columns=` names any other column.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rbtlive.model.bar import OHLCV
 ROLE_OF: Final = {name: role for role, names in NAMES.items() for name in names}
 
 _TWIN: Final = re.compile(r"( \(\d+\)|_duplicated_\d+|\.\d+)$")
-"""What tells a second column of a name from the first: ours, polars' and pandas'."""
+"""The suffix of a second column with the same name: ours, polars' and pandas'."""
 
 _UNIT: Final = re.compile(
     r"\s*[(\[](?:in )?(?:(?P<amount>shares?|lots?|contracts?|units?|pcs|stuck|no\.?)"
     r"|[$€£¥₹]|usdt?|eur|gbp|gbx|chf|jpy|inr|cad|aud|hkd|cny|rs\.?)[)\]]\s*$"
 )
-"""What a number is counted in, behind its name: "High ($)", "Volume (shares)"."""
+"""Units after a column's name: "High ($)", "Volume (shares)"."""
 
 _LETTERS: Final = str.maketrans(
     "äöüéèêçáíóúàñąęłńśżźãõôûîïëøåşğıìùòâčřžýěőű", "aoueeecaiouanaelnszzaoouiieoasgiiuoacrzyeou"
@@ -50,13 +50,15 @@ def plain(name: str) -> str:
 
 
 def role_of(name: str) -> str | None:
-    """Return what a column of this name holds: a field, "time", "symbol" or None."""
+    """Return the content of a column with this name: a field, "time", "symbol" or
+    None.
+    """
     return ROLE_OF.get(plain(name))
 
 
 def field_of(name: str) -> str | None:
-    """Return which of the five fields a name means; an adjusted close is none of them
-    beside a close, so it is "adjusted".
+    """Return the field that a name means; an adjusted close gives "adjusted", because a
+    close may be beside it.
     """
     short = plain(name)
     if short in ADJUSTED:
@@ -67,14 +69,14 @@ def field_of(name: str) -> str | None:
 
 @dataclass
 class Roles:
-    """Which column of a table holds what.
+    """The roles of a table's columns.
 
     Attributes:
-        time: The columns of time: one, or a date and a time of day.
+        time: The time columns: one, or a date and a time of day.
         symbol: The column of symbols, if there is one.
-        fields: Field to column.
-        adjusted: Columns of adjusted closes that are left aside.
-        rivals: Roles that several columns could have, and which.
+        fields: Column by field.
+        adjusted: Columns of adjusted closes that are not used.
+        rivals: Columns that compete for a role, by role.
     """
 
     time: tuple[str, ...] = ()
@@ -85,11 +87,11 @@ class Roles:
 
 
 def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
-    """Return what the columns of a table hold.
+    """Return the roles of a table's columns.
 
     Args:
         table: The table.
-        columns: What the user says: role to column, or column to role.
+        columns: The user's roles: role to column, or column to role.
     """
     names = table.frame.columns
     said = _said(columns, names)
@@ -103,7 +105,7 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
         if role in said:
             roles.fields[role] = said[role]
         elif candidates:
-            if role == "volume":  # MetaTrader has an empty one beside its ticks
+            if role == "volume":  # MetaTrader has an empty volume column beside its ticks
                 candidates.sort(key=lambda name: not _has_values(table.frame[name]))
             chosen = candidates[0]
             roles.fields[role] = chosen
@@ -124,7 +126,8 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
     return roles
 
 
-# Role to columns, the preferred first; and column to those that only repeat its name.
+# Columns by role, the preferred one first; and columns that only repeat another one's
+# name.
 def _candidates(
     names: Sequence[str], said: set[str]
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -135,7 +138,7 @@ def _candidates(
         if first is not None:
             twins.setdefault(first, []).append(name)
             continue
-        # Polygon's grouped bars have T for the ticker and t for the time
+        # Polygon's grouped bars use T for the ticker and t for the time
         role = "symbol" if name == "T" and "t" in names else role_of(name)
         if role is not None and name not in said:
             found.setdefault(role, []).append(name)
@@ -144,14 +147,14 @@ def _candidates(
     return found, twins
 
 
-# Bids beside asks: which of them are the bars, their names do not say.
+# Bids beside asks: the names do not show which of them are the bars.
 def _of_the_other_side(chosen: str, names: Iterable[str]) -> str | None:
     short = plain(chosen)
     other = short.replace("bid", "ask")
     return next((name for name in names if other != short and plain(name) == other), None)
 
 
-# Where the only close is adjusted, the other prices must be so too.
+# If the only close is adjusted, the other prices must be adjusted too.
 def _adjusted_only(roles: Roles, said: Mapping[str, str], names: Sequence[str]) -> None:
     close = roles.fields.get("close")
     if close is None or "close" in said or plain(close) not in ADJUSTED:
@@ -166,7 +169,7 @@ def _adjusted_only(roles: Roles, said: Mapping[str, str], names: Sequence[str]) 
 
 
 def twin_of(name: str, names: Iterable[str]) -> str | None:
-    """Return the column whose name this one only repeats; None if it has its own."""
+    """Return the column whose name this one repeats; None if its name is its own."""
     marked = _TWIN.search(name)
     first = name[: marked.start()] if marked else name
     return first if marked and first in names else None
@@ -202,7 +205,7 @@ def _said(columns: Mapping[str, str] | None, names: Sequence[str]) -> dict[str, 
 
 
 def unknown_columns(columns: Mapping[str, str] | None, names: Iterable[str]) -> list[str]:
-    """Return the entries of `columns=` that name no column or no role."""
+    """Return the entries of `columns=` that name neither a column nor a role."""
     there = list(names)
     return [
         f"{one!r}: {other!r}"
@@ -212,8 +215,7 @@ def unknown_columns(columns: Mapping[str, str] | None, names: Iterable[str]) -> 
 
 
 def _symbol(candidates: list[str], frame: pl.DataFrame) -> str | None:
-    # "name" is a company's name where there is a ticker, and a symbol where there is
-    # not
+    # "name" is a company's name if there is a ticker, otherwise a symbol
     for name in candidates:
         if frame[name].dtype in (pl.String, pl.Categorical, pl.Enum) or plain(name) in (
             "symbol",
@@ -246,8 +248,8 @@ def _time(candidates: list[str], frame: pl.DataFrame) -> tuple[str, ...]:
     return (usable[0],) if usable else ()
 
 
-# Where a symbol's day has several rows, the only column of clock times is their time of
-# day, whatever it is called.
+# If a symbol has several rows per day, the only column of clock times is their time of
+# day, whatever its name.
 def _with_clock(roles: Roles, frame: pl.DataFrame) -> tuple[str, ...]:
     if len(roles.time) != 1 or _kind(frame[roles.time[0]]) != "date":
         return roles.time
@@ -258,7 +260,7 @@ def _with_clock(roles: Roles, frame: pl.DataFrame) -> tuple[str, ...]:
     return roles.time
 
 
-# Whatever it is called, the only column of dates or date-times is the time.
+# The only column of dates or date-times is the time, whatever its name.
 def _only_time(frame: pl.DataFrame) -> tuple[str, ...]:
     dated = [
         name for name, dtype in frame.schema.items() if isinstance(dtype, (pl.Date, pl.Datetime))
@@ -272,7 +274,7 @@ def _at_midnight(column: pl.Series) -> bool:
     return bool((column.dt.replace_time_zone(None).dt.time() == time(0)).all())
 
 
-# "clock" is a time of day, "date" a day, "moment" both, "none" what is no time.
+# "clock" is a time of day, "date" a day, "moment" both, "none" anything else.
 def _kind(column: pl.Series) -> str:
     dtype = column.dtype
     if dtype in (pl.Time, pl.Duration):
@@ -301,5 +303,7 @@ def _kind_of_numbers(column: pl.Series) -> str:
     if value >= 1e8:
         return "moment"
     dated = 19_000_101 <= value <= 21_001_231 or may_be_days(value, named=short)
-    dated = dated or (short != "index" and 1_000_101 <= value <= 1_991_231)  # years of Taiwan
+    dated = dated or (
+        short != "index" and 1_000_101 <= value <= 1_991_231
+    )  # years in Taiwan's calendar
     return "date" if dated else "none"

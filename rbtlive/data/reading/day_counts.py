@@ -1,7 +1,8 @@
-"""Dates as numbers of days: Excel's, R's, Stata's, Python's, MATLAB's, Julian ones.
+"""Dates written as day numbers: Excel's, R's, Stata's, Python's, MATLAB's, Julian
+ones.
 
-The rule: a count is taken for the kind whose dates lie in the past and, in a market
-with weekends, on none; what two kinds explain is asked for.
+The rule: a number belongs to the kind whose dates are in the past and, in a market with
+weekends, never on a weekend; if two kinds fit, the user is asked.
 """
 
 from __future__ import annotations
@@ -33,24 +34,25 @@ MATLAB's datenum, the IAU's (modified) Julian date.
 _FIRST: Final = -25_567
 """1900-01-01."""
 _LAST: Final = (LAST_LABEL.toordinal() - 719_163) - 3 * 365
-"""Bars are of the past: calendars reach some years further."""
+"""Bars are in the past: calendars reach some years further."""
 _LEAST: Final = 5_000
-"""Less are row numbers."""
+"""Smaller numbers are row numbers."""
 _CLOSE: Final = 4_000
-"""Kinds whose dates lie no further apart are asked for."""
+"""If two kinds give dates no further apart than this, the user is asked."""
 _ENOUGH: Final = 5
 _NEAR_US: Final = 440_000
-"""Five decimals of a day tell a minute that well."""
+"""Five decimals of a day are this close to a minute."""
 
 Kind = tuple[str, float]
 
 
-class UnclearDays(Exception):  # noqa: N818 - a question, turned into one of the list
-    """Numbers of days of which several kinds give dates; carries them, and one number.
+class UnclearDays(Exception):  # noqa: N818 - a question, which is added to the list
+    """Day numbers for which several kinds give dates; contains the kinds and one
+    number.
 
     Attributes:
-        kinds: The kinds.
-        number: A number.
+        kinds: The possible kinds.
+        number: One of the numbers.
     """
 
     def __init__(self, kinds: Sequence[Kind], number: float) -> None:
@@ -67,20 +69,20 @@ class UnclearDays(Exception):  # noqa: N818 - a question, turned into one of the
 
 
 _ROW_NUMBERS: Final = ("index", "t", "start", "end", "begin", "month", "week")
-"""Names of times that may as well be of row numbers."""
+"""Names that can mean times or row numbers."""
 
 
 def may_be_days(number: float, *, named: str) -> bool:
-    """Say whether a number may count days to a date since 1900."""
+    """Say whether a number may be a date since 1900 in days."""
     least = 20_000 if named in _ROW_NUMBERS else _LEAST
     return number >= least and any(_FIRST <= number - zero <= _LAST for _kind, zero in KINDS)
 
 
 def kind_of_days(numbers: pl.Series) -> Kind | None:
-    """Return what kind of day numbers these are; None if they are none.
+    """Return the kind of day numbers; None if they are not day numbers.
 
     Raises:
-        UnclearDays: several kinds explain them.
+        UnclearDays: several kinds fit.
     """
     days = numbers.drop_nulls().cast(pl.Float64).to_numpy()
     low, high = float(days.min()), float(days.max())
@@ -105,8 +107,8 @@ def kind_of_days(numbers: pl.Series) -> Kind | None:
 
 
 def moments_of_days(numbers: pl.Series, kind: Kind) -> pl.Series:
-    """Return the wall clock of numbers of days, µs since 1970; to the full minute where
-    all are near one.
+    """Return the wall clock of day numbers, µs since 1970; rounded to the minute if all
+    are close to one.
     """
     us = ((numbers.cast(pl.Float64) - kind[1]) * (DAY_US / 1_000)).round() * 1_000
     near = (us / MINUTE_US).round() * MINUTE_US

@@ -1,5 +1,5 @@
-"""Text files of columns: the delimiter, the header and the lines above it are found,
-then polars reads.
+"""Text files with columns: detect the delimiter, the header and the lines above it,
+then let polars read.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _NO_VALUE: Final = [text for word in NOTHING if word for text in {word, word.upper()}] + ["NaN"]
 
 _COUNTRY_CODES: Final = ("cp932", "gb18030", "cp949", "big5", "cp1251", "cp1254", "cp1250")
-"""Of Japan, China, Korea, Taiwan, Russia, Turkey and Poland."""
+"""Encodings of Japan, China, Korea, Taiwan, Russia, Turkey and Poland."""
 
 _EITHER_WAY: Final = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
-"""Dates that polars would take for one of two ways."""
+"""Dates that polars would interpret in one of two ways."""
 
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 
 _TITLED: Final = ("security", "symbol", "ticker", "instrument", "ric", "isin")
-"""What titles call the symbol of all rows."""
+"""Names in titles for the symbol of all rows."""
 
 KLINES: Final = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
@@ -58,10 +58,10 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
 
     Args:
         content: A plain file, or the bytes of a compressed one.
-        where: What messages call it.
+        where: Its name in messages.
 
     Raises:
-        UnreadableFile: it holds no table.
+        UnreadableFile: it does not contain a table.
     """
     head = _head(content)
     wide = _two_byte_code(head) or _country_code(head)
@@ -82,7 +82,7 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
     comma = {";": True}.get(layout.delimiter)
     dates = _EITHER_WAY.search(text) is None
     if comma and re.search(r"\d,\d", text):
-        layout = replace(layout, texts=True)  # 1.234 beside 1,5 is no decimal point
+        layout = replace(layout, texts=True)  # beside 1,5 the text 1.234 has no decimal point
     start = text.lstrip().lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
         raise UnreadableFile(
@@ -99,7 +99,7 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
     return Table(frame, where, decimal_comma=comma, symbol=symbol)
 
 
-# "Security, AAPL US Equity" among the titles of a sheet.
+# "Security, AAPL US Equity" in the titles of a sheet.
 def _symbol_above(lines: list[str], delimiter: str) -> str | None:
     for row in csv.reader(lines, delimiter=delimiter):
         cells = [cell.strip() for cell in row if cell.strip()]
@@ -123,7 +123,8 @@ def _head(content: Path | bytes) -> bytes:
         return file.read(_HEAD_BYTES)
 
 
-# UTF-16 with its mark, or Latin text in it without one; Excel and MetaTrader write it.
+# UTF-16 with a byte order mark, or without one if it contains Latin text; Excel and
+# MetaTrader write it.
 def _two_byte_code(head: bytes) -> str | None:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
@@ -140,7 +141,7 @@ def _decoded(head: bytes) -> tuple[str, Any]:
 
 
 def _in_code(head: bytes, code: str) -> str | None:
-    for cut in range(4):  # the head may end inside a character
+    for cut in range(4):  # the head may end in the middle of a character
         try:
             return head[: len(head) - cut].decode(code)
         except UnicodeDecodeError:
@@ -148,7 +149,8 @@ def _in_code(head: bytes, code: str) -> str | None:
     return None
 
 
-# The code of a country in which a line names two columns or more; None for UTF-8.
+# The encoding of a country with which a line has names for two columns or more; None
+# for UTF-8.
 def _country_code(head: bytes) -> str | None:
     if _in_code(head, "utf-8-sig") is not None:
         return None
@@ -187,7 +189,7 @@ def _layout(lines: list[str]) -> _Layout:
 def _is_comment(row: list[str], number: int) -> bool:
     if number >= 5 or not row or not row[0].startswith("#"):
         return False
-    return sum(role_of(cell) is not None for cell in row) < 3  # LSEG's names begin "#RIC"
+    return sum(role_of(cell) is not None for cell in row) < 3  # LSEG's header begins with "#RIC"
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -210,11 +212,11 @@ def _is_data(row: list[str]) -> bool:
     return numbers >= max(2, len(cells) - 3) and not any(field_of(cell) for cell in cells)
 
 
-# pandas writes columns of two levels as two lines and the index's name as a third.
+# pandas writes two-level columns as two lines, and the index's name on a third.
 def _levels(rows: list[list[str]]) -> int:
     if len(rows) < 3 or not rows[0] or _is_data(rows[1]):
         return 1
-    if any(map(_MOMENT.match, rows[1])):  # a row of a query of InfluxDB
+    if any(map(_MOMENT.match, rows[1])):  # a row of an InfluxDB query
         return 1
     lead = plain(rows[1][0]) if rows[1] else ""
     if lead in ("ticker", "tickers", "symbol", "symbols") or (
@@ -246,7 +248,7 @@ def _is_field(name: str) -> bool:
     return field_of(name) is not None
 
 
-# Merged cells are empty but the first.
+# Of merged cells, only the first is not empty.
 def _filled(cells: list[str]) -> list[str]:
     filled: list[str] = []
     for cell in cells:
@@ -273,10 +275,10 @@ def _frame(
     if names is not None and layout.levels == 1:
         options["new_columns"] = unique = _unique(names)
         symbols = [name for name in unique if role_of(name) == "symbol"]
-        options["schema_overrides"] = dict.fromkeys(symbols, pl.String)  # 000001 is no 1
+        options["schema_overrides"] = dict.fromkeys(symbols, pl.String)  # 000001 is not 1
     try:
         frame = pl.read_csv(_opened(content), **options)
-    except READ_ERRORS:  # a column that is not what its first rows are
+    except READ_ERRORS:  # a column whose later rows differ from the first ones
         options["infer_schema"] = False
         options.pop("schema_overrides", None)
         frame = pl.read_csv(_opened(content), **options)
@@ -286,14 +288,14 @@ def _frame(
         return _two_levels(frame, content, layout, encoding)
     if len(names) > frame.width:
         return frame
-    for name in symbols:  # NA is a symbol
+    for name in symbols:  # NA can be a symbol
         if name in frame and frame[name].null_count():
             place = frame.columns.index(name)
             frame = frame.with_columns(_as_written(content, options, place).alias(name))
     frame = frame.rename(dict(zip(frame.columns, _unique(names, frame.width), strict=False)))
     while not names[-1] and frame.width == len(names) and not frame.to_series(-1).count():
         names = names[:-1]
-        frame = frame.drop(frame.columns[-1])  # lines that end with a delimiter
+        frame = frame.drop(frame.columns[-1])  # lines may end with a delimiter
     return _without_headers(frame)
 
 
@@ -307,7 +309,7 @@ def _as_written(content: Path | bytes, options: Mapping[str, Any], place: int) -
     return pl.read_csv(_opened(content), columns=[place], infer_schema=False, **chosen).to_series()
 
 
-# Files that were put one behind the other repeat their header.
+# Concatenated files repeat their header.
 def _without_headers(frame: pl.DataFrame) -> pl.DataFrame:
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     if len(texts) < min(3, frame.width):
@@ -334,7 +336,9 @@ def _unique(names: list[str], width: int | None = None) -> list[str]:
 
 
 def fresh_name(name: str, taken: Collection[str]) -> str:
-    """Return a name for a further column: itself, or "close (2)" where it is taken."""
+    """Return a name for a further column: the name itself, or "close (2)" if it is
+    taken.
+    """
     fresh, number = name, 1
     while fresh in taken:
         number += 1
@@ -342,7 +346,7 @@ def fresh_name(name: str, taken: Collection[str]) -> str:
     return fresh
 
 
-# Two lines of names become one "field|symbol" a column, as `wide` takes them apart.
+# Two lines of names become one "field|symbol" per column, which `wide` splits.
 def _two_levels(
     frame: pl.DataFrame, content: Path | bytes, layout: _Layout, encoding: object
 ) -> pl.DataFrame:
@@ -365,11 +369,11 @@ def _two_levels(
 
 
 def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
-    """Name the columns of a table without a header, by what they hold.
+    """Name the columns of a table without a header by their content.
 
     Returns:
-        The frame, whose shape it is, and whether its bars are stamped at the start for
-        sure; columns that stay nameless could not be recognised.
+        The frame, its vendor's name, and whether its bars are certainly stamped at the
+        start; columns that were not recognized stay nameless.
     """
     names = frame.columns
     if frame.width in (11, 12) and frame.dtypes[0].is_integer() and frame.dtypes[6].is_integer():
@@ -422,12 +426,12 @@ _ORDERS: Final = (
     ("open", "close", "high", "low"),
     ("high", "low", "open", "close"),
 )
-"""As ccxt and most have them; Coinbase's; Bitfinex's; and one more."""
+"""The orders of ccxt and most others, of Coinbase, of Bitfinex, and one more."""
 
 
 def price_order(prices: pl.DataFrame) -> tuple[str, ...] | None:
-    """Return the names of four columns of prices: of the orders in use, the first in
-    which no high is below another price; None if there is none.
+    """Return the names of four price columns: of the known orders, the first in which
+    no high is below another price; otherwise None.
     """
     if prices.width < 4 or not all(dtype.is_numeric() for dtype in prices.dtypes):
         return (
@@ -445,4 +449,4 @@ def price_order(prices: pl.DataFrame) -> tuple[str, ...] | None:
             fits.append(order)
     if not fits:
         return None
-    return fits[0]  # flat bars fit all orders, and all orders give the same then
+    return fits[0]  # flat bars fit all orders, and then all orders give the same

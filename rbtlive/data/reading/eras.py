@@ -1,7 +1,7 @@
 """Years of the Republic of China, as Taiwan's exchanges write them: 113 is 2024.
 
-The rule: a year of three digits that begins a date is one of them; two digits may be
-anything, and decide nothing.
+The rule: a three-digit year at the start of a date is one of them; two digits may be
+anything, so they decide nothing.
 
 Source: twse.com.tw and tpex.org.tw, their CSV and JSON of daily trading.
 """
@@ -24,13 +24,15 @@ _BEFORE: Final = dt.date(_LAST + 1, 1, 1).toordinal() - _UNIX
 
 
 def text_in_common_years(text: pl.Series) -> pl.Series | None:
-    """Return texts with the years that others count; None if they are no such dates."""
+    """Return texts with years converted to the common era; None if they are not such
+    dates.
+    """
     if not text.str.contains(_LONG).any():
         return None
     year, month, day = text.str.extract_groups(_WRITTEN).struct.unnest()
     years = year.cast(pl.Int64, strict=False)
     fits = years.is_between(_FIRST, _LAST).fill_null(value=False)
-    if int(fits.sum()) < 0.9 * len(text):  # a line of totals below the rows
+    if int(fits.sum()) < 0.9 * len(text):  # there may be totals below the rows
         return None
     rest = text.str.replace(_WRITTEN, "")
     parts = [(years + _YEARS).cast(pl.String), month.str.zfill(2), day.str.zfill(2)]
@@ -39,7 +41,9 @@ def text_in_common_years(text: pl.Series) -> pl.Series | None:
 
 
 def dates_in_common_years(dates: pl.Series) -> pl.Series | None:
-    """Return dates that polars read as of the year 113; None if they are no such."""
+    """Return dates that polars read as of the year 113, converted; None if they are not
+    such dates.
+    """
     days = dates.to_physical()
     if dates.count() == 0 or int(days.max()) >= _BEFORE:  # type: ignore[arg-type]
         return None
@@ -50,7 +54,7 @@ def dates_in_common_years(dates: pl.Series) -> pl.Series | None:
 
 
 def dates_of_numbers(whole: pl.Series) -> pl.Series | None:
-    """Return numbers such as 1130102 as dates; None if they are no such."""
+    """Return numbers such as 1130102 as dates; None if they are not such dates."""
     known = whole.drop_nulls()
     if not known.is_between(1_000_101, _LAST * 10_000 + 1_231).all():
         return None

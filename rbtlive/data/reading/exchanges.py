@@ -1,4 +1,4 @@
-"""What the suffix of a symbol says of its exchange."""
+"""The exchange that a symbol's suffix names."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ EXCHANGE_OF_SUFFIX: Final = {
     "XSHE": "XSHG", "SHE": "XSHG", "SHG": "XSHG", "LSE": "XLON", "XETRA": "XETR", "KO": "XKRX",
     **{name: name for name in ("XSHG", "XLON", "XETR", "XTKS", "XHKG", "XPAR", "XAMS", "XTSE")},
 }  # fmt: skip
-"""The suffixes of Yahoo, JoinQuant and EODHD, and exchanges' own codes (MIC), and the
-calendars of their exchanges.
+"""Calendars by suffix: of Yahoo, JoinQuant and EODHD, and exchanges' own codes
+(MIC).
 """
 
 
 def exchange_of(symbols: Iterable[str]) -> str | None:
-    """Return the calendar that the suffix of all symbols names."""
+    """Return the calendar that the suffixes of all symbols name."""
     found = {_exchange_of(symbol) for symbol in symbols}
     return found.pop() if len(found) == 1 else None
 
 
 def _exchange_of(symbol: str) -> str | None:
-    if re.fullmatch(r"(sh|sz|SH|SZ)[.]?\d{6}", symbol):  # baostock's and akshare's
+    if re.fullmatch(r"(sh|sz|SH|SZ)[.]?\d{6}", symbol):  # the form of baostock and akshare
         return "XSHG"
     return EXCHANGE_OF_SUFFIX.get(symbol.rpartition(".")[2]) if "." in symbol else None

@@ -1,6 +1,6 @@
-"""What a file's name says: the symbol, the interval, and some vendors' habits.
+"""Facts in a file's name: the symbol, the interval, and some vendors' habits.
 
-The rule: a word that may mean something else is no symbol.
+The rule: a word with another possible meaning is not a symbol.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ _METATRADER: Final = {
     "10080": "1w",
     "43200": "1mo",
 }
-"""What MetaTrader 4 appends to a symbol: minutes of a bar."""
+"""MetaTrader 4's suffixes of a symbol: minutes of a bar."""
 
 _COPY: Final = re.compile(
     r"(?<=, \w)_[0-9a-f]{5}$|(?<=, \w{2})_[0-9a-f]{5}$|(?<=, \w{3})_[0-9a-f]{5}$|\s*\(\d+\)$"
 )
-"""What TradingView and browsers append to a name that is taken."""
+"""Suffixes that TradingView and browsers append to an existing name."""
 
 WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
@@ -71,15 +71,15 @@ _LEAN_PRICES: Final = 10_000.0
 
 
 def named(table: Table, name: str, *, outside: str = "") -> Table:
-    """Return a file's table with what its name says.
+    """Return a file's table with the facts from its name.
 
     Args:
-        table: As it was read.
+        table: The table as read.
         name: The file's name, or a member's.
         outside: Name of the archive around it.
 
     Raises:
-        UnreadableFile: the file holds quotes instead of bars.
+        UnreadableFile: the file contains quotes instead of bars.
 
     Sources: binance-public-data, QuantConnect LEAN's Data folder ("prices are
     multiplied by 10,000"), histdata.com ("Eastern Standard Time without daylight
@@ -120,7 +120,7 @@ def _is_ending(suffix: str) -> bool:
 
 
 def symbol_of_stem(stem: str) -> str | None:
-    """Return the symbol that a file's name is made of; None if it may be a word."""
+    """Return the symbol in a file's name; None if it may be an ordinary word."""
     words = [word for word in re.split(r"[_ ,]+|-(?=\d)", stem) if word]
     words = [word for word in words if word.lower() not in _LENGTHS]
     words = [word for word in words if not re.fullmatch(r"[\d.-]+", word) or len(words) == 1]
@@ -128,7 +128,7 @@ def symbol_of_stem(stem: str) -> str | None:
     if pair and class_of(f"{words[0]}/{words[1]}") is not None:
         words[:2] = [f"{words[0]}/{words[1]}"]
     words = [word for word in words if word.lower() not in _NO_SYMBOLS]
-    if len(words) > 1:  # aapl_us_d
+    if len(words) > 1:  # for example aapl_us_d
         words = [words[0], *(w for w in words[1:] if w.lower() not in ("us", "d", "w", "m"))]
     if len(words) != 1:
         return None
@@ -169,7 +169,7 @@ def _lean(table: Table) -> Table:
     )
 
 
-# Rows of milliseconds since the midnight of the day in the name.
+# Rows with milliseconds since midnight of the day in the name.
 def _lean_intraday(table: Table, name: re.Match[str], where: str) -> Table:
     if name[4] == "quote" or table.frame.width != 6:
         raise UnreadableFile(

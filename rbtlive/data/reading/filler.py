@@ -1,8 +1,8 @@
-"""Rows that stand for no trading: bars that a vendor marks as unfinished, and weekends
-that were filled with the day before.
+"""Rows without trading: bars that a vendor marks as unfinished, and weekends filled
+with the previous day.
 
-The rule: a row is left out, and counted, only where the source itself shows that
-nothing traded in it.
+The rule: a row is left out, and counted, only if the source itself shows that nothing
+traded in it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from rbtlive.model.bar import PRICES
 from rbtlive.model.interval import DAY_US
 
 _FINISHED: Final = ("complete", "iscomplete", "isfinal", "isclosed", "finished", "x")
-"""What says of a bar whether it is over. Sources: Oanda, Binance's streams."""
+"""Columns that say whether a bar is finished. Sources: Oanda, Binance's streams."""
 
 _REPEATED: Final = 0.99
-"""So many bars of weekends must repeat the day before."""
+"""This share of weekend bars must repeat the previous day."""
 
 
 def finished_only(frame: pl.DataFrame, symbol: str | None, intake: Intake) -> pl.DataFrame:
-    """Return a table without the bar of each symbol that is marked as still forming.
+    """Return a table without each symbol's bar that is marked as unfinished.
 
     Args:
-        frame: One that is long.
+        frame: A long table.
         symbol: Its column of symbols, if there is one.
-        intake: Takes how many were left out.
+        intake: Counts the rows left out.
     """
     marks = [name for name, dtype in frame.schema.items() if dtype == pl.Boolean]
     mark = next((name for name in marks if plain(name) in _FINISHED), None)
@@ -51,13 +51,13 @@ def finished_only(frame: pl.DataFrame, symbol: str | None, intake: Intake) -> pl
 def without_filled_weekends(
     frame: pl.DataFrame, moments: Moments, intake: Intake
 ) -> tuple[pl.DataFrame, Moments]:
-    """Return daily bars without weekends and holidays that only repeat the day before,
-    as `resample("D").ffill()` makes them.
+    """Return daily bars without weekends and holidays that only repeat the previous
+    day, as `resample("D").ffill()` creates them.
 
     Args:
-        frame: Symbol and fields.
+        frame: Symbols and fields.
         moments: Their times, row by row.
-        intake: Takes how many were left out.
+        intake: Counts the rows left out.
     """
     us = moments.us.to_numpy()
     symbols = frame["symbol"].unique().to_list()

@@ -1,8 +1,8 @@
-"""Where a source's times lie on an exchange's calendar: interval, zone, and which end
-of a bar they stamp.
+"""Match a source's times to an exchange's calendar: interval, zone, and which end of a
+bar they stamp.
 
-The rule: a reading is taken only if the calendar confirms it and no other; what several
-confirm is asked for.
+The rule: a reading is accepted only if the calendar confirms it and no other; if it
+confirms several, the user is asked.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, MONTH, WEEK, Interval
 
 LOSS: Final = 0.01
-"""The share of rows from which on leaving them out is an error."""
+"""From this share of rows on, leaving them out is an error."""
 
 HOUR_US: Final = 60 * MINUTE_US
 
 _EXTENDED: Final = (4 * HOUR_US, 20 * HOUR_US)
-"""Hours in which New York's exchanges trade before and after the session.
-Source: nyse.com, "Holidays & Trading Hours"; vendors' minute bars cover them.
+"""Extended hours of New York's exchanges, before and after the session. Source:
+nyse.com, "Holidays & Trading Hours"; vendors' minute bars cover them.
 """
 
 ZONES: Final = (
@@ -43,8 +43,8 @@ ZONES: Final = (
     "Etc/GMT+5",
     "Etc/GMT-8",
 )
-"""Zones that a message may suggest; no more than UTC and the exchange's own are taken
-without being asked for.
+"""Zones that a message may suggest; only UTC and the exchange's own are used without
+asking.
 """
 
 
@@ -65,14 +65,14 @@ def usual_step(us: Micros, codes: NDArray[np.int32]) -> int:
 
 
 def goes_round_the_clock(us: Micros, step_us: int) -> bool:
-    """Say whether bars are there at all hours of a day, of more than one."""
+    """Say whether bars are spread over all hours of the day, on more than one day."""
     of_day = len(np.unique(us % DAY_US)) * step_us
     return of_day >= 0.9 * DAY_US and int(us.max() - us.min()) > DAY_US
 
 
 def interval_of_step(step_us: int) -> Interval | None:
-    """Return the interval of bars that are usually so far apart; None if there is none
-    like it.
+    """Return the interval of bars that are usually this far apart; None if there is no
+    such interval.
     """
     days = step_us / DAY_US
     if days >= 0.8:
@@ -88,15 +88,15 @@ def interval_of_step(step_us: int) -> Interval | None:
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read intraday times.
+    """One way of reading intraday times.
 
     Attributes:
-        zone: Whose clock they are.
+        zone: Their time zone.
         labels: Which end of a bar they stamp.
-        ends_us: The bars' ENDs, µs UTC, a value a distinct time; -1 for one that is no
-            bar of the calendar.
-        misfits: How many those are.
-        after_hours: How many of these lie in the exchange's extended hours.
+        ends_us: The bars' ENDs, µs UTC, one per distinct time; -1 for a time that is
+            not a bar of the calendar.
+        misfits: Number of the latter.
+        after_hours: Number of misfits in the exchange's extended hours.
     """
 
     zone: str
@@ -107,18 +107,19 @@ class Reading:
 
     @property
     def unexplained(self) -> int:
-        """How many times are neither in a session nor in its extended hours."""
+        """Number of times neither in a session nor in its extended hours."""
         return self.misfits - self.after_hours
 
 
 def readings(us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid) -> list[Reading]:
-    """Return all ways to read distinct times on a calendar: each zone, start and end.
+    """Return all ways of reading distinct times on a calendar: each zone, start and
+    end.
 
     Args:
         us: Distinct wall-clock times, or UTC if `aware`.
-        zones: Whose clock they may be.
+        zones: Their possible time zones.
         aware: Whether they are UTC.
-        grid: The bars' grid.
+        grid: The calendar's bars.
     """
 
     def read(zone: str, utc: Micros, labels: Labels) -> Reading:
@@ -134,15 +135,15 @@ def readings(us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid) 
 def clock_readings(
     us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid
 ) -> list[Reading]:
-    """Return all ways to read times of bars that are counted from full hours on a
-    calendar whose bars are counted from the open: each stands at the END of the
-    calendar's bar that it ends in, never earlier.
+    """Return all ways of reading times of bars counted from full hours, on a calendar
+    whose bars are counted from the open: each bar is placed at the END of the
+    calendar's bar in which it ends, never earlier.
 
     Args:
         us: Distinct wall-clock times, or UTC if `aware`, ascending.
-        zones: Whose clock they may be.
+        zones: Their possible time zones.
         aware: Whether they are UTC.
-        grid: The bars' grid.
+        grid: The calendar's bars.
     """
 
     def read(zone: str, utc: Micros, labels: Labels) -> Reading:
@@ -170,8 +171,8 @@ def _reading(zone: str, utc: Micros, labels: Labels, ends: Micros, grid: BarGrid
     return Reading(zone, labels, ends, int(out.sum()), extended)
 
 
-# The calendar's bar in which each clock's bar ends; of one that reaches beyond the
-# close the last; -1 where nothing is traded, or where another one stands already.
+# The calendar's bar in which each clock bar ends; for one that ends after the close,
+# the last bar; -1 outside trading, or if that bar is already taken.
 def _covering(clock_ends: Micros, grid: BarGrid) -> Micros:
     calendar = grid.calendar
     begins = clock_ends - grid.interval.us
@@ -189,14 +190,14 @@ def _covering(clock_ends: Micros, grid: BarGrid) -> Micros:
 
 
 def counts_from_full_hours(utc: Micros, grid: BarGrid) -> bool:
-    """Say whether bars are counted from full hours, and the calendar's are not."""
+    """Say whether bars are counted from full hours, while the calendar's are not."""
     step = min(grid.interval.us, HOUR_US)
     opens = grid.calendar.opens_us[-250:]
     return float((utc % step == 0).mean()) > 0.9 and bool((opens % step != 0).all())
 
 
 def ends_of(utc: Micros, grid: BarGrid, labels: Labels) -> Micros:
-    """Return the END of each bar, -1 where the calendar has no such bar."""
+    """Return the END of each bar; -1 if the calendar has no such bar."""
     calendar = grid.calendar
     if labels == "end":
         return np.where(grid.sessions_of_ends(utc) >= 0, utc, -1)
@@ -214,8 +215,8 @@ def ends_of(utc: Micros, grid: BarGrid, labels: Labels) -> Micros:
 
 
 def whole_sessions(ends: Micros, grid: BarGrid) -> bool:
-    """Say whether bars reach over whole sessions: those of the whole day are in each
-    session's first and last half hour, those of a clock that is some hours off are not.
+    """Say whether bars cover whole sessions: all-day bars are in each session's first
+    and last half hour, bars with a clock some hours off are not.
     """
     if not len(ends):
         return False
@@ -228,7 +229,7 @@ def whole_sessions(ends: Micros, grid: BarGrid) -> bool:
 
 
 def in_extended_hours(utc: Micros, calendar: TradingCalendar) -> NDArray[np.bool_]:
-    """Say which moments lie in the extended hours of New York's exchanges."""
+    """Say which moments are in the extended hours of New York's exchanges."""
     if calendar.tz != "America/New_York" or not len(utc):
         return np.zeros(len(utc), dtype=np.bool_)
     wall = in_zone(utc, calendar.tz)
@@ -239,8 +240,8 @@ def in_extended_hours(utc: Micros, calendar: TradingCalendar) -> NDArray[np.bool
 
 
 def best_zone(found: list[Reading], total: int) -> list[Reading]:
-    """Return the readings of the one zone that the calendar confirms; of several, or of
-    none, those that tie.
+    """Return the readings of the only zone that the calendar confirms; if it confirms
+    several or none, those that tie.
     """
     allowed = LOSS * total
     zones = list(dict.fromkeys(one.zone for one in found))
@@ -256,7 +257,9 @@ def best_zone(found: list[Reading], total: int) -> list[Reading]:
 
 
 def labels_of(found: list[Reading], us: Micros, step_us: int) -> Labels | None:
-    """Return which end of a bar the times of one zone stamp; None if both may be."""
+    """Return which end of a bar the times of one zone stamp; None if both are
+    possible.
+    """
     by = {one.labels: one for one in found}
     start, end = by["start"], by["end"]
     few, many = sorted((start.misfits, end.misfits))
@@ -270,7 +273,7 @@ def labels_of(found: list[Reading], us: Micros, step_us: int) -> Labels | None:
     return better.labels if many >= 4 * few else None
 
 
-# Extended hours run from 04:00 to 20:00 New York time: which of the two is stamped.
+# Extended hours run from 04:00 to 20:00 New York time; the stamped one shows the end.
 def _by_the_edges(utc: Micros) -> Labels | None:
     of_day = in_zone(utc, "America/New_York") % DAY_US
     first, last = bool((of_day == _EXTENDED[0]).any()), bool((of_day == _EXTENDED[1]).any())
@@ -280,8 +283,8 @@ def _by_the_edges(utc: Micros) -> Labels | None:
 
 
 def by_whole_days(us: Micros, step_us: int) -> Labels | None:
-    """Return which end is stamped where a record of whole days or hours shows it by
-    where it begins and ends; None if it does not.
+    """Return which end is stamped, if the first and last times of a record of whole
+    days or hours show it; otherwise None.
     """
     first, last = int(us.min()), int(us.max())
     for unit in (DAY_US, HOUR_US):
@@ -311,15 +314,15 @@ def day_labels(
     calendar: TradingCalendar,
     labels: Labels | None,
 ) -> list[tuple[str, Micros]]:
-    """Return the ways to read times of daily bars as dates: the zone or rule, and the
-    days since 1970. The first is to be preferred; later ones differ from it.
+    """Return the ways of reading times of daily bars as dates: the zone or rule, and
+    the days since 1970. The first is preferred; later ones differ from it.
 
     Args:
         us: The wall clock in `zone`.
-        zone: Whose clock it is; None if it is not known.
-        tz: What the user says of it.
+        zone: Its name; None if unknown.
+        tz: The zone given by the user.
         calendar: The exchange's.
-        labels: Which end of a bar is stamped, if the user says it.
+        labels: Which end of a bar is stamped, if the user says so.
     """
     if zone is None and tz is None:
         return _day_ways([("local midnight", us)], us, calendar, labels, sure=True)
@@ -373,6 +376,6 @@ def _day_ways(
 
 
 def calendar_misfit(days: pl.Series, calendar: TradingCalendar) -> float:
-    """Return the share of distinct dates that are no sessions."""
+    """Return the share of distinct dates that are not sessions."""
     labels = days.unique().to_numpy().astype("datetime64[D]")
     return float((calendar.sessions_of_labels(labels) < 0).mean())

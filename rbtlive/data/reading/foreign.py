@@ -1,7 +1,6 @@
-"""Objects of other libraries: what they give when they are asked for a frame or rows.
+"""Objects of other libraries: get a frame or rows from them.
 
-The rule: nothing is imported to ask what something is; an object is taken by what it
-can do.
+The rule: nothing is imported to identify an object; it is recognized by its methods.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ _GIVERS: Final = (
     "to_native",
     "fetch_arrow_table",
 )
-"""What gives a frame without an argument: Databento's store, Arrow's datasets,
-BigQuery's rows, Spark's and dask's frames, narwhals', DuckDB's connections.
+"""Methods that return a frame without an argument: of Databento's store, Arrow's
+datasets, BigQuery's rows, Spark's and dask's frames, narwhals', DuckDB's connections.
 """
 
 
 def given_frame(source: object) -> Any:
-    """Return the frame that an object gives; None if it gives none."""
+    """Return the frame that an object provides; otherwise None."""
     if hasattr(source, "dims") and callable(getattr(source, "to_dataframe", None)):
         return _of_xarray(source)
     for give in (*_GIVERS, "to_dataframe"):
@@ -45,8 +44,8 @@ def _of_xarray(source: Any) -> Any:
 
 
 def given_rows(source: Any) -> list[dict[str, Any]] | None:
-    """Return the rows of a database's cursor by the names of its columns; None of
-    anything else.
+    """Return the rows of a database cursor by column name; None for any other
+    object.
 
     Source: PEP 249, "Cursor Objects": the first of each item of `description` is the
     name.
@@ -59,8 +58,8 @@ def given_rows(source: Any) -> list[dict[str, Any]] | None:
 
 
 def rows_of_database(source: Any, where: str) -> list[dict[str, Any]] | None:
-    """Return the rows of the one table in a connection to SQLite; None of anything
-    else.
+    """Return the rows of the only table in an SQLite connection; None for any other
+    object.
 
     Raises:
         NotAFrame: there are several tables, or none.
@@ -91,8 +90,8 @@ def _has_prices(source: Any, table: str) -> bool:
 
 
 def symbol_beside(source: object) -> str | None:
-    """Return the symbol of the contract that Interactive Brokers' bars carry; a pair of
-    a currency or coin with what it is paid in.
+    """Return the symbol of the contract in Interactive Brokers' bars; for a currency or
+    coin, the pair with its quote currency.
 
     Source: ib_async `BarDataList.contract`.
     """
@@ -105,8 +104,8 @@ def symbol_beside(source: object) -> str | None:
 
 
 def facts_of_rows(rows: Sequence[Any]) -> list[dict[str, Any]] | None:
-    """Return what each object of a list says of its bar, by name; None if they say
-    nothing that a bar has.
+    """Return the facts of a bar in each object of a list, by name; None if the objects
+    have none.
     """
     first = rows[0]
     if isinstance(first, Mapping):
@@ -126,7 +125,7 @@ def facts_of_rows(rows: Sequence[Any]) -> list[dict[str, Any]] | None:
     return [{name: getattr(row, name) for name in names} for row in rows] if names else None
 
 
-# Also of __slots__ and properties. Only names that a bar's facts have are looked at.
+# Includes __slots__ and properties. Only names of a bar's facts are checked.
 def _attributes(one: object) -> list[str]:
     names = [name for name in dir(one) if not name.startswith("_") and role_of(name)]
     names = [name for name in names if not callable(getattr(one, name, len))]

@@ -1,7 +1,7 @@
-"""What columns of unknown names hold, by their values: for the line that an error ends
-with.
+"""Guess the content of columns with unknown names by their values, for the line that an
+error ends with.
 
-The rule: a guess is only ever written into a question; nothing is read by it.
+The rule: a guess is only written into a question; it is never used for reading.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes
 from rbtlive.model.bar import PRICES
 
 _MOST: Final = 24
-"""So many columns are looked at."""
+"""Maximum number of columns examined."""
 
 _ROWS: Final = 5_000
-"""Of so many rows."""
+"""Maximum number of rows examined."""
 
 _NAMELESS: Final = re.compile(r"column_\d+")
-"""What polars and this package call columns without a name."""
+"""Names that polars and this package give to nameless columns."""
 
 _TO_US: Final = {"s": "* 1_000_000", "ms": "* 1_000", "µs": "* 1", "ns": "// 1_000"}
 
@@ -44,9 +44,9 @@ _NO_VOLUMES: Final = re.compile(
 
 
 def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
-    """Return the prices that are not named: field to column, empty if none is found."""
+    """Return unnamed prices: column by field, empty if none is found."""
     if "close" in roles.fields and contract_columns(frame):
-        return {}  # a chain has bids, asks and greeks
+        return {}  # an option chain has bids, asks and greeks
     numbers = _unknown_and_prices(frame, roles)
     lacking = [name for name in PRICES if name not in roles.fields]
     if not lacking:
@@ -70,7 +70,7 @@ def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
 
 
 def unnamed_volume(frame: pl.DataFrame, roles: Roles) -> str | None:
-    """Return the column that is called something like a volume; None without one."""
+    """Return the column whose name suggests a volume; None if there is none."""
     if "volume" in roles.fields:
         return None
     for name in frame.columns:
@@ -82,7 +82,7 @@ def unnamed_volume(frame: pl.DataFrame, roles: Roles) -> str | None:
 
 
 def unnamed_time(frame: pl.DataFrame, roles: Roles) -> str | None:
-    """Return the first column that holds times; None without one."""
+    """Return the first column that contains times; None if there is none."""
     for name in _unknown(frame, roles):
         try:
             moments = moments_of(frame[name].head(_ROWS))
@@ -97,7 +97,9 @@ def unnamed_time(frame: pl.DataFrame, roles: Roles) -> str | None:
 
 
 def unnamed_symbol(frame: pl.DataFrame, roles: Roles, us: pl.Series) -> str | None:
-    """Return the column that tells rows of one time apart; None without one."""
+    """Return the column that distinguishes rows of the same time; None if there is
+    none.
+    """
     for name in _unknown(frame, roles):
         column = frame[name]
         if column.dtype.is_float() or not 1 < column.n_unique() <= max(2, len(column) // 2):
@@ -108,8 +110,8 @@ def unnamed_symbol(frame: pl.DataFrame, roles: Roles, us: pl.Series) -> str | No
 
 
 def line_of_minutes(source: object, table: Table, roles: Roles, moments: Moments) -> str | None:
-    """Return the line that makes minute bars of a frame or a text of trades or seconds;
-    None where its times are not typed, or it is something else.
+    """Return the line that builds minute bars from a frame or text of trades or
+    seconds; None if its times are not typed, or it is another source.
     """
     if len(roles.time) != 1:
         return None
@@ -134,8 +136,8 @@ def line_of_minutes(source: object, table: Table, roles: Roles, moments: Moments
     )
 
 
-# What makes date-times of a column of times; "" where it holds them, None where that is
-# not known.
+# The expression that converts a column of times to date-times; "" if it contains them,
+# None if unknown.
 def _typed(frame: pl.DataFrame, time: str, moments: Moments) -> str | None:
     if isinstance(frame.schema[time], pl.Datetime):
         return ""
@@ -146,7 +148,7 @@ def _typed(frame: pl.DataFrame, time: str, moments: Moments) -> str | None:
     return f".with_columns(pl.from_epoch({us}, time_unit='us').dt.replace_time_zone('UTC'))"
 
 
-# The frame that the line begins with.
+# The expression for the frame at the start of the line.
 def _frame_of(source: Any, table: Table, time: str) -> str | None:
     if isinstance(source, pl.DataFrame):
         return "source"
@@ -160,7 +162,7 @@ def _frame_of(source: Any, table: Table, time: str) -> str | None:
     there = "try_parse_dates=True"
     if any(map(_NAMELESS.fullmatch, names)):
         there = f"has_header=False, new_columns={names!r}"
-    try:  # the line is only written if it reads the same
+    try:  # the line is only suggested if it reads the same data
         head = _read_head(source, None if "new" not in there else names)
     except READ_ERRORS:
         return None
@@ -183,7 +185,7 @@ def _unknown(frame: pl.DataFrame, roles: Roles) -> Iterable[str]:
 
 def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Series]:
     if any(SEPARATOR in name for name in frame.columns):
-        return {}  # names in two parts say of whom a price is
+        return {}  # two-part names tell whose price it is
     beside = {*roles.time, roles.symbol, roles.fields.get("volume"), *roles.adjusted}
     beside |= set(contract_columns(frame))
     named = {column for field, column in roles.fields.items() if field != "volume"}
@@ -198,12 +200,12 @@ def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Se
         except UnclearDecimals:
             return {}
         values = read.cast(pl.Float64, strict=False)
-        if not (values < 0.0).any():  # an account's statement has amounts below zero
+        if not (values < 0.0).any():  # an account statement has negative amounts
             found[name] = values
     return found
 
 
-# Numbers that are all the same in a row fit every order, and say nothing.
+# Numbers that are equal within each row fit every order and decide nothing.
 def _is_flat(numbers: Mapping[str, pl.Series], names: list[str]) -> bool:
     frame = pl.DataFrame({name: numbers[name] for name in names})
     return bool(

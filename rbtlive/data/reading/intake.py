@@ -1,4 +1,4 @@
-"""What happened to the rows of a source: counted while it was read."""
+"""Counts of a source's rows, kept while it is read."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Intake:
-    """What one reading found.
+    """The results of one reading.
 
     Attributes:
-        source: What was read.
-        rows_in: Rows of the source; a row of a wide table counts once a symbol.
-        rows_out: Bars made of them.
-        left_out: Reason to number of rows, e.g. "no price".
-        interval: How long the bars are.
-        labels: Which end of a bar was stamped; None where it does not matter.
-        zone: Whose clock the times were.
-        calendar: The exchange's.
+        source: The source.
+        rows_in: Rows of the source; a row of a wide table counts once per symbol.
+        rows_out: Bars built from them.
+        left_out: Number of rows by reason, e.g. "no price".
+        interval: Length of the bars.
+        labels: Which end of a bar was stamped; None if it does not matter.
+        zone: Time zone of the times.
+        calendar: The exchange's calendar.
         asset_class: Common class of the symbols.
-        notes: What was decided, a sentence each.
+        notes: Decisions, one sentence each.
     """
 
     source: str
@@ -39,6 +39,6 @@ class Intake:
             self.left_out[reason] = self.left_out.get(reason, 0) + count
 
     def note(self, sentence: str) -> None:
-        """Note what was decided, once."""
+        """Note a decision, once."""
         if sentence not in self.notes:
             self.notes.append(sentence)

@@ -1,7 +1,7 @@
-"""Whether data in the documented long form is what it says: end-stamped, in UTC, on the
-calendar; else it is read like any other shape.
+"""Check whether data in the documented long form really is: end-stamped, in UTC, on the
+calendar; otherwise it is read like any other shape.
 
-The rule: the long form is taken at its word unless the calendar contradicts it.
+The rule: the long form is trusted unless the calendar contradicts it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from rbtlive.model.interval import DAY, DAY_US, MINUTE, Interval
 _TIMES: Final = ("date", "timestamp")
 
 _MANY: Final = 10
-"""So many bars that are weeks apart are weeks."""
+"""With this many bars that are weeks apart, they are weekly bars."""
 
 
 def refuse_what_is_no_data(data: object) -> None:
-    """Refuse what cannot be bars in any shape.
+    """Raise an error for a value that cannot be bars in any form.
 
     Raises:
-        NotAFrame: nothing was passed, or a class, as if the strategy came second.
+        NotAFrame: nothing was passed, or a class, as if the strategy were the second
+            argument.
     """
     was = "None; pass e.g. load_sample('us-daily')"
     if isinstance(data, type):
@@ -45,11 +46,11 @@ def refuse_what_is_no_data(data: object) -> None:
 
 
 def must_be_read(source: object, interval: Interval, calendar: str | None) -> bool:
-    """Say whether a source is to be read, or is the documented long form.
+    """Say whether a source must be read, or is in the documented long form.
 
     Args:
-        source: Anything but a portal.
-        interval: What the run wants.
+        source: Any source except a portal.
+        interval: The run's interval.
         calendar: The calendar, if the user named one.
     """
     names = _names(source)
@@ -61,9 +62,9 @@ def must_be_read(source: object, interval: Interval, calendar: str | None) -> bo
     try:
         frame = read_frame(source, what="bars", wanted=(time, "symbol"))
     except DataError:
-        return False  # the portal says what is wrong
+        return False  # the portal reports the error
     if interval == DAY and _has_zero_opens(source):
-        return True  # which stand for no price
+        return True  # which mean a missing price
     return _contradicted(frame, time, interval, calendar)
 
 
@@ -72,7 +73,7 @@ def _has_zero_opens(source: object) -> bool:
         opens = read_frame(source, what="bars", wanted=("open", "close"))
         return bool(opens.select((pl.col("open") == 0.0).any()).item())
     except (DataError, *READ_ERRORS):
-        return False  # the portal says what is wrong
+        return False  # the portal reports the error
 
 
 def _is_long(names: set[str], interval: Interval) -> bool:
@@ -111,7 +112,7 @@ def _scanned(source: str | Path, files: Sequence[Path]) -> pl.LazyFrame | None:
     return None
 
 
-# One column of a file is read for it.
+# Only one column of a file is read for this.
 def _has_weeks(source: str | Path | pl.LazyFrame) -> bool:
     try:
         if not isinstance(source, pl.LazyFrame):
@@ -121,7 +122,7 @@ def _has_weeks(source: str | Path | pl.LazyFrame) -> bool:
             source = scanned
         dates = source.select(pl.col("date").unique()).collect().to_series()
     except READ_ERRORS:
-        return False  # the portal says what is wrong
+        return False  # the portal reports the error
     if dates.dtype == pl.String:
         dates = dates.str.to_date("%Y-%m-%d", strict=False)
     return not dates.null_count() and _are_longer_than_days(dates)
@@ -132,7 +133,7 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     if frame.is_empty() or column.null_count():
         return False
     if interval == DAY and _are_longer_than_days(column):
-        return True  # weeks as days would be a run of gaps
+        return True  # weekly bars read as daily ones would be full of gaps
     own_class = _class(frame) if calendar is None else None
     name = calendar or {"crypto": "24/7", "fx": "24/5"}.get(str(own_class), "XNYS")
     if name != "XNYS" and calendar is None:
@@ -141,7 +142,7 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     if isinstance(column.dtype, pl.Datetime) and time == "timestamp":
         us = column.dt.epoch("us").unique().to_numpy()
         if interval.intraday:
-            # Bars with gaps seem longer than they are: minutes that fit are no
+            # Bars with gaps seem longer than they are: if minutes fit, that is no
             # contradiction.
             grids = (BarGrid(exchange, _actual(us, interval)), BarGrid(exchange, MINUTE))
             return all(_stamps_contradict(us, grid) for grid in grids)
@@ -159,7 +160,7 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     return False
 
 
-# Of all symbols together: days of which some are missing are no weeks.
+# Uses all symbols together: days with gaps are not weeks.
 def _are_longer_than_days(column: pl.Series) -> bool:
     if not isinstance(column.dtype, (pl.Date, pl.Datetime)):
         return False
@@ -170,12 +171,12 @@ def _are_longer_than_days(column: pl.Series) -> bool:
     return found is not None and found.spans_sessions
 
 
-# More bars of a symbol than twice the days there are.
+# A symbol has more than twice as many bars as there are days.
 def _has_parts_of_days(us: NDArray[np.int64], bars: int) -> bool:
     return bars > 2 * len(np.unique(us // DAY_US))
 
 
-# Shorter bars than are wanted are made longer, so their own length is what counts.
+# Shorter bars than wanted are combined, so their own length counts.
 def _actual(us: NDArray[np.int64], interval: Interval) -> Interval:
     found = fit.interval_of_step(fit.usual_step(us, np.zeros(len(us), dtype=np.int32)))
     return found if found is not None and found.intraday and found.makes_up(interval) else interval

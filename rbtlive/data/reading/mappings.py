@@ -1,7 +1,7 @@
-"""Dicts become tables: vendors' JSON, what pandas writes, and dicts of anything else.
+"""Turn dicts into tables: vendors' JSON, pandas' output, and any other dicts.
 
-The rule: a form is known by how it is built, not by who sends it; what surrounds the
-bars (counts, status, cursors) is passed over, and a message in place of bars is shown.
+The rule: a form is recognized by its structure, not by its sender; data around the bars
+(counts, status, cursors) is skipped, and a message instead of bars is shown.
 
 Sources of the forms: alpaca.markets /v2/stocks/bars, polygon.io /v2/aggs,
 alphavantage.co TIME_SERIES, query1.finance.yahoo.com /v8/finance/chart, Nasdaq Data
@@ -37,7 +37,7 @@ _AROUND: Final = frozenset(
         "historycursor", "pageinfo", "timing",
     )
 )  # fmt: skip
-"""Keys beside the bars that are not bars, as `plain` writes them."""
+"""Keys next to the bars that do not contain bars, in the form of `plain`."""
 
 _ENVELOPES: Final = frozenset(
     (
@@ -48,7 +48,7 @@ _ENVELOPES: Final = frozenset(
         "documents", "docs",
     )
 )  # fmt: skip
-"""Keys that hold bars and are no symbols."""
+"""Keys that contain bars and are not symbols."""
 
 _SYMBOL_KEYS: Final = ("ticker", "symbol", "s", "pair", "instrument", "instId", "instrument_name")
 _MESSAGES: Final = (
@@ -65,13 +65,13 @@ def of_mapping(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> li
     """Return the tables of a dict.
 
     Args:
-        source: Anything with keys.
-        where: What messages call it.
+        source: Any mapping.
+        where: Its name in messages.
         tables_of: Reads the values.
 
     Raises:
-        EmptyData: nothing is in it.
-        NotAFrame: no bars are in it; shows the message that is there instead.
+        EmptyData: it is empty.
+        NotAFrame: it contains no bars; shows the message that it contains instead.
     """
     if not source:
         raise EmptyData(f"{where} must have at least one bar: was an empty dict; pass bars")
@@ -89,11 +89,11 @@ def of_mapping(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> li
 
 
 def of_json(value: object, where: str) -> list[Table]:
-    """Return the tables of a JSON text's value.
+    """Return the tables in a JSON value.
 
     Raises:
-        EmptyData: nothing is in it.
-        NotAFrame: no bars are in it.
+        EmptyData: it is empty.
+        NotAFrame: it contains no bars.
     """
     if isinstance(value, Mapping):
         return of_mapping(value, where, of_json)
@@ -124,7 +124,7 @@ def _known_form(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     return None
 
 
-# Values that hold bars, each by its key: a symbol, or a word such as "results".
+# Values that contain bars, by key: a symbol, or a word such as "results".
 def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> list[Table]:
     json_like = all(isinstance(value, (*_JSON_SCALARS, list, Mapping)) for value in source.values())
     symbol = _symbol_beside(source)
@@ -149,7 +149,7 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
     return tables
 
 
-# META and DAY are shares, where bars are behind the word.
+# META and DAY are shares if the word's value contains bars.
 def _is_symbol(key: object, value: object, source: Mapping[object, object]) -> bool:
     text = str(key)
     if not text.isupper() or not _holds_bars(value):
@@ -172,7 +172,8 @@ def _holds_bars(value: object) -> bool:
     return isinstance(first, (list, tuple)) and len(first) >= 5
 
 
-# Behind C, O and LOW are the bars of shares; behind a field are values by symbol.
+# The values of C, O and LOW are bars if they are shares; a field's values are numbers
+# by symbol.
 def _has_all_prices(value: object) -> bool:
     first = value[0] if isinstance(value, list) and value else value
     names = first if isinstance(first, Mapping) else getattr(value, "columns", ())
@@ -188,7 +189,7 @@ def _is_single(key: object) -> bool:
     return isinstance(key, tuple) and len(key) == 1
 
 
-# {"meta": {"symbol": "AAPL"}, "values": [...]} and the like.
+# For example {"meta": {"symbol": "AAPL"}, "values": [...]}.
 def _symbol_beside(source: Mapping[Any, Any]) -> str | None:
     places = [source, *(value for key, value in source.items() if plain(str(key)) in _AROUND)]
     for place in places:
@@ -229,7 +230,7 @@ def _message(source: object, depth: int = 0) -> str | None:
     return next((text for text in inner if text), None)
 
 
-# Yahoo's chart has the times beside the prices, and both below "result".
+# Yahoo's chart has the times beside the prices, both below "result".
 def _chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     chart = source.get("chart")
     results = chart.get("result") if isinstance(chart, Mapping) else None
@@ -269,9 +270,9 @@ def _time_series(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     return [table.but(zone=zone) if isinstance(zone, str) and "/" in zone else table]
 
 
-# {"prices": [[ms, price], ...], "total_volumes": [[ms, amount], ...]}, as CoinGecko has
-# it: each list a field, its rows a time and a value.
-# Source: docs.coingecko.com, "/coins/{id}/market_chart".
+# {"prices": [[ms, price], ...], "total_volumes": [[ms, amount], ...]}, as from
+# CoinGecko: each list is a field, its rows are a time and a value. Source:
+# docs.coingecko.com, "/coins/{id}/market_chart".
 def _market_chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     names = {"prices": "close", "total_volumes": "volume"}
     lists = {names[key]: source[key] for key in names if source.get(key)}
@@ -290,11 +291,13 @@ def _is_pairs(rows: object) -> bool:
     return isinstance(rows, list) and all(isinstance(row, list) and len(row) == 2 for row in rows)
 
 
-# Rows of cells, and their names beside them: pandas' "split", Nasdaq's datasets.
+# Rows of cells with their names beside them: pandas' "split", Nasdaq's datasets.
 def _named_rows(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     rows = source.get("data")
     names = source.get("columns", source.get("column_names", source.get("fields")))
-    names = names if names is not None else source.get("meta")  # ClickHouse's JSONCompact
+    names = (
+        names if names is not None else source.get("meta")
+    )  # the form of ClickHouse's JSONCompact
     if not (isinstance(rows, list) and isinstance(names, list) and rows and names):
         return None
     titles = [str(one.get("name")) if isinstance(one, Mapping) else str(one) for one in names]
@@ -307,7 +310,7 @@ def _named_rows(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     return [Table(pl.DataFrame(columns, strict=False), where)]
 
 
-# A column a key.
+# One column per key.
 def _columns(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     lists = {
         key: value
@@ -342,8 +345,8 @@ def _columns(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     ]
 
 
-# A dict of dicts of cells: rows by time, or columns by time or number, as pandas'
-# to_dict and to_json give them.
+# A dict of dicts of cells: rows by time, or columns by time or number, as from pandas'
+# to_dict and to_json.
 def _cells(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     inner = list(source.values())
     if not all(isinstance(value, Mapping) and value and _scalars(value) for value in inner):
@@ -362,8 +365,8 @@ def _cells(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     return [Table(pl.DataFrame(columns, strict=False), where)]
 
 
-# {"0": {"date": ..., "close": ...}, "1": ...}: rows by their number, as pandas'
-# to_json(orient="index") and to_dict("index") write them.
+# {"0": {"date": ..., "close": ...}, "1": ...}: rows by number, as from pandas'
+# to_json(orient="index") and to_dict("index").
 def _is_numbered(source: Mapping[Any, Any]) -> bool:
     numbered = all(str(key).isdigit() for key in source)
     return numbered and all(
@@ -371,14 +374,14 @@ def _is_numbered(source: Mapping[Any, Any]) -> bool:
     )
 
 
-# One bar by itself: {"t": ..., "o": ..., ...}
+# A single bar: {"t": ..., "o": ..., ...}
 def _letters(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     if not {"time", "close"} <= {role_of(str(key)) for key in source} or not _scalars(source):
         return None
     return [of_rows([source], where)]
 
 
-# A pandas Series whose index says when its values were.
+# A pandas Series whose index contains the times of its values.
 def _is_dated_series(value: Any) -> bool:
     return is_pandas(value, "Series") and type(value.index).__name__ in (
         "DatetimeIndex",
@@ -401,7 +404,7 @@ def _is_time(key: object) -> bool:
     return isinstance(key, str) and _TIME_TEXT.fullmatch(key.strip()) is not None
 
 
-# Names of fields, or beside "close" any others whose frames have its columns.
+# Names of fields, or other names beside "close" whose frames have the same columns.
 def _are_fields(source: Mapping[object, object]) -> bool:
     if all(field_of(str(key)) for key in source):
         return True
@@ -411,7 +414,7 @@ def _are_fields(source: Mapping[object, object]) -> bool:
     return len(closes) == 1 and same and "close" not in map(field_of, columns[0])
 
 
-# {"close": frame of a column a symbol, "volume": ...}: one frame, "field|symbol".
+# {"close": frame with one column per symbol, "volume": ...}: one frame, "field|symbol".
 def _fields_as_columns(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> Table:
     whole: pl.DataFrame | None = None
     for key, value in source.items():

@@ -1,6 +1,6 @@
-"""The names that columns have, in the languages in which vendors write them.
+"""Names of columns, in the languages in which vendors write them.
 
-The rule: a name is here because a vendor or a library writes it; the first of a role is
+The rule: each name is used by a vendor or a library; the first name of a role is
 preferred.
 """
 
@@ -77,12 +77,12 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "ttltradgvol", "sdqvolume", "candleacctradevolume",
     ),
 }  # fmt: skip
-"""Role to the names of its columns, without case, spaces and signs."""
+"""Column names by role, without case, spaces and signs."""
 
 ADJUSTED: Final = frozenset(
     ("adjclose", "adjustedclose", "closeadj", "adjcloseprice", "adjustedcloseprice")
 )
-"""Closes that splits and dividends have changed."""
+"""Closes that are adjusted for splits and dividends."""
 
 LABELS_OF: Final[dict[str, Literal["start", "end"]]] = {
     **dict.fromkeys(
@@ -131,7 +131,7 @@ STARTING_VENDORS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("Interactive Brokers", frozenset(("average", "barcount"))),
     ("CryptoDataDownload", frozenset(("unix", "date", "symbol", "tradecount"))),
 )
-"""Vendors that are known by some of their columns, and stamp bars at the start.
+"""Vendors that are recognized by some of their columns, and stamp bars at the start.
 
 Sources: alpaca-py `BarSet.df`, databento `DBNStore.to_df`, MetaTrader5
 `copy_rates_range`, MetaTrader 5's export, polygon's client `Agg`, ib_async `BarData`.

@@ -1,6 +1,6 @@
-"""What a source does not say: collected, then asked for in one error.
+"""Questions about a source: collected, then asked in one error.
 
-The rule: one error lists everything, with the line that says it.
+The rule: one error lists everything, with the line that answers it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ class Needs:
     """Questions about one source.
 
     Attributes:
-        source: How messages name it: its kind, size and columns.
+        source: Its name in messages: kind, size and columns.
         given: Arguments that the user passed, as text, e.g. 'symbol="AAPL"'.
-        items: What is missing or unclear.
-        arguments: What to write for it, e.g. 'tz="Europe/Berlin"'.
-        before: Lines to write before `rbt.read`, where no argument can say it.
-        minutes: The line that makes minutes of shorter bars or trades, if one is known.
-        floored: The line that rounds times down to full minutes, if one is known.
-        held: How many of the items wait until the rest of the source has been looked
-            at, so that one error lists all.
+        items: The missing or unclear points.
+        arguments: Their answers as text, e.g. 'tz="Europe/Berlin"'.
+        before: Lines to write before `rbt.read`, if no argument can answer.
+        minutes: The line that builds minutes from shorter bars or trades, if known.
+        floored: The line that rounds times down to full minutes, if known.
+        held: Number of items that wait until the rest of the source has been examined,
+            so that one error lists all.
     """
 
     source: str
@@ -36,7 +36,7 @@ class Needs:
     held: int = 0
 
     def ask(self, item: str, *, before: str | None = None, **arguments: str) -> None:
-        """Note what is missing, and the argument that would say it."""
+        """Add a missing point, and the argument that would answer it."""
         if item not in self.items:
             self.items.append(item)
         if "columns" in arguments:
@@ -46,10 +46,10 @@ class Needs:
             self.before.append(before)
 
     def settle(self) -> None:
-        """Raise what was noted, if anything was beside what is held.
+        """Raise the error for the items, unless all are held.
 
         Raises:
-            UnclearData: lists all of it.
+            UnclearData: lists all items.
         """
         if len(self.items) <= self.held:
             return
@@ -72,7 +72,7 @@ class Needs:
         return "; ".join([*self.before, f"rbt.read({call})"])
 
 
-# Two dicts as they are written, in one.
+# Merges the source text of two dicts.
 def _merged(first: str | None, second: str) -> str:
     if first is None or first == second:
         return second

@@ -1,7 +1,7 @@
 """Numbers written as text: thousands, decimal commas, currency signs, K, M and B.
 
-The rule: a file has one way to write numbers. It is found from all its numbers
-together, and what it cannot decide is asked for.
+The rule: a file writes its numbers in one way. All its numbers together show it, and if
+they do not, the user is asked.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _JUNK: Final = "[\\s\u00a0\u202f'_\"$€£¥₹%]|(?i:usd|eur|gbp)"
 _SCALE: Final = {"k": 1e3, "m": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9, "t": 1e12}
 
 
-class UnclearDecimals(Exception):  # noqa: N818 - a question, turned into one of the list
-    """Commas or dots may be either decimal signs or thousands."""
+class UnclearDecimals(Exception):  # noqa: N818 - a question, which is added to the list
+    """Commas or dots may be decimal signs or thousands separators."""
 
 
 def number_series(
     columns: Mapping[str, pl.Series], *, decimal_comma: bool | None
 ) -> dict[str, pl.Series]:
-    """Return columns as numbers; what is no number in them is null.
+    """Return columns as numbers; other values become null.
 
     Args:
-        columns: Some may be numbers already: they stay as they are.
-        decimal_comma: What the file's delimiter says.
+        columns: The columns; numeric ones are not changed.
+        decimal_comma: Whether the file's delimiter implies a decimal comma.
 
     Raises:
-        UnclearDecimals: "1,234" may be two numbers.
+        UnclearDecimals: "1,234" may be two different numbers.
     """
     texts = {name: _bare(column) for name, column in columns.items() if column.dtype == pl.String}
     comma = _decimal_comma(texts, decimal_comma) if texts else False
@@ -45,7 +45,7 @@ def number_series(
 
 
 def looks_numeric(column: pl.Series) -> bool:
-    """Say whether a column holds numbers, as such or as text, in nine of ten rows."""
+    """Say whether nine of ten rows of a column are numbers, typed or as text."""
     if column.dtype.is_numeric():
         return True
     if column.dtype == pl.Null:
@@ -63,7 +63,7 @@ def _bare(column: pl.Series) -> pl.Series:
     text = text.set(text.is_in(NOTHING), None)
     if text.str.contains(_JUNK).any():
         text = text.str.replace_all(_JUNK, "")
-    if text.str.contains(r"^\(.*\)$").any():  # accountants' minus
+    if text.str.contains(r"^\(.*\)$").any():  # parentheses mean a negative number in accounting
         text = text.str.replace(r"^\((.*)\)$", "-$1")
     return text
 
@@ -73,7 +73,7 @@ def _decimal_comma(texts: Mapping[str, pl.Series], hint: bool | None) -> bool:
     shown = {one for one in found if isinstance(one, bool)}
     if len(shown) == 1:
         return shown.pop()
-    dots = "dots" in found and bool(hint)  # 1.234 where commas may be decimal
+    dots = "dots" in found and bool(hint)  # 1.234, if commas may be decimal
     if hint is not None and not dots:
         return hint
     if shown or dots or "commas" in found:
@@ -81,8 +81,7 @@ def _decimal_comma(texts: Mapping[str, pl.Series], hint: bool | None) -> bool:
     return False
 
 
-# Whether a column's numbers show that the comma is decimal, or which sign leaves it
-# open.
+# Whether a column's numbers show that the comma is decimal, or which sign is ambiguous.
 def _comma_shown(text: pl.Series) -> bool | Literal["commas", "dots"] | None:
     if not text.str.contains(",", literal=True).any():
         if text.str.contains(r"\..*\.").any():

@@ -1,7 +1,7 @@
-"""Sources that can be read once: generators, cursors, readers, open files.
+"""Sources that can be read only once: generators, cursors, readers, open files.
 
-The rule: what was taken from one is kept while its reading waits for an answer, so that
-the line that an error ends with reads the same rows.
+The rule: the tables of such a source are kept while its reading waits for an answer, so
+that the suggested line reads the same rows.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary, ref
 from rbtlive.data.reading.tables import Table
 
 _WAITING: WeakKeyDictionary[Any, list[Table]] = WeakKeyDictionary()
-_LAST: list[tuple[Any, list[Table]]] = []  # of what no weak reference is possible: the last
+_LAST: list[tuple[Any, list[Table]]] = []  # the last source that cannot be weakly referenced
 
 
 def taken(source: object, take: Callable[[Any], list[Table]]) -> list[Table]:
-    """Return the tables of a source: those that wait, or what is taken from it now."""
+    """Return the tables of a source: kept ones, or those that it gives now."""
     if not _is_read_once(source):
         return take(source)
     if not _can_be_watched(source):
@@ -31,7 +31,7 @@ def taken(source: object, take: Callable[[Any], list[Table]]) -> list[Table]:
 
 
 def forget(source: object) -> None:
-    """Let go of what was taken from a source that has been read."""
+    """Drop the tables of a source that has been read."""
     _LAST.clear()
     if _is_read_once(source) and _can_be_watched(source):
         _WAITING.pop(source, None)

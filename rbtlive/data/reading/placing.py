@@ -1,5 +1,5 @@
-"""Bars find their calendar, interval and ENDs; what does not fit is left out, counted,
-and refused if it is too much.
+"""Find the calendar, interval and ENDs of bars; bars that do not fit are left out and
+counted, and too many are an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _END_SECOND_US: Final = 59_000_000
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user says: the arguments of `rbt.read`."""
+    """The user's arguments of `rbt.read`."""
 
     interval: Any
     labels: Labels | None
@@ -53,13 +53,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Placed:
-    """Where bars lie.
+    """The place of bars in time.
 
     Attributes:
         calendar: Name of the calendar.
-        interval: How long they are.
+        interval: Length of the bars.
         asset_class: Common class of the symbols.
-        times: Days since 1970, or ENDs in µs UTC, a value a row; -1 where left out.
+        times: Days since 1970, or ENDs in µs UTC, one per row; -1 for rows left out.
     """
 
     calendar: str
@@ -68,7 +68,7 @@ class Placed:
     times: NDArray[np.int64]
 
     def bars(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the bars with their times, in the form that a portal takes."""
+        """Return the bars with their times, in a portal's form."""
         if self.interval.intraday:
             time = pl.Series("timestamp", self.times).cast(pl.Datetime("us", "UTC"))
         else:
@@ -91,7 +91,7 @@ class _Placing:
     exchange: str | None
 
     def interval(self, length: str | None) -> Interval:
-        """Return how long the bars are, or ask for it."""
+        """Return the length of the bars, or ask for it."""
         us = self.moments.us.to_numpy()
         step = fit.usual_step(us, _codes(self.frame["symbol"]))
         said = self.asked.interval
@@ -106,7 +106,7 @@ class _Placing:
                 "minutes; make minute bars of them first",
                 before=self.needs.minutes,
             )
-            if self.needs.minutes is not None:  # its bars are named, and stamped at the start
+            if self.needs.minutes is not None:  # such bars are named, and stamped at the start
                 self.needs.arguments.pop("columns", None)
                 self.needs.arguments["labels"] = '"start"'
         elif found is None and length is not None:
@@ -121,7 +121,7 @@ class _Placing:
             found = DAY
         elif found is None:
             self.needs.ask("the interval: no symbol has two bars", interval='"1m"')
-            return MINUTE  # anything else that is unclear is asked for too
+            return MINUTE  # any other unclear point is asked for too
         self.needs.settle()
         assert found is not None
         if self.moments.days and found.intraday:
@@ -140,7 +140,7 @@ class _Placing:
         )
 
     def daily(self, interval: Interval) -> Placed:
-        """Place bars of a session or more by their dates."""
+        """Place bars of a session or longer by their dates."""
         us = self.moments.us.to_numpy()
         name = self._calendar_of_days(us // DAY_US, interval)
         calendar = calendar_through(name, int(us.max()))
@@ -177,7 +177,7 @@ class _Placing:
         if self.asset_class == "crypto":
             return "24/7"
         if self.asset_class == "fx":
-            sundays = ((days + 3) % 7 == 6).any()  # short bars of the evening
+            sundays = ((days + 3) % 7 == 6).any()  # short bars of Sunday evening
             return "24/7" if sundays and days_after(days, get_calendar("24/5")) == 0 else "24/5"
         if self.exchange is not None:
             return self.exchange
@@ -233,7 +233,7 @@ class _Placing:
         )
 
     def intraday(self, interval: Interval) -> Placed:
-        """Place bars of minutes by their times of day."""
+        """Place intraday bars by their times of day."""
         us = self.moments.us.to_numpy()
         distinct, inverse = np.unique(us, return_inverse=True)
         distinct, labels = self._whole_minutes(distinct)
@@ -259,8 +259,8 @@ class _Placing:
         self.intake.labels, self.intake.zone = one.labels, one.zone
         return Placed(calendar.name, interval, self.asset_class, one.ends_us[inverse])
 
-    # Times that are no bars in the zone they are marked with, and bars in the one that
-    # the user says, were marked by mistake.
+    # If times are not bars in their marked zone, but are in the user's zone, the mark
+    # is wrong.
     def _take_the_said_zone(self, distinct: NDArray[np.int64], interval: Interval) -> None:
         marked, said = self.moments.zone, self.asked.tz
         if marked is None or said is None or marked == said:
@@ -276,8 +276,8 @@ class _Placing:
             self.moments = replace(self.moments, zone=None)
             self.intake.note(f"the times were marked as {marked}, and are taken as {said}")
 
-    # Bars that are counted from full hours are taken where the user says how long they
-    # are, for they stand later than they end.
+    # Bars counted from full hours are accepted if the user gives their length, because
+    # they are placed later than they end.
     def _is_by_the_clock(
         self, found: list[fit.Reading], distinct: NDArray[np.int64], grid: BarGrid
     ) -> bool:
@@ -310,7 +310,7 @@ class _Placing:
             return distinct - rest, self.asked.labels
         return distinct, self.asked.labels
 
-    # A currency's hours are no exchange's: only its weekends show whose clock it is.
+    # Currency hours are not an exchange's: only weekends show the time zone.
     def _ask_for_the_clock(self, distinct: NDArray[np.int64], step_us: int) -> None:
         zone = zone_of_currencies(distinct, step_us)
         if zone not in (None, "UTC"):
@@ -330,7 +330,7 @@ class _Placing:
     def _calendar_of_minutes(self, utc: NDArray[np.int64], interval: Interval) -> str:
         if self.asked.calendar is not None:
             return self.asked.calendar
-        # a bar that ends on Friday's midnight is no weekend's
+        # a bar that ends at Friday's midnight does not belong to the weekend
         weekend = float((((utc - MINUTE_US) // DAY_US + 3) % 7 >= 5).mean())
         if self.asset_class == "crypto":
             return "24/7"
@@ -343,7 +343,8 @@ class _Placing:
             return "24/7"
         return "XNYS"
 
-    # Where Sunday's evening is there, days turn at 17:00 in New York if bars fit that.
+    # If there are bars on Sunday evening, days end at 17:00 in New York, if bars fit
+    # that.
     def _calendar_of_currencies(self, times: NDArray[np.int64], interval: Interval) -> str:
         naive = self.moments.zone is None and self.asked.tz is not None
         utc = to_utc(times, str(self.asked.tz)) if naive else times
@@ -433,20 +434,20 @@ def place(
     needs: Needs,
     intake: Intake,
 ) -> Placed:
-    """Return where bars lie.
+    """Return the place of bars in time.
 
     Args:
-        frame: The bars: symbol and fields.
+        frame: The bars: symbols and fields.
         moments: Their times, row by row.
-        asked: What the user says.
+        asked: The user's arguments.
         hint: Which end of a bar the vendor stamps.
-        length: How long the vendor says a bar is.
-        needs: Takes what is missing.
-        intake: Takes what was decided.
+        length: Length of a bar according to the vendor.
+        needs: Collects questions.
+        intake: Collects decisions.
 
     Raises:
-        UnclearData: something is missing or may be read in several ways.
-        RowsLost: too many rows fit nothing.
+        UnclearData: something is missing or ambiguous.
+        RowsLost: too many rows do not fit.
     """
     symbols = frame["symbol"].unique().to_list()
     asset_class = asked.asset_class or common_class(symbols)
@@ -464,7 +465,7 @@ def _codes(symbols: pl.Series) -> NDArray[np.int32]:
     return head.cast(pl.Categorical).to_physical().cast(pl.Int32).to_numpy()
 
 
-# Hours of an exchange that lie on a weekend's dates are in another zone's time.
+# Exchange hours on weekend dates are in another time zone.
 def _go_round_the_clock(us: NDArray[np.int64], step_us: int) -> bool:
     some_days = int(us.max()) - int(us.min()) > 2 * DAY_US
     return not some_days or len(np.unique(us % DAY_US)) * step_us >= 0.7 * DAY_US

@@ -1,7 +1,7 @@
 """Tables printed for people: cells between bars, or columns aligned by spaces.
 
-The rule: such a text is written anew with tabs between its cells, and read like any
-other file; other texts stay as they are.
+The rule: such a text is rewritten with tabs between its cells and read like any other
+file; other texts are not changed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _SIGNS: Final = ",;\t|"
 
 
 def with_tabs(head: str, whole: str) -> str | None:
-    """Return a printed table with tabs between its cells; None of any other text.
+    """Return a printed table with tabs between its cells; None for any other text.
 
     Args:
-        head: The first lines, by which it is known.
-        whole: All of it.
+        head: The first lines, by which it is recognized.
+        whole: The whole text.
     """
     lines = [line for line in head.splitlines()[:60] if line.strip()]
     if any(map(_RULE.fullmatch, lines)) and sum(map(_has_bars, lines)) * 2 > len(lines):
@@ -50,15 +50,15 @@ def _names(cells: Sequence[str]) -> bool:
     return len(cells) >= 4 and any(field_of(cell) == "close" for cell in cells)
 
 
-# pandas prints the index without a name, or with it on a line of its own; a date and a
-# time are two words.
+# pandas prints the index without a name, or with its name on a separate line; a date
+# and a time are two words.
 def _aligned(rows: list[list[str]]) -> list[list[str]]:
     names, rest = rows[0], rows[1:]
     if rest and len(rest[0]) == 1 and role_of(rest[0][0]) == "time":
         names, rest = [*rest[0], *names], rest[1:]
     more = len(rest[0]) - len(names) if rest else 0
     timed = any(role_of(name) == "time" for name in names)
-    if more == 1 and timed:  # behind the date
+    if more == 1 and timed:  # after the date
         place = next(n for n, name in enumerate(names) if role_of(name) == "time")
         names = [*names[: place + 1], "time", *names[place + 1 :]]
     elif more in (1, 2) and not timed:

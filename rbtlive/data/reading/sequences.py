@@ -1,7 +1,7 @@
-"""Lists of rows become tables: dicts, and cells without names.
+"""Turn lists of rows into tables: dicts, and cells without names.
 
-The rule: an exchange's row begins with the epoch of the bar's start; which price is
-which is found by what prices can be.
+The rule: an exchange's row begins with the epoch of the bar's start; the order of
+prices is found from the values that prices can have.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV, PRICES
 
 _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
-"""Prices that a bar may have several sets of; the first is taken before the others."""
+"""If a bar has several sets of prices, the first of these is used."""
 
 _BEYOND: Final = 2**64
 _COUNTS: Final = ("$numberLong", "$numberInt")
 """Types of whole numbers, which MongoDB writes as texts."""
 
 
-# What polars would make numbers of, beside numbers. Asked for once there are rows: the
-# import leaves numpy to who needs it.
+# Types that polars would convert to numbers, beside numbers. Computed when there are
+# rows: importing this module does not load numpy.
 @cache
 def _no_numbers() -> tuple[type, ...]:
     return (dt.timedelta, dt.date, dt.time, np.timedelta64, np.datetime64, bool, np.bool_)
 
 
 def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
-    """Refuse date-times and booleans among the numbers of a field.
+    """Raise an error for date-times and booleans among the numbers of a field.
 
     Raises:
-        WrongColumnType: there are some; names the first.
+        WrongColumnType: for the first such value.
     """
     values = list(values)
     kinds = set(map(type, values))
@@ -54,7 +54,7 @@ def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
     )
 
 
-# Integers beyond what polars holds would become bars that are missing.
+# Integers beyond polars' range would become missing bars.
 def _is_no_number(value: object, *, mixed: bool) -> bool:
     if type(value) is int:
         return not -_BEYOND < value < _BEYOND
@@ -65,7 +65,7 @@ def of_rows(rows: Sequence[Any], where: str) -> Table:
     """Return the table of dicts.
 
     Raises:
-        WrongColumnType: a field has numbers and other things.
+        WrongColumnType: a field mixes numbers with other values.
     """
     facts = [dict(row) for row in rows]
     for name in dict.fromkeys(name for row in facts for name in row):
@@ -74,15 +74,15 @@ def of_rows(rows: Sequence[Any], where: str) -> Table:
     frame = pl.DataFrame(facts, infer_schema_length=None, strict=False)
     frame = flat(frame)
     names = set(map(plain, frame.columns))
-    # Alpaca's and Polygon's JSON: one letter a field, t is the start
+    # Alpaca's and Polygon's JSON: one letter per field, t is the start
     letters: Labels | None = "start" if {"t", "o", "h", "l", "c"} <= names else None
     return Table(frame, where, labels=letters)
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame without nested columns: {"mid": {"o": 1.5, ...}} becomes "o"; of
-    several sets of prices the others keep their name in front, as "bid.o". A price that
-    has a bid and an ask within becomes "bid_open" and "ask_open".
+    """Return a frame without nested columns: {"mid": {"o": 1.5, ...}} becomes "o"; with
+    several sets of prices the others keep their name as a prefix, as in "bid.o". A
+    price with a bid and an ask inside becomes "bid_open" and "ask_open".
     """
     frame = _without_types(_with_sides_within(frame))
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
@@ -106,7 +106,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-# IG's JSON has the sides within each price: {"openPrice": {"bid": 1.5, "ask": 1.6}}.
+# IG's JSON has both sides in each price: {"openPrice": {"bid": 1.5, "ask": 1.6}}.
 # Source: labs.ig.com, REST "/prices/{epic}".
 def _with_sides_within(frame: pl.DataFrame) -> pl.DataFrame:
     if not any(isinstance(dtype, pl.Struct) for dtype in frame.dtypes):
@@ -126,9 +126,9 @@ def _with_sides_within(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-# Documents of databases name the type of each value: {"$numberDouble": "1.5"} of
-# MongoDB, {"N": "1.5"} of DynamoDB.
-# Sources: mongodb.com, "MongoDB Extended JSON (v2)"; AWS, DynamoDB, "AttributeValue".
+# Database documents name the type of each value: {"$numberDouble": "1.5"} in MongoDB,
+# {"N": "1.5"} in DynamoDB. Sources: mongodb.com, "MongoDB Extended JSON (v2)"; AWS,
+# DynamoDB, "AttributeValue".
 def _without_types(frame: pl.DataFrame) -> pl.DataFrame:
     columns: list[pl.Series] = []
     for column in frame:
@@ -176,13 +176,13 @@ def _has_close(dtype: Any) -> bool:
 
 
 def of_sequences(rows: Sequence[Any], where: str) -> Table:
-    """Return the table of rows of cells: a time, four prices, mostly a volume.
+    """Return the table of rows of cells: a time, four prices, usually a volume.
 
     Raises:
         NotAFrame: a row is too short.
 
     Source: docs.ccxt.com, "OHLCV Structure": [start in ms, open, high, low, close,
-    volume]; the exchanges' own rows go on with turnover and counts.
+    volume]; exchanges' own rows continue with turnover and counts.
     """
     if _are_names(rows[0]) and len(rows) > 1:
         named = {

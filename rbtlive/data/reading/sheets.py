@@ -1,6 +1,6 @@
-"""Frames that pandas made of sheets with two header rows, read with too few arguments.
+"""Frames that pandas read from sheets with two header rows, with too few arguments.
 
-The rule: what `index_col=0` and `header=[0, 1]` would have given is restored.
+The rule: restore the result of `index_col=0` and `header=[0, 1]`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _UNTIMELY: Final = (
 
 
 def with_index_of_sheet(source: Any) -> Any:
-    """Return a frame of two rows of names with its first column as the index, if that
-    holds times: what `read_csv(header=[0, 1])` leaves without `index_col=0`.
+    """Return a frame with two rows of names with its first column as the index, if that
+    contains times: the result of `read_csv(header=[0, 1])` without `index_col=0`.
     """
     if source.columns.nlevels < 2 or type(source.index).__name__ != "RangeIndex" or not len(source):
         return source
@@ -46,8 +46,8 @@ def with_index_of_sheet(source: Any) -> Any:
 
 
 def text_of_sheet(source: Any) -> str | None:
-    """Return the CSV text of a frame whose second header row was read as data, as
-    `read_csv` does without `header=[0, 1]`; None for any other frame.
+    """Return the CSV text of a frame whose second header row was read as data, as by
+    `read_csv` without `header=[0, 1]`; None for any other frame.
     """
     if source.columns.nlevels > 1 or len(source) < 3 or source.shape[1] < 3:
         return None

@@ -1,4 +1,4 @@
-"""Paths: files, folders, patterns and archives become tables."""
+"""Read paths: files, folders, patterns and archives become tables."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _NO_BARS: Final = (
     "about",
     "manifest",
 )
-"""Names of texts that lie beside bars."""
+"""Names of text files that accompany bars."""
 
 _BY_PANDAS: Final = {
     ".h5": "read_hdf", ".hdf": "read_hdf", ".hdf5": "read_hdf",
     ".dta": "read_stata", ".sas7bdat": "read_sas", ".orc": "read_orc", ".html": "read_html",
     ".xml": "read_xml",
 }  # fmt: skip
-"""Files that another library reads, and its function for them."""
+"""Files that another library reads, and its function."""
 
 _BY_OTHERS: Final = {
     **dict.fromkeys((".pkl", ".pickle"), "rbt.read(pd.read_pickle({0!r}))"),
@@ -65,7 +65,7 @@ _BY_OTHERS: Final = {
         "shutil.unpack_archive({0!r}, 'unpacked'); rbt.read('unpacked')",
     ),
 }
-"""Files that a line of Python's own opens."""
+"""Files that one line of Python opens."""
 
 _MAGIC: Final = {
     b"[": ".json",
@@ -82,10 +82,11 @@ _KNOWN: Final = (*_TEXTS, *_LINES, *_ARROW, *_PARQUET, *_SQLITE, *WORKBOOKS, ".j
 
 
 def tables_of_path(source: str | Path) -> list[Table]:
-    """Return the tables at a path: a file, a folder and all below it, or a pattern.
+    """Return the tables at a path: of a file, a folder and everything below it, or a
+    pattern.
 
     Raises:
-        UnreadableFile: nothing readable is there.
+        UnreadableFile: the path contains nothing readable.
     """
     if isinstance(source, str) and re.match(r"\w{2,}://", source):
         raise UnreadableFile(
@@ -108,10 +109,10 @@ def tables_of_path(source: str | Path) -> list[Table]:
 
 
 def tables_of_content(content: bytes, name: str) -> list[Table]:
-    """Return the tables of a file's content; without a known ending it is text.
+    """Return the tables in a file's content; without a known suffix it is text.
 
     Raises:
-        UnreadableFile: it holds no table.
+        UnreadableFile: it contains no table.
     """
     known = name if _kind(name) else f"{name}{_kind_of_content(content)}"
     try:
@@ -120,17 +121,17 @@ def tables_of_content(content: bytes, name: str) -> list[Table]:
         raise unreadable(name, error, what="bars") from error
     if _kind(name) or len(tables) > 1:
         return tables
-    made_up = tables[0].symbol == symbol_of_stem(name)  # the content has no file's name
+    made_up = tables[0].symbol == symbol_of_stem(name)  # the content has no file name
     return [tables[0].but(symbol=None)] if made_up else tables
 
 
-# Content that has no name says by its first bytes what it is.
+# The kind of nameless content, by its first bytes.
 def _kind_of_content(content: bytes) -> str:
     start = content[:64].lstrip()
     return next((ending for magic, ending in _MAGIC.items() if start.startswith(magic)), ".csv")
 
 
-# A ticker in the place of a file asks for a vendor's bars.
+# A ticker instead of a file suggests fetching a vendor's bars.
 def _instead(path: str) -> str:
     if re.fullmatch(r"[A-Z][A-Z0-9.^=/-]{0,9}", path):
         return f'bars of a symbol come from a vendor: rbt.fetch("yfinance", [{path!r}], start=...)'
@@ -152,7 +153,7 @@ def _files(path: Path) -> list[Path]:
     known = [
         file
         for file in found
-        if _kind(file.name) not in ("", *_SQLITE)  # Thumbs.db
+        if _kind(file.name) not in ("", *_SQLITE)  # for example Thumbs.db
         and not file.name.startswith((".", "_", "~$"))
         and file.stem.lower() not in _NO_BARS
     ]
@@ -240,7 +241,7 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
     return [named(table, name, outside=outside) for table in frames]
 
 
-# A sheet is a file of its name, the only one has its workbook's.
+# A sheet counts as a file with its name; the only sheet uses the workbook's name.
 def _sheets(content: Path | bytes, name: str, *, outside: str = "") -> list[Table]:
     sheets = tables_of_workbook(content, name)
     if len(sheets) == 1:
@@ -248,7 +249,7 @@ def _sheets(content: Path | bytes, name: str, *, outside: str = "") -> list[Tabl
     return [named(table, f"{sheet}.csv", outside=name) for sheet, table in sheets]
 
 
-# One value, or one a line, as Databento's to_json writes them.
+# One value, or one per line, as from Databento's to_json.
 def _of_json_text(raw: bytes, name: str) -> list[Table]:
     try:
         return of_json(json.loads(raw), where=name)
@@ -258,7 +259,7 @@ def _of_json_text(raw: bytes, name: str) -> list[Table]:
     return [Table(pl.read_ndjson(io.BytesIO(raw)), name)]
 
 
-# Opened read-only: SQLite would make a missing file.
+# Opened read-only: SQLite would create a missing file.
 def _of_database(file: Path, name: str) -> list[Table]:
     connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
     try:
@@ -275,11 +276,11 @@ def _of_database(file: Path, name: str) -> list[Table]:
 def _ipc(source: Any) -> pl.DataFrame:
     try:
         return pl.read_ipc(source)
-    except pl.exceptions.PolarsError:  # the form of a stream
+    except pl.exceptions.PolarsError:  # the stream format
         return pl.read_ipc_stream(source)
 
 
-# Folders such as symbol=AAPL are columns.
+# Folders such as symbol=AAPL become columns.
 def _with_folders(tables: list[Table], file: Path, root: Path) -> list[Table]:
     if not root.is_dir() and not glob.has_magic(str(root)):
         return tables

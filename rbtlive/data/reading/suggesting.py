@@ -1,7 +1,8 @@
-"""Which exchange, or whose clock, would explain times that the assumed one does not.
+"""Suggest an exchange, or a time zone, that explains times which the assumed one does
+not.
 
-The rule: an explanation is only as good as what it leaves over: rows outside of the
-calendar, and sessions of the calendar without a row.
+The rule: an explanation is judged by what it leaves unexplained: rows outside the
+calendar, and sessions without a row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
 CALENDARS: Final = ("XNYS", "XLON", "XETR", "XTKS", "XHKG", "CMES", "24/5", "24/7")
-"""Calendars that a message may suggest; those at hand come first."""
+"""Calendars that a message may suggest; those that ship with the package come first."""
 
 _FURTHER: Final = (
     "XSHG",
@@ -31,18 +32,19 @@ _FURTHER: Final = (
     "BVMF",
     "XASX",
 )
-"""More of them, each of which takes a moment to compute."""
+"""Further calendars, each of which takes a moment to compute."""
 
 _FX_ZONES: Final = ("UTC", "America/New_York", "Etc/GMT+5", "Europe/Athens", "Europe/Berlin")
-"""Clocks of vendors of currencies: UTC, New York with and without summer time, brokers'
-servers (MetaTrader), central Europe."""
+"""Time zones of currency vendors: UTC, New York with and without summer time, brokers'
+servers (MetaTrader), central Europe.
+"""
 
 _FEW_DAYS: Final = 10
 
 
 def calendar_of_dates(labels: NDArray[np.datetime64]) -> str | None:
-    """Return the calendar that explains dates best: at most 1 % of them are no
-    sessions, and the fewest of its sessions are without one; None if none does.
+    """Return the calendar that explains dates best: at most 1 % of the dates are not
+    sessions, and the fewest sessions have no date; None if there is none.
 
     Args:
         labels: Distinct dates.
@@ -74,13 +76,13 @@ def _best(names: tuple[str, ...], labels: NDArray[np.datetime64]) -> tuple[int, 
 
 
 def days_after(days: Micros, calendar: TradingCalendar) -> int:
-    """Return how many days dates lie after the sessions of a calendar: 1 where bars are
-    stamped with the midnight that ends them, -1 where midnights of a zone ahead of UTC
-    were written as UTC's dates; 0 if neither explains them.
+    """Return how many days dates are after the sessions of a calendar: 1 if bars are
+    stamped with the midnight that ends them, -1 if midnights of a zone ahead of UTC
+    were written as UTC dates; 0 if neither explains them.
 
     Args:
         days: Days since 1970.
-        calendar: The exchange's.
+        calendar: The exchange's calendar.
     """
     distinct = np.unique(days)
     if len(distinct) < _FEW_DAYS or calendar.name == "24/7":
@@ -93,8 +95,8 @@ def days_after(days: Micros, calendar: TradingCalendar) -> int:
 
 
 def trades_at_weekends(days: Micros) -> bool:
-    """Say whether dates are of a market without weekends: Saturdays, Sundays and
-    Mondays are among them like other days.
+    """Say whether dates belong to a market without weekends: Saturdays, Sundays and
+    Mondays are as frequent as other days.
     """
     weekday = (days + 3) % 7
     shares = [float((weekday == number).mean()) for number in (5, 6, 0)] if len(days) else [0.0]
@@ -102,15 +104,16 @@ def trades_at_weekends(days: Micros) -> bool:
 
 
 def zone_of_currencies(wall: Micros, step_us: int) -> str | None:
-    """Return whose clock times of currencies are, by when their week begins and ends:
-    from Sunday 17:00 to Friday 17:00 in New York; None if no week's end is among them,
-    or no clock fits.
+    """Return the time zone of currency times, by the start and end of their week:
+    Sunday 17:00 to Friday 17:00 in New York; None if they include no end of a week, or
+    no zone fits.
 
     Args:
-        wall: Distinct times, sorted, of bars at start or end.
-        step_us: How long a bar is.
+        wall: Distinct sorted times of bars, at start or end.
+        step_us: Length of a bar.
 
-    Source: cmegroup.com, "FX trading hours": the market's day turns at 17:00 New York.
+    Source: cmegroup.com, "FX trading hours": the market's day ends at 17:00 New York
+    time.
     """
     gaps = np.flatnonzero(np.diff(wall) > 36 * 60 * MINUTE_US)
     if not len(gaps):
@@ -140,20 +143,21 @@ def likely_cause(
     aware: bool = True,
     length: str | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Return why times fit no bars, and the argument of `rbt.read` that says so.
+    """Return why times do not fit the bars, and the argument of `rbt.read` that would
+    fix it.
 
     Args:
-        utc: Distinct times as they were taken, µs UTC.
-        grid: The bars that they fit not.
-        other: The end of a bar that they were not taken for.
-        raw: The times as they were found.
-        aware: Whether they were said to be UTC.
-        length: How long the bars are, if the user has not said it.
+        utc: Distinct times as interpreted, µs UTC.
+        grid: The bars that they do not fit.
+        other: The other end of a bar.
+        raw: The times as found.
+        aware: Whether they were marked as UTC.
+        length: Length of the bars, if the user has not given it.
     """
     total = len(utc)
     if (fit.ends_of(utc, grid, other) < 0).mean() <= fit.LOSS:
         return f"the times look stamped at the {other}", {"labels": f'"{other}"'}
-    # times that were called UTC without being so
+    # times that were marked as UTC by mistake
     zone = fit.likely_zone(utc if raw is None else raw, grid=grid, total=total)
     if zone is not None:
         marked = " that was marked as UTC" if aware else ""
@@ -178,7 +182,7 @@ def likely_cause(
     return "name the exchange and whose clock it is", {"calendar": '"..."', "tz": '"..."'}
 
 
-# The argument that says which end bars counted from full hours stamp, where both fit.
+# The argument for the end that bars counted from full hours stamp, if both fit.
 def _end_of_clock_bars(utc: Micros, grid: BarGrid) -> dict[str, str]:
     found = fit.clock_readings(utc, zones=("UTC",), aware=True, grid=grid)
     both = all(one.unexplained <= fit.LOSS * len(utc) for one in found)
@@ -187,7 +191,7 @@ def _end_of_clock_bars(utc: Micros, grid: BarGrid) -> dict[str, str]:
 
 
 def calendar_through(name: str, us: int) -> TradingCalendar:
-    """Return a calendar that reaches to a moment, if it can."""
+    """Return a calendar that reaches to a moment, if possible."""
     try:
         return get_calendar(name, through=datetime_of(us).date())
     except OutsideCalendar:

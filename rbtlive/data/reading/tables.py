@@ -1,4 +1,4 @@
-"""A table as it was found: its columns untouched, and what its place says of it."""
+"""A table as found: its columns unchanged, and facts from its place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 Labels = Literal["start", "end"]
 
 SEPARATOR: Final = "|"
-"""Between the parts of a column's name that came in several."""
+"""Separator of the parts of a column's name."""
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Table:
     """One table of a source, before its columns have meanings.
 
     Attributes:
-        frame: All columns; the names are texts.
-        where: What messages call it, e.g. "prices.csv".
-        symbol: What the place says the symbol is: a key of a dict, a file's name.
-        labels: Which end of a bar this vendor stamps, if the shape shows the vendor.
-        vendor: Whose shape it is, for messages and the report.
-        interval: How long the vendor's name says a bar is, e.g. "1m".
+        frame: All columns; the names are strings.
+        where: Its name in messages, e.g. "prices.csv".
+        symbol: The symbol according to its place: a key of a dict, a file's name.
+        labels: Which end of a bar this vendor stamps, if the form shows the vendor.
+        vendor: The vendor of this form, for messages and the report.
+        interval: Length of a bar according to the vendor's name, e.g. "1m".
         decimal_comma: Whether the file's delimiter shows that "1,5" is one and a half.
-        zone: Whose clock this vendor's times are, if the shape shows it.
+        zone: Time zone of this vendor's times, if the form shows it.
     """
 
     frame: pl.DataFrame
@@ -38,5 +38,5 @@ class Table:
     zone: str | None = None
 
     def but(self, **changes: Any) -> Table:
-        """Return the same table with other values."""
+        """Return the same table with changed values."""
         return replace(self, **changes)

@@ -1,7 +1,7 @@
-"""Times as people write them: dates, date-times, epochs, and text in a dozen forms.
+"""Times in people's notations: dates, date-times, epochs, and a dozen forms of text.
 
-The rule: what is read is a wall clock and, where it is known, its zone; which minute of
-an exchange that is, `fit` decides.
+The rule: the result is a wall clock and, if known, its zone; `fit` finds the exchange's
+minute.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ _WEEKDAY: Final = r"^(?i:mon|tue|wed|thu|fri|sat|sun)(?i:day|sday|nesday|rsday|u
 _HALF: Final = r"([AaPp])\.?[Mm]\.?\s*$"
 _REWRITTEN: Final = (
     (r"^(\d{8})T(\d{4,6})", "$1 $2"),  # ISO 8601's basic form
-    (r"^([A-Za-z]{3} +\d{1,2}) ([\d:]+)((?: [A-Z]{3,4})?) (\d{4})$", "$1 $4 $2$3"),  # ctime's
-    (r"\[[A-Za-z_/]+\]$", ""),  # java.time's zone behind its offset
+    (
+        r"^([A-Za-z]{3} +\d{1,2}) ([\d:]+)((?: [A-Z]{3,4})?) (\d{4})$",
+        "$1 $4 $2$3",
+    ),  # the form of ctime
+    (r"\[[A-Za-z_/]+\]$", ""),  # java.time's zone after its offset
 )
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _FORMS: Final = (
@@ -50,23 +53,23 @@ _FORMS: Final = (
 _SLASHED: Final = (("%m/%d/%Y", "%d/%m/%Y"), ("%m/%d/%y", "%d/%m/%y"), ("%m-%d-%Y", "%d-%m-%Y"))
 
 
-class UnreadableTimes(Exception):  # noqa: N818 - a question, turned into one of the list
-    """Times in no known form; carries one of them."""
+class UnreadableTimes(Exception):  # noqa: N818 - a question, which is added to the list
+    """Times in an unknown form; contains one of them."""
 
 
 class DayOrMonth(Exception):  # noqa: N818 - likewise
-    """Dates such as 03/04/2024 that may be March or April; carries one of them."""
+    """Dates such as 03/04/2024 that may be in March or April; contains one of them."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Times of rows.
+    """The times of rows.
 
     Attributes:
-        us: The wall clock as microseconds since 1970, Int64; null where there was none.
-        zone: The wall clock's zone; None if it is not known.
+        us: The wall clock as microseconds since 1970, Int64; null if missing.
+        zone: The wall clock's zone; None if unknown.
         days: Whether they are dates, without a time of day.
-        origin: What they were, for the report: "ISO text", "epoch in ms", ….
+        origin: Their original form, for the report: "ISO text", "epoch in ms", ….
     """
 
     us: pl.Series
@@ -79,9 +82,9 @@ def moments_of(column: pl.Series) -> Moments:
     """Return a column's times.
 
     Raises:
-        UnreadableTimes: it holds none.
+        UnreadableTimes: it contains no times.
         DayOrMonth: day and month cannot be distinguished.
-        UnclearDays: they are numbers of days of one of several kinds.
+        UnclearDays: they are day numbers of one of several kinds.
     """
     dtype = column.dtype
     if dtype == pl.Date:
@@ -106,7 +109,7 @@ def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
     """Return the times of a column of dates and one of times of day.
 
     Raises:
-        UnreadableTimes: one of them is in no known form.
+        UnreadableTimes: one of them is in an unknown form.
         DayOrMonth: day and month cannot be distinguished.
     """
     day = moments_of(dates)
@@ -123,8 +126,8 @@ def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
     return Moments(day.us + of_day, day.zone, days=False, origin="dates and times of day")
 
 
-# Wall clocks, so that a local midnight is its date; but the hour that a clock shows
-# twice is told apart by UTC alone.
+# Wall clocks, so that a local midnight is its date; but an hour that a clock shows
+# twice is distinguished only by UTC.
 def _of_moments(column: pl.Series, zone: str | None) -> Moments:
     wall = column.dt.replace_time_zone(None).dt.epoch("us")
     if zone is not None:
@@ -223,7 +226,7 @@ def _of_distinct(text: pl.Series) -> Moments:
     if zone.null_count() == len(zone):
         return Moments(wall, None, days=False, origin="date-times as text")
     if bool((wall.drop_nulls() % DAY_US == 0).all()):
-        # midnight of a zone that changes its offset: the date is what was meant
+        # midnight in a zone with changing offsets: the date is meant
         return Moments(wall, None, days=True, origin="midnights with an offset")
     names = zone.unique().drop_nulls().to_list()
     if len(names) == 1 and "/" in names[0] and not zone.null_count() and is_zone(names[0]):
@@ -256,20 +259,20 @@ def _dates(parts: pl.Series, text: pl.Series) -> pl.Series:
         if any(fits):
             return ways[0 if fits[0] else 1].cast(pl.Int64)
     best = max((_in_form(clean, form) for form in _FORMS), key=lambda s: s.count())
-    if best.count() >= 0.9 * max(1, len(clean) - nulls):  # a line of totals below the rows
+    if best.count() >= 0.9 * max(1, len(clean) - nulls):  # there may be totals below the rows
         return best.cast(pl.Int64)
     row = int((best.is_null() & clean.is_not_null()).arg_max() or 0)
     raise UnreadableTimes(f"{text[row]!r} in {text.name!r}")
 
 
-# A year of two digits is none of the year 23.
+# A two-digit year is not the year 23.
 def _in_form(text: pl.Series, form: str) -> pl.Series:
     read = text.str.to_date(form, strict=False)
     return read.set((read.dt.year() < 1000).fill_null(value=False), None)
 
 
-# Days from the first to the last per distinct day: of two ways to read dates the right
-# one is dense.
+# Days from the first to the last per distinct day: of two ways to read dates, the right
+# one is denser.
 def _span(dates: pl.Series) -> float:
     days: Any = dates.drop_nulls().unique().cast(pl.Int64)
     return (int(days.max()) - int(days.min()) + 1) / max(1, len(days))
@@ -314,7 +317,7 @@ def _offset_minutes(name: str) -> int:
 
 
 def is_zone(name: str) -> bool:
-    """Say whether a time zone of this name is known."""
+    """Say whether a time zone with this name exists."""
     try:
         pl.Series([0]).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(name)
     except pl.exceptions.PolarsError:
@@ -323,13 +326,13 @@ def is_zone(name: str) -> bool:
 
 
 def told_apart(moments: Moments, symbols: pl.Series, zone: str | None) -> Moments:
-    """Return times without a zone in UTC where the hour that clocks show twice is there
-    twice, one after the other; else as they are.
+    """Return times without a zone in UTC, if an hour that clocks show twice appears
+    twice in a row; otherwise unchanged.
 
     Args:
-        moments: Times of a zone's clock, row by row.
-        symbols: Of which asset each row is.
-        zone: The zone, if it is known.
+        moments: Times in a zone, row by row.
+        symbols: Symbol of each row.
+        zone: The zone, if known.
     """
     if zone is None or moments.days or not is_zone(zone) or moments.us.null_count():
         return moments
@@ -345,7 +348,7 @@ def told_apart(moments: Moments, symbols: pl.Series, zone: str | None) -> Moment
     rest = rows.filter(~twice).partition_by("symbol")
     rises = all(part["us"].is_sorted() for part in rest)
     if not rises and not all(part["us"].is_sorted(descending=True) for part in rest):
-        return moments  # nobody can tell which of the two is the later
+        return moments  # the order of the two is unknown
     place = rows.select(pl.int_range(pl.len()).over("symbol", "us")).to_series()
     is_later = twice & ((place == 1) if rises else (place == 0))
     early = pl.Series("us", to_utc(moments.us.to_numpy(), zone))
@@ -361,8 +364,8 @@ def in_zone(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
 
 
 def to_utc(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    """Return a zone's wall clock as UTC microseconds; the hour that is there twice is
-    its first, and one that is not there at all is an hour later.
+    """Return a zone's wall clock as UTC microseconds; an hour that occurs twice is the
+    first one, and one that does not exist is an hour later.
     """
     if zone == "UTC":
         return us

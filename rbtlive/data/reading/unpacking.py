@@ -1,7 +1,6 @@
-"""Objects of other libraries, lists and dicts become tables.
+"""Turn objects of other libraries, lists and dicts into tables.
 
-The rule: nothing is imported to ask what something is; an object is taken by what it
-can do.
+The rule: nothing is imported to identify an object; it is recognized by its methods.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from rbtlive.model.arrays import np
 
 
 def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
-    """Return the tables that a source is made of.
+    """Return the tables of a source.
 
     Raises:
-        NotAFrame: it is nothing that can hold bars.
-        UnreadableFile: a path names no file that can be read.
-        EmptyData: there is nothing in it.
+        NotAFrame: the source cannot contain bars.
+        UnreadableFile: a path names no readable file.
+        EmptyData: the source is empty.
     """
     content = _of_content(source, where)
     if content is not None:
@@ -51,7 +50,7 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
         return [one]
     if (given := given_frame(source)) is not None:
         return tables_of(given, where=where)
-    if is_pandas(getattr(source, "df", None)):  # alpaca-py's BarSet
+    if is_pandas(getattr(source, "df", None)):  # the form of alpaca-py's BarSet
         return tables_of(source.df, where=where)
     if (rows := rows_of_database(source, where)) is not None:
         return [of_rows(rows, where)]
@@ -69,7 +68,7 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
 
 
 _JSON: Final = ("[{", "[[", '{"')
-"""What begins like these is JSON, and no path."""
+"""Text that begins like this is JSON, not a path."""
 
 
 # Text, paths, bytes and open files.
@@ -81,14 +80,14 @@ def _of_content(source: Any, where: str) -> list[Table] | None:
     if isinstance(source, (bytes, bytearray)):
         return tables_of_content(bytes(source), "text")
     if callable(getattr(source, "namelist", None)) and isinstance(source.filename, str):
-        return tables_of_path(source.filename)  # an open zip
+        return tables_of_path(source.filename)  # an open zip file
     return _of_open_file(source, where) if callable(getattr(source, "read", None)) else None
 
 
 def _of_open_file(source: Any, where: str) -> list[Table]:
     content = source.read()
     if not isinstance(content, (str, bytes, bytearray, memoryview)):
-        return tables_of(content, where=where)  # Arrow's ParquetFile gives a table
+        return tables_of(content, where=where)  # for example Arrow's ParquetFile
     name = getattr(source, "name", None)
     return tables_of_content(
         content.encode() if isinstance(content, str) else bytes(content),
@@ -129,7 +128,7 @@ def _is_nameless(columns: Any) -> bool:
     return len(columns) > 1 and list(columns) == list(range(len(columns)))
 
 
-# As read_csv(header=None) leaves it.
+# The result of read_csv(header=None).
 def _of_nameless(source: Any, where: str) -> Table:
     if type(source.index).__name__ != "RangeIndex":
         source = source.reset_index()
@@ -138,7 +137,7 @@ def _of_nameless(source: Any, where: str) -> Table:
     return _of_polars(frame, where) if frame.width >= 5 else Table(frame, where)
 
 
-# pl.from_pandas needs pyarrow; columns are taken over one by one instead.
+# pl.from_pandas needs pyarrow; columns are converted one by one instead.
 def _of_pandas(source: Any, where: str) -> Table:
     symbol = (getattr(source, "attrs", None) or {}).get("symbol")
     if is_pandas(source, "Series"):
@@ -159,15 +158,15 @@ def _of_pandas(source: Any, where: str) -> Table:
     for place, name in enumerate(source.columns):
         text = _column_name(name)
         if text in index_names and role_of(text) in ("time", "symbol"):
-            continue  # the index kept as a column
+            continue  # the index is also a column
         columns[fresh_name(text, columns)] = _column(source.iloc[:, place])
     frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])
     named = _vendor_of(frame, levels)
     return Table(frame, where, symbol=symbol, vendor=named, labels="start" if named else None)
 
 
-# Refinitiv's frames of one instrument name their columns' axis by it.
-# Source: refinitiv.data `get_history`, eikon `get_timeseries`.
+# Refinitiv's frames of one instrument have its name on the column axis. Source:
+# refinitiv.data `get_history`, eikon `get_timeseries`.
 def _symbol_of_axis(name: Any) -> str | None:
     is_code = isinstance(name, str) and name.upper() == name and re.search("[A-Z]", name)
     return name if is_code and role_of(name) is None else None
@@ -190,7 +189,7 @@ def _index_columns(index: Any, levels: list[str | None], there: Any) -> dict[str
     return columns
 
 
-# An index of text without a name may be dates that pandas was not asked to parse.
+# A nameless text index may contain dates that pandas was not asked to parse.
 def _level_name(place: int, taken: set[str], *, timely: bool, alone: bool) -> str:
     if timely:
         names = ("timestamp", "date")
@@ -224,7 +223,7 @@ def _column(series: Any) -> pl.Series:
 _YAHOO: Final = {"Open", "High", "Low", "Close", "Volume"}
 
 
-# Vendors whose frames are known by their columns, and stamp bars at the start.
+# Vendors whose frames are recognized by their columns, and stamp bars at the start.
 # Sources: yfinance 1.x `history`, alpaca-py `BarSet.df`, databento `DBNStore.to_df`.
 def _vendor_of(frame: pl.DataFrame, levels: Sequence[str | None]) -> str | None:
     names = set(frame.columns)
@@ -250,7 +249,7 @@ def _of_array(array: Any, where: str) -> Table:
     return _of_list(array.tolist(), where)[0]
 
 
-# polars takes numpy's times from milliseconds on
+# polars accepts NumPy times from milliseconds on
 def _moments_in_us(values: Any) -> Any:
     return values.astype("datetime64[us]") if values.dtype.kind == "M" else values
 
@@ -260,7 +259,7 @@ def _of_list(rows: list[Any], where: str) -> list[Table]:
         raise EmptyData(f"{where} must have at least one bar: was empty; pass bars")
     first = rows[0]
     if isinstance(first, tuple) and len(first) == 2 and _is_frame(first[1]):
-        return of_mapping(dict(rows), where, tables_of)  # of a groupby
+        return of_mapping(dict(rows), where, tables_of)  # the result of a groupby
     if not _is_frame(first) and (facts := facts_of_rows(rows)) is not None:
         return [of_rows(facts, where)]
     if isinstance(first, Sequence) and not isinstance(first, (str, bytes)):

@@ -1,4 +1,4 @@
-"""Wide tables, which have a column a symbol, become long ones."""
+"""Turn wide tables, with one column per symbol, into long ones."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 _BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 
 _OF_QUERIES: Final = ("result", "table", "_start", "_stop")
-"""What InfluxDB says of a query in each row. Source: docs.influxdata.com, "Annotated
-CSV"."""
+"""InfluxDB's columns about the query in each row. Source: docs.influxdata.com,
+"Annotated CSV".
+"""
 
 
 def long_tables(
     table: Table, columns: Mapping[str, str] | None, *, symbol: str | None = None
 ) -> list[tuple[Table, Roles]]:
-    """Return the table as long ones with their roles: itself, or one a symbol of a wide
-    one.
+    """Return long tables with their roles: the table itself, or one per symbol of a
+    wide table.
 
     Args:
         table: The table.
-        columns: What the user says of its columns.
-        symbol: The only one that is wanted, if the user says so.
+        columns: The user's roles of its columns.
+        symbol: The only wanted symbol, if the user gives one.
     """
     table = _unmelted(_with_whole_volume(_with_whole_dates(_turned(table))))
     roles = roles_of(table, columns)
@@ -51,7 +52,7 @@ def long_tables(
         if symbol is not None and len(names) > 1:
             names = [name for name in names if name == symbol]
         elif len(names) == 1 and table.symbol is not None and not names[0].isupper():
-            roles.fields["close"] = names[0]  # "Koers" of AAPL.csv
+            roles.fields["close"] = names[0]  # for example "Koers" in AAPL.csv
             names = []
         if not names:
             return [(table, roles)]
@@ -59,7 +60,7 @@ def long_tables(
     return [(table, roles)]
 
 
-# A row a field and a column a date, as sheets for people have it.
+# One row per field and one column per date, as in sheets for people.
 def _turned(table: Table) -> Table:
     frame = table.frame
     if not 4 <= frame.height <= 12 or frame.width < 3 or frame.dtypes[0] not in _TEXTS:
@@ -77,7 +78,7 @@ def _turned(table: Table) -> Table:
     return table.but(frame=pl.DataFrame([pl.Series("date", times), *rest]))
 
 
-# Dates whose parts have a column each: year, month, day, and hour, minute, second.
+# Dates with a column for each part: year, month, day, and hour, minute, second.
 def _with_whole_dates(table: Table) -> Table:
     parts = {plain(name): name for name in table.frame.columns if plain(name) in _PARTS}
     dated = any(
@@ -90,12 +91,12 @@ def _with_whole_dates(table: Table) -> Table:
     rest = [name for name in table.frame.columns if name not in parts.values()]
     try:
         return table.but(frame=table.frame.select(whole, *rest))
-    except pl.exceptions.PolarsError:  # no such date
+    except pl.exceptions.PolarsError:  # not a valid date
         return table
 
 
-# TradeStation counts the volume of upticks and of downticks apart.
-# Source: help.tradestation.com, "Data Export": intraday bars have "Up" and "Down".
+# TradeStation counts the volume of upticks and downticks separately. Source:
+# help.tradestation.com, "Data Export": intraday bars have "Up" and "Down".
 def _with_whole_volume(table: Table) -> Table:
     names = {plain(name): name for name in table.frame.columns}
     if not {"up", "down"} <= names.keys() or "close" not in map(field_of, names.values()):
@@ -109,7 +110,7 @@ def _with_whole_volume(table: Table) -> Table:
     return table.but(frame=table.frame.drop(parts.columns).with_columns(whole))
 
 
-# A row a field, as pandas' melt and many databases have it: a column of names of fields
+# One row per field, as from pandas' melt and many databases: a column of field names
 # and one of values.
 def _unmelted(table: Table) -> Table:
     frame = table.frame
@@ -130,14 +131,14 @@ def _unmelted(table: Table) -> Table:
     return table
 
 
-# C and O are Citigroup and Realty Income where H and L are not beside them.
+# C and O are Citigroup and Realty Income if H and L are missing.
 def _are_letters_of_symbols(names: list[str], roles: Roles) -> bool:
     close = roles.fields.get("close", "")
     capitals = [name for name in names if len(name) == 1 and name.isupper()]
     return close in capitals and not {"O", "H", "L", "C"} <= set(capitals)
 
 
-# A frame of "close" beside "volume" is long, one of "Close|AAPL" is not.
+# A frame with "close" beside "volume" is long, one with "Close|AAPL" is not.
 def _of_many(names: list[str], roles: Roles) -> bool:
     return any("|" in name for name in names) and "|" in roles.fields.get("close", "|")
 
@@ -180,7 +181,7 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
         parts = [part for part in re.split(pattern, name.strip("()'\" ")) if part]
         if len(parts) < 2:
             if role_of(name) is None or field_of(name):
-                return None  # the fields of one symbol, some of them by several names
+                return None  # the fields of one symbol, some of them under several names
             continue
         pieces[name] = parts
     if not pieces:
@@ -204,13 +205,13 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
     return min(ways, key=_words_among, default=None)
 
 
-# Of C above "open", "high" and "low" the first is the symbol.
+# For C above "open", "high" and "low", the first is the symbol.
 def _words_among(symbols: Iterable[str]) -> float:
     words = [len(name) > 1 and field_of(name) is not None for name in symbols]
     return sum(words) / len(words)
 
 
-# Columns of symbols that are known by now, under fields that are not: further ones.
+# Columns of known symbols under unknown fields: further columns.
 def _take_further(
     by_symbol: dict[str, dict[str, str]], pieces: Mapping[str, list[str]], *, front: bool
 ) -> int:
@@ -229,7 +230,7 @@ def _take_further(
 
 def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
     parts = parts if front else parts[::-1]
-    for length in (1, 2):  # "Adj Close AAPL"
+    for length in (1, 2):  # for example "Adj Close AAPL"
         words = parts[:length] if front else parts[:length][::-1]
         rest = parts[length:] if front else parts[length:][::-1]
         longer = " ".join(words)
@@ -243,7 +244,7 @@ def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
     return None
 
 
-# A time and otherwise numbers, none of which is named like a field: closes of symbols.
+# A time and otherwise numbers without field names: closes by symbol.
 def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[str]] | None:
     time: Any = roles.time[0] if roles.time else None
     if time is None or roles.symbol is not None:

@@ -1,7 +1,8 @@
-"""Workbooks of Excel and OpenOffice: each sheet as the text that it would be saved as.
+"""Workbooks of Excel and OpenOffice: each sheet as the text that it would be saved
+as.
 
-The rule: numbers and dates keep their cells' values to the last digit; which rows are
-titles and names is found as in any file of columns.
+The rule: numbers and dates keep their cells' values to the last digit; titles and names
+are found as in any delimited file.
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ from rbtlive.data.reading.tables import Table
 from rbtlive.errors import EmptyData, MissingExtra, UnreadableFile
 
 _PACKED: Final = (b"PK", b"\xd0\xcf\x11\xe0")
-"""Workbooks begin like these; vendors call texts ".xls" too."""
+"""Workbooks begin with these bytes; vendors also name text files ".xls"."""
 _INSIDE: Final = ("xl/workbook.xml", "xl/workbook.bin")
 _MOST_TITLES: Final = 60
 _CUT: Final = r"\.\d{9}$"
-"""A text of a number that may have had more decimals."""
+"""The text of a number that may have had more decimals."""
 _OLDEST_YEAR: Final = 1900
-"""Cells with a time of day alone are dated on the day before 1900 begins."""
+"""Cells with only a time of day are dated on the day before 1900 begins."""
 
 
 def is_workbook(names: Sequence[str]) -> bool:
-    """Say whether a zip with members of these names is a workbook."""
+    """Say whether a zip file with these members is a workbook."""
     return any(name in names for name in _INSIDE)
 
 
 def tables_of_workbook(content: Path | bytes, name: str) -> list[tuple[str, Table]]:
-    """Return the sheets that hold bars, each with its name; the first one if none seems
-    to.
+    """Return the sheets that contain bars, with their names; the first sheet if none
+    seems to.
 
     Raises:
-        EmptyData: there is nothing in any sheet.
+        EmptyData: all sheets are empty.
         MissingExtra: the package that reads workbooks is not installed.
-        UnreadableFile: it is no workbook, or unpacks to more than may be read.
+        UnreadableFile: it is not a workbook, or unpacks to more than the limit.
     """
     if not _start(content).startswith(_PACKED):
         return [(name, read_delimited(content, where=name))]
@@ -105,8 +106,8 @@ def _refuse_bombs(content: Path | bytes) -> None:
             members(archive, archive.namelist(), packed=packed)
 
 
-# The rows above the first row of numbers as texts, the others by what their cells are:
-# a text of a number has nine decimals only.
+# The rows above the first row of numbers as texts, the others by cell type: the text of
+# a number has at most nine decimals.
 def _text_of_sheet(book: Any, sheet: str) -> str:
     def grid(**options: object) -> pl.DataFrame:
         found: pl.DataFrame = book.load_sheet(sheet, header_row=None, **options).to_polars()
@@ -134,7 +135,7 @@ def _text_of_sheet(book: Any, sheet: str) -> str:
     return "".join(part.write_csv(include_header=False) for part in parts)
 
 
-# How many rows are above the first one of numbers; None without one.
+# Number of rows above the first row of numbers; None if there is none.
 def _titles(texts: pl.DataFrame) -> int | None:
     for number, row in enumerate(texts.head(_MOST_TITLES).iter_rows()):
         cells = [cell for cell in row if cell is not None]

@@ -16,7 +16,7 @@ NAN = float("nan")
 
 
 class Factor(NamedTuple):
-    """What bars before `session` are multiplied with to compare with later ones.
+    """Multipliers for bars before `session`, to compare them with later bars.
 
     Attributes:
         session: Session it takes effect in.
@@ -33,29 +33,29 @@ class Factor(NamedTuple):
     split: bool
 
 
-# A third of what the class takes: there may be a hundred thousand.
+# It takes a third of the class's own time: there may be a hundred thousand factors.
 make_factor = cast(Callable[[tuple[Any, ...]], Factor], partial(tuple.__new__, Factor))
 
 
 Coming: TypeAlias = tuple[int, Sequence[tuple[int, int, float]]]
-"""A session, and (1 for a split, 0 for a dividend, asset, ratio or amount) of all that
-takes effect in it, in that order.
+"""A session, and all actions that take effect in it, in order: (1 for a split, 0 for a
+dividend, asset, ratio or amount).
 """
 
 Known: TypeAlias = dict[int, tuple[Sequence[Any], list[Factor]]]
-"""By session: what took effect, and its factors."""
+"""By session: the actions that took effect, and their factors."""
 
 
 class Adjustments:
-    """The factors that are in effect, and those still to come.
+    """The factors in effect, and the actions still to come.
 
     Args:
-        upcoming: All that are known, the latest session first.
-        width: How many assets there are.
-        closes_before: Returns the unadjusted closes of the session before that one by
-            asset, NaN where there is none; None if no asset has one.
-        known: Factors that runs over the same bars share; this one adds its own. None
-            where closes may be others.
+        upcoming: All known actions, the latest session first.
+        width: Number of assets.
+        closes_before: Returns the unadjusted closes of the previous session by asset,
+            NaN for missing ones; None if no asset has one.
+        known: Factors shared by runs over the same bars; this one adds its own. None if
+            closes may differ.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Adjustments:
         known: Known | None = None,
     ) -> None:
         self._by_asset: list[list[Factor]] = [[] for _ in range(width)]
-        self._unsorted: list[Factor] = []  # in effect, and not in `_by_asset` yet
+        self._unsorted: list[Factor] = []  # in effect, but not in `_by_asset` yet
         self._closes_before = closes_before
         self._known = known
         self._pending = list(upcoming)
@@ -83,7 +83,7 @@ class Adjustments:
         return self._by_asset
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
-        """Take a split that was not known before."""
+        """Add a split that was not known before."""
         place = next(
             (n for n, (other, _) in enumerate(self._pending) if other <= session),
             len(self._pending),
@@ -97,8 +97,8 @@ class Adjustments:
             self._pending.insert(place, (session, [(1, asset, ratio)]))
 
     def advance(self, session: int) -> list[Factor]:
-        """Put into effect what takes effect up to the start of `session`; return what
-        is new, in order.
+        """Apply all actions up to the start of `session`; return the new factors, in
+        order.
         """
         fresh: list[Factor] = []
         pending, known = self._pending, self._known
@@ -115,11 +115,12 @@ class Adjustments:
         return fresh
 
     def stand_alone(self) -> None:
-        """Share no factors from now on: this run has closes that others have not."""
+        """Stop sharing factors: this run has closes that others do not have."""
         self._known = None
 
     def renew(self, sessions: Collection[int]) -> list[Factor] | None:
-        """Compute the factors of some sessions again: closes before them have come.
+        """Compute the factors of some sessions again, because closes before them have
+        arrived.
 
         Returns:
             All factors in effect, in the order in which they took effect; None if none
@@ -137,8 +138,9 @@ class Adjustments:
         self._by_asset, self._unsorted = [[] for _ in self._by_asset], list(found)
         return found
 
-    # A dividend has none for want of a close before, or if it exceeds that. Source: 1 -
-    # amount / close before, zipline-reloaded 3.2.1, data/windows/adjustments.py.
+    # A dividend has no factor if there is no previous close, or it exceeds that close.
+    # Source: 1 - amount / close before, zipline-reloaded 3.2.1,
+    # data/windows/adjustments.py.
     def _factors(self, session: int, actions: Sequence[tuple[int, int, float]]) -> list[Factor]:
         wanted = [action[1] for action in actions]
         row = None if all(action[0] for action in actions) else self._closes_before(session)
@@ -153,14 +155,12 @@ class Adjustments:
 
     def next_session(self) -> int | None:
         """Return the session in which the next split or dividend takes effect; None if
-        no other is known of.
+        no other is known.
         """
         return self._pending[-1][0] if self._pending else None
 
     def ratio(self, asset: int, after: int, *, volume: bool = False) -> float:
-        """Return the product of all factors in effect that came after session
-        `after`.
-        """
+        """Return the product of all factors in effect from sessions after `after`."""
         factors = self.by_asset[asset]
         if not factors or factors[-1].session <= after:
             return 1.0
@@ -168,7 +168,7 @@ class Adjustments:
         for wanted in (
             True,
             False,
-        ):  # the order of multiplication is zipline's: splits, then dividends
+        ):  # zipline's order of multiplication: splits, then dividends
             for factor in factors:
                 if factor.split is wanted and factor.session > after:
                     product *= factor.volume if volume else factor.price

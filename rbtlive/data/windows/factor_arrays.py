@@ -1,5 +1,4 @@
-"""Factors as arrays: those that a window of many assets meets, found and ordered at
-once.
+"""Factors as arrays: finds and orders those that apply to a window of many assets.
 
 The rule: the factors of one asset keep the order in which they took effect.
 """
@@ -12,14 +11,14 @@ from typing import TYPE_CHECKING
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.model.arrays import NDArray, np
 
-if TYPE_CHECKING:  # NumPy waits for the first array
+if TYPE_CHECKING:  # NumPy is loaded with the first array
     Ints = NDArray[np.intp]
     Floats = NDArray[np.float64]
 
 
 class FactorArrays:
-    """All factors that took effect: the first row each leaves alone, its asset, and
-    what it multiplies prices and volumes with.
+    """All factors that took effect: the first row that each does not change, its asset,
+    and its multipliers for prices and volumes.
     """
 
     __slots__ = ("_assets", "_count", "_prices", "_rows", "_volumes")
@@ -32,7 +31,7 @@ class FactorArrays:
         self._volumes: Floats = np.empty(0)
 
     def extend(self, log: Sequence[tuple[int, Factor]]) -> None:
-        """Take the factors that `log` holds beyond those taken before."""
+        """Add the new factors in `log`."""
         fresh = log[self._count :]
         if not fresh:
             return
@@ -56,17 +55,17 @@ def rounds(
     assets: Ints, rows: Ints, numbers: Floats, indices: tuple[int, ...]
 ) -> Iterator[tuple[Ints, Ints, Floats]]:
     """Yield columns, number of rows and multiplier: first of every column's first
-    factor, then of the second of those that have two, and so on.
+    factor, then of the second of columns that have two, and so on.
 
     Args:
         assets: Asset of each factor, in the order in which they took effect.
-        rows: How many rows each changes.
-        numbers: What it multiplies them with.
-        indices: Asset of each column; one may come twice.
+        rows: Number of rows that each changes.
+        numbers: Multiplier of each.
+        indices: Asset of each column; an asset may appear twice.
     """
     wanted = np.array(indices, dtype=np.intp)
-    # Columns by asset; of each factor, where its asset's columns begin and how many
-    # there are.
+    # Columns by asset; for each factor, where its asset's columns begin and their
+    # number.
     by_asset = np.argsort(wanted, kind="stable")
     ordered = wanted[by_asset]
     begin = np.searchsorted(ordered, assets, side="left")

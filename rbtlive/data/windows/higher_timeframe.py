@@ -1,7 +1,7 @@
-"""Windows of bars that are longer than a run's own, made of those.
+"""Windows of bars longer than the run's own, built from the run's bars.
 
-The rule: a longer bar of a window is made of the shorter bars that have happened, as
-they look now; nothing of it is kept.
+The rule: a longer bar in a window is built from the shorter bars so far, as they look
+now; nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Places: TypeAlias = "NDArray[np.int64]"
 
 
 def fold(values: Floats, starts: Places, field: str) -> Floats:
-    """Return one value a longer bar.
+    """Return one value per longer bar.
 
     Args:
-        values: Of the shorter bars, a row each; further axes stay.
+        values: Values of the shorter bars, one row each; further axes are kept.
         starts: First row of each longer bar, the first one 0.
-        field: What the values are, folded as `field_named` says: a field of a bar,
-            price, which is the close, or a further column. First and last are those
-            that are known; NaN where none is.
+        field: The field of the values, which decides how they are folded (see
+            `field_named`): a field of a bar, price, which is the close, or a further
+            column. First and last are known values; NaN if none is known.
     """
     how = field_named(field).fold
     if how == "sum":
@@ -51,11 +51,11 @@ def fold(values: Floats, starts: Places, field: str) -> Floats:
 
 
 class BarsOfDay:
-    """Longer bars within sessions: which rows of a table each is made of.
+    """Longer bars within sessions, by the rows of a table that each consists of.
 
     Args:
         table: Intraday bars, which add up to the longer ones.
-        interval: How long those are.
+        interval: Length of the longer bars.
     """
 
     def __init__(self, table: BarTable, interval: Interval) -> None:
@@ -67,7 +67,7 @@ class BarsOfDay:
         self._starts: Places = np.empty(0, dtype=np.int64)
 
     def starts(self) -> Places:
-        """Return the first row of each longer bar, of all rows that there are."""
+        """Return the first row of each longer bar, for all rows of the table."""
         rows = self._table.rows
         if rows > self._rows:
             ends = self.ends(self._rows, rows)
@@ -77,7 +77,7 @@ class BarsOfDay:
         return self._starts
 
     def ends(self, low: int, high: int) -> NDArray[np.int64]:
-        """Return the END of the longer bar that each of the rows is in, µs UTC."""
+        """Return the END of the longer bar that contains each of the rows, µs UTC."""
         table = self._table
         return self._grid.ends_of(table.row_us[low:high], table.row_sessions[low:high])
 
@@ -87,10 +87,10 @@ class BarsOfDay:
 
 
 class BarsOfSessions:
-    """Weeks or months: which sessions each is made of.
+    """Weeks or months, by the sessions that each consists of.
 
     Args:
-        calendar: Whose sessions.
+        calendar: Calendar of the sessions.
         interval: Weeks or months.
     """
 
@@ -100,11 +100,11 @@ class BarsOfSessions:
         self._firsts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
 
     def place(self, session: int) -> int:
-        """Return the number of the week or month that a session is in."""
+        """Return the number of the week or month that contains a session."""
         return int(self._firsts.searchsorted(session, side="right")) - 1
 
     def firsts(self, low: int, high: int) -> Places:
-        """Return the first session of weeks or months `low` to `high` - 1."""
+        """Return the first session of each of weeks or months `low` to `high` - 1."""
         return self._firsts[low:high]
 
     def is_over(self, session: int) -> bool:
@@ -113,8 +113,8 @@ class BarsOfSessions:
         return later < len(self._firsts) and int(self._firsts[later]) == session + 1
 
     def labels(self, low: int, high: int) -> NDArray[np.datetime64]:
-        """Return the label of the last session of weeks or months `low` to `high` -
-        1.
+        """Return the label of the last session of each of weeks or months `low` to
+        `high` - 1.
         """
         lasts = np.append(self._firsts[1:], len(self._labels)) - 1
         chosen: NDArray[np.datetime64] = self._labels[lasts[low:high]]

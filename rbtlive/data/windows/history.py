@@ -1,8 +1,8 @@
-"""Windows of bars as they look from the current session: adjusted, forward-filled,
+"""Windows of bars as seen from the current session: adjusted, forward-filled,
 sliced.
 
-The rule: a window is cut from rows that have happened; what is cached of later rows is
-never handed out.
+The rule: a window is cut from past rows; cached values of later rows are never
+returned.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from rbtlive.data.columns.of_run import RunColumns
 
 BASE_FIELD = {name: name for name in OHLCV} | {"price": "close"}
-"""The fields of a history, and the column each is made of."""
+"""The fields of a history, and the column that each is built from."""
 
 
 KEPT_FRAMES = 64
-"""How many sets of assets that were asked for together are remembered."""
+"""Maximum number of asset groups requested together that are remembered."""
 KEPT_MATRICES = 8
-"""How many sets of assets keep a copy of their columns: each is as long as the data."""
+"""Maximum number of asset groups with a copy of their columns: each is as long as the
+data.
+"""
 FEW = 32
-"""Fewer columns than these are multiplied one by one."""
+"""Fewer columns than this are multiplied one by one."""
 
 
 class History:
@@ -44,15 +46,15 @@ class History:
             it.
         decimals: Round adjusted values to this many decimals, as zipline does with 3;
             None keeps them.
-        without_volume: Assets whose bars' volume says nothing: they traded where there
-            is a price.
+        without_volume: Assets whose bars' volume means nothing: they traded in every
+            row with a price.
         further: Further columns, which are neither adjusted nor filled.
 
     Attributes:
-        further: As given.
-        first_row: First row a window may begin at.
-        changes: How often factors were noted: what was made of adjusted bars is out of
-            date once it has grown.
+        further: The further columns given.
+        first_row: First row at which a window may begin.
+        changes: Number of times factors were recorded: results from adjusted bars are
+            outdated once it has increased.
     """
 
     def __init__(
@@ -80,21 +82,24 @@ class History:
         width = self.table.width
         self._factors: list[list[tuple[int, Factor]]] = [
             [] for _ in range(width)
-        ]  # with the first row unaffected
-        self._clear_from = [0] * width  # windows starting here or later meet no factor
+        ]  # with the first unaffected row
+        self._clear_from = [0] * width  # windows that start here or later are changed by no factor
         self._all_clear_from = 0
-        self._clean_from = [0] * width  # windows that are slices of the bars, if `_plain`
+        self._clean_from = [
+            0
+        ] * width  # first row of windows that are slices of the bars, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._every_close: dict[int, bool] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
-        self._unread: list[list[Factor]] = []  # noted, and in none of the lists above yet
+        self._unread: list[list[Factor]] = []  # recorded, but not in the lists above yet
         self._factor_arrays = FactorArrays()
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
-        # A set of assets that was asked for once has no copy of its columns yet: None.
+        # A group of assets that was requested once has no copy of its columns yet:
+        # None.
         self._matrices: dict[tuple[tuple[int, ...], str], Floats | None] = {}
 
     def begin_anew(self, factors: list[Factor]) -> None:
-        """Forget what was made of the bars and of factors: some of either are others.
+        """Discard results from bars and factors, because some of them have changed.
 
         Args:
             factors: All that are in effect, in the order in which they took effect.
@@ -103,13 +108,13 @@ class History:
         self.note(factors)
 
     def note(self, factors: list[Factor]) -> None:
-        """Take factors that have come into effect into account."""
+        """Record factors that have come into effect."""
         self.changes += 1
         self._unread.append(factors)
-        if not self.table.frozen:  # where a session begins is known now
+        if not self.table.frozen:  # the start of the session is now known
             self._read_factors()
 
-    # A run over thousands of assets may have a hundred thousand of them, and no window.
+    # A run over thousands of assets may have a hundred thousand factors, and no window.
     def _read_factors(self) -> None:
         unread, self._unread = self._unread, []
         for factors in unread:
@@ -139,8 +144,8 @@ class History:
         return len(self._factors[index])
 
     def bars(self, index: int, low: int, fields: Iterable[str] = tuple(BASE_FIELD)) -> pl.DataFrame:
-        """Return an asset's bars from row `low` on: some or all of open, high, low,
-        close, volume, price, and further columns (null where missing).
+        """Return an asset's bars from row `low` on: any of open, high, low, close,
+        volume, price, and further columns (null if missing).
         """
         columns = []
         table = self.table
@@ -159,8 +164,7 @@ class History:
         """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series
         named by symbol.
 
-        The session that looks is the latest one that factors were noted for. Missing
-        values are NaN.
+        It is adjusted for all recorded factors. Missing values are NaN.
         """
         if self._unread:
             self._read_factors()
@@ -180,7 +184,7 @@ class History:
 
     def clean_from(self, index: int, field: str) -> int | None:
         """Return the first row from which windows are slices of the bars, neither
-        adjusted, rounded nor filled; None if never.
+        adjusted, rounded nor filled; None if there is none.
         """
         if not self._plain or (field == "price" and not self.has_every_close(index)):
             return None
@@ -189,8 +193,8 @@ class History:
         return max(self._clean_from[index], self.first_row)
 
     def has_every_close(self, index: int) -> bool:
-        """Say whether an asset has a close in each row of a table that stays as it is:
-        its windows of `price` are those of `close`.
+        """Say whether an asset has a close in each row of a frozen table: then its
+        windows of `price` equal those of `close`.
         """
         known = self._every_close.get(index)
         if known is None:
@@ -201,8 +205,8 @@ class History:
             self._every_close[index] = known = bool(known)
         return known
 
-    # The column as it looks now, of the rows that are held; kept until the next factor,
-    # or until they are others.
+    # The column of the held rows as seen now; kept until the next factor, or until the
+    # rows change.
     def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:
         self._forget_what_moved()
         key = (index, field if adjusted else field + " as it was")
@@ -243,15 +247,15 @@ class History:
         seen_from: int | None = None,
         tail: float | None = None,
     ) -> Floats:
-        """Return a field of one asset over rows `low` to `high` - 1, NaN where missing.
+        """Return a field of one asset over rows `low` to `high` - 1, NaN if missing.
 
         Args:
             index: The asset.
             field: One of open, high, low, close, volume, price.
             low: First row.
             high: Row after the last.
-            seen_from: Leave out factors of sessions after this one.
-            tail: Value of one more row, as it is.
+            seen_from: Ignore factors of sessions after this one.
+            tail: Value of one additional row, unadjusted.
         """
         values = self.table.column(index, BASE_FIELD[field], low, high)
         return self._seen(values, index, field, low=low, seen_from=seen_from, tail=tail)
@@ -282,7 +286,7 @@ class History:
             values = self._filled(values, index, low=low, seen_from=seen_from)
         return values
 
-    # A gap at the window's beginning takes the last close that traded before it.
+    # A gap at the window's start takes the last close that traded before it.
     def _filled(self, values: Floats, index: int, *, low: int, seen_from: int | None) -> Floats:
         values = values.copy()
         if np.isnan(values[0]):
@@ -307,9 +311,9 @@ class History:
         filled[max(0, self._dead_row(index) - low) :] = np.nan
         return filled
 
-    # Where windows are rounded as zipline's, they also end as zipline's: by the UTC
-    # date of a minute, so that the last minute of an asset that trades round the clock,
-    # stamped with the next midnight, has no price.
+    # With zipline's rounding, windows also end as in zipline: by the UTC date of a
+    # minute. The last minute of an asset that trades round the clock, stamped with the
+    # next midnight, then has no price.
     def _dead_row(self, index: int) -> int:
         last, calendar = self._last_sessions[index], self.table.calendar
         if self._decimals is None or not self.table.interval.intraday or last >= len(calendar):
@@ -317,8 +321,8 @@ class History:
         midnight = calendar.labels[last].astype("datetime64[us]").astype(np.int64) + DAY_US
         return int(np.searchsorted(self.table.row_us, midnight))
 
-    # zipline looks a daily price up by the session's label, which is midnight: round
-    # the clock, that is the session before.
+    # zipline looks up a daily price by the session's label, which is midnight: for a
+    # round-the-clock calendar, that is the previous session.
     def _midnight_is_yesterdays(self, row: int) -> bool:
         table = self.table
         if self._decimals is None or table.interval.intraday:
@@ -330,8 +334,7 @@ class History:
             == table.calendar.labels[session].astype("datetime64[us]").astype(np.int64)
         )
 
-    # A daily row may be asked for before it is there: its place follows from the
-    # session alone.
+    # A daily row may be requested before it exists: its index follows from the session.
     def _first_row(self, session: int) -> int:
         if not self.table.interval.intraday:
             return max(0, session - self.table.first_session)
@@ -357,8 +360,8 @@ class History:
         return window
 
     # The factors of a column are applied one after the other, as everywhere: the first
-    # of all columns at once, then the second of those that have two, and so on. A loop
-    # over 8,000 assets with quarterly dividends takes seven times as long.
+    # of all columns at once, then the second of columns that have two, and so on. A
+    # loop over 8,000 assets with quarterly dividends takes seven times as long.
     def _adjust(self, window: Floats, indices: tuple[int, ...], *, low: int, volume: bool) -> None:
         known = self._factor_arrays
         known.extend(self._log)
@@ -374,7 +377,7 @@ class History:
             window[:top, columns] *= spread
 
     # Copying a window is cheaper than copying whole columns, which pays off when the
-    # same assets are asked for again.
+    # same assets are requested again.
     def _columns(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
         table = self.table
         if indices == self._everything:
@@ -398,7 +401,7 @@ class History:
         return chosen[low - table.base : high - table.base]
 
     def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
-        """Return `date` and one Float64 column an asset, named by symbol, over rows
+        """Return `date` and one Float64 column per asset, named by symbol, over rows
         `low` to `high` - 1.
         """
         if self._unread:

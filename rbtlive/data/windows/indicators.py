@@ -1,11 +1,11 @@
-"""Columns that a strategy computes from an asset's bars, as Polars expressions.
+"""Columns that a strategy computes from an asset's bars, as polars expressions.
 
-The rule: the value at a row is that of the expression over the rows up to it; an
-expression that gives another value once later rows are known is refused.
+The rule: the value at a row is the expression's value over the rows up to it; an
+expression whose value changes with later rows is refused.
 
-Where rows come one by one, each column is evaluated anew over all of them: polars'
-rolling sums, means and deviations carry a running sum from the first row on, so that an
-evaluation over the last rows alone differs in the last bit.
+When rows come one by one, each column is evaluated again over all of them: polars'
+rolling sums, means and deviations carry a running sum from the first row on, so
+evaluating only the last rows would differ in the last bit.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import np
 
 PREFIXES = 32
-"""How many beginnings of a column an expression is tried on, each longer than the last
-by one factor: thrice the column in all.
+"""Number of prefixes of a column on which an expression is tested, each longer than the
+last by a constant factor: three times the column in total.
 """
 
 
 class Indicators:
-    """Named expressions over the bars of one table, as they look from now.
+    """Named expressions over the bars of one table, as seen from now.
 
     Args:
-        history: Gives each asset's adjusted bars.
+        history: Provides each asset's adjusted bars.
         first_sessions: First session of each asset's life; its rows begin there.
 
     Attributes:
@@ -42,13 +42,13 @@ class Indicators:
         self._first_sessions = first_sessions
         self.expressions: dict[str, pl.Expr] = {}
         self._fields: dict[str, tuple[str, ...]] = {}
-        self._keys: dict[str, bytes | None] = {}  # what runs over a table know them by
+        self._keys: dict[str, bytes | None] = {}  # keys under which runs over the table share them
         self._columns: dict[
             tuple[int, str], tuple[int, Floats]
-        ] = {}  # with the number of factors they were made with
+        ] = {}  # with the number of factors at their computation
         self._flat: dict[
             tuple[int, str], tuple[int, Sequence[float]]
-        ] = {}  # with the history's changes
+        ] = {}  # with the history's number of changes
 
     def __contains__(self, name: object) -> bool:
         return name in self.expressions
@@ -63,7 +63,7 @@ class Indicators:
         read.
 
         Raises:
-            StrategyError: the name is that of a field, or `expression` is no Polars
+            StrategyError: the name is a field's, or `expression` is not a polars
                 expression.
         """
         if not isinstance(expression, pl.Expr):
@@ -86,25 +86,25 @@ class Indicators:
             self._flat.pop(key, None)
 
     def flat(self, index: int, name: str) -> Sequence[float] | None:
-        """Return a column as one run of floats, good until factors are noted; None
-        where it ends with the rows of today.
+        """Return a column as one sequence of floats, valid until factors are recorded;
+        None if it ends with today's rows.
         """
         if not self._history.table.frozen:
             return None
         return cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
 
     def value(self, index: int, name: str, row: int) -> float:
-        """Return the value at a row; NaN if there is none."""
+        """Return the value at a row; NaN if it is missing."""
         known = self._flat.get((index, name))
         if known is not None and known[0] == self._history.changes:
             return known[1][row]
         flat = cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
-        if self._history.table.frozen:  # else the column ends where the rows end today
+        if self._history.table.frozen:  # otherwise the column ends with today's rows
             self._flat[index, name] = (self._history.changes, flat)
         return flat[row]
 
     def values(self, index: int, name: str, low: int, high: int) -> Floats:
-        """Return the values of rows `low` to `high` - 1; NaN where there is none."""
+        """Return the values of rows `low` to `high` - 1; NaN if missing."""
         return self._column(index, name)[low:high]
 
     def _column(self, index: int, name: str) -> Floats:
@@ -154,14 +154,14 @@ class Indicators:
         lengths = np.unique(np.geomspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
         for length in lengths[lengths < len(bars)].tolist():
             shorter = self._evaluate(name, bars.head(length))
-            if not shorter.equals(values.head(length)):  # a null is no NaN there
+            if not shorter.equals(values.head(length)):  # for polars, a null is not NaN
                 self._require_same(name, index, shorter=_floats(shorter), longer=_floats(values))
 
     def _require_same(self, name: str, index: int, *, shorter: Floats, longer: Floats) -> None:
         longer = longer[: len(shorter)]
         if np.array_equal(
             shorter.view(np.int64), longer.view(np.int64)
-        ):  # a third of the cost of a look at NaNs
+        ):  # a third of the cost of checking for NaN
             return
         if np.array_equal(shorter, longer, equal_nan=True):
             return
@@ -174,7 +174,7 @@ class Indicators:
         )
 
 
-# NaN where null: a third of what to_numpy takes to do it.
+# NaN for null, at a third of to_numpy's cost.
 def _floats(values: pl.Series) -> Floats:
     return values.fill_null(np.nan).to_numpy()
 
@@ -183,8 +183,8 @@ _OF_PYTHON = (b"PLPY", b"pickle", b"AnonymousFunction")
 
 
 def text_of(expression: pl.Expr) -> bytes | None:
-    """Return what tells an expression from others; None for one that calls functions of
-    Python, which may give something else next time.
+    """Return bytes that identify an expression; None for one that calls Python
+    functions, whose result may change.
     """
     try:
         written = expression.meta.serialize()
@@ -194,8 +194,8 @@ def text_of(expression: pl.Expr) -> bytes | None:
 
 
 def fields_of(expression: pl.Expr, history: History) -> tuple[str, ...]:
-    """Return the columns of a history that an expression is evaluated over: those it
-    names, or all fields of a bar if it does not name them.
+    """Return the columns of a history over which an expression is evaluated: those it
+    names, or all fields of a bar if it names none.
     """
     named = dict.fromkeys(expression.meta.root_names())
     others = [name for name in named if name not in BASE_FIELD]

@@ -1,7 +1,8 @@
-"""Windows as strategies ask for them: the last bars, of the run's own length or longer.
+"""Windows as strategies request them: the last bars, of the run's own length or
+longer.
 
 The rule: a window ends with the row that the market's cursor sees; its last bar may be
-one that is still going on, and is then made of what has happened of it.
+unfinished, and is then built from its bars so far.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Seen(Protocol):
-    """What windows ask of a market; see `rbtlive.data.bars.market`."""
+    """The parts of a market that windows need; see `rbtlive.data.bars.market`."""
 
     assets: tuple[Asset, ...]
     calendar: TradingCalendar
@@ -56,16 +57,16 @@ class Seen(Protocol):
 
 
 class Span(NamedTuple):
-    """Where a window lies.
+    """The place of a window.
 
     Attributes:
-        history: What it is cut from.
+        history: The history that it is cut from.
         low: First row.
         high: Row after the last.
-        today: Whether one more row follows: the session so far, made of its bars.
-        starts: Where longer bars are made of these rows: first row of each, counted
+        today: Whether one more row follows: the session so far, built from its bars.
+        starts: If longer bars are built from these rows: first row of each, counted
             from `low`.
-        dates: And their dates.
+        dates: Dates of these longer bars.
     """
 
     history: History
@@ -82,13 +83,13 @@ class Span(NamedTuple):
 
 
 class _Place(NamedTuple):
-    # Where a window ends: a row, and the session that is seen there.
+    # The end of a window: a row, and the session seen there.
     view: int
     session: int
 
 
 class Windows:
-    """Windows over the bars of one market, as they look from its cursor.
+    """Windows over the bars of one market, as seen from its cursor.
 
     Args:
         market: The market.
@@ -103,24 +104,24 @@ class Windows:
         self._of_sessions: dict[Interval, BarsOfSessions] = {}
 
     def release(self) -> None:
-        """Hold the market no longer: it alone holds this."""
+        """Drop the market, so that the two form no cycle."""
         self._market = weakref.proxy(self._market)
 
-    # --- where they lie ---------------------------------------------------------------
+    # --- places -----------------------------------------------------------------------
 
     def span(self, bar_count: int, frequency: str | Interval, *, partial: bool = True) -> Span:
-        """Return where the window of the last `bar_count` bars lies.
+        """Return the place of the window of the last `bar_count` bars.
 
         Args:
-            bar_count: How many.
-            frequency: How long they are.
-            partial: Whether a longer bar that is still going on is the last one; else
-                the last one that is over is.
+            bar_count: Number of bars.
+            frequency: Length of the bars.
+            partial: Whether the last bar is an unfinished longer bar; otherwise it is
+                the last finished one.
 
         Raises:
-            HistoryWindowStartsBeforeData: the data begins later.
+            HistoryWindowStartsBeforeData: the window begins before the data.
             IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
-            ValueError: the frequency is no interval.
+            ValueError: the frequency is not an interval.
         """
         market = self._market
         own = market.interval
@@ -133,7 +134,7 @@ class Windows:
             raise self._too_early(bar_count, wanted, partial=partial)
         return span
 
-    # None where it would begin before the data.
+    # None if it would begin before the data.
     def _span_at(
         self, here: _Place, bar_count: int, wanted: Interval, *, partial: bool
     ) -> Span | None:
@@ -169,7 +170,7 @@ class Windows:
         if bars is None:
             bars = self._of_day[wanted] = BarsOfDay(table, wanted)
         starts, high = bars.starts(), here.view + 1
-        last = int(starts.searchsorted(high))  # longer bars that have begun
+        last = int(starts.searchsorted(high))  # number of longer bars that have begun
         if not partial and high and not bars.is_over(high - 1):
             last -= 1
             high = int(starts[last])
@@ -182,7 +183,8 @@ class Windows:
         dates = ends.cast(pl.Datetime("us", "UTC"))
         return Span(self._history, low, high, today=False, starts=places - low, dates=dates)
 
-    # In a daily run of its own rows, in an intraday run of days and the session so far.
+    # In a daily run built from its own rows, in an intraday run from days and the
+    # session so far.
     def _longer_of_sessions(
         self, here: _Place, bar_count: int, wanted: Interval, *, partial: bool
     ) -> Span | None:
@@ -201,7 +203,7 @@ class Windows:
             session, today = int(periods.firsts(last, last + 1)[0]) - 1, False
         first = last - bar_count
         firsts = periods.firsts(max(first, 0), last) - before
-        # The first one there is may have begun before the data.
+        # The first longer bar may have begun before the data.
         if first < 0 or (len(firsts) > 1 and firsts[1] <= history.first_row) or session < before:
             return None
         low = max(int(firsts[0]), history.first_row)
@@ -232,9 +234,9 @@ class Windows:
         return error
 
     def fits_from(self, asked: AskedWindow) -> int | None:
-        """Return the first later session in which the same window, asked for at the
-        same bar of the session, would lie within the data; None if there is none, or
-        none is known yet.
+        """Return the first later session in which the same window, requested at the
+        same bar of the session, would be within the data; None if there is none, or it
+        is unknown yet.
         """
         table, wanted = self._market.table, _parsed(asked.frequency)
 
@@ -247,16 +249,16 @@ class Windows:
         found = bisect_left(sessions, True, key=fits)
         return sessions[found] if found < len(sessions) else None
 
-    # --- what is in them --------------------------------------------------------------
+    # --- content ----------------------------------------------------------------------
 
     def values(self, index: int, field: str, span: Span, *, like: int | None = None) -> Floats:
-        """Return a window of one asset; NaN where missing. It may be read-only.
+        """Return a window of one asset; NaN if missing. It may be read-only.
 
         Args:
             index: The asset.
             field: open, high, low, close, volume, price, an indicator or a further
                 column.
-            span: Where the window lies.
+            span: Place of the window.
             like: With zipline's rounding, before the open: the asset whose factors of
                 this morning are used.
         """
@@ -278,15 +280,15 @@ class Windows:
         if not market.round_history:
             tail = None if tail is None else tail * ratio
             return span.history.values(index, field, span.low, span.high, tail=tail)
-        # zipline rounds the window as it looked the evening before, and then applies
-        # the morning's factors to all of it
+        # zipline rounds the window as seen the evening before, and then applies the
+        # morning's factors to all of it
         seen_from = market.view_session
         return (
             span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from)
             * ratio
         )
 
-    # The session that is seen, until now; in the morning the one before, which is over.
+    # The visible session so far; in the morning the previous one, which has ended.
     def _today(self, index: int, field: str) -> float:
         market = self._market
         if market.looks_back:
@@ -303,7 +305,7 @@ class Windows:
             rows = np.vstack([rows, self._further_today(indices, name)])
         return rows
 
-    # A session that is over has the value of its daily bar, whose END that is.
+    # A finished session has the value of its daily bar, whose END is its close.
     def _further_today(self, indices: tuple[int, ...], name: str) -> Floats:
         market = self._market
         if self._session_is_over(_Place(market.view, market.view_session)):
@@ -322,7 +324,7 @@ class Windows:
             )
         return market.indicators.values(index, name, span.low, span.high)
 
-    # Whether a window is a part of the columns as they are.
+    # Whether a window is a slice of the unchanged columns.
     def _is_plain(self, field: str, span: Span) -> bool:
         market = self._market
         return not (
@@ -333,7 +335,7 @@ class Windows:
         )
 
     def series(self, index: int, field: str, span: Span) -> pl.Series:
-        """Return a window of one asset as a Float64 Series named by symbol, NaN where
+        """Return a window of one asset as a Float64 Series named by symbol, NaN if
         missing.
         """
         if self._is_plain(field, span):
@@ -341,7 +343,7 @@ class Windows:
         return to_series(self._market.assets[index].symbol, self.values(index, field, span))
 
     def frame(self, indices: tuple[int, ...], field: str, span: Span) -> pl.DataFrame:
-        """Return a window of several assets: `date`, and one Float64 column an asset
+        """Return a window of several assets: `date`, and one Float64 column per asset
         named by symbol.
         """
         if self._is_plain(field, span):
@@ -350,8 +352,8 @@ class Windows:
         return pl.DataFrame([self.dates(span), *columns])
 
     def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
-        """Return a window of several assets as a read-only array, rows x assets, NaN
-        where missing.
+        """Return a window of several assets as a read-only array, rows x assets, NaN if
+        missing.
         """
         if self._is_plain(field, span):
             return span.history.matrix(indices, field, span.low, span.high)
@@ -369,7 +371,7 @@ class Windows:
         return window
 
     def dates(self, span: Span) -> pl.Series:
-        """Return the `date` column of a window: session labels (Date), of weeks and
+        """Return the `date` column of a window: session labels (Date), for weeks and
         months the last session's, or ENDs of bars (Datetime, µs, UTC).
         """
         if span.dates is not None:
@@ -381,7 +383,7 @@ class Windows:
         return pl.Series("date", labels[first + span.low : first + span.high + 1])
 
 
-# With zipline's class: strategies that are moved may catch it.
+# Raises zipline's class, which ported strategies may catch.
 def _parsed(frequency: str | Interval) -> Interval:
     try:
         return Interval.parse(frequency, name="frequency in data.history()")
