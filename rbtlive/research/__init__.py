@@ -1,5 +1,5 @@
-"""What a run is judged by: results, metrics, charts and the parity report. Heavy
-libraries are imported when used.
+"""Analysis of runs: results, metrics, charts and the parity report. Heavy libraries are
+imported on first use.
 """
 
 from rbtlive.research.exports import to_pyfolio, to_quantstats

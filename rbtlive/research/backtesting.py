@@ -49,7 +49,7 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
     warmup: int | None = None,
     progress: bool | None = None,
 ) -> BacktestResult:
-    """Run a strategy over historical bars and return what it did.
+    """Run a strategy over historical bars and return its result.
 
     Orders placed on one bar fill at the close of a later one, at the price and volume
     the slippage model allows.
@@ -57,39 +57,39 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
     Args:
         strategy: A `TradingAlgorithm` subclass or instance, a module, or a dict of
             functions.
-        data: A portal, a polars or pandas frame, or a path; a frame holds bars of the
-            frequency, or shorter ones.
+        data: A portal, a polars or pandas frame, or a path; a frame contains bars of
+            the frequency, or shorter ones.
         start: Label of the first session, included; earlier bars are history. Default:
-            the first whose windows lie within the data: if the strategy asks for bars
-            before the data, the run begins anew where they are there, and its `hints`
-            say so.
+            the first session whose windows are within the data: if the strategy
+            requests bars before the data, the run restarts where they are available,
+            and its `hints` say so.
         end: Label of the last session, included. Default: the data's last.
         capital_base: Cash at the start.
-        frequency: How long a bar is: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
+        frequency: Length of a bar: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
             "1w", "1mo", or any number of minutes; the data has such bars, or shorter
             ones that add up to them.
-        calendar: Exchange calendar, e.g. "XNYS" or "24/7"; a portal brings its own.
+        calendar: Exchange calendar, e.g. "XNYS" or "24/7"; a portal has its own.
         params: Overrides for the strategy's parameters.
         commission: Commission model; default PerShare(0.001).
         slippage: Slippage model; default FixedBasisPointsSlippage(5, 0.1).
-        benchmark: Symbol or asset to measure against.
-        frames: What the strategy is shown: "polars" with exact numbers, or zipline's
+        benchmark: Symbol or asset to compare with.
+        frames: What the strategy sees: "polars" with exact numbers, or zipline's
             "pandas" with floats.
         zipline_quirks: Restore zipline's quirks that are mended by default.
-        warmup: Begin, instead of with `start`, with the first session that has so many
-            bars before it.
-        progress: Show a progress bar; None shows one where a person is looking and it
+        warmup: Instead of `start`: begin with the first session that has this many bars
+            before it.
+        progress: Show a progress bar; None shows one where a person sees it and the run
             takes over a second.
 
     Returns:
         The result, with the strategy's `context`.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; the exception's `result` is that of the
-            sessions that were finished.
-        DataError: the data cannot be right; each kind has a class of its own.
-        SettingsError: a setting cannot be; each kind has a class of its own.
-        StrategyError: the strategy has no callbacks, or not the parameter.
+        KeyboardInterrupt: the run was interrupted; the exception's `result` covers the
+            finished sessions.
+        DataError: the data is invalid; each kind has a class of its own.
+        SettingsError: a setting is invalid; each kind has a class of its own.
+        StrategyError: the strategy has no callbacks, or lacks a parameter.
     """
     portal = PolarsDataPortal.coerce(data, frequency=frequency, calendar=calendar)
     settings = prepare_settings(
@@ -127,8 +127,8 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
 
 
 def keep_partial(core: TradingCore, interrupt: BaseException) -> None:
-    """Hang the result of the sessions that were finished on what interrupted the run,
-    and say so.
+    """Attach the result of the finished sessions to the exception that interrupted the
+    run, and report it.
     """
     result = result_of(core)
     interrupt.result = result  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ def keep_partial(core: TradingCore, interrupt: BaseException) -> None:
 
 
 def conclude(core: TradingCore) -> BacktestResult:
-    """Make the result of a finished run, and let the strategy analyze it."""
+    """Build the result of a finished run, and let the strategy analyze it."""
     result = result_of(core)
     if core.strategy.callback("analyze") is not None:
         analyzed(core, result)
@@ -148,8 +148,8 @@ def conclude(core: TradingCore) -> BacktestResult:
 
 
 def analyzed(core: TradingCore, result: BacktestResult) -> Any:
-    """Let the strategy analyze a result, and return the frame that it was given: what
-    it adds to it stays.
+    """Let the strategy analyze a result, and return the frame it received, with its
+    additions.
     """
     perf = perf_of(result, core.state.settings.frames)
     analyze = core.strategy.callback("analyze")
@@ -160,7 +160,7 @@ def analyzed(core: TradingCore, result: BacktestResult) -> Any:
 
 
 def result_of(core: TradingCore) -> BacktestResult:
-    """Return the result of a run as it stands."""
+    """Return the result of a run so far."""
     context: Context = core.context
     strategy, state = core.strategy, core.state
     result = BacktestResult(
@@ -178,7 +178,7 @@ def result_of(core: TradingCore) -> BacktestResult:
 
 
 def perf_of(result: BacktestResult, frames: str) -> Any:
-    """Return what `analyze` gets: zipline's pandas frame, or the polars
+    """Return the argument of `analyze`: zipline's pandas frame, or the polars
     `performance`.
     """
     if frames == "pandas":

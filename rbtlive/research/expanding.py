@@ -1,9 +1,9 @@
-"""Statistics of the returns so far, one value a session, each computed for all sessions
-in one pass.
+"""Statistics of the returns so far, one value per session, computed for all sessions in
+one pass.
 
-The rule: element n equals what empyrical gives for the first n + 1 returns (to 1e-9,
-mostly to the last bit), and is NaN where that is not finite. NaN returns are left out,
-as empyrical leaves them out. All returns are daily, 252 a year.
+The rule: element n equals empyrical's value for the first n + 1 returns (to 1e-9,
+mostly to the last bit), and is NaN where that is not finite. NaN returns are ignored,
+as in empyrical. All returns are daily, 252 a year.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rbtlive.model.arrays import NDArray, np
 Floats: TypeAlias = "NDArray[np.float64]"
 
 SESSIONS_A_YEAR = 252
-_FLAT_VARIANCE = 1e-30  # below it empyrical takes the benchmark for constant
+_FLAT_VARIANCE = 1e-30  # below this, empyrical treats the benchmark as constant
 _DELICATE_ALPHA = 1e-3  # nearer to zero, cancellation in (1 + x)^252 - 1 costs digits
 _DELICATE_CORRELATION = 1e-5
 
@@ -26,7 +26,7 @@ def cumulative_returns(returns: Floats) -> Floats:
 
 
 def drawdowns(returns: Floats) -> Floats:
-    """Return the distance of the value from its highest so far, a fraction, zero or
+    """Return how far the value is below its highest so far, a fraction, zero or
     negative.
     """
     values = np.concatenate(([1.0], _growth(returns))) * 100.0
@@ -85,7 +85,7 @@ def alpha_beta(returns: Floats, benchmark: Floats) -> tuple[Floats, Floats]:
 
     Source: empyrical.alpha_beta_aligned.
     """
-    if not np.nan_to_num(benchmark).any():  # that varies with nothing: neither exists
+    if not np.nan_to_num(benchmark).any():  # the benchmark is constant, so neither exists
         return np.full(len(returns), np.nan), np.full(len(returns), np.nan)
     paired = np.where(np.isnan(benchmark), np.nan, returns)
     factor = np.where(np.isnan(returns), np.nan, benchmark)
@@ -104,13 +104,13 @@ def alpha_beta(returns: Floats, benchmark: Floats) -> tuple[Floats, Floats]:
     return _finite(alpha), beta
 
 
-# What one unit grew to; a missing return leaves it as it is.
+# The growth of one unit; a missing return does not change it.
 def _growth(returns: Floats) -> Floats:
     return np.cumprod(1.0 + np.where(np.isnan(returns), 0.0, returns), dtype=np.float64)
 
 
-# The two-pass form for one prefix, for the few sessions at which the running form loses
-# digits.
+# Computes one prefix in two passes, for the few sessions at which the running
+# computation loses digits.
 def _alpha_beta_of(returns: Floats, benchmark: Floats) -> tuple[float, float]:
     known = ~np.isnan(returns)
     returns, benchmark = returns[known], benchmark[known]
@@ -121,8 +121,8 @@ def _alpha_beta_of(returns: Floats, benchmark: Floats) -> tuple[float, float]:
     return float(np.power(excess + 1.0, SESSIONS_A_YEAR) - 1.0), beta
 
 
-# Added up from first to last, as empyrical's means are; numpy's own sum pairs terms and
-# differs in the last bits.
+# Adds from first to last, as empyrical does; numpy's own sum works in pairs and differs
+# in the last bits.
 def _sequential_mean(values: Floats) -> float:
     return float(np.cumsum(values)[-1] / len(values))
 
@@ -141,8 +141,8 @@ def _deviation(values: Floats) -> Floats:
 
 
 # Sum of the products of deviations from the running means, by Welford's update: sums of
-# squares would cancel where the mean is large against the deviation, and would leave a
-# residue where all values are equal. A plain loop: 5,000 sessions take about a
+# squares would cancel if the mean is large compared to the deviation, and would leave a
+# residue if all values are equal. A plain loop: 5,000 sessions take about a
 # millisecond.
 def _co_moment(left: Floats, right: Floats) -> Floats:
     moments = []

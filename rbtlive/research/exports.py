@@ -1,4 +1,5 @@
-"""What other libraries take: returns, positions and transactions in their own shapes.
+"""Convert results for other libraries: returns, positions and transactions in their own
+forms.
 
 The rule: pandas objects with the names and the time zones that they document.
 """
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class QuantstatsInputs(NamedTuple):
-    """What quantstats' functions take: `qs.reports.html(*to_quantstats(result))`.
+    """Arguments for quantstats' functions:
+    `qs.reports.html(*to_quantstats(result))`.
 
     Attributes:
         returns: Daily returns, by day without a time zone.
-        benchmark: The benchmark's, or None.
+        benchmark: The benchmark's returns, or None.
     """
 
     returns: pd.Series
@@ -28,11 +30,12 @@ class QuantstatsInputs(NamedTuple):
 
 
 class PyfolioInputs(NamedTuple):
-    """What pyfolio's tear sheets take.
+    """Arguments for pyfolio's tear sheets.
 
     Attributes:
         returns: Daily returns, by day in UTC.
-        positions: Money in each symbol at each close, a column a symbol, and `cash`.
+        positions: Money in each symbol at each close, one column per symbol, and
+            `cash`.
         transactions: By time in UTC: `amount`, `price`, `symbol`.
     """
 
@@ -42,7 +45,7 @@ class PyfolioInputs(NamedTuple):
 
 
 def to_quantstats(result: ResultTables) -> QuantstatsInputs:
-    """Return a result's returns, and its benchmark's, as quantstats takes them."""
+    """Return a result's returns, and its benchmark's, for quantstats."""
     import pandas as pd
 
     sessions = result.record.sessions
@@ -55,7 +58,7 @@ def to_quantstats(result: ResultTables) -> QuantstatsInputs:
 
 
 def to_pyfolio(result: ResultTables) -> PyfolioInputs:
-    """Return a result as pyfolio's tear sheets take it."""
+    """Return a result for pyfolio's tear sheets."""
     import pandas as pd
 
     sessions = result.record.sessions

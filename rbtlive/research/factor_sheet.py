@@ -1,8 +1,8 @@
-"""A factor's sheet: how much of the market it covers, how it changes, and what returns
-follow it.
+"""A factor sheet: the factor's coverage, its changes, and the returns that follow
+it.
 
-The rule: a day's factor is what was known that morning; returns that follow run from
-that day's close, restated for splits and dividends, and never look back.
+The rule: a day's factor is its value known that morning; forward returns start at that
+day's close, are adjusted for splits and dividends, and never look back.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from rbtlive.research.run_pipeline import run_pipeline
 
 
 class FactorSheet:
-    """What a factor says of the returns that follow it.
+    """Statistics of a factor and of the returns that follow it.
 
     Args:
-        name: What the factor is called.
+        name: The factor's name.
         frame: See the attribute.
-        listed: One row a day: `date`, `listed` (assets of the universe).
+        listed: One row per day: `date`, `listed` (assets of the universe).
         periods: Sessions over which returns are measured.
 
     Attributes:
-        name: What the factor is called.
-        frame: One row a day and asset with a value and with all returns: `date`,
-            `symbol`, `factor`, `quantile` (from 1), `forward_N` (return over N sessions
-            from the day's close; a fraction).
+        name: The factor's name.
+        frame: One row per day and asset with a value and all returns: `date`, `symbol`,
+            `factor`, `quantile` (from 1), `forward_N` (return over N sessions from the
+            day's close; a fraction).
         periods: Sessions over which returns are measured.
         coverage: `date`, `listed` (assets of the universe), `known` (with a value),
             `share`.
         ic: `date`, `ic_N`: rank correlation of factor and return of that day
             (Spearman).
         information: `period`, `mean`, `std`, `ratio` (mean / std), `t` (of the mean;
-            days overlap, so that it is too large for periods above 1), `days`.
-        quantile_returns: `quantile`, `period`, `mean` (of the days' mean return beyond
-            the mean of all assets), `std_error`, `days`.
-        spread: `period`, `mean` (top less bottom quantile), `a_session` (the same a
+            overlapping days make it too large for periods above 1), `days`.
+        quantile_returns: `quantile`, `period`, `mean` (of the days' mean return in
+            excess of the mean of all assets), `std_error`, `days`.
+        spread: `period`, `mean` (top less bottom quantile), `a_session` (the same per
             session).
-        turnover: `date`, `quantile`, `share` (of its assets that were not in it on the
-            day before).
-        autocorrelation: `date`, `correlation` of ranks with those of the day before.
+        turnover: `date`, `quantile`, `share` (of its assets that were not in it the day
+            before).
+        autocorrelation: `date`, `correlation` of ranks with those of the previous day.
     """
 
     def __init__(
@@ -106,9 +106,7 @@ class FactorSheet:
         return table_html(self.name, self._rows())
 
     def report(self, path: str | Path) -> Path:
-        """Write the sheet as one HTML page that needs nothing else, and return its
-        path.
-        """
+        """Write the sheet as one self-contained HTML page, and return its path."""
         from rbtlive.research.reports.factor_page import factor_page
 
         target = Path(path)
@@ -135,20 +133,18 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     Args:
         factor: A factor of a pipeline.
         start: First session of the factor.
-        end: Last one, included; returns that follow come from later sessions of the
-            data.
-        data: A portal, or what one is made of.
+        end: Last session, included; forward returns use later sessions of the data.
+        data: A portal, or a source of one.
         periods: Sessions over which returns are measured, from the day's close.
-        quantiles: How many groups of equal size; a day on which edges are equal has
-            none.
-        universe: Filter of the assets that count; all that are listed by default.
+        quantiles: Number of groups of equal size; a day with equal edges has none.
+        universe: Filter of the assets to include; all listed assets by default.
         loaders: Loaders by data set or column.
-        name: What the factor is called; by default what it says of itself.
+        name: The factor's name; by default its own description.
 
     Raises:
-        TypeError: it is no factor of numbers.
-        SettingsError: no day has a factor with the returns that follow it.
-        ValueError: a period or the count of quantiles is too small.
+        TypeError: it is not a numeric factor.
+        SettingsError: no day has a factor with forward returns.
+        ValueError: a period or the number of quantiles is too small.
 
     Source: the measures are those of alphalens-reloaded 0.5.1.
     """
@@ -193,8 +189,8 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     return FactorSheet(name or repr(factor), frame, listed, lengths)
 
 
-# The change from each day's close over a period, restated as of its end: what a
-# pipeline shows `length` + 1 sessions later.
+# The change from each day's close over a period, adjusted as of its end: a pipeline
+# shows it `length` + 1 sessions later.
 def _returns_after(portal: PolarsDataPortal, first: int, last: int, length: int) -> pl.DataFrame:
     from rbtlive.pipeline import Pipeline
     from rbtlive.pipeline.factors import Returns
@@ -215,7 +211,7 @@ def _returns_after(portal: PolarsDataPortal, first: int, last: int, length: int)
     return shown.join(days, on="date").select(pl.col("day").alias("date"), "symbol", name)
 
 
-# Quantiles of each day, from 1; null on a day whose edges are equal.
+# Quantiles of each day, from 1; null on a day with equal edges.
 def _quantiles(frame: pl.DataFrame, count: int) -> pl.Series:
     from rbtlive.pipeline.rows import quantile_labels
 
@@ -225,7 +221,7 @@ def _quantiles(frame: pl.DataFrame, count: int) -> pl.Series:
     begin = 0
     for length in lengths:
         day = slice(begin, begin + length)
-        with contextlib.suppress(ValueError):  # fewer different values than edges
+        with contextlib.suppress(ValueError):  # fewer distinct values than edges
             out[day] = quantile_labels(values[day][None, :], count)[0] + 1.0
         begin += length
     return pl.Series("quantile", out, nan_to_null=True).cast(pl.Int64)

@@ -1,7 +1,6 @@
-"""Words that other libraries have for results and sweeps, and what to write here.
+"""Other libraries' names for results and sweeps, and what to write here.
 
-The rule: a result has one place for each figure; asked for another, it names that
-place.
+The rule: a result has one place for each figure; the error for another name says which.
 """
 
 from __future__ import annotations
@@ -106,24 +105,24 @@ SWEEP_WORDS: Final = by_word(
 
 
 def own_statistic(word: str) -> str:
-    """Return the name that a statistic of another library has here, as in
-    "Max. Drawdown [%]"; a word that is none is only written in small letters.
+    """Return our name for another library's statistic, e.g. "Max. Drawdown [%]"; an
+    unknown name is only normalised.
     """
     plain = "_".join(re.findall("[a-z0-9]+", word.lower()))
     return _STATISTICS.get(plain, plain)
 
 
 def result_lacks(name: str, attributes: Iterable[str]) -> AttributeError:
-    """Return the error of a result that was asked for an attribute it does not have.
+    """Return the error for an attribute that a result does not have.
 
     Args:
-        name: What was asked for.
-        attributes: Names that a result has.
+        name: The attribute requested.
+        attributes: The attributes of a result.
     """
     return no_attribute("BacktestResult", name, _places(name), attributes)
 
 
-# What to write in place of other libraries' attributes; of a statistic's name, too.
+# What to write instead of other libraries' attributes and statistics.
 def _places(name: str) -> dict[str, str]:
     known = _STATISTICS.get(name, name)
     places = dict(_PLACES)
@@ -135,11 +134,11 @@ def _places(name: str) -> dict[str, str]:
 
 
 def no_item(name: object, columns: Iterable[str]) -> TypeError:
-    """Return the error of a result that was asked for an item.
+    """Return the error for indexing a result.
 
     Args:
-        name: What was asked for.
-        columns: Of its performance.
+        name: The item requested.
+        columns: Columns of its performance frame.
     """
     own = own_statistic(str(name))
     if own in columns:
@@ -160,7 +159,7 @@ MONTE_CARLO_ARGUMENTS: Final = by_word(
 
 
 class Figures(dict[str, Any]):
-    """Figures by name; asked by the name of another library, they tell their own."""
+    """Figures by name; the error for another library's name says which one to use."""
 
     def __getattr__(self, name: str) -> Any:
         own = own_statistic(name)

@@ -1,7 +1,7 @@
-"""What a run's user should know of it, and what to do about it.
+"""Hints about a run for its user, with remedies.
 
-The rule: a hint is computed from what the run did; each says what was, with figures,
-and one remedy.
+The rule: a hint is computed from the run's facts; each states a fact with figures, and
+one remedy.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from rbtlive.model.order_facts import OrderState
 from rbtlive.model.wording import counted
 
 COSTS_OF_CAPITAL: Final = 0.05
-"""Commissions above this part of the capital are worth a word."""
+"""Commissions above this fraction of the capital give a hint."""
 MOVED_BY: Final = Decimal("0.0005")
-"""So is a limit that the tick moved by more than this part."""
+"""A limit that rounding to the tick moved by more than this fraction gives a hint."""
 LEVERAGE: Final = 1.05
-"""And a gross leverage above this one, which no rounding explains."""
+"""Gross leverage above this gives a hint; rounding does not explain it."""
 _FEW: Final = 3
 
 
 class Hint(NamedTuple):
-    """Something about a run that its user should know.
+    """A fact about a run that its user should know.
 
     Attributes:
-        text: What was.
-        remedy: What to do about it.
+        text: The fact.
+        remedy: The remedy.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Hint(NamedTuple):
 
 
 def hints_of(record: RunRecord) -> list[Hint]:
-    """Return the hints of a run, the weightiest first."""
+    """Return the hints of a run, the most important first."""
     return [hint for rule in _RULES for hint in rule(record)]
 
 
@@ -50,7 +50,7 @@ def _no_orders(record: RunRecord) -> Iterator[Hint]:
         return
     lost = record.notes.rounded_away
     if lost:
-        return  # said by `_rounded_away`
+        return  # covered by `_rounded_away`
     yield Hint(
         "the strategy placed no order",
         "check the condition it trades on, and the dates of the run",

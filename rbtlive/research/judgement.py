@@ -1,6 +1,7 @@
-"""The parity of a whole run from the parity of its segments.
+"""The parity of a whole run, from the parity of its segments.
 
-The rule: a run is as good as its worst segment; the first difference ends the judging.
+The rule: a run is as good as its worst segment; the first difference ends the
+comparison.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rbtlive.research.parity_report import ParityReport
 
 
 class Judgement:
-    """Collects what was found segment by segment.
+    """Collects the findings of all segments.
 
     Args:
         interventions: Operator and breaker events of the run, and corrections of its
@@ -41,18 +42,18 @@ class Judgement:
         self._pairs: dict[str, tuple[Executed, Executed | None]] = {}
 
     def miss(self, sentence: str) -> None:
-        """Note what cannot be compared."""
+        """Note a fact that cannot be compared."""
         self._missing.append(sentence)
 
     def take(
         self, report: ParityReport, pairs: Sequence[tuple[Executed, Executed | None]] = ()
     ) -> None:
-        """Take what was found in a segment.
+        """Add the findings of a segment.
 
         Args:
-            report: Its orders, fills and books against those made again.
-            pairs: Each order that was sent, and what became of it at the simulated
-                venue; for a real broker.
+            report: Comparison of its orders, fills and books with the recomputed ones.
+            pairs: Each order that was sent, and its result at the simulated venue; for
+                a real broker.
         """
         self._last = report
         self._orders = max(self._orders, report.orders_compared)
@@ -60,11 +61,11 @@ class Judgement:
         self._tables += report.tables_compared
         for pair in pairs:
             order = pair[0].order
-            if order is not None:  # one that a later segment took over is judged at its end
+            if order is not None:  # an order that a later segment took over is judged at its end
                 self._pairs[order.id] = pair
 
     def report(self) -> ParityReport:
-        """Return the report of the run."""
+        """Return the parity report of the run."""
         last = self._last or ParityReport(
             identical=True, orders_compared=0, fills_compared=0, interventions=0
         )
@@ -82,8 +83,8 @@ class Judgement:
         )
         return self._apart(report) if self._elsewhere else report
 
-    # What a session was given it was given again: a difference of any kind is one of
-    # what its strategy made of it. Executions are judged beside the simulated venue's.
+    # The replay gets the same inputs as the session, so any difference comes from the
+    # strategy. Executions are compared with the simulated venue's.
     def _apart(self, report: ParityReport) -> ParityReport:
         first = report.first_difference
         decisions = Decisions(first is None, report.orders_compared, first)
@@ -113,13 +114,13 @@ def with_tail(
     asked: Difference | None,
     filled: Difference | None,
 ) -> ParityReport:
-    """Return a report with what came after the last closed session.
+    """Return a report extended by the facts after the last closed session.
 
     Args:
-        report: Of the closed sessions; they are identical.
-        orders: Orders that were compared beside those.
-        fills: Fills that were compared beside those.
-        asked: The first difference in what was asked for.
+        report: Report of the closed sessions, which are identical.
+        orders: Number of further orders compared.
+        fills: Number of further fills compared.
+        asked: The first difference in orders and cancels.
         filled: The first difference in fills.
     """
     compared = report.orders_compared + orders

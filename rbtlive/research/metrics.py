@@ -1,8 +1,8 @@
-"""What is said of a run as a whole.
+"""Metrics of a whole run.
 
-The rule: ratios are empyrical's on the returns of sessions, annualised as the calendar
-and the interval have it (252 sessions on an exchange, 365 where every day trades); what
-does not exist is None.
+The rule: ratios are empyrical's on the returns of sessions, annualised by the calendar
+and interval (252 sessions on an exchange, 365 if every day trades); values that do not
+exist are None.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def metrics_of(record: RunRecord) -> Metrics:
     """Return the metrics of a run.
 
     All returns and ratios are fractions (0.1 is ten percent), `max_drawdown` is zero or
-    negative, `commission` is money, `turnover` is how often a year the average
+    negative, `commission` is money, `turnover` is how many times a year the average
     portfolio was traded over (half of the traded value over the mean portfolio value).
     `alpha` and `beta` are None without a benchmark.
 
@@ -50,9 +50,9 @@ def metrics_of(record: RunRecord) -> Metrics:
 def _ratios(returns: Floats, a_year: int) -> dict[str, Any]:
     if not len(returns):
         return dict.fromkeys(RATIOS)
-    if not np.isnan(returns).any():  # empyrical's own numbers, at a tenth of its cost
+    if not np.isnan(returns).any():  # the same numbers as empyrical, at a tenth of its cost
         return {name: float(value[0]) for name, value in ratios(returns[None, :], a_year).items()}
-    import empyrical  # pulls in pandas and scipy
+    import empyrical  # importing it loads pandas and scipy
 
     functions: dict[str, Callable[..., Any]] = {
         "total_return": empyrical.cum_returns_final,
@@ -100,7 +100,7 @@ def _activity(record: RunRecord) -> dict[str, Any]:
     )
     traded = math.fsum(map(abs, map(mul, map(float, amounts), map(float, prices))))
     mean = math.fsum(values) / len(values) if values else 0.0
-    # Exact, 0.1 + 0.2 is 0.3, whatever the context of who reads.
+    # Exact (0.1 + 0.2 is 0.3), whatever the caller's decimal context.
     commission = reduce(ENGINE_CONTEXT.add, costs, ZERO)
     return {
         "sessions": len(sessions),

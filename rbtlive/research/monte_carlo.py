@@ -1,6 +1,6 @@
-"""`monte_carlo()`: how else a result could have come out.
+"""`monte_carlo()`: other possible outcomes of a result.
 
-The rule: a seed gives the same answer again, and what is resampled is said.
+The rule: the same seed gives the same answer, and the method says what is resampled.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _MOST_VALUES: Final = 500_000_000
 
 
 class MonteCarloResult:
-    """Many ways a result could have come out.
+    """Simulated outcomes of a result.
 
     Attributes:
-        method: How they were made.
+        method: The method used.
         values: Portfolio values, draws x steps; the first step is the capital.
         capital: Money at the start.
         ruin_below: The fraction of the capital below which a draw counts as ruined.
@@ -49,7 +49,7 @@ class MonteCarloResult:
 
     @property
     def bands(self) -> pl.DataFrame:
-        """`step` (sessions, or trades where trades were shuffled) and a value for each
+        """`step` (sessions, or trades if trades were shuffled), and the value at each
         of the quantiles `p05`, `p25`, `p50`, `p75`, `p95`.
         """
         bands = np.quantile(self.values, QUANTILES, axis=0)
@@ -65,7 +65,7 @@ class MonteCarloResult:
 
     @property
     def ruin(self) -> float:
-        """Share of draws whose value falls below `ruin_below` of the capital."""
+        """Fraction of draws whose value falls below `ruin_below` of the capital."""
         return float(np.mean(self.values.min(axis=1) < self.ruin_below * self.capital))
 
     @property
@@ -75,7 +75,7 @@ class MonteCarloResult:
 
     @property
     def loss(self) -> float:
-        """Share of draws that end below the capital."""
+        """Fraction of draws that end below the capital."""
         return float(np.mean(self.final < self.capital))
 
     def quantiles(self) -> pl.DataFrame:
@@ -129,30 +129,30 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
     data: object = None,
     amount: float | None = None,
 ) -> MonteCarloResult:
-    """Return how else a result could have come out.
+    """Return other possible outcomes of a result.
 
     Args:
         result: The result of a run.
         method: "blocks" draws blocks of daily returns with replacement (the stationary
-            bootstrap, which keeps their memory), "trades" shuffles the closed trades.
-            "prices", "delay" and "costs" run the strategy again: over prices with a
-            little noise, with every order filled later, or with dearer costs.
-        n: How many draws; 1,000 of those that resample, 20 of "prices", and one of
-            "delay" and "costs", in which there is no chance.
+            bootstrap, which keeps autocorrelation), "trades" shuffles the closed
+            trades. "prices", "delay" and "costs" run the strategy again: over prices
+            with a little noise, with every order filled later, or with higher costs.
+        n: Number of draws; by default 1,000 for resampling, 20 for "prices", and one
+            for "delay" and "costs", which have no randomness.
         seed: Makes it repeatable.
         block: Mean length of a block in sessions; None is their cube root.
         ruin_below: The fraction of the capital below which a draw counts as ruined.
-        strategy: What ran; None takes it from the result where it has its context.
-        data: The portal it ran over; likewise.
-        amount: How much: "prices" multiplies each bar by exp of a normal number with
-            this deviation (0.002), "delay" waits so many bars more (1), "costs"
-            multiplies the run's commission and slippage (2), also if `initialize` set
-            them.
+        strategy: The strategy; None takes it from the result if it has its context.
+        data: The portal of the run; None takes it from the result.
+        amount: Size of the change: "prices" multiplies each bar by exp of a normal
+            number with this deviation (0.002), "delay" waits this many bars more (1),
+            "costs" multiplies the run's commission and slippage (2), even if
+            `initialize` set them.
 
     Raises:
-        SettingsError: there is no such method, or `n` is not from 1 on.
-        SweepError: the result has too few sessions or no closed trades, or what ran is
-            not known.
+        SettingsError: the method is unknown, or `n` is not at least 1.
+        SweepError: the result has too few sessions or no closed trades, or its strategy
+            is unknown.
 
     Source: Politis & Romano (1994), The Stationary Bootstrap.
     """

@@ -1,6 +1,4 @@
-"""The parameters that a run had, defaults included, as a result keeps them: entries of
-its provenance.
-"""
+"""The parameters of a run, including defaults, as entries in a result's provenance."""
 
 from __future__ import annotations
 
@@ -11,17 +9,17 @@ if TYPE_CHECKING:
     from rbtlive.research.result_tables import ResultTables
 
 PARAMETER: Final = "parameter "
-"""What begins the name of a parameter's entry."""
+"""Prefix of a parameter's entry."""
 
 
 def parameter_facts(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the entries of parameters, given as texts by name."""
+    """Return the entries for parameters, given as text by name."""
     return {f"{PARAMETER}{name}": text for name, text in sorted(parameters.items())}
 
 
 def parameters_of(result: ResultTables) -> dict[str, str]:
-    """Return the text of each parameter of a run, by name: those that were passed, and
-    the defaults where the result knows them.
+    """Return the text of each parameter of a run, by name: those passed, and the
+    defaults if the result has them.
     """
     known = {
         name.removeprefix(PARAMETER): text

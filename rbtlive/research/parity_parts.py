@@ -1,8 +1,8 @@
-"""The three questions of a parity report: were the same decisions taken, were the
-orders executed alike, and what did the executions cost more or less?
+"""The three questions of a parity report: were the decisions the same, were the orders
+executed alike, and how much did the costs differ?
 
-The rule: decisions and executions are compared as they are, never within a tolerance;
-costs are measured in money.
+The rule: decisions and executions are compared exactly, never within a tolerance; costs
+are measured in money.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first thing that differed.
+    """The first difference.
 
     Attributes:
-        sequence: Journal sequence of the event at which it happened, or None if no
-            event is known for that time.
+        sequence: Journal sequence of its event, or None if no event is known for that
+            time.
         time: When it happened, UTC.
-        field: What differed: the kind of fact, which one, and its field, e.g. "fill 3
-            of order 7: price".
+        field: The kind of fact, its number, and its field, e.g. "fill 3 of order 7:
+            price".
         session: The session's value, or "nothing".
         backtest: The backtest's value, or "nothing".
     """
@@ -53,12 +53,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Whether the strategy asks for the same orders again when it is given what the
-    session was given: the same bars and, at a real broker, the same answers.
+    """Whether the strategy gives the same orders again for the same inputs: the same
+    bars and, at a real broker, the same answers.
 
     Attributes:
-        identical: It does, and everything was compared.
-        compared: Order intents that were compared, denied ones included.
+        identical: Whether it does, and everything was compared.
+        compared: Number of order intents compared, including denied ones.
         first_difference: The first difference, or None.
     """
 
@@ -76,15 +76,15 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Executions:
-    """Whether each order of the session filled as many shares, and ended in the same
-    state, as the same order at the simulated venue.
+    """Whether each order of the session filled the same number of shares, and ended in
+    the same state, as at the simulated venue.
 
     Attributes:
         identical: No order that was compared differs.
-        compared: Orders that were compared.
-        differing: How many of them differ.
-        undecided: Orders that were not compared: they were still open at the end, in
-            the session or in the backtest.
+        compared: Number of orders compared.
+        differing: Number of orders that differ.
+        undecided: Number of orders not compared, because they were still open at the
+            end of the session or of the backtest.
         first_difference: The first difference, or None.
     """
 
@@ -109,15 +109,16 @@ class Executions:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What the shares that both sides traded cost more in the session; negative where
-    they cost less.
+    """How much more the session paid for the shares that both sides traded; negative if
+    it paid less.
 
     Attributes:
-        identical: Prices and commissions are the same to the last digit.
-        compared: Orders whose executions were compared.
+        identical: Whether prices and commissions are equal to the last digit.
+        compared: Number of orders whose executions were compared.
         traded: Value of the shares at the backtest's prices.
         price_difference: Money by which the session's prices were worse.
-        price_bps: The same in basis points of `traded`; 0 if nothing was traded.
+        price_bps: The price difference in basis points of `traded`; 0 if nothing was
+            traded.
         commission_difference: Money by which the session's commissions were higher.
     """
 
@@ -130,7 +131,7 @@ class Costs:
 
     @property
     def difference(self) -> Decimal:
-        """Money that the session paid more, prices and commissions together."""
+        """Extra money that the session paid, in prices and commissions together."""
         return self.price_difference + self.commission_difference
 
     def __bool__(self) -> bool:
@@ -151,12 +152,12 @@ class Costs:
 def judged_executions(
     pairs: Sequence[tuple[Executed, Executed | None]],
 ) -> tuple[Executions, Costs]:
-    """Compare what became of each order of a session with what became of the same order
-    in the backtest.
+    """Compare the result of each order of a session with that of the same order in the
+    backtest.
 
     Args:
-        pairs: The session's orders, oldest first, each with the backtest's; None where
-            that has none.
+        pairs: The session's orders, oldest first, each with the backtest's; None if it
+            has none.
     """
     with localcontext(ENGINE_CONTEXT):
         decided = [pair for pair in pairs if not _is_undecided(*pair)]
@@ -171,7 +172,7 @@ def judged_executions(
         return executions, _costs(pairs)
 
 
-# Not yet over on either side, so that it may still end alike.
+# One side has not finished it, so the ends may still agree.
 def _is_undecided(ours: Executed, theirs: Executed | None) -> bool:
     if theirs is None:
         return False
@@ -192,7 +193,8 @@ def _executed_apart(ours: Executed, theirs: Executed | None) -> Difference | Non
     return Difference(None, ours.created, f"{name} ({ours.symbol})", _fate(ours), _fate(theirs))
 
 
-# What a venue never got, and what it refused, end alike for a strategy: not traded.
+# For a strategy, an order that never arrived and one that was refused end alike: not
+# traded.
 def _state(one: Executed) -> OrderState | None:
     return None if one.order is None else one.order.state
 
@@ -205,8 +207,8 @@ def _fate(one: Executed) -> str:
     return f"{order.state.value}{reason}, {plain_text(one.filled)} of {plain_text(order.amount)}"
 
 
-# Prices are compared for the shares that both traded; what only one traded is a matter
-# of executions.
+# Prices are compared for the shares that both traded; shares that only one traded
+# belong to executions.
 def _costs(pairs: Iterable[tuple[Executed, Executed | None]]) -> Costs:
     compared, identical = 0, True
     traded = price = commission = ZERO
@@ -239,7 +241,7 @@ def _more(money: Decimal) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as people write it."""
+    """Return a value in readable form."""
     if isinstance(value, Decimal):
         return plain_text(value)
     return value if isinstance(value, str) else repr(value)

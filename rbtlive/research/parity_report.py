@@ -1,8 +1,8 @@
-"""Whether a session and its backtest did the same: a comparison of two records, digit
-for digit.
+"""Whether a session and its backtest did the same: an exact comparison of two
+records.
 
-The rule: numbers are compared as they are, never within a tolerance, and the report
-names the first difference in the order in which things happened.
+The rule: numbers are compared exactly, never within a tolerance, and the report names
+the first difference in time order.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from rbtlive.research.parity_parts import (
 from rbtlive.research.result_display import table_html
 
 MISSING = "nothing"
-"""What a side holds of a fact that only the other side has."""
+"""The value for a side that lacks a fact of the other side."""
 
-# Within one moment: fills come before the strategy, its orders follow, the books are
+# Within one moment, fills come before the strategy, then its orders, and the books are
 # read last.
 _FILL, _ORDER, _DENIAL, _END, _SESSION = range(5)
 _KINDS = ("fill", "order", "denial", "order end", "session")
@@ -53,23 +53,23 @@ _SAME_COSTS = Costs(identical=True, compared=0)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ParityReport:
-    """Whether a session and a backtest over what it saw did the same.
+    """Whether a session and a backtest over the same data did the same.
 
     Attributes:
-        identical: Decisions and executions are identical, and everything was compared.
-            On paper prices and commissions are identical too; at a real broker they
-            are its own, and `costs` measures them.
-        orders_compared: Order intents that were compared, denied ones included.
-        fills_compared: Fills that were compared.
+        identical: Whether decisions and executions are identical, and everything was
+            compared. On paper, prices and commissions are identical too; at a real
+            broker they are the broker's own, and `costs` measures them.
+        orders_compared: Number of order intents compared, including denied ones.
+        fills_compared: Number of fills compared.
         interventions: Operator and breaker events, and corrections of the books, that
-            the backtest took over from the session.
+            the backtest took from the session.
         first_difference: The first difference, or None.
-        not_compared: What could not be compared, one sentence each.
-        decisions: Whether the strategy asks for the same orders again.
-        executions: Whether they were executed alike.
-        costs: What the executions cost more or less.
-        elsewhere: The orders went to a real broker.
-        tables_compared: Tables of pipelines that were compared.
+        not_compared: Facts that could not be compared, one sentence each.
+        decisions: Whether the strategy gives the same orders again.
+        executions: Whether the orders were executed alike.
+        costs: How the costs of the executions differ.
+        elsewhere: Whether the orders went to a real broker.
+        tables_compared: Number of pipeline tables compared.
         followed: Corrections of the session's books to the broker's, one sentence each.
     """
 
@@ -158,19 +158,19 @@ def parity_report(
     interventions: int = 0,
     not_compared: Sequence[str] = (),
 ) -> ParityReport:
-    """Compare what a session recorded with what a backtest over the same slices
-    recorded.
+    """Compare a session's record with that of a backtest over the same slices.
 
-    Compared are every order as it was placed and as it ended, every denial, every fill,
-    and the figures, positions and recorded variables of every session.
+    It compares every order as placed and as ended, every denial, every fill, and the
+    figures, positions and recorded variables of every session.
 
     Args:
         session: The session's record.
         backtest: The backtest's record.
         sequences: Journal sequence of the event at each time, if the session has a
             journal.
-        interventions: How many operator and breaker events the backtest took over.
-        not_compared: What the caller could not compare, one sentence each.
+        interventions: Number of operator and breaker events that the backtest took from
+            the session.
+        not_compared: Facts that the caller could not compare, one sentence each.
     """
     ours, theirs = _facts_of(session), _facts_of(backtest)
     orders, fills, first = _compared(ours, theirs, sequences or {})
@@ -231,13 +231,13 @@ def fills_apart(
     number: int,
     upto: datetime | None,
 ) -> tuple[int, Difference | None]:
-    """Compare fills that came after the last closed session; return how many, and the
-    first difference.
+    """Compare fills after the last closed session; return their number and the first
+    difference.
 
     Args:
-        session: The session's.
-        backtest: The backtest's.
-        number: How many fills came before.
+        session: The session's fills.
+        backtest: The backtest's fills.
+        number: Number of earlier fills.
         upto: Time of the session's last event: a session that was killed may not have
             written the fills of that moment.
     """
@@ -249,8 +249,7 @@ def fills_apart(
     return fills, first
 
 
-# One thing that happened: when, of which kind, which one of its kind, and its values by
-# field.
+# One fact: its time, its kind, its number within the kind, and its values by field.
 @dataclass(frozen=True, slots=True)
 class _Fact:
     time: datetime
@@ -267,7 +266,7 @@ def _facts_of(record: RunRecord) -> list[_Fact]:
     facts += [_session(row) for row in record.sessions]
     return sorted(
         facts, key=lambda fact: (fact.time, fact.kind)
-    )  # stable: equal ones stay in the order of the record
+    )  # stable: equal ones keep the order of the record
 
 
 def _fill(number: int, fill: Transaction) -> _Fact:
@@ -293,8 +292,8 @@ def _intent(order: Order, kind: int) -> _Fact:
     return _Fact(order.created, kind, f"{_KINDS[kind]} {order.id}", values)
 
 
-# Limits, stops and amounts are restated by splits and triggers, so they are facts of an
-# order's end too.
+# Splits and triggers change limits, stops and amounts, so they are also compared at an
+# order's end.
 def _end(order: Order) -> _Fact:
     values = {
         "status": order.state.value,
@@ -320,8 +319,8 @@ def _session(row: SessionRow) -> _Fact:
     return _Fact(row.close, _SESSION, f"session {row.label.isoformat()}", values)
 
 
-# Walks both histories side by side; where one lacks what the other has next, its place
-# is None.
+# Walks both histories side by side; if one lacks the other's next fact, its place is
+# None.
 def _pairs(
     ours: Sequence[_Fact], theirs: Sequence[_Fact]
 ) -> Iterator[tuple[_Fact | None, _Fact | None]]:
@@ -369,8 +368,7 @@ def _summary(fact: _Fact) -> str:
     )
 
 
-# Equal, and both missing counts as equal: NaN is unequal to itself, alone and inside a
-# recorded list.
+# Equal, or both missing: NaN is unequal to itself, alone and inside a recorded list.
 def _same(left: object, right: object) -> bool:
     if isinstance(left, (list, tuple)) and type(left) is type(right):
         return len(left) == len(right) and all(

@@ -1,4 +1,4 @@
-"""A polars frame whose money is shown as people write it.
+"""A polars frame that displays money in readable form.
 
 The rule: only the display differs; the values have all their digits.
 """

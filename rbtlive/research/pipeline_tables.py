@@ -1,4 +1,4 @@
-"""Whether the pipelines of a session and of its backtest gave the same tables.
+"""Compare the pipeline tables of a session with those of its backtest.
 
 The rule: a table is compared bit for bit, and the first asset and column that differ
 are named.
@@ -18,14 +18,14 @@ from rbtlive.runtime.journal.recorder import pipeline_tables
 
 
 class TableCheck:
-    """Compares each table as the backtest makes it.
+    """Compares each table when the backtest computes it.
 
     Args:
         run: The session's journal.
-        after: Row before the first one that counts.
+        after: Row before the first one to compare.
 
     Attributes:
-        compared: How many tables were compared.
+        compared: Number of tables compared.
         first: The first difference, or None.
     """
 
@@ -37,7 +37,7 @@ class TableCheck:
         }
 
     def watch(self, core: TradingCore) -> None:
-        """Compare what a core computes from now on."""
+        """Compare the tables that a core computes from now on."""
         state = core.state
 
         def take(name: str, session: int, facts: Mapping[str, Any]) -> None:
@@ -61,7 +61,9 @@ class TableCheck:
         state.pipelines.on_table = take
 
     def judged(self, report: ParityReport) -> ParityReport:
-        """Return a report with what was found here: the earlier difference counts."""
+        """Return a report that includes this comparison; the earlier difference
+        counts.
+        """
         report = replace(report, tables_compared=self.compared)
         first = report.first_difference
         if self.first is None or (first is not None and first.time < self.first.time):

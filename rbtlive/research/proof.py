@@ -1,9 +1,8 @@
-"""Did a session do what a backtest over the same slices does? And what would another
-strategy have done?
+"""Prove whether a session did the same as a backtest over the same slices, or show what
+another strategy would have done.
 
-The rule: both sides come from the journal: what happened is what its rows say, what
-should have happened is a fresh backtest over the bars, operator events and settings
-that its rows hold.
+The rule: both sides come from the journal: its rows record what happened, and a fresh
+backtest over its bars, operator events and settings shows what should have happened.
 """
 
 from __future__ import annotations
@@ -59,19 +58,19 @@ from rbtlive.runtime.recorded.recorded_run import (
 from rbtlive.runtime.recorded.replay import find_recorded, recorded_portal
 
 Loaded = Callable[[Segment], "tuple[Any, RunSettings] | None"]
-"""Gives the strategy and the settings of a segment, or None if its code is not loaded
-in this process.
+"""Returns the strategy and settings of a segment, or None if its code is not loaded in
+this process.
 """
 _INTERVENTIONS = (OperatorEvent, OperatorCallEvent, CircuitBreakerEvent)
 
 
 class Proof:
-    """A recorded run, ready to be judged.
+    """A recorded run, ready for comparison.
 
     Args:
-        run: Its journal.
-        folder: Where its bars are.
-        loaded: Gives a segment's strategy.
+        run: The run's journal.
+        folder: Folder of its bars.
+        loaded: Returns a segment's strategy.
     """
 
     def __init__(self, run: RecordedRun, folder: StateFolder, loaded: Loaded) -> None:
@@ -100,18 +99,18 @@ class Proof:
 
     @property
     def assets(self) -> tuple[Asset, ...]:
-        """What the session could trade; asked for without reading its bars."""
+        """The assets that the session could trade; its bars are not read for this."""
         if self._portal is not None:
             return self._portal.assets
         return recorded_portal(self.run, self._folder, self.settings, first_only=True).assets
 
     @property
     def saw_bars(self) -> bool:
-        """Whether the session got a slice."""
+        """Whether the session received a slice."""
         return self._first_slice() is not None
 
     def _bars_later(self) -> PolarsDataPortal:
-        # The journal is closed by then, and may lie under another name.
+        # The journal is closed by then, and may have another name.
         if self._portal is None:
             name, run_id = str(self.run.header["name"]), self.run.run_id
             with find_recorded(self._folder, name, run_id) as run:
@@ -119,7 +118,7 @@ class Proof:
         return self._portal
 
     def facts(self, upto: int | None = None) -> Facts:
-        """Return what the rows tell, up to a row."""
+        """Return the facts in the rows, up to a row."""
         assets = {asset.symbol: asset for asset in self.assets}
         return Facts(self.run, assets, upto=upto, with_slices=False)
 
@@ -137,7 +136,8 @@ class Proof:
 
     def parity(self) -> ParityReport:
         """Compare orders, fills and books of every segment whose code is loaded with a
-        backtest's; at a real broker decisions, executions and costs are judged apart.
+        backtest's; at a real broker, decisions, executions and costs are compared
+        separately.
         """
         sequences, interventions, followed = self._counted()
         judgement = Judgement(interventions, followed=followed, elsewhere=not self._simulated)
@@ -190,8 +190,8 @@ class Proof:
         new = sum(one.is_order and one.facts["order_id"] not in known for one in asked)
         return with_tail(report, orders=new, fills=fills, asked=apart, filled=filled)
 
-    # The session's strategy over what the session took in. At a real broker its answers
-    # are given to it too: what is judged is what the strategy makes of them.
+    # The session's strategy over the session's inputs. At a real broker these include
+    # the broker's answers, so that only the strategy's decisions are compared.
     def _again(
         self,
         strategy: object,
@@ -231,8 +231,8 @@ class Proof:
         core = self._fresh(strategy, settings, simulated=simulated)
         if segment.state is not None:
             carry_on(core, self.facts(segment.after), segment.state)
-        # The session has reported its messages already: this run is for comparing
-        # alone.
+        # The session has already reported its messages: this run is only for
+        # comparison.
         core.state.on_message = lambda _level, _text: None
         return core
 
@@ -254,7 +254,9 @@ class Proof:
     # -- other strategies -------------------------------------------------------------
 
     def replay(self, strategy: object = None) -> BacktestResult:
-        """Run a strategy over the slices the session saw, without its interventions."""
+        """Run a strategy over the slices that the session saw, without its
+        interventions.
+        """
         settings = self.settings
         found = self._loaded(self.segments[-1])
         if found is not None:
@@ -286,7 +288,7 @@ class Proof:
             strategy, self.portal, replace(settings, end=end), preload=True, simulated=simulated
         )
 
-    # At a broker elsewhere the account said how much there was.
+    # For a remote broker, the account determined the capital.
     def _with_capital(self, settings: RunSettings) -> RunSettings:
         return settings if self._capital is None else replace(settings, capital_base=self._capital)
 
@@ -297,8 +299,8 @@ class Proof:
             (e.timestamp for _s, e in self.run.events() if isinstance(e, MarketDataEvent)), None
         )
 
-    # In the session of the last slice maybe nothing has traded: the bars end before it
-    # then.
+    # In the session of the last slice nothing may have traded: then the bars end before
+    # it.
     def _last_label(self) -> date:
         slices = (row.timestamp for row in self.run.rows() if row.type == MarketDataEvent.__name__)
         last = max(slices, default=None)
@@ -321,14 +323,14 @@ class Proof:
         return sequences, interventions + len(followed), tuple(followed)
 
 
-# A run's record, and what it asked for since its last closed session.
+# A run's record, and its orders and cancels since its last closed session.
 class _Again(NamedTuple):
     record: RunRecord
     asked: list[Asked]
 
 
-# What each step asks for. A failure that ends a run ended the session too; if it did
-# not, the comparison finds what is missing.
+# The commands of each step. A failure that ends a run also ended the session; otherwise
+# the comparison finds the missing facts.
 def _driven(core: TradingCore, events: Iterable[Event]) -> Iterator[list[Command]]:
     try:
         yield core.start()
@@ -340,8 +342,7 @@ def _driven(core: TradingCore, events: Iterable[Event]) -> Iterator[list[Command
 
 
 def _comparable(record: RunRecord, *, sessions: int | None = None) -> RunRecord:
-    # Journals know what is over: sessions that are closed, and orders as they were at
-    # the last close.
+    # The facts that journals have: closed sessions, and orders as of the last close.
     closed = record.sessions if sessions is None else record.sessions[:sessions]
     upto = closed[-1].transactions[1] if closed else 0
     known = {order.id: order for row in closed for order in row.orders}

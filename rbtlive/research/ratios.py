@@ -1,7 +1,7 @@
-"""The ratios of many runs at once, one a row of daily returns.
+"""The ratios of many runs at once, one row of daily returns per run.
 
-The rule: each is what empyrical gives for the row (to 1e-9), 252 sessions a year; what
-does not exist is NaN. Returns have no missing values.
+The rule: each equals empyrical's value for the row (to 1e-9), 252 sessions a year;
+values that do not exist are NaN. Returns have no missing values.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ RATIOS = (
 )
 """Their names, in order."""
 _AT_ONCE = 1_000_000
-"""So many returns are worked on at a time, so that what is in between stays small."""
+"""Maximum number of returns processed at a time, to limit memory."""
 
 
 def ratios(
     returns: NDArray[np.float64], a_year: int = SESSIONS_A_YEAR
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the ratios of runs, by the names of their metrics.
+    """Return the ratios of runs, by name of the metric.
 
     Args:
         returns: Runs x sessions, fractions; at least one session.
-        a_year: How many sessions make a year.
+        a_year: Number of sessions per year.
 
     Source: empyrical-reloaded.
     """
@@ -82,7 +82,7 @@ def _stability(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     logs = np.cumsum(np.log1p(returns), axis=1)
     time = np.arange(returns.shape[1]) - (returns.shape[1] - 1) / 2.0
     logs -= logs.mean(axis=1, keepdims=True)
-    # Not by matrix products: their last bits depend on how many runs are together.
+    # Without matrix products: their last bits depend on the number of runs.
     covariance = (logs * time).sum(axis=1)
     spread = (logs * logs).sum(axis=1) * (time * time).sum()
     squared: NDArray[np.float64] = covariance * covariance / spread
@@ -94,7 +94,8 @@ def alpha_beta(
     benchmark: NDArray[np.float64],
     a_year: int = SESSIONS_A_YEAR,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return annualised alpha and beta of runs to a benchmark without missing values.
+    """Return annualised alpha and beta of runs against a benchmark without missing
+    values.
 
     Source: empyrical.alpha_beta_aligned.
     """

@@ -1,8 +1,7 @@
-"""What a run gave: frames, metrics, charts, and a file to keep it in.
+"""The result of a run: frames, metrics, charts, and a file format.
 
-The rule: a result is a view of what was recorded. Everything is made when it is first
-asked for, nothing changes the record, and a result that was loaded shows what the saved
-one showed.
+The rule: a result is a view of the record. Everything is computed on first access,
+nothing changes the record, and a loaded result shows the same as the saved one.
 """
 
 from __future__ import annotations
@@ -37,23 +36,23 @@ class BacktestResult(ResultTables):
     """The result of a run: of a backtest, or of a session so far.
 
     Args:
-        record: What the run recorded.
+        record: The run's record.
         context: The strategy's context at its end, or None.
-        bars: The bars of what was traded.
-        provenance: Gives what the run was made of.
+        bars: The bars of the traded assets.
+        provenance: Returns the origin of the run's parts.
 
     Attributes:
-        record: What the run recorded; read it, do not change it.
-        context: The strategy's context at its end; None in a result that was loaded.
-        bars: The bars of what was traded; None where a run kept none.
-        judge: Gives the parity report of a session's result; None for a backtest's.
-        origin: Strategy and portal of a backtest, to run it again; None elsewhere.
+        record: The run's record; read only.
+        context: The strategy's context at its end; None in a loaded result.
+        bars: The bars of the traded assets; None if the run kept none.
+        judge: Returns the parity report of a session's result; None for a backtest's.
+        origin: Strategy and portal of a backtest, to run it again; otherwise None.
     """
 
     origin: tuple[Any, PolarsDataPortal] | None = None
 
     def __dir__(self) -> list[str]:
-        """Name what people use, not what made the result."""
+        """List the public names, without those used to build the result."""
         return sorted(set(super().__dir__()) - {"history", "judge", "origin"})
 
     def summary(self) -> pl.DataFrame:
@@ -82,15 +81,15 @@ class BacktestResult(ResultTables):
                 default), "price" (candles with fills, stops and limits), "drawdown",
                 "monthly", "distribution", "rolling", "exposure", "trades" (profit by
                 holding time), or "excursions" (MAE and MFE).
-            symbol: With "price": which; by default what was traded most.
-            indicators: With "price": names of recorded numbers, or polars expressions
+            symbol: For "price": the symbol; by default the one traded most.
+            indicators: For "price": names of recorded numbers, or polars expressions
                 over open, high, low, close and volume; a mapping names the lines. By
-                default what was recorded and is of the size of prices.
+                default, recorded values in the range of prices.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
             ResultError: there is nothing to draw.
-            SettingsError: there is no such kind, or no such indicator.
+            SettingsError: the kind or indicator is unknown.
         """
         return make_figure(self, kind, symbol, indicators)
 
@@ -102,14 +101,14 @@ class BacktestResult(ResultTables):
         symbol: str | None = None,
         indicators: Indicators | None = None,
     ) -> Path:
-        """Write a figure of `plot` as one HTML page that opens without a network, of at
-        most 1.5 MB; return the path.
+        """Write a figure of `plot` as one HTML page, of at most 1.5 MB, that opens
+        without a network; return the path.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
             ResultError: there is nothing to draw.
-            SettingsError: there is no such kind.
-            ResultError: the page cannot be written there.
+            SettingsError: the kind is unknown.
+            ResultError: the page cannot be written.
         """
         target = as_path(path, "path of save_html()")
         page = page_of(self.plot(kind, symbol=symbol, indicators=indicators), self.strategy_name)
@@ -118,18 +117,18 @@ class BacktestResult(ResultTables):
     def report(
         self, path: str | Path, *, factor_sheets: FactorSheet | Sequence[FactorSheet] = ()
     ) -> Path:
-        """Write a page about the run that needs nothing else: headline, value and
-        drawdown, months, drawdowns, trades, costs, statistics, hints, settings and
-        provenance, and a session's parity. It prints. Return the path.
+        """Write a self-contained page about the run: headline, value and drawdown,
+        months, drawdowns, trades, costs, statistics, hints, settings and provenance,
+        and a session's parity. It is printable. Return the path.
 
         Args:
-            path: Where the page is written; folders are made.
-            factor_sheets: What `rbt.factor_sheet` returned, one or several: the page
-                shows them after the run's own sections.
+            path: Path of the page; folders are created.
+            factor_sheets: One or several results of `rbt.factor_sheet`: the page shows
+                them after the run's own sections.
 
         Raises:
             ResultError: no session was finished, or the page cannot be written.
-            SettingsError: something else than sheets was given.
+            SettingsError: `factor_sheets` contains something other than sheets.
         """
         if not self.record.sessions:
             raise ResultError("there is nothing to report: the run finished no session yet")
@@ -141,21 +140,22 @@ class BacktestResult(ResultTables):
     def save(self, path: str | Path) -> Path:
         """Write the result, without the context, to one file; return the path.
 
-        The file is a zip of Parquet tables and a JSON document. It is replaced in one
-        step if it exists.
+        The file is a zip of Parquet tables and a JSON document. An existing file is
+        replaced in one step.
 
         Raises:
-            ResultError: the path is a folder or cannot be written.
+            ResultError: the path is a folder, or cannot be written.
         """
         kept = kept_bars(self.record, self.bars)
         return save_record(self.record, path, kept, self.provenance)
 
     @classmethod
     def load(cls, path: str | Path) -> BacktestResult:
-        """Read a result that `save` wrote. No code is run, whatever the file holds.
+        """Read a result written by `save`. No code is run, whatever the file
+        contains.
 
         Raises:
-            ResultError: there is no such file, or it is no saved result.
+            ResultError: the file does not exist, or is not a saved result.
             ResultVersion: the file has another format version.
             ResultCorrupt: parts of the file are missing or damaged.
         """
@@ -163,19 +163,19 @@ class BacktestResult(ResultTables):
         return cls(record, bars=bars, provenance=lambda: provenance)
 
     def __getitem__(self, name: object) -> NoReturn:
-        """Say where what was asked for is."""
+        """Raise an error that says where the requested value is."""
         raise no_item(name, self.performance.columns)
 
     def __getattr__(self, name: str) -> Any:
-        """Say where what was asked for is, in the words of other libraries too."""
-        if hasattr(type(self), name):  # its own error, which led here
+        """Raise an error that says where the requested value is, also for other
+        libraries' names.
+        """
+        if hasattr(type(self), name):  # its own error led here
             return object.__getattribute__(self, name)
         raise result_lacks(name, dir(type(self)))
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        """Travel to another process as what `save` writes: figures, no code, no
-        context.
-        """
+        """Pickle in the form that `save` writes: figures, no code, no context."""
         return _unpickled, (pack(self.record, kept_bars(self.record, self.bars), {}),)
 
     def __repr__(self) -> str:
@@ -184,7 +184,7 @@ class BacktestResult(ResultTables):
     def __str__(self) -> str:
         return summary_text(self)
 
-    # What IPython shows in a terminal, and stores beside the HTML in a notebook.
+    # IPython shows this in a terminal, and stores it beside the HTML in a notebook.
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         del cycle
         printer.text(str(self))
@@ -216,15 +216,15 @@ def compare(
     Args:
         first: One result.
         second: The other.
-        names: What their columns are called.
+        names: Names of their columns.
 
     Returns:
-        `metric`, one Float64 column a result, and `same`: whether both are equal to the
-        last bit (or both null).
+        `metric`, one Float64 column per result, and `same`: whether both are equal to
+        the last bit (or both null).
 
     Raises:
-        SettingsError: `names` are not two different names that leave `metric` and
-            `same` free.
+        SettingsError: `names` are not two different names other than `metric` and
+            `same`.
     """
     if len(set(names) | {"metric", "same"}) != 4 or len(names) != 2:
         raise SettingsError(

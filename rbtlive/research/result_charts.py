@@ -1,8 +1,7 @@
-"""Charts of a result, made with plotly, which is imported only here and only when a
-chart is asked for.
+"""Charts of a result with plotly, which is imported only here and only when a chart is
+requested.
 
-The rule: a chart needs no network, and every text in it that came from a user is
-escaped.
+The rule: a chart needs no network, and every text from a user is escaped.
 """
 
 from __future__ import annotations
@@ -21,12 +20,13 @@ from rbtlive.research.figures.axis_ticks import PERCENT
 from rbtlive.research.figures.figure_style import date_axis, extremes, line_mode, one_of
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 
-# Read on light and dark pages alike, and distinguishable for those who do not see red
-# and green.
+# Readable on light and dark pages, and for red-green colour-blind readers.
 _EQUITY, _BENCHMARK = "#2f86c9", "#8c8c8c"
 _GAIN, _LOSS = "#2f86c9", "#d9730d"
 _TEXT, _GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
-_FILLS_NAMED = 12  # fills listed in one marker's text; of a busy session, the rest are counted
+_FILLS_NAMED = (
+    12  # maximum number of fills listed in one marker's text; further ones are only counted
+)
 
 
 def figure_of(record: RunRecord) -> Any:
@@ -101,8 +101,8 @@ def _value_traces(go: Any, record: RunRecord) -> list[Any]:
     return traces + _fill_traces(go, record)
 
 
-# One marker a session and side, on the line of the portfolio's value: thousands of
-# fills stay light.
+# One marker per session and side, on the line of the portfolio's value, which keeps
+# charts of thousands of fills small.
 def _fill_traces(go: Any, record: RunRecord) -> list[Any]:
     traces = []
     for name, sign, color in (("Bought", 1, _GAIN), ("Sold", -1, _LOSS)):

@@ -1,4 +1,5 @@
-"""How results and reports look: a few lines in a terminal, a small table in a notebook.
+"""The display of results and reports: a few lines in a terminal, a small table in a
+notebook.
 
 The rule: every text is escaped, nothing is loaded from anywhere, and showing a result
 computes no frame.
@@ -44,8 +45,8 @@ def result_html(record: RunRecord) -> str:
 
 
 def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
-    """Return an HTML table with a title, a label and one or more cells a row; every
-    text is escaped.
+    """Return an HTML table with a title, and a label and one or more cells per row;
+    every text is escaped.
     """
     rows = list(rows)
     width = max((len(row) for row in rows), default=2)

@@ -1,8 +1,8 @@
-"""The polars frames of a result, made from what a run recorded.
+"""The polars frames of a result, built from a run's record.
 
 The rule: money is `Decimal(38, 12)`, date-times are UTC in microseconds, dates are
 session labels, statuses are lower-case names; figures for analysis are Float64, and
-what is missing is null.
+missing values are null.
 """
 
 from __future__ import annotations
@@ -88,24 +88,24 @@ _BOOKS = {
     "gross_leverage": "gross_leverage",
     "net_leverage": "net_leverage",
 }
-"""What zipline calls a figure of the books, and what its row calls it."""
+"""zipline's names of the books' figures, and the fields of our row."""
 
 
 def orders_frame(orders: Iterable[Order]) -> pl.DataFrame:
-    """Return one row an order: id, created, dt, symbol, amount, filled, limit, stop,
+    """Return one row per order: id, created, dt, symbol, amount, filled, limit, stop,
     status, commission, reason (why it was denied, rejected or cancelled), tag.
     """
     return _frame(_ORDER_SCHEMA, [_order_row(order) for order in orders])
 
 
 def denied_frame(orders: Iterable[Order]) -> pl.DataFrame:
-    """Return one row a denied order: the columns of `orders_frame`."""
+    """Return one row per denied order: the columns of `orders_frame`."""
     return _frame(_ORDER_SCHEMA, [_order_row(order) for order in orders])
 
 
 def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
-    """Return one row an execution: dt, symbol, amount, price, commission, order_id
-    (null when no order was behind it).
+    """Return one row per execution: dt, symbol, amount, price, commission, order_id
+    (null without an order).
     """
     moments, assets, order_ids = (
         transaction_column(transactions, name) for name in ("dt", "asset", "order_id")
@@ -121,11 +121,11 @@ def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
 
 
 def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.DataFrame:
-    """Return one row a position and session: date, symbol, amount, cost_basis,
+    """Return one row per position and session: date, symbol, amount, cost_basis,
     last_sale_price.
 
     Args:
-        closes: Session labels, each with the positions held then.
+        closes: Session labels, each with its positions.
     """
     columns: list[list[Any]] = [[] for _ in _POSITION_SCHEMA]
     for label, held in closes:
@@ -137,12 +137,12 @@ def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.
 
 
 def performance_frame(record: RunRecord) -> pl.DataFrame:
-    """Return one row a session: `date`, the figures of the books, statistics so far,
+    """Return one row per session: `date`, the figures of the books, statistics so far,
     recorded variables.
 
-    Names and meanings of the columns are zipline's. A recorded variable that has the
-    name of a book figure takes its place, and a statistic takes the place of a
-    variable, as in zipline; a variable named `date` becomes `recorded_date`.
+    Names and meanings of the columns are zipline's. As in zipline, a recorded variable
+    with the name of a book figure replaces it, and a statistic replaces a variable; a
+    variable named `date` becomes `recorded_date`.
     """
     sessions = record.sessions
     dates = pl.Series("date", column(sessions, "label"), dtype=pl.Date)
@@ -156,8 +156,8 @@ def performance_frame(record: RunRecord) -> pl.DataFrame:
 
 
 def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
-    """Return the figures of the books by zipline's name; money as float, counts as int.
-    Exposure equals value.
+    """Return the figures of the books by zipline's names; money as float, counts as
+    int. Exposure equals value.
     """
     figures: dict[str, Sequence[float]] = {
         name: floats(sessions, name) for name in dict.fromkeys(_BOOKS.values())
@@ -166,10 +166,10 @@ def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
 
 
 def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
-    """Return the statistics of the run so far, by zipline's name; NaN where one does
-    not exist yet.
+    """Return the statistics of the run so far, by zipline's names; NaN for those that
+    do not exist yet.
 
-    Without a benchmark its returns count as zero, as in zipline.
+    Without a benchmark, its returns count as zero, as in zipline.
     """
     returns = daily_returns(sessions)
     benchmark = benchmark_returns(sessions)
@@ -202,8 +202,8 @@ def daily_returns(sessions: Sequence[SessionRow]) -> expanding.Floats:
 
 
 def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None:
-    """Return the benchmark's returns, NaN where one is missing, or None if the run had
-    no benchmark.
+    """Return the benchmark's returns, NaN for missing ones, or None if the run had no
+    benchmark.
     """
     returns = column(sessions, "benchmark_return")
     unknown = returns.count(None)
@@ -220,14 +220,14 @@ def recorded_columns(sessions: Sequence[SessionRow]) -> dict[object, list[Any]]:
 
 
 def column_name(name: object) -> str:
-    """Return the column of a recorded variable: its name, or its symbol if an asset was
-    used as one.
+    """Return the column name of a recorded variable: its name, or the symbol of an
+    asset used as one.
     """
     return name.symbol if isinstance(name, Asset) else as_utf8(str(name))
 
 
 def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:
-    """Return recorded values in the narrowest kind that holds them all.
+    """Return recorded values in the narrowest type that fits them all.
 
     Numbers become Float64 (NaN is null), truth values Boolean, dates and aware
     date-times themselves, lists of one of these a List; anything else, and any mixture,
@@ -323,7 +323,9 @@ def _frame(schema: Mapping[str, pl.DataType], rows: Sequence[tuple[Any, ...]]) -
 def frame_of_columns(
     schema: Mapping[str, pl.DataType], columns: Iterable[Sequence[Any]]
 ) -> pl.DataFrame:
-    """Return a frame of one sequence a column, money and moments read exactly."""
+    """Return a frame with one column per sequence; money and moments are converted
+    exactly.
+    """
     return PeopleFrame(
         [
             _series(name, dtype, values)
@@ -335,7 +337,7 @@ def frame_of_columns(
 def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
     if isinstance(
         dtype, pl.Decimal
-    ):  # polars reads decimals from text at an eighth of the cost of Python's own
+    ):  # polars parses decimals from text at an eighth of the cost of Python's own
         read = _money_text if dtype == MONEY else _long_text
         return pl.Series(name, [read(value) for value in values], dtype=pl.String).cast(dtype)
     if dtype == TIME:  # and date-times from microseconds at a fifth
@@ -347,8 +349,8 @@ def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
 _LONGEST_EXACT = len("0.") + 12
 
 
-# A price that was never known is NaN in the books. A cost basis has up to 38 digits,
-# and small numbers an exponent. A text is a decimal as it is written.
+# An unknown price is NaN in the books. A cost basis has up to 38 digits, and small
+# numbers an exponent. A string is an already written decimal.
 def _money_text(value: Decimal | str | None) -> str | None:
     if value is None:
         return None
@@ -363,11 +365,11 @@ def _money_text(value: Decimal | str | None) -> str | None:
     )
 
 
-# With up to 18 decimals: of prices that are floats as they are.
+# With up to 18 decimals, for unrounded float prices.
 def _long_text(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.18f}"
 
 
 def _floats(name: str, values: Sequence[Any]) -> pl.Series:
-    numbers = np.array(values, dtype=np.float64)  # None is NaN
+    numbers = np.array(values, dtype=np.float64)  # None becomes NaN
     return pl.Series(name, numbers, dtype=pl.Float64, nan_to_null=True)

@@ -1,6 +1,7 @@
-"""The frames and tables of a result: what figures, reports and comparisons are made of.
+"""The frames and tables of a result, from which figures, reports and comparisons are
+built.
 
-The rule: each is made when it is first asked for, and nothing changes the record.
+The rule: each is computed on first access, and nothing changes the record.
 """
 
 from __future__ import annotations
@@ -46,19 +47,19 @@ _LONGEST: Final = 1_000_000
 
 
 class ResultTables:
-    """Everything that a result can say in frames and figures.
+    """All frames and figures of a result.
 
     Args:
-        record: What the run recorded.
+        record: The run's record.
         context: The strategy's context at its end, or None.
 
     Attributes:
-        record: What the run recorded; read it, do not change it.
-        context: The strategy's context at its end; None in a result that was loaded.
-        bars: The bars of what was traded; None where a run kept none.
-        judge: Gives the parity report of a session's result; None for a backtest's.
-        history: Gives the parameters of a session's run and what changed later, each
-            by the time from which it held; None for a backtest's.
+        record: The run's record; read only.
+        context: The strategy's context at its end; None in a loaded result.
+        bars: The bars of the traded assets; None if the run kept none.
+        judge: Returns the parity report of a session's result; None for a backtest's.
+        history: Returns the parameters of a session's run and later changes, each by
+            the time since which it applied; None for a backtest's.
     """
 
     def __init__(
@@ -83,14 +84,14 @@ class ResultTables:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What the run was asked to do, by the names of `RunSettings`."""
+        """The settings of the run, by the names of `RunSettings`."""
         return {
             field.name: getattr(self.record.settings, field.name) for field in fields(RunSettings)
         }
 
     @cached_property
     def performance(self) -> pl.DataFrame:
-        """One row a session: `date`, zipline's numeric columns and the recorded
+        """One row per session: `date`, zipline's numeric columns and the recorded
         variables; numbers are Float64.
         """
         return result_frames.performance_frame(self.record)
@@ -119,16 +120,16 @@ class ResultTables:
 
     @cached_property
     def trades(self) -> pl.DataFrame:
-        """Round trips, the oldest shares closed first, each partial exit a row of its
-        own; those still open come last, marked at the last price.
+        """Round trips, closing the oldest shares first, with one row per partial exit;
+        open ones come last, marked at the last price.
 
         Columns: symbol, side ("long" or "short"), quantity (positive), entry_time,
         exit_time (null while open), entry_price, exit_price (the mark while open),
-        gross_profit, costs (commissions of both ends, positive), net_profit, return
-        (net, a fraction of the entry's cost), bars_held, duration, mae and mfe (the
-        worst and the best between entry and exit, fractions of the entry's cost, at the
-        lows and highs of bars), entry_tag, exit_tag, open. Prices are in shares as they
-        were at the exit, splits applied.
+        gross_profit, costs (commissions of entry and exit, positive), net_profit,
+        return (net, a fraction of the entry's cost), bars_held, duration, mae and mfe
+        (the worst and best value between entry and exit, fractions of the entry's cost,
+        at the lows and highs of bars), entry_tag, exit_tag, open. Prices are in shares
+        as they were at the exit, with splits applied.
         """
         return self.round_trips()
 
@@ -136,17 +137,17 @@ class ResultTables:
         """Return the columns of `trades`, by another method.
 
         Args:
-            method: "fifo" closes the oldest shares first, "average" keeps one average
+            method: "fifo" closes the oldest shares first, "average" uses one average
                 cost for all shares of an asset.
 
         Raises:
-            SettingsError: there is no such method.
+            SettingsError: the method is unknown.
         """
         return trades_frame(self.record, self.bars, method)
 
     @cached_property
     def profit_bridge(self) -> dict[str, Decimal]:
-        """What the change of equity is made of, exact money: closed_profit and
+        """The components of the change of equity, as exact money: closed_profit and
         open_profit before costs, commissions, dividends, fees, interest, transfers, and
         their sum, change_of_equity.
         """
@@ -154,17 +155,17 @@ class ResultTables:
 
     @cached_property
     def hints(self) -> list[Hint]:
-        """What one should know of the run, each with a remedy: `text` and `remedy`.
+        """Facts to know about the run, each with a remedy: `text` and `remedy`.
 
         Orders that did not fill or were cut by volume, orders of less than a lot,
-        limits that the tick moved, costs above 5 % of the capital, cash below zero,
-        leverage, denied orders, a start that waited for its windows.
+        limits moved by rounding to the tick, costs above 5 % of the capital, cash below
+        zero, leverage, denied orders, a start that waited for its windows.
         """
         return hints_of(self.record)
 
     @cached_property
     def positions(self) -> pl.DataFrame:
-        """What was held at each close: date, symbol, amount, cost_basis,
+        """The positions at each close: date, symbol, amount, cost_basis,
         last_sale_price.
         """
         return result_frames.positions_frame(
@@ -173,28 +174,26 @@ class ResultTables:
 
     @cached_property
     def metrics(self) -> Metrics:
-        """Figures for the whole run, fractions and counts; None where one does not
+        """Figures for the whole run, fractions and counts; None for those that do not
         exist.
         """
         return Figures(metrics_of(self.record))
 
     @cached_property
     def stats(self) -> pl.DataFrame:
-        """Every statistic of the run: statistic, value (Float64, null where it does not
-        exist), unit. docs/results.md says what each means.
+        """Every statistic of the run: statistic, value (Float64, null if it does not
+        exist), unit. docs/results.md explains them.
         """
         return statistics_of(self.record, self.trades, self.bars)
 
     @cached_property
     def monthly(self) -> pl.DataFrame:
-        """Returns by month: year, jan … dec (null where there was no session),
-        year_return.
-        """
+        """Returns by month: year, jan … dec (null without a session), year_return."""
         return monthly_frame(daily_returns(self.record.sessions), self._dates)
 
     @cached_property
     def yearly(self) -> pl.DataFrame:
-        """One row a year: year, return, benchmark_return, volatility, sharpe,
+        """One row per year: year, return, benchmark_return, volatility, sharpe,
         max_drawdown, sessions.
         """
         sessions, a_year = self.record.sessions, rows_a_year(self.record.settings)
@@ -204,15 +203,15 @@ class ResultTables:
 
     @cached_property
     def drawdowns(self) -> pl.DataFrame:
-        """Every drawdown, the deepest first: depth, peak, valley, recovery (null if it
-        is not over), days_down, days_to_recover, days.
+        """Every drawdown, the deepest first: depth, peak, valley, recovery (null while
+        it lasts), days_down, days_to_recover, days.
         """
         returns = daily_returns(self.record.sessions)
         return drawdowns_frame(drawdowns_of(returns, self._dates))
 
     @cached_property
     def crises(self) -> pl.DataFrame:
-        """Known falls of the market inside the run: crisis, start, end, return,
+        """Known market crises within the run: crisis, start, end, return,
         benchmark_return, max_drawdown.
         """
         sessions = self.record.sessions
@@ -249,7 +248,7 @@ class ResultTables:
                 entry, in the exchange's time), "entry_tag" or "exit_tag".
 
         Raises:
-            SettingsError: there is no such group.
+            SettingsError: the group is unknown.
         """
         if not is_one_of(group, GROUPS):
             raise SettingsError(f"group must be one of {sorted(GROUPS)}: was {group!r}")
@@ -262,10 +261,10 @@ class ResultTables:
 
     @cached_property
     def provenance(self) -> dict[str, str]:
-        """What the run was made of: `parameter NAME` (each parameter's value, defaults
-        included), `source` (hash of the strategy's code) and `data`
-        (fingerprint of the bars), as far as they are known; of a session also what was
-        changed while it ran (`from 2026-03-02 21:00 UTC`).
+        """The origin of the run's parts: `parameter NAME` (each parameter's value,
+        including defaults), `source` (hash of the strategy's code) and `data`
+        (fingerprint of the bars), as far as known; for a session also the changes while
+        it ran (`from 2026-03-02 21:00 UTC`).
         """
         made_of = {} if self._provenance is None else dict(self._provenance())
         return made_of | ({} if self.history is None else dict(self.history()))

@@ -1,7 +1,7 @@
-"""Round trips: which fill closed what of which earlier fill, and what that earned.
+"""Round trips: which fill closed how much of which earlier fill, and the profit.
 
 The rule: money is divided exactly. Each part is rounded once to 12 decimals, and the
-last part takes what remains, so that the parts add up to the fills they came from.
+last part takes the remainder, so that the parts add up to the original fills.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Lot:
     splits: list[tuple[datetime, Decimal]] = field(default_factory=list)
 
     def take(self, quantity: Decimal) -> Lot:
-        """Remove `quantity` signed shares, and return them as a lot of their own."""
+        """Remove `quantity` signed shares, and return them as a separate lot."""
         if quantity == self.quantity:
             share = Lot(quantity, self.cost, self.commission, self.time, self.tag, self.splits)
             self.quantity = self.cost = self.commission = ZERO
@@ -61,16 +61,16 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """One entry and its exit, or what is still open.
+    """One entry and its exit, or an open position.
 
     Attributes:
-        asset: What was traded.
-        lot: The shares and what opening them cost.
+        asset: The traded asset.
+        lot: The shares and their opening costs.
         proceeds: Signed money received for them: negative when a short was bought back.
         exit_commission: Money charged for closing them.
         exit_time: When they were closed; None while they are open.
         exit_tag: The closing order's tag.
-        mark: Price that open shares are valued at; None for closed ones, and where no
+        mark: Price at which open shares are valued; None for closed ones, and if no
             price is known.
     """
 
@@ -101,16 +101,16 @@ class RoundTrip:
 def round_trips_of(record: RunRecord, method: Method = "fifo") -> list[RoundTrip]:
     """Return the round trips of a run in the order of their exits, open ones last.
 
-    Gross profit less costs, summed over all, plus dividends and other cash, is the
-    change of equity.
+    Gross profit less costs, summed over all trips, plus dividends and other cash,
+    equals the change of equity.
 
     Args:
-        record: What the run did.
-        method: "fifo" closes the oldest shares first; "average" keeps one cost for all
-            shares of an asset, from the time its position was opened.
+        record: The run's record.
+        method: "fifo" closes the oldest shares first; "average" uses one cost for all
+            shares of an asset since its position was opened.
 
     Raises:
-        SettingsError: there is no such method.
+        SettingsError: the method is unknown.
     """
     if not is_one_of(method, METHODS):
         raise SettingsError(
@@ -146,7 +146,7 @@ def _in_order(
     yield from transactions[done:]
 
 
-# A run that goes on tells its latest prices; a recorded one those of its last close.
+# A current run provides its latest prices; a recorded one those of its last close.
 def _marks(record: RunRecord) -> dict[str, Decimal]:
     marks = {t.asset.symbol: t.price for t in record.transactions}
     if record.sessions:
@@ -164,7 +164,7 @@ class _Book:
         self._held = ZERO
 
     def fill(self, fill: Transaction, tag: str | None) -> list[RoundTrip]:
-        """Take a fill in; return the trips that it closed."""
+        """Process a fill; return the trips that it closed."""
         held, amount = self._held, fill.amount
         closing = ZERO
         if held and held.is_signed() != amount.is_signed():
@@ -190,8 +190,7 @@ class _Book:
         else:
             self._lots.append(lot)
 
-    # Quantity has the sign of what is held; the last lot takes what is left of the
-    # money.
+    # Quantity has the sign of the position; the last lot takes the remaining money.
     def _close(
         self, quantity: Decimal, cash: Decimal, charged: Decimal, *, time: datetime, tag: str | None
     ) -> list[RoundTrip]:
@@ -211,7 +210,9 @@ class _Book:
         return trips
 
     def split(self, split: Adjustment) -> list[RoundTrip]:
-        """Restate the lots; a fraction of a share that was paid in cash is a trip."""
+        """Adjust the lots for a split; a fraction of a share that was paid in cash is a
+        trip.
+        """
         after, ratio = split.amount, split.ratio
         if after is None or not ratio or not self._lots:
             return []
@@ -220,7 +221,7 @@ class _Book:
             lot.splits = [*lot.splits, (split.dt, ratio)]
         whole = to_money(self._held / ratio)
         fraction = whole - after
-        # Without cash it is what a ratio like 0.333 leaves of whole shares.
+        # Without cash, the fraction is a rounding residue of a ratio like 0.333.
         if after and (not split.cash or fraction.is_signed() != after.is_signed()):
             whole, fraction = after, ZERO
         self._lots[-1].quantity += whole - sum((lot.quantity for lot in self._lots), ZERO)
@@ -230,7 +231,7 @@ class _Book:
         return self._close(fraction, split.cash, ZERO, time=split.dt, tag=None)
 
     def open_trips(self, mark: Decimal | None) -> list[RoundTrip]:
-        """Return what is still open, valued at `mark`."""
+        """Return the open trips, valued at `mark`."""
         if mark is not None and mark.is_nan():
             mark = None
         return [

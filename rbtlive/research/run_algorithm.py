@@ -1,7 +1,7 @@
-"""zipline's `run_algorithm`, over a portal or frame in place of a bundle.
+"""zipline's `run_algorithm`, over a portal or frame instead of a bundle.
 
 The rule: it is a backtest with pandas frames, zipline's quirks and zipline's result
-frame; what has no counterpart here is refused by name, never ignored.
+frame; arguments without a counterpart here are refused by name, never ignored.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     benchmark: object = None,
     zipline_quirks: bool = True,
 ) -> pd.DataFrame:
-    """Run zipline callbacks over `data`, and return zipline's frame: one row a session.
+    """Run zipline callbacks over `data`, and return zipline's frame: one row per
+    session.
 
     Args:
         start: Label of the first session, included.
@@ -65,28 +66,28 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         analyze: Called once, with the context and the frame.
         data_frequency: "daily" or "minute".
         bundle: Name of a bundle (`rbtlive.data.bundles.load`); or a portal or frame, as
-            `data`.
+            for `data`.
         bundle_timestamp: Refused: bundles have one version.
-        trading_calendar: Name of a calendar, or an object with a `name`; needed for
-            frames only, "XNYS" by default.
+        trading_calendar: Name of a calendar, or an object with a `name`; used only for
+            frames, "XNYS" by default.
         metrics_set: "default"; others are refused.
         benchmark_returns: Daily returns indexed by session; a session without one
             counts as 0.
-        default_extension: Run `extension.py` of the folder that RBTLIVE_HOME names, if
-            it is there.
-        extensions: Files or modules to run first: what they register is known.
-        strict_extensions: Raise what an extension raises; else it is warned of.
+        default_extension: Run `extension.py` in the folder RBTLIVE_HOME, if it exists.
+        extensions: Files or modules to run first; their registrations are used.
+        strict_extensions: Raise an extension's exceptions; otherwise they give a
+            warning.
         environ: `os.environ`; others are refused.
-        custom_loader: Loaders of pipelines' own data, by column.
+        custom_loader: Loaders for pipelines' own data, by column.
         blotter: "default"; others are refused.
-        data: A portal, or whatever `rbt.read` takes.
-        benchmark: Symbol or sid of an asset to measure against.
-        zipline_quirks: Give zipline's own numbers, its quirks included.
+        data: A portal, or anything that `rbt.read` accepts.
+        benchmark: Symbol or sid of an asset to compare with.
+        zipline_quirks: Give zipline's own numbers, including its quirks.
 
     Raises:
-        InvalidSetting: there is no data, or a bundle's name in its place.
-        TypeError: `custom_loader` is no dict.
-        NotBuilt: an argument that has no counterpart here was given.
+        InvalidSetting: there is no data, or a bundle's name is passed as data.
+        TypeError: `custom_loader` is not a dict.
+        NotBuilt: an argument without a counterpart here was given.
         BadFrequency: `data_frequency` is neither "daily" nor "minute".
     """
     load_extensions(extensions or (), default=default_extension, strict=strict_extensions)
@@ -157,7 +158,7 @@ def _data(data: object, bundle: object) -> object:
 
 
 def _is_interval(text: str) -> bool:
-    if not text[:1].isdigit():  # "weekly" is none of zipline's
+    if not text[:1].isdigit():  # "weekly" does not exist in zipline
         return False
     try:
         Interval.parse(text)

@@ -1,8 +1,8 @@
-"""The bars that a run saw of what it traded: for excursions, price charts, capacity.
+"""The bars that a run saw of its traded assets: for excursions, price charts,
+capacity.
 
-The rule: bars are raw, as they were traded; a bar that is missing is left out. They are
-read from where the run had them, and only a result that leaves its process carries
-some of its own.
+The rule: bars are raw, as traded; missing bars are left out. They are read from the
+run's own source, and only a result that leaves its process contains some of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 KEPT_ROWS = 250_000
-"""How many bars a result carries to another process or into a file, of all symbols."""
+"""Maximum number of bars in a result that is sent to another process or saved, over all
+symbols.
+"""
 
 
 class SymbolBars(NamedTuple):
@@ -55,21 +57,21 @@ def no_bars() -> SymbolBars:
 
 
 class RunBars(Protocol):
-    """Gives the bars of a run."""
+    """Provides the bars of a run."""
 
     def of(self, symbol: str) -> SymbolBars:
-        """Return the bars of a symbol; none if it is not known."""
+        """Return the bars of a symbol; empty if it is unknown."""
         ...
 
     def splits(self, symbol: str) -> list[tuple[int, float]]:
-        """Return the splits of a symbol: when they came into force (µs UTC) and their
+        """Return the splits of a symbol: when they took effect (µs UTC) and their
         ratios.
         """
         ...
 
 
 class KeptBars:
-    """Bars that are held: of a result that was loaded or came from another process.
+    """Bars held in memory, of a result that was loaded or came from another process.
 
     Attributes:
         by_symbol: The bars.
@@ -85,7 +87,7 @@ class KeptBars:
         self.all_splits = dict(splits or {})
 
     def of(self, symbol: str) -> SymbolBars:
-        """Return the bars of a symbol; none if they were not kept."""
+        """Return the bars of a symbol; empty if they were not kept."""
         return self.by_symbol.get(symbol) or no_bars()
 
     def splits(self, symbol: str) -> list[tuple[int, float]]:
@@ -94,11 +96,10 @@ class KeptBars:
 
 
 class MarketBars:
-    """Bars of the market of a run that is in this process, read when they are asked
-    for.
+    """Bars from the market of a run in this process, read on request.
 
     Args:
-        market: Gives the market.
+        market: Returns the market.
     """
 
     def __init__(self, market: Callable[[], Market]) -> None:
@@ -118,10 +119,10 @@ class MarketBars:
 
 
 class PortalBars:
-    """Bars of a portal, read when they are asked for.
+    """Bars from a portal, read on request.
 
     Args:
-        portal: Gives the portal.
+        portal: Returns the portal.
         intraday: Whether the run's bars are shorter than a session.
     """
 
@@ -178,7 +179,7 @@ def _of_table(market: Market, symbol: str) -> SymbolBars:
 
 
 def traded_symbols(record: RunRecord) -> list[str]:
-    """Return the symbols that a run traded, most fills first."""
+    """Return the symbols that a run traded, those with most fills first."""
     counts: dict[str, int] = {}
     for fill in record.transactions:
         counts[fill.asset.symbol] = counts.get(fill.asset.symbol, 0) + 1
@@ -186,8 +187,8 @@ def traded_symbols(record: RunRecord) -> list[str]:
 
 
 def kept_bars(record: RunRecord, bars: RunBars | None) -> KeptBars:
-    """Return the bars that travel with a result: of what was traded, within the run,
-    at most `KEPT_ROWS` of all.
+    """Return the bars to save with a result: of traded assets, within the run, at most
+    `KEPT_ROWS` in total.
     """
     if bars is None or not record.sessions:
         return KeptBars()
@@ -204,7 +205,7 @@ def kept_bars(record: RunRecord, bars: RunBars | None) -> KeptBars:
 
 
 def bars_of_columns(columns: Mapping[str, Any]) -> SymbolBars:
-    """Return bars made of columns `us`, `open`, `high`, `low`, `close`, `volume`."""
+    """Return bars from columns `us`, `open`, `high`, `low`, `close`, `volume`."""
     return SymbolBars(
         np.asarray(columns["us"], dtype=np.int64),
         *(np.asarray(columns[name], dtype=np.float64) for name in OHLCV),

@@ -1,6 +1,6 @@
-"""Pipelines in research: one call, all days.
+"""Pipelines in research: one call for all days.
 
-The rule: the table of a day is what a strategy would have seen that morning.
+The rule: the table of a day is the one that a strategy would have seen that morning.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ def run_pipeline(  # noqa: PLR0913 - each by name
         pipeline: The pipeline.
         start: First session, a date or text.
         end: Last session, included.
-        data: A portal, or what one is made of.
+        data: A portal, or a source of one.
         frames: "polars" gives `date`, `symbol` and the columns; "pandas" gives
             zipline's frame, (date, asset) down.
-        chunks: How many sessions are computed at once: it bounds memory, and changes no
-            number.
+        chunks: Number of sessions computed at once: it limits memory, and does not
+            change the numbers.
         loaders: Loaders by data set or column.
-        calendar: Name of the calendar of a frame.
-        zipline_quirks: Keep prices as zipline's files do, in thousandths.
+        calendar: Name of the calendar, for a frame.
+        zipline_quirks: Keep prices in thousandths, as in zipline's files.
 
     Returns:
-        One row an asset and day that passes the screen; by day, then by sid.
+        One row per asset and day that passes the screen; by day, then by sid.
 
     Raises:
-        NoFurtherDataError: a window of the first day reaches back beyond the data.
-        SettingsError: no session of the data lies between `start` and `end`.
+        NoFurtherDataError: a window of the first day begins before the data.
+        SettingsError: no session of the data is between `start` and `end`.
     """
     from rbtlive.pipeline.engine import compute
     from rbtlive.pipeline.output import pandas_frame, polars_frames, shown

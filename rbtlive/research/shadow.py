@@ -1,4 +1,5 @@
-"""A session's own orders at the simulated venue: what would have become of them?
+"""Send a session's own orders to the simulated venue, to see how they would have
+filled.
 
 The rule: the strategy decides nothing here. Every order and every cancel comes from the
 journal, at the event after which the session asked for it.
@@ -29,7 +30,7 @@ from rbtlive.model.order_facts import OrderState
 from rbtlive.research.explaining.pairs import Executed, executed
 from rbtlive.runtime.journal.journal_reader import JournalRow, RowKind
 
-# What happens to bars and books. What people and breakers did is in the orders already.
+# Events of bars and books. Actions of operators and breakers are already in the orders.
 _TAKEN = (
     MarketDataEvent,
     PastDaysEvent,
@@ -44,7 +45,7 @@ class Shadow:
     """Sends the orders of a journal to the simulated venue.
 
     Args:
-        core: A fresh one with the simulated venue, started: its strategy has chosen
+        core: A fresh, started core with the simulated venue: its strategy has chosen
             the cost models, and does nothing from now on.
     """
 
@@ -57,7 +58,7 @@ class Shadow:
         self._numbers: dict[str, str] = {}
 
     def follow(self, rows: Iterable[JournalRow]) -> None:
-        """Take in the bars of a journal's rows, and send their orders."""
+        """Process the bars in a journal's rows, and send their orders."""
         for row in rows:
             if row.kind == RowKind.INTENT:
                 self._ask(row.type, row.data())
@@ -87,8 +88,8 @@ class Shadow:
         self._core.acknowledge(self._core.process(event))
 
     def pairs(self, session: RunRecord) -> list[tuple[Executed, Executed | None]]:
-        """Return the session's orders that were sent, each with what became of it at
-        the simulated venue.
+        """Return the session's orders that were sent, each with its result at the
+        simulated venue.
         """
         record = self._core.finish()
         theirs = {

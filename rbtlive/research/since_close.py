@@ -1,8 +1,8 @@
-"""What a run asked for after its last closed session, compared with what its strategy
-asks for again.
+"""Compare a run's orders and cancels after its last closed session with those that its
+strategy gives again.
 
-The rule: sessions that are closed are compared by their books; what came after them is
-compared as the journal has it, order by order.
+The rule: closed sessions are compared by their books; later orders and cancels are
+compared one by one with the journal.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from rbtlive.runtime.journal.recorder import moment_of
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An order or a cancel that a strategy asked for.
+    """An order or a cancel of a strategy.
 
     Attributes:
         time: Event time, UTC.
         kind: Name of the command's class.
         facts: Its fields.
-        sequence: Its row in the journal; None if it was asked for again.
+        sequence: Its row in the journal; None if it comes from the replay.
     """
 
     time: datetime
@@ -45,12 +45,12 @@ class Asked:
 
     @property
     def name(self) -> str:
-        """What it is about."""
+        """The order that it concerns."""
         return f"{'order' if self.is_order else 'cancel of order'} {self.facts['order_id']}"
 
     @property
     def dated(self) -> str:
-        """What it is about, and when it was asked for."""
+        """The order that it concerns, and the time of the request."""
         return f"{self.name} at {self.time.isoformat()}"
 
     def __str__(self) -> str:
@@ -62,13 +62,13 @@ class Asked:
 
 
 def asked_of(core: TradingCore, commands: Sequence[Command]) -> list[Asked]:
-    """Return what a core asked for in its current step."""
+    """Return the orders and cancels of a core's current step."""
     when = moment_of(core)
     return [Asked(when, type(c).__name__, loads(canonical_json(c))) for c in commands]
 
 
 def asked_in(rows: Sequence[JournalRow]) -> list[Asked]:
-    """Return what rows of a journal say was asked for."""
+    """Return the orders and cancels in rows of a journal."""
     return [
         Asked(row.timestamp, row.type, row.data(), row.seq)
         for row in rows
@@ -82,10 +82,10 @@ def first_asked_apart(
     """Return the first difference.
 
     Args:
-        session: What the session asked for.
-        again: What its strategy asks for again.
+        session: The session's orders and cancels.
+        again: Those of the replayed strategy.
         upto: Time of the session's last event: a session that was killed may not have
-            written what it was about to ask for then.
+            written its last requests at that time.
     """
     for ours, theirs in zip_longest(session, again):
         if ours is None:

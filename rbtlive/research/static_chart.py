@@ -1,9 +1,9 @@
-"""A small picture of a run's equity curve: portfolio value, its drawdown, and fills, as
-one image that needs nothing else.
+"""A small self-contained image of a run's equity curve: portfolio value, its drawdown,
+and fills.
 
-The rule: the picture is an SVG in the address of an `<img>`. Front ends clean the HTML
-of notebooks that they do not trust: inline SVG is taken away then, and images stay. The
-colours are read on light and on dark pages.
+The rule: the picture is an SVG in the URL of an `<img>`. Front ends sanitize the HTML
+of untrusted notebooks, which removes inline SVG but keeps images. The colours are
+readable on light and dark pages.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 VALUE, LOSS = "rgb(47,134,201)", "rgb(217,115,13)"
 _TEXT, _SOFT = "rgb(122,122,122)", "rgb(138,138,138)"
-# All in half pixels: whole numbers place a line well enough, and are short.
+# In half pixels: whole numbers are precise enough for a line, and short.
 _TOP, _BOTTOM = 18, 196
 _DEEP_TOP, _DEEP_BOTTOM = 212, 270
-_LETTER = 13  # the width of a digit, about
+_LETTER = 13  # approximate width of a digit
 _BUCKETS = 180
 _APART = 12
 
@@ -28,18 +28,18 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityCurve:
-    """What to draw.
+    """The data of the drawing.
 
     Attributes:
         points: (x, value) in order of x; x is any measure of time.
-        first: What stands below the left end, a date.
-        last: What stands below the right end.
-        base: A value to draw a thin line at, e.g. the capital at the start.
-        depths: The drawdown at each point, a fraction, zero or negative; none, and
-            there is no second part.
-        marks: (x, whether bought) of fills, in order of x; where they crowd, some are
-            left out.
-        width: Of the picture, in pixels.
+        first: Text below the left end, a date.
+        last: Text below the right end.
+        base: Value of a thin horizontal line, e.g. the starting capital.
+        depths: The drawdown at each point, a fraction, zero or negative; if empty, the
+            second part is left out.
+        marks: (x, whether bought) of fills, in order of x; if they are too dense, some
+            are left out.
+        width: Width of the picture, in pixels.
     """
 
     points: Sequence[Point]
@@ -52,8 +52,8 @@ class EquityCurve:
 
 
 def equity_curve_html(curve: EquityCurve) -> str:
-    """Return an `<img>` of the curve, with its main figures as alternative text;
-    nothing if there is no curve.
+    """Return an `<img>` of the curve, with its main figures as alternative text; empty
+    if there is no curve.
     """
     points = curve.points
     if (
@@ -87,7 +87,7 @@ class _Drawing:
         self.low, self.high = min(values), max(values)
         self.depths = [depth if math.isfinite(depth) else 0.0 for depth in curve.depths]
         self.deepest = min(self.depths, default=0.0)
-        room = 44 if curve.marks and self.deepest == 0 else 30  # marks may hang below the line
+        room = 44 if curve.marks and self.deepest == 0 else 30  # marks may extend below the line
         self.height = (_DEEP_BOTTOM if self.deepest < 0 else _BOTTOM) + room
         self.labels = [(f"{self.high:,.0f}", _TOP + 8), (f"{self.low:,.0f}", _BOTTOM)]
         if self.low == self.high:
@@ -161,8 +161,8 @@ class _Drawing:
             yield f"<path d='M{place} {tip}l-8 {foot}h16z' fill='{VALUE if bought else LOSS}'/>"
 
 
-# The lowest and the highest of each stretch: no peak and no trough is lost, however
-# long the run.
+# The lowest and highest of each stretch: no peak or trough is lost, however long the
+# run.
 def _thinned(points: Sequence[Point]) -> Sequence[Point]:
     if len(points) <= 2 * _BUCKETS:
         return points
@@ -175,8 +175,8 @@ def _thinned(points: Sequence[Point]) -> Sequence[Point]:
 
 
 def _address(svg: str) -> str:
-    # What would end the address or begin something else in it; `<` may stay, and keeps
-    # it short and readable.
+    # Characters that would end the URL or have a meaning in it; `<` may stay, which
+    # keeps it short and readable.
     for letter, code in (
         ("%", "%25"),
         ("#", "%23"),

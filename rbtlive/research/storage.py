@@ -1,8 +1,8 @@
 """Results on disk: one zip file of Parquet tables and one JSON document.
 
-The rule: what is loaded equals what was saved, to the last digit, and loading runs no
-code: the file holds numbers and text only. Money is kept as exact decimal text; what
-has no plain form (a model, an object that was recorded) as its text.
+The rule: a loaded result equals the saved one to the last digit, and loading runs no
+code: the file contains only numbers and text. Money is stored as exact decimal text;
+values without a plain form (a model, a recorded object) as their text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _NESTED = {
     "orders",
     "transactions",
     "adjustments",
-}  # of a session: tables of their own, or in the document
+}  # for a session: in separate tables, or in the document
 _TABLES = ("sessions", "positions", "orders", "denied", "session_orders", "transactions")
 _NEWER_TABLES = ("adjustments", "bars")
 _DAMAGE = (
@@ -65,7 +65,7 @@ _DAMAGE = (
     RecursionError,
     pl.exceptions.PolarsError,
 )
-_STAMP = (1980, 1, 1, 0, 0, 0)  # a fixed stamp: equal results give equal files
+_STAMP = (1980, 1, 1, 0, 0, 0)  # a fixed time: equal results give equal files
 
 
 def save_record(
@@ -74,13 +74,14 @@ def save_record(
     bars: KeptBars | None = None,
     provenance: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write `record` to `path` in one step, replacing what was there; return the path.
+    """Write `record` to `path` in one step, replacing an existing file; return the
+    path.
 
     Args:
-        record: What a run recorded.
+        record: The run's record.
         path: The file.
-        bars: Bars of what it traded, to go with it.
-        provenance: What it was made of.
+        bars: Bars of its traded assets, stored with it.
+        provenance: The origin of its parts.
 
     Raises:
         ResultError: the path is a folder, or cannot be written.
@@ -106,10 +107,11 @@ _NO_PAGES: Final = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".svg", ".xlsx", 
 
 
 def write_page(target: Path, page: str) -> Path:
-    """Write a page of HTML, its folders included; return the path.
+    """Write an HTML page, and create its folders; return the path.
 
     Raises:
-        ResultError: it cannot be written, or the path is that of another kind of file.
+        ResultError: it cannot be written, or the path has the suffix of another kind of
+            file.
     """
     if target.suffix.lower() in _NO_PAGES:
         raise ResultError(
@@ -127,10 +129,10 @@ def write_page(target: Path, page: str) -> Path:
 
 
 def load_record(path: str | Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
-    """Read a record that `save_record` wrote, and the bars that went with it.
+    """Read a record that `save_record` wrote, and its bars.
 
     Raises:
-        ResultError: there is no such file, or it is no saved result.
+        ResultError: the file does not exist, or is not a saved result.
         ResultVersion: the file has another format version.
         ResultCorrupt: parts of the file are missing or damaged.
     """
@@ -146,14 +148,14 @@ def load_record(path: str | Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
 
 
 def unpack(content: bytes, source: Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
-    """Return what `pack` packed.
+    """Return the content of the result of `pack`.
 
     Args:
-        content: The bytes.
-        source: Where they are from, for messages.
+        content: The file's bytes.
+        source: Their origin, for messages.
 
     Raises:
-        ResultError: it is no saved result.
+        ResultError: it is not a saved result.
         ResultVersion: it has another format version.
         ResultCorrupt: parts are missing or damaged.
     """
@@ -192,8 +194,8 @@ _COLUMN_TYPES: dict[Any, pl.DataType] = {
 _WRITE: dict[Any, _Read] = {Decimal: plain_text, OrderState: str, Asset: int}
 
 
-# Fields of a row class that make up columns, each with its type; tuples and mappings
-# are kept elsewhere.
+# Fields of a row class that become columns, each with its type; tuples and mappings are
+# stored elsewhere.
 @cache
 def _columns(row_type: type) -> dict[str, Any]:
     hints = typing.get_type_hints(row_type, localns={"Asset": Asset})
@@ -240,7 +242,7 @@ def _rows(row_type: type, table: pl.DataFrame, assets: Mapping[int, Asset]) -> l
 
 
 def pack(record: RunRecord, bars: KeptBars, provenance: Mapping[str, str]) -> bytes:
-    """Return a record and bars as the bytes of one zip file."""
+    """Return a record and bars as the bytes of a zip file."""
     sessions = record.sessions
     document = {
         "format": FORMAT,
@@ -284,7 +286,7 @@ def pack(record: RunRecord, bars: KeptBars, provenance: Mapping[str, str]) -> by
         for name, table in tables.items():
             archive.writestr(
                 zipfile.ZipInfo(f"{name}.parquet", _STAMP), table
-            )  # Parquet is compressed already
+            )  # Parquet is already compressed
     return buffer.getvalue()
 
 

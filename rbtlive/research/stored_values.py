@@ -1,7 +1,7 @@
-"""Values of all kinds as JSON, and back: what strategies record is anything.
+"""Values of any type as JSON, and back: strategies may record anything.
 
-The rule: a value that JSON lacks is tagged with its kind, so that it comes back as what
-it was.
+The rule: a value without a JSON type is tagged with its type, so that it can be
+restored.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from rbtlive.model.number import plain_text
 
 
 def encode(value: object) -> Any:
-    """Return `value` as JSON that `decode` turns back; what has no plain form becomes
-    its text.
+    """Return `value` as JSON that `decode` converts back; a value without a plain form
+    becomes its text.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -57,14 +57,14 @@ def _encode_object(value: object) -> Any:
 
 
 def decode(value: object, assets: Mapping[int, Asset]) -> Any:
-    """Turn what `encode` gave back into a value; text stays text.
+    """Convert the result of `encode` back to a value; text stays text.
 
     Args:
         value: JSON.
         assets: The run's assets by sid.
 
     Raises:
-        ValueError: the tag is none of `encode`'s.
+        ValueError: the tag is unknown.
     """
     if isinstance(value, list):
         return [decode(item, assets) for item in value]

@@ -1,6 +1,6 @@
-"""A run again under worse conditions: noisy prices, late fills, dear costs.
+"""Rerun a strategy under worse conditions: noisy prices, late fills, higher costs.
 
-The rule: one thing is changed at a time, and everything else is as it was.
+The rule: one thing is changed at a time, and everything else stays the same.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from rbtlive.runtime.journal.header import asset_facts, dividend_facts, split_fa
 from rbtlive.runtime.recorded.replay import tables_of
 
 _AMOUNTS: Final = {"prices": 0.002, "delay": 1, "costs": 2.0}
-"""Methods that run again, each with how much it changes by default."""
+"""Methods that rerun a strategy, each with its default size of change."""
 _DEVIATION_AT_MOST: Final = 1.0
 
 
 class LateFills(SlippageModel):
-    """Fills by another model, some bars later than it would.
+    """Fills like another model, but some bars later.
 
     Args:
         model: The other model.
-        bars: How many bars an order waits.
+        bars: Number of bars that an order waits.
     """
 
     def __init__(self, model: object, bars: int) -> None:
@@ -47,7 +47,7 @@ class LateFills(SlippageModel):
         self._waited: dict[Any, int] = {}
 
     def process_order(self, data: object, order: Any) -> tuple[Any, Any]:
-        """Return no fill until the order has waited, then what the model says."""
+        """Return no fill until the order has waited, then the model's fill."""
         waited = self._waited.get(order.id, 0)
         if waited < self.bars:
             self._waited[order.id] = waited + 1
@@ -56,7 +56,7 @@ class LateFills(SlippageModel):
 
 
 class DearFills(SlippageModel):
-    """Fills by another model, at a multiple of its distance from the close.
+    """Fills like another model, but at a multiple of its distance from the close.
 
     Args:
         model: The other model.
@@ -77,11 +77,11 @@ class DearFills(SlippageModel):
         return close + self.factor * (float(price) - close), amount
 
 
-# What has filled in this bar is counted where the orders are tried, and read where they
-# are priced.
+# The volume filled in this bar is counted by the outer model, and read by the inner
+# one.
 def _ask(outer: Any, data: object, order: object) -> tuple[Any, Any]:
     inner = outer.model
-    inner._filled, inner._whole = outer._filled, outer._whole  # noqa: SLF001 - one budget of volume
+    inner._filled, inner._whole = outer._filled, outer._whole  # noqa: SLF001 - they share one volume budget
     answer: tuple[Any, Any] = inner.process_order(data, order)
     return answer
 
@@ -99,12 +99,12 @@ class DearCommission(CommissionModel):
         self.factor = factor
 
     def calculate(self, order: Any, transaction: object) -> Any:
-        """Return the multiple of what the model charges."""
+        """Return the multiple of the model's charge."""
         charged = float(order.commission) / self.factor if self.factor else 0.0
         return self.factor * float(self.model.calculate(_Charged(order, charged), transaction))
 
 
-# An order as the inner model would have charged it.
+# An order with the commission that the inner model would have charged.
 class _Charged:
     def __init__(self, order: object, commission: float) -> None:
         self._order = order
@@ -115,10 +115,10 @@ class _Charged:
 
 
 def check_amount(method: str, amount: Any) -> Any:
-    """Return how much a method changes: what was given, or what it does by default.
+    """Return the size of a method's change: the given one, or its default.
 
     Raises:
-        InvalidSetting: it is no such number, or the method takes none.
+        InvalidSetting: the size is invalid, or the method takes none.
     """
     if method not in _AMOUNTS:
         if amount is not None:
@@ -149,10 +149,10 @@ def stressed_values(
     data: object,
     amount: Any,
 ) -> NDArray[np.float64]:
-    """Return portfolio values of runs under worse conditions, runs x sessions.
+    """Return the portfolio values of runs under worse conditions, runs x sessions.
 
     Raises:
-        SweepError: what ran, or over what, is not known.
+        SweepError: the strategy or its data is unknown.
     """
     strategy, portal = _what_ran(result, strategy, data)
     settings = result.record.settings
@@ -166,7 +166,7 @@ def stressed_values(
     )
 
 
-# The models that a run has once its strategy was initialized, which may have set them.
+# The run's models after `initialize`, which may have set them.
 def _worsen(method: str, amount: Any, core: TradingCore) -> None:
     venue: Any = core.state.venue
     if method == "delay":

@@ -1,7 +1,7 @@
-"""What a result says of itself at a glance: figures, trades, costs, and hints.
+"""The summary of a result: figures, trades, costs, and hints.
 
-The rule: it needs no library that is slow to import, and figures that do not exist are
-left out.
+The rule: it needs no library that is slow to import, and leaves out figures that do not
+exist.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:flex-start"
 _HINTS = "margin:.2em 0 .4em;padding-left:1.2em;max-width:60em"
 _SHOWN_HINTS = 5
-# Of a run of less than a month a figure a year says nothing.
+# For a run of less than a month, annualised figures mean nothing.
 RATES_A_YEAR = dict.fromkeys(("annual_return", "calmar", "turnover"))
 
 
@@ -70,9 +70,7 @@ _SECTIONS = {"Return and risk": _RETURNS, "Trades": _TRADES, "Costs": _COSTS}
 
 
 def summary_text(result: ResultTables) -> str:
-    """Return a result in some lines of text: what `repr` says, figures, trades,
-    hints.
-    """
+    """Return a result in some lines of text: its `repr`, figures, trades, hints."""
     values = _values(result)
     lines = [result_display.result_text(result.record)]
     for title, rows in _sections(values):
@@ -85,7 +83,7 @@ def summary_text(result: ResultTables) -> str:
 
 
 def summary_html(result: ResultTables) -> str:
-    """Return a result as tables with its equity curve, and its hints below."""
+    """Return a result as tables with its equity curve, followed by its hints."""
     tables = "".join(
         f"<div>{result_display.table_html(title, rows)}</div>"
         for title, rows in _sections(_values(result))
@@ -143,8 +141,7 @@ def _values(result: ResultTables) -> Values:
     return values | trade_statistics(result.trades)
 
 
-# Of a run that traded nothing, only what holding and the benchmark gave is worth a
-# line.
+# For a run without trades, only the returns of holding and of the benchmark are shown.
 _ALWAYS = ("benchmark_return", "buy_and_hold_return")
 
 

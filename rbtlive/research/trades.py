@@ -1,7 +1,7 @@
 """The frame of round trips: `result.trades`.
 
-The rule: money is exact, and what is measured on the way (return, excursions) is a
-float. A trade that is still open is marked at the last known price.
+The rule: money is exact, and values measured along the way (return, excursions) are
+floats. An open trade is marked at the last known price.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ TRADE_SCHEMA: dict[str, Any] = {
 
 
 def trades_frame(record: RunRecord, bars: RunBars | None, method: Method = "fifo") -> pl.DataFrame:
-    """Return one row a round trip, in the order of exits, open ones last.
+    """Return one row per round trip, in the order of exits, with open ones last.
 
     Args:
-        record: What the run did.
+        record: The run's record.
         bars: Its bars, for `bars_held`, `mae` and `mfe`; None leaves these null.
         method: "fifo" or "average".
     """
@@ -105,8 +105,8 @@ def _last_moment(record: RunRecord) -> datetime | None:
 
 
 class _Clock:
-    """Counts the bars of a run between two moments: sessions of a daily run, else the
-    bars in which anything that it traded had a price.
+    """Counts the bars of a run between two moments: sessions of a daily run, otherwise
+    bars in which any traded asset had a price.
     """
 
     def __init__(self, record: RunRecord, bars: RunBars | None) -> None:
@@ -122,8 +122,8 @@ class _Clock:
         return max(int(high - low), 0)
 
 
-# Fractions of what the entry cost: the worst and the best that the trade was worth at a
-# bar's low or high after the entry, the exit itself included.
+# Fractions of the entry's cost: the worst and best value of the trade at a bar's low or
+# high after the entry, including the exit itself.
 def _excursions(
     trip: RoundTrip, bars: RunBars | None, until: datetime | None
 ) -> tuple[float | None, float | None]:
@@ -165,7 +165,7 @@ def _stretches(
     return found
 
 
-# The bar in which a trade was closed counts, though it may end after the exit.
+# The bar in which a trade was closed counts, even if it ends after the exit.
 def _end(seen: SymbolBars, until_us: int) -> int:
     place = int(np.searchsorted(seen.us, until_us, side="left"))
     return int(seen.us[place]) if place < len(seen.us) else until_us
@@ -174,7 +174,7 @@ def _end(seen: SymbolBars, until_us: int) -> int:
 def profit_bridge(
     record: RunRecord, trips: Sequence[RoundTrip] | None = None
 ) -> dict[str, Decimal]:
-    """Return what the change of equity is made of, exactly: `closed_profit`,
+    """Return the exact components of the change of equity: `closed_profit`,
     `open_profit` (both gross), `commissions` (negative), `dividends`, `fees`,
     `interest`, `transfers`, and `change_of_equity`, their sum.
     """

@@ -1,8 +1,8 @@
-"""The pandas frame that zipline's run_algorithm returns, made from what a run recorded.
+"""The pandas frame of zipline's run_algorithm, built from a run's record.
 
-The rule: the same columns, kinds and values, and the same index (each session's last
-minute, UTC), so that code written for zipline's frame works on it. Column order is not
-zipline's: there it changes from run to run.
+The rule: the same columns, types and values, and the same index (each session's last
+minute, UTC), so that code written for zipline's frame works with it. The column order
+differs: zipline's changes from run to run.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def zipline_frame(record: RunRecord) -> pd.DataFrame:
-    """Return one row a session with zipline's columns; works with pandas 2 and 3.
+    """Return one row per session with zipline's columns; works with pandas 2 and 3.
 
     Money and amounts are floats (whole amounts ints), date-times pandas Timestamps in
-    UTC with nanoseconds. `orders`, `transactions` and `positions` hold lists of dicts.
-    What does not exist yet is None or NaN, as in zipline.
+    UTC with nanoseconds. `orders`, `transactions` and `positions` contain lists of
+    dicts. Values that do not exist yet are None or NaN, as in zipline.
     """
     import pandas as pd
 
@@ -44,7 +44,7 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
     for name, values in statistic_columns(sessions).items():
         columns[name] = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
     columns["period_label"] = [row.label.strftime("%Y-%m") for row in sessions]
-    # From rows, so that pandas chooses the dtypes as it does for zipline.
+    # From rows, so that pandas chooses the same dtypes as for zipline.
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
@@ -54,8 +54,8 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
     return frame
 
 
-# A variable that was not recorded yet is NaN in zipline, not None; one that has the
-# name of a column leaves it as it was until then.
+# In zipline, a variable that was not recorded yet is NaN, not None; one with the name
+# of a column does not change that column until then.
 def _recorded(
     name: object, sessions: Sequence[SessionRow], until: Sequence[Any] | None
 ) -> list[Any]:
@@ -68,7 +68,9 @@ def _recorded(
 
 
 def zipline_value(value: Any) -> Any:
-    """Return `value` with decimals turned to floats, inside lists and mappings too."""
+    """Return `value` with decimals converted to floats, also inside lists and
+    mappings.
+    """
     if isinstance(value, Decimal):
         return float(value)
     if type(value) in {list, tuple}:
@@ -113,8 +115,8 @@ def _order(order: Order) -> dict[str, Any]:
     return fields
 
 
-# zipline keeps the field `commission` in its transactions and never fills it; the order
-# has the sum.
+# zipline's transactions have a field `commission` that is never filled; the order has
+# the sum.
 def _transaction(transaction: Transaction) -> dict[str, Any]:
     return {
         "amount": _amount(transaction.amount),

@@ -1,5 +1,5 @@
-"""Why one run earned something else than another: `session.explain(against=…)`.
+"""Explain the difference in profit between two runs: `session.explain(against=…)`.
 
-The rule: the money of all causes adds up to the difference of profit, to the last
-digit; what no cause takes is shown as a line of its own.
+The rule: the money of all causes adds up to the difference in profit, to the last
+digit; a remainder without a cause has a line of its own.
 """

@@ -1,7 +1,8 @@
-"""What the bars of both runs make of an order that both placed.
+"""The effect of both runs' bars on an order that both placed.
 
-The rule: an execution on a bar that the other run has not, or has with other values, is
-the data's; the same shares on another bar that both have are latency.
+The rule: an execution on a bar that the other run lacks, or has with other values, is
+attributed to the data; the same shares on another bar that both have are attributed to
+latency.
 """
 
 from __future__ import annotations
@@ -18,22 +19,24 @@ from rbtlive.research.explaining.pairs import Executed
 from rbtlive.research.run_bars import RunBars, SymbolBars
 
 _AT_CLOSE_US = 1000
-"""An execution that follows the end of a bar by no more is at that bar's close."""
+"""An execution at most this long after the end of a bar is at that bar's close."""
 
 
 class BothBars:
     """The bars of a session and of a backtest.
 
     Args:
-        seen: The session's; None if they were not kept.
-        later: The backtest's.
+        seen: The session's bars; None if they were not kept.
+        later: The backtest's bars.
     """
 
     def __init__(self, seen: RunBars | None, later: RunBars | None) -> None:
         self._seen, self._later = seen, later
 
     def parts(self, ours: Executed, theirs: Executed) -> Iterator[tuple[str, Decimal, str]]:
-        """Yield cause, money and words of what the bars changed about the price."""
+        """Yield cause, money and description of each effect of the bars on the
+        price.
+        """
         if self._seen is None or self._later is None or not (ours.filled and theirs.filled):
             return
         seen, later = self._seen.of(ours.symbol), self._later.of(ours.symbol)
@@ -54,8 +57,9 @@ class BothBars:
             yield self._change(theirs, seen, later) or "latency", late, words
 
     def cause_of_less(self, ours: Executed, theirs: Executed) -> str | None:
-        """Return the data's cause if bars until either traded have other volumes; also
-        other prices for an order with a limit or a stop, which one run may not reach.
+        """Return the data as the cause if bars before either run traded have other
+        volumes, or, for an order with a limit or stop, other prices, which one run may
+        not reach.
         """
         ends = [one.last_fill for one in (ours, theirs) if one.last_fill is not None]
         if self._seen is None or self._later is None or not ends:
@@ -76,7 +80,7 @@ class BothBars:
         return None if same else "data revised"
 
     def cause_of_last_price(self, symbol: str, when: datetime) -> str:
-        """Return why positions at the end have other prices."""
+        """Return why positions are valued at other prices at the end."""
         if self._seen is None or self._later is None:
             return "data revised"
         mine, other = (
@@ -84,7 +88,7 @@ class BothBars:
         )
         return "data revised" if np.array_equal(mine, other) else "data missing"
 
-    # What was done to the bars of `has` that an order traded on, as `lacks` has them.
+    # How the bars of `has` on which an order traded differ from those of `lacks`.
     def _change(self, one: Executed, lacks: SymbolBars, has: SymbolBars) -> str | None:
         for fill in one.fills:
             place = _place(has, fill.dt)
@@ -98,7 +102,7 @@ class BothBars:
         return None
 
 
-# The bar that ends at or after an execution, or ended just before.
+# The bar that ends at or after an execution, or ended just before it.
 def _place(bars: SymbolBars, when: datetime) -> int | None:
     place = int(np.searchsorted(bars.us, us_of(when) - _AT_CLOSE_US))
     return place if place < len(bars.us) else None

@@ -1,7 +1,7 @@
-"""Which cause a difference has.
+"""Find the cause of a difference.
 
-The rule: what is known to have happened comes before what is concluded, and what stands
-nearest to the order before what stands further away.
+The rule: known events come before conclusions, and causes close to the order before
+distant ones.
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ from rbtlive.model.order_facts import OrderState
 from rbtlive.research.explaining.pairs import Executed
 
 LATE_BAR = "late bar"
-"""How the reason begins of an order that was denied because its slice was old."""
+"""Prefix of the reason for an order that was denied because its slice was old."""
 _BY_HAND = {f"{what} by the operator" for what in ("cancelled", "close", "flatten")}
 Cause = tuple[str, str]
-"""A cause's name, and the words that say what differed."""
+"""The name of a cause, and a description of the difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of a session beside its record.
+    """Known facts about a session besides its record.
 
     Attributes:
         revised: First moment at which a bar of the later data has other values.
-        missing: First moment at which the session lacked a bar, or had one that the
-            later data has not.
-        late: Moments at which a bar came too late to be acted on.
-        by_hand: Numbers of the session's orders that a person asked for.
-        halted: Stretches in which the session did not trade, halted or paused.
-        changed: When its code, settings or parameters changed first.
-        booked: When cash or shares came to it, or left it, first without an order.
-        split_by_hand: Symbols of which a person booked a split.
-        other_code: Says in what the session's code, settings or parameters at a moment
-            were others than the backtest's; empty if in nothing.
+        missing: First moment at which the session lacked a bar of the later data, or
+            had one that the later data lacks.
+        late: Moments at which a bar came too late for a decision.
+        by_hand: Numbers of the session's orders that an operator requested.
+        halted: Periods in which the session did not trade, because it was halted or
+            paused.
+        changed: When its code, settings or parameters first changed.
+        booked: When cash or shares first came to it, or left it, without an order.
+        split_by_hand: Symbols for which an operator booked a split.
+        other_code: Describes how the session's code, settings or parameters at a moment
+            differed from the backtest's; empty if they did not.
         by_data: Says whether the session's bars alone make the strategy decide
-            otherwise at an order; None where it cannot be run.
+            differently at an order; None if it cannot be run.
     """
 
     revised: datetime | None = None
@@ -55,19 +56,19 @@ class Circumstances:
 
 @dataclass(slots=True)
 class Earlier:
-    """The differences that were found so far, in the order of time."""
+    """The differences found so far, in time order."""
 
     first: tuple[str, datetime] | None = None
     shares: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
 
     def note(self, symbol: str, when: datetime, cause: str, *, shares: bool) -> None:
-        """Keep a difference; `shares` if it changed how much is held."""
+        """Add a difference; `shares` if it changed the holdings."""
         self.first = self.first or (cause, when)
         if shares:
             self.shares.setdefault(symbol, []).append((when, cause))
 
     def of_shares(self, symbol: str | None, upto: datetime) -> str | None:
-        """Return why another number of shares was held at a moment, if so."""
+        """Return why the holdings differed at a moment, if they did."""
         causes = [cause for when, cause in self.shares.get(symbol or "", ()) if when <= upto]
         return causes[-1] if causes else None
 
@@ -91,7 +92,9 @@ def of_one_run(
 
 
 def of_less(ours: Executed, theirs: Executed, known: Circumstances, earlier: Earlier) -> Cause:
-    """Return why the session traded more or fewer shares on an order of both."""
+    """Return why the session traded more or fewer shares of an order that both
+    placed.
+    """
     words = (
         f"{plain_text(ours.filled)} of {plain_text(ours.asked)} were filled, in the backtest "
         f"{plain_text(theirs.filled)} of {plain_text(theirs.asked)}"
@@ -152,4 +155,4 @@ def _within(when: datetime, spans: Sequence[tuple[datetime, datetime | None]]) -
 
 
 NO_ORDER: Mapping[str, str] = {"dividend": "dividends", "fee": "fees", "interest": "interest"}
-"""The causes of money that no order made."""
+"""The causes of money that did not come from an order."""

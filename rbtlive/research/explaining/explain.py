@@ -1,5 +1,5 @@
-"""From a journal to an explanation: what the session did, what happened to it, and a
-backtest over the same sessions.
+"""Build an explanation from a journal: the session's actions, the events around it, and
+a backtest over the same sessions.
 """
 
 from __future__ import annotations
@@ -49,16 +49,17 @@ _STOPS = {"pause", "kill", "halt", "flatten", "reduce"}
 
 
 def explain(proof: Proof, against: Any = None) -> Explanation:
-    """Return why a recorded session earned something else than a backtest.
+    """Return why a recorded session's profit differs from a backtest's.
 
     Args:
         proof: The session's journal.
-        against: A result, or a session, whose result is taken; or data (a portal, a
-            frame) to run the session's strategy over; None is the bars that the
-            session saw.
+        against: A result, or a session, whose result is used; or data (a portal, a
+            frame) over which to run the session's strategy; None means the bars that
+            the session saw.
 
     Raises:
-        ResultError: no session was closed yet, or the results share none.
+        ResultError: no session was closed yet, or the results have no session in
+            common.
         LookupError: the session's code is not loaded here.
     """
     nothing = ResultError("there is nothing to explain: the session closed no session yet")
@@ -93,14 +94,15 @@ def _backtest(proof: Proof, against: object, first: date, last: date) -> Backtes
     portal = PolarsDataPortal.coerce(
         against, frequency=settings.frequency, calendar=settings.calendar
     )
-    # Beyond its last bar everything would leave the market.
+    # Beyond the last bar, every asset would leave the market.
     last = max(first, min(last, portal.calendar.label(portal.last_session)))
     core = new_core(strategy, portal, replace(settings, start=first, end=last), preload=True)
     run_core(core)
     return result_of(core)
 
 
-# The sessions that both have. A backtest that began before would have earned already.
+# The sessions that both have. A backtest that began earlier would already have a
+# profit.
 def _cut(result: BacktestResult, first: date, last: date) -> BacktestResult:
     record = result.record
     rows = [row for row in record.sessions if row.label <= last]
@@ -121,7 +123,8 @@ def _cut(result: BacktestResult, first: date, last: date) -> BacktestResult:
     return BacktestResult(shorter, bars=result.bars)
 
 
-# Under other bars and the same code, a strategy decides otherwise because of the bars.
+# With the same code but other bars, the strategy decides differently because of the
+# bars.
 def _by_data(proof: Proof, backtest: BacktestResult) -> Callable[[Executed], bool]:
     @functools.cache
     def decided() -> tuple[Counter[Decision], ...]:
@@ -139,7 +142,7 @@ def _by_data(proof: Proof, backtest: BacktestResult) -> Callable[[Executed], boo
     return by_data
 
 
-# In what the code that ran at a moment was another than the backtest's.
+# How the code that ran at a moment differed from the backtest's.
 def _other_code(proof: Proof, result: BacktestResult | None) -> Callable[[datetime], str]:
     segments = proof.segments
     began = [
@@ -170,7 +173,9 @@ def _difference_of_code(ran: Segment, last: Segment, result: BacktestResult | No
 
 
 def differing_bars(session: BacktestResult, backtest: BacktestResult) -> pl.DataFrame:
-    """Return the bars of both that differ: symbol, time, what, session, later."""
+    """Return the bars that differ between the two: symbol, time, what, session,
+    later.
+    """
     rows: list[tuple[str, datetime, str, float | None, float | None]] = []
     ours, theirs = session.bars, backtest.bars
     if ours is not None and theirs is not None:
@@ -232,8 +237,8 @@ def _circumstances(proof: Proof, data: pl.DataFrame) -> Circumstances:
     )
 
 
-# What the inputs of a run say of it, beside its bars and the fates of its orders. What
-# is asked for after an input was caused by it.
+# What a run's inputs say about it, besides its bars and the results of its orders.
+# Orders that follow an input were caused by it.
 @dataclass(slots=True)
 class _Happened:
     now: datetime | None = None

@@ -1,6 +1,4 @@
-"""`Explanation`: what differs between a session and a backtest, and for which
-causes.
-"""
+"""`Explanation`: the differences between a session and a backtest, and their causes."""
 
 from __future__ import annotations
 
@@ -30,13 +28,14 @@ from rbtlive.research.trades import PROFIT
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
-    """Why a session earned something else than a backtest over the same sessions.
+    """Explains why a session's profit differs from that of a backtest over the same
+    sessions.
 
     Attributes:
         session: The session's result, up to the last session that both closed.
-        backtest: The backtest's, up to the same one.
+        backtest: The backtest's result, up to the same session.
         total: Profit of the session less profit of the backtest.
-        parts: What it is made of, in the order of time.
+        parts: The parts of the difference, in time order.
         data: Bars that differ: `symbol`, `time`, `what` ("revised", "missing" in the
             session, or "extra"), `session` and `later`, closes.
     """
@@ -65,7 +64,7 @@ class Explanation:
 
     @property
     def by_cause(self) -> pl.DataFrame:
-        """The causes, the one with most money first: cause, differences, money."""
+        """The causes, the largest amount first: cause, differences, money."""
         found = money_by_cause(self.parts)
         schema = {"cause": pl.String(), "differences": pl.Int64(), "money": PROFIT}
         counts = [count for count, _money in found.values()]
@@ -73,8 +72,8 @@ class Explanation:
 
     @property
     def first_divergence(self) -> Part | None:
-        """The earliest difference, of several at one moment that of most money; None if
-        there is none.
+        """The earliest difference, among simultaneous ones that with the most money;
+        None if there is none.
         """
         timed = [(part.time, -abs(part.money), n) for n, part in enumerate(self.parts) if part.time]
         return self.parts[min(timed)[2]] if timed else None
@@ -91,7 +90,7 @@ class Explanation:
         return f"The session earned {money(abs(self.total))} {side} than the backtest.{since}"
 
     def plot(self) -> Any:
-        """Return a plotly figure of the value of both.
+        """Return a plotly figure of the portfolio value of both.
 
         Raises:
             MissingExtra: plotly is not installed.
@@ -162,12 +161,12 @@ def explanation_of(
     known: Circumstances,
     data: pl.DataFrame,
 ) -> Explanation:
-    """Return why `session` earned something else than `backtest`.
+    """Return why the profit of `session` differs from that of `backtest`.
 
     Args:
-        session: Up to its last closed session.
-        backtest: Over the same sessions.
-        known: What else is known of the session.
+        session: The session's result, up to its last closed session.
+        backtest: The backtest's result, over the same sessions.
+        known: Other known facts about the session.
         data: Bars that differ.
     """
     bars = session.bars, backtest.bars

@@ -1,7 +1,8 @@
-"""The difference of profit of two runs, order by order, each part with its cause.
+"""The difference in profit between two runs, order by order, each part with its
+cause.
 
-The rule: the contribution of an order is what its shares are worth at the end, less
-what they cost.
+The rule: the contribution of an order is the final value of its shares, less their
+cost.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ class Part:
     """A part of the difference.
 
     Attributes:
-        time: When the order was decided, or when what no order made arose; None for
-            what is left.
-        symbol: What was traded.
-        order_id: The session's order, else the backtest's.
-        cause: Why.
+        time: When the order was decided, or when money without an order arose; None for
+            the remainder.
+        symbol: Symbol of the asset.
+        order_id: The session's order, otherwise the backtest's.
+        cause: The cause.
         money: Profit of the session less profit of the backtest.
-        detail: What differed.
+        detail: Description of the difference.
     """
 
     time: datetime | None
@@ -54,14 +55,14 @@ def difference_of(
     known: Circumstances,
     bars: tuple[RunBars | None, RunBars | None],
 ) -> tuple[list[Part], Decimal]:
-    """Return the parts of the difference of profit, and the difference itself, their
+    """Return the parts of the difference in profit, and the difference itself, their
     exact sum.
 
     Args:
-        session: What the session did, up to the last session that both have.
-        backtest: What the backtest did, over the same sessions.
-        known: What else is known of the session.
-        bars: The bars of the session and of the backtest, to measure delays by.
+        session: The session's record, up to the last session that both have.
+        backtest: The backtest's record, over the same sessions.
+        known: Other known facts about the session.
+        bars: The bars of the session and of the backtest, to measure delays.
     """
     with localcontext(ENGINE_CONTEXT):
         whole = session.sessions[-1].total_pnl - backtest.sessions[-1].total_pnl
@@ -78,7 +79,7 @@ def difference_of(
 
 
 class _Found:
-    # The parts that were found so far.
+    # The parts found so far.
     def __init__(self, worth: Worth, known: Circumstances, bars: BothBars) -> None:
         self.worth, self._known, self._bars = worth, known, bars
         self._earlier = Earlier()
@@ -134,8 +135,8 @@ class _Found:
         worth = sum((f.amount * self.worth.of(one.symbol, f.dt) for f in one.fills), ZERO)
         return worth + one.cash - one.commission
 
-    # What the shares that only one of both traded came to, at the backtest's price if
-    # it traded at all.
+    # The value of shares that only one of the two traded, at the backtest's price if it
+    # traded at all.
     def _traded_part(self, ours: Executed, theirs: Executed) -> Decimal:
         more = ours.filled - theirs.filled
         if not more:
@@ -160,7 +161,7 @@ def _commission_words(ours: Executed, theirs: Executed) -> str:
 
 
 def money_by_cause(parts: Sequence[Part]) -> Mapping[str, tuple[int, Decimal]]:
-    """Return how many parts each cause has, and their money, the largest first."""
+    """Return the number of parts of each cause, and their money, the largest first."""
     with localcontext(ENGINE_CONTEXT):
         found: dict[str, tuple[int, Decimal]] = {}
         for part in parts:

@@ -1,7 +1,7 @@
-"""Which order of a session is which order of a backtest.
+"""Match the orders of a session to those of a backtest.
 
-The rule: orders of the same symbol, side and moment are one decision; what finds no
-partner was decided by one run alone.
+The rule: orders with the same symbol, side and moment are one decision; an order
+without a match was decided by one run alone.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from rbtlive.model.order_facts import Transaction
 
 @dataclass(slots=True)
 class Executed:
-    """An order and its executions; an execution without an order stands alone.
+    """An order and its executions; an execution without an order is on its own.
 
     Attributes:
-        symbol: What was traded.
+        symbol: Symbol of the asset.
         created: When it was decided.
-        order: The order; None for a position that was closed by the market or by hand.
+        order: The order; None for a position closed by the market or an operator.
         fills: Its executions.
     """
 
@@ -36,12 +36,12 @@ class Executed:
 
     @property
     def filled(self) -> Decimal:
-        """Signed shares that were traded."""
+        """Signed shares traded."""
         return sum((fill.amount for fill in self.fills), ZERO)
 
     @property
     def asked(self) -> Decimal:
-        """Signed shares that were asked for."""
+        """Signed shares ordered."""
         return self.filled if self.order is None else self.order.amount
 
     @property
@@ -61,13 +61,13 @@ class Executed:
 
     @property
     def last_fill(self) -> datetime | None:
-        """When the last part was traded."""
+        """When its last part was traded."""
         return self.fills[-1].dt if self.fills else None
 
 
 def executed(record: RunRecord, upto: int | None = None) -> list[Executed]:
-    """Return the orders of a run, denied ones included, with their executions among the
-    first `upto` of the run, by default all.
+    """Return the orders of a run, including denied ones, with their executions among
+    the run's first `upto`, by default all.
     """
     found = {
         order.id: Executed(order.asset.symbol, order.created, order)
@@ -88,7 +88,7 @@ Decision = tuple[str, datetime, Decimal]
 
 
 def decision(one: Executed) -> Decision:
-    """Return what was decided, whatever became of it."""
+    """Return the decision behind an order, whatever its result."""
     return one.symbol, one.created, one.asked
 
 
@@ -96,8 +96,8 @@ Pair = tuple[Executed | None, Executed | None]
 
 
 def paired(session: Iterable[Executed], backtest: Iterable[Executed]) -> list[Pair]:
-    """Return the orders of both runs as pairs, None where one has no partner, in the
-    order of time.
+    """Return the orders of both runs as pairs in time order; None for a missing
+    partner.
     """
     waiting: dict[tuple[str, datetime, bool], list[Executed]] = defaultdict(list)
     for theirs in backtest:

@@ -1,8 +1,8 @@
-"""What shares of both runs are worth, so that orders can be compared by money.
+"""The value of shares in both runs, so that orders can be compared by money.
 
-The rule: a share is worth the same in both runs: the backtest's last price, or the
-price last paid if nothing is held at the end. Shares from before a split count as the
-shares that it made of them.
+The rule: a share has the same value in both runs: the backtest's last price, or the
+last price paid if nothing is held at the end. Shares from before a split count as the
+shares after it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Splits = dict[str, dict[datetime, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Money that no order made.
+    """A difference in money without an order.
 
     Attributes:
         time: When it arose.
-        symbol: Of which asset; None for the account as a whole.
+        symbol: Symbol of the asset; None for the account as a whole.
         kind: "price", "split", "dividend", "dividend of shares" (that one run held more
             of), "fee" or "interest".
         money: Profit of the session less profit of the backtest.
-        words: What differed.
+        words: Description of the difference.
     """
 
     time: datetime
@@ -40,11 +40,11 @@ class Mismatch:
 
 
 class Worth:
-    """Values the shares of a session and of a backtest.
+    """Values the shares of a session and a backtest.
 
     Args:
         session: The session's record, up to the last session that both have.
-        backtest: The backtest's, likewise.
+        backtest: The backtest's record, up to the same session.
     """
 
     def __init__(self, session: RunRecord, backtest: RunRecord) -> None:
@@ -57,12 +57,12 @@ class Worth:
         self._splits = self._our_splits | self._their_splits
 
     def of(self, symbol: str, when: datetime) -> Decimal:
-        """Return what a share that was traded at `when` is worth."""
+        """Return the value of a share that was traded at `when`."""
         return self._by(self._splits, symbol, when)
 
     def _by(self, splits: Splits, symbol: str, when: datetime) -> Decimal:
         value, upto = self._last.get(symbol), None
-        if value is None:  # nobody holds it: as at the last execution
+        if value is None:  # not held at the end: use the last execution
             value, upto = self._paid[symbol]
         for moment, ratio in splits.get(symbol, {}).items():
             if moment > when and (upto is None or moment <= upto):
@@ -70,7 +70,7 @@ class Worth:
         return value
 
     def mismatches(self, ours: Iterable[Executed], theirs: Iterable[Executed]) -> list[Mismatch]:
-        """Return what differs for last prices, splits and cash alone."""
+        """Return the differences that come only from last prices, splits and cash."""
         found = [*self._of_prices(), *self._of_cash()]
         for symbol in self._our_splits.keys() | self._their_splits.keys():
             mismatch = self._of_splits(symbol, ours, theirs)
@@ -88,7 +88,7 @@ class Worth:
                 parts.append(Mismatch(closed, place.symbol, "price", money, words))
         return parts
 
-    # What the splits of each run made of its shares, less what those made that count.
+    # The effect of each run's splits on its shares, less that of the splits that count.
     def _of_splits(
         self, symbol: str, ours: Iterable[Executed], theirs: Iterable[Executed]
     ) -> Mismatch | None:
@@ -120,7 +120,7 @@ class Worth:
                     booked.setdefault(key, [ZERO, ZERO])[place] += one.cash
         found = []
         for (kind, dt, symbol), (ours, theirs) in booked.items():
-            # Paid to both, or to the one that held it: how much was held differs.
+            # Both received it, or one received it and held shares: the holdings differ.
             of_shares = (ours and theirs) or (
                 symbol and not all(_held(r, symbol, dt) for r in records)
             )

@@ -1,1 +1,1 @@
-"""`rbt.fetch`: bars from vendors, through each vendor's own library, kept on disk."""
+"""`rbt.fetch`: bars from vendors, through each vendor's own library, stored on disk."""

@@ -1,7 +1,7 @@
-"""`fetch`: ask a vendor for what is not on disk yet, keep it, and return a portal.
+"""`fetch`: request missing bars from a vendor, store them, and return a portal.
 
-The rule: days that are known are never asked for again; what is on disk is used when
-the vendor cannot be reached.
+The rule: stored days are never requested again; if the vendor cannot be reached, the
+stored bars are used.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ def fetch(
     refresh: bool = False,
     clock: Clock | None = None,
 ) -> PolarsDataPortal:
-    """Return a vendor's bars as a portal; what was fetched before is read from disk.
+    """Return a vendor's bars as a portal; bars fetched before are read from disk.
 
-    Bars are kept as Parquet by symbol, interval and month, with the source, the time,
-    the arguments and a checksum of each file; `rbt.catalog()` lists them.
+    Bars are stored as Parquet by symbol, interval and month, with the source, time,
+    arguments and checksum of each file; `rbt.catalog()` lists them.
 
     Args:
         vendor: "yfinance", "alpaca", "stooq" or "ccxt:EXCHANGE", e.g. "ccxt:binance";
-            each through its own library, an extra of this package.
-        symbols: A symbol or several, as the vendor writes them.
+            each uses its own library, an extra of this package.
+        symbols: One or several symbols, as the vendor writes them.
         start: First day.
         end: Last day, included. Default: yesterday.
-        interval: How long the bars are, e.g. "1d" or "5m".
-        refresh: Ask for all of it again.
-        clock: What day it is; tests pass their own.
+        interval: Length of the bars, e.g. "1d" or "5m".
+        refresh: Request everything again.
+        clock: Provides the current day; tests pass their own.
 
     Raises:
-        FetchFailed: the vendor refused or could not be asked, and the days are not on
+        FetchFailed: the vendor refused or could not be reached, and the days are not on
             disk.
-        EmptyData: the vendor has no bar of it.
+        EmptyData: the vendor has no such bars.
         MissingExtra: the vendor's library is not installed.
-        BadFrequency: the vendor has no such bars.
-        DataError: what the vendor gave cannot be read.
+        BadFrequency: the vendor does not have bars of this length.
+        DataError: the vendor's answer cannot be read.
     """
     wanted = Interval.parse(interval, name="interval")
     several = list(symbols) if isinstance(symbols, Iterable) else []
@@ -94,7 +94,7 @@ def fetch(
     return portal
 
 
-# First and last day of the week or month that a day is in.
+# First and last day of the week or month that contains a day.
 def _whole(day: date, interval: Interval) -> tuple[date, date]:
     if interval == WEEK:
         monday = day - timedelta(days=day.weekday())
@@ -120,7 +120,7 @@ def _extend(
     else:
         frame, calendar = fetched.bars.frame, fetched.bars.placed.calendar
     if complete < span[0]:
-        return  # today's bars are not whole yet; they are asked for again
+        return  # today's bars are incomplete and will be requested again
     keep = frame.filter(day_of(frame) <= complete) if frame.height else frame
     shelf.add(
         keep,

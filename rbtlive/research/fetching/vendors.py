@@ -1,7 +1,7 @@
-"""How each vendor is asked: its own library's call, and what that returns.
+"""Requests to each vendor: its own library's call, and its result.
 
-The rule: what a library returns is read by `rbtlive.data.reading` like any other
-source, so a changed shape is an error and never a wrong number.
+The rule: a library's result is read by `rbtlive.data.reading` like any other source, so
+a changed form gives an error and never a wrong number.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _PAGE: Final = 1_000
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a vendor gave for one symbol.
+    """A vendor's answer for one symbol.
 
     Attributes:
-        bars: As they were read; None if there are none in the span.
-        actions: Dividends, in the form that a portal takes.
-        arguments: What the vendor's library was called with.
+        bars: The bars as read; None if there are none in the span.
+        actions: Dividends, in a portal's form.
+        arguments: Arguments of the library's call.
     """
 
     bars: ReadBars | None
@@ -49,10 +49,10 @@ Ask = Callable[[str, date, date, Interval], Fetched]
 
 
 def vendor_named(name: str) -> Ask:
-    """Return how a vendor is asked.
+    """Return the function that queries a vendor.
 
     Raises:
-        InvalidSetting: there is no such vendor.
+        InvalidSetting: the vendor is unknown.
     """
     if isinstance(name, str) and name.startswith("ccxt:") and len(name) > len("ccxt:"):
         exchange = name.partition(":")[2]
@@ -70,7 +70,7 @@ def vendor_named(name: str) -> Ask:
 
 def _library(name: str, extra: str) -> Any:
     try:
-        with warnings.catch_warnings():  # what a library's own imports are deprecated for
+        with warnings.catch_warnings():  # the library's own imports may be deprecated
             warnings.simplefilter("ignore", DeprecationWarning)
             return importlib.import_module(name)
     except ImportError as error:
@@ -98,9 +98,9 @@ _YAHOO: Final = {
 }
 
 
-# Yahoo's prices are adjusted for splits whatever is asked; dividends are left in, and
-# come as their own rows. `download` would print a failure and return an empty frame.
-# Source: yfinance 1.x, `Ticker.history`, auto_adjust and raise_errors.
+# Yahoo's prices are always adjusted for splits; dividends are not, and come as their
+# own rows. `download` would print a failure and return an empty frame. Source: yfinance
+# 1.x, `Ticker.history`, auto_adjust and raise_errors.
 def _yfinance(symbol: str, first: date, last: date, interval: Interval) -> Fetched:
     if interval.text not in _YAHOO:
         raise _no_such_interval("yfinance", interval, list(_YAHOO))
@@ -140,13 +140,13 @@ def _yfinance(symbol: str, first: date, last: date, interval: Interval) -> Fetch
     return Fetched(bars, actions, arguments)
 
 
-# Without this setting a failure on the way to a symbol's time zone looks like a symbol
-# that does not exist.
+# Without this setting, a failure to get a symbol's time zone looks like an unknown
+# symbol.
 @contextmanager
 def _raising(library: object) -> Iterator[None]:
     debug = getattr(getattr(library, "config", None), "debug", None)
     hidden = getattr(debug, "hide_exceptions", None)
-    with warnings.catch_warnings():  # of what the library uses of pandas, and of its own names
+    with warnings.catch_warnings():  # from the library's use of pandas, and of its own names
         warnings.simplefilter("ignore")
         if debug is not None:
             debug.hide_exceptions = False
@@ -280,11 +280,11 @@ def _alpaca(symbol: str, first: date, last: date, interval: Interval) -> Fetched
     request = getattr(requests, f"{kind}BarsRequest")(**arguments)
     refusal = ""
     try:
-        with warnings.catch_warnings():  # of what the library uses of pandas
+        with warnings.catch_warnings():  # from the library's use of pandas
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
             frame = getattr(client, "get_crypto_bars" if coin else "get_stock_bars")(request).df
-    except Exception as error:  # noqa: BLE001 - it may be of any library below, and hold the request
+    except Exception as error:  # noqa: BLE001 - any library below may raise, and the error may contain the request
         refusal = _without_keys(f"{type(error).__name__}: {error!s:.500}")
     if refusal:
         raise FetchFailed(f"alpaca refused {symbol}: {refusal}")

@@ -1,5 +1,5 @@
-"""Figures of a result, each answering one question, made with plotly.
+"""Figures of a result, each answering one question, drawn with plotly.
 
-The rule: a figure needs no network, is read on light and dark pages and by those who
-do not see red and green, and leaves out points but never an extreme.
+The rule: a figure needs no network, is readable on light and dark pages and for
+red-green colour-blind readers, and may drop points but never an extreme.
 """

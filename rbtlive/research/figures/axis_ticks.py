@@ -1,4 +1,4 @@
-"""Round values for an axis, how they are written, and the bins between them."""
+"""Round values for an axis, their text, and the bins between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rbtlive.model.arrays import NDArray, np
 
 PERCENT = "~%"
-"""Percent with the digits that the steps need, as d3 and plotly call it."""
+"""Percent with as many digits as the steps need, in the format of d3 and plotly."""
 
 
 def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -24,8 +24,8 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def tick_texts(values: Sequence[float], *, percent: bool = False) -> list[str]:
-    """Return the values of an axis as people write them, each with the digits that tell
-    it from its neighbours.
+    """Return the texts of an axis's values, each with enough digits to differ from its
+    neighbours.
     """
     if percent:
         return [f"{_trimmed(value * 100)}%" for value in values]
@@ -38,21 +38,21 @@ def tick_texts(values: Sequence[float], *, percent: bool = False) -> list[str]:
 
 
 def signed(text: str) -> str:
-    """Return a number's text with the minus that plotly writes on its axes."""
-    return text.replace("-", "−")  # noqa: RUF001 - that is the point
+    """Return a number's text with the minus sign of plotly's axes."""
+    return text.replace("-", "−")  # noqa: RUF001 - intended
 
 
 def bin_counts(
     values: NDArray[np.float64], *, most: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return how many values each bin has, and the edges of the bins.
+    """Return the number of values in each bin, and the edges of the bins.
 
-    Zero is an edge where both signs come, so that no bin has gains and losses. A single
-    value that comes always lies in the middle bin of eleven.
+    Zero is an edge if both signs occur, so that no bin mixes gains and losses. A single
+    repeated value is in the middle bin of eleven.
 
     Args:
         values: At least one, all finite.
-        most: About so many bins at most.
+        most: Approximate maximum number of bins.
     """
     low, high = float(values.min()), float(values.max())
     step = (high - low) / min(most, max(10, len(values) // 12))
@@ -68,7 +68,7 @@ def bin_counts(
     return counts, edges
 
 
-# Six significant digits of a round step are more than it has.
+# Six significant digits are enough for any round step.
 def _trimmed(value: float) -> str:
     size = math.floor(math.log10(abs(value))) if value else 0
     text = f"{round(value, 5 - min(size, 0)) + 0.0:,.{min(12, 5 - min(size, 0))}f}"

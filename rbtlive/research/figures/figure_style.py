@@ -1,6 +1,7 @@
-"""What all figures share: colours, layout, and fewer points without losing an extreme.
+"""Style shared by all figures: colours, layout, and fewer points without losing an
+extreme.
 
-The rule: every text that came from a user is escaped.
+The rule: every text from a user is escaped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rbtlive.errors import MissingExtra
 from rbtlive.model.arrays import NDArray, np
 
 GAIN, LOSS, OTHER = "#2f86c9", "#d9730d", "#8c8c8c"
-"""Blue and orange can be distinguished by everybody, on white and on black."""
+"""Everyone can distinguish blue and orange, on white and on black."""
 TEXT, GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
 MOST_POINTS = 1_500
 MOST_CANDLES = 700
@@ -58,8 +59,8 @@ def styled(figure: Any, title: str, *, height: int = 520) -> Any:
 
 
 def date_axis(figure: Any, dates: Sequence[date]) -> None:
-    """Name the sessions of an axis one by one where they are few: left alone, plotly
-    shows hours, and of one session parts of a second.
+    """Label each session on an axis if there are few: by default, plotly shows hours,
+    and for one session fractions of a second.
     """
     if 0 < len(dates) <= _FEW_SESSIONS:
         room = timedelta(days=1 + (dates[-1] - dates[0]).days // 6)
@@ -71,12 +72,12 @@ def date_axis(figure: Any, dates: Sequence[date]) -> None:
 
 
 def line_mode(dates: Sequence[date]) -> str:
-    """Return how a line over sessions is drawn: one session is a point."""
+    """Return how to draw a line over sessions: a single session is a point."""
     return "lines" if len(dates) > 1 else "lines+markers"
 
 
 def extremes(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np.intp]:
-    """Return the places of at most `most` points that keep the lowest and the highest
+    """Return the indices of at most `most` points that include the lowest and highest
     of every stretch, the first and the last.
     """
     if len(values) <= most:
@@ -92,5 +93,5 @@ def extremes(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np
 
 
 def one_of(values: list[Any], places: NDArray[np.intp]) -> list[Any]:
-    """Return the values at these places."""
+    """Return the values at these indices."""
     return [values[place] for place in places.tolist()]

@@ -1,8 +1,8 @@
-"""Lines beside a price: what the strategy recorded, or polars expressions over the
+"""Lines beside a price: the strategy's recorded values, or polars expressions over the
 bars.
 
-The rule: a line that is of the size of prices is drawn over the candles, any other one
-below them.
+The rule: a line in the range of prices is drawn over the candles, any other one below
+them.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 Indicators = Mapping[str, "str | pl.Expr"] | Sequence["str | pl.Expr"] | str | pl.Expr
 """Names of recorded values, polars expressions over open, high, low, close and volume,
-or both by the name that the line is to have.
+or both by the name of the line.
 """
 COLOURS = ("#8e63b8", "#2a9d8f", "#b8860b", "#c2527f")
-"""Purple, teal, gold and rose: none is the blue or the orange of candles."""
+"""Purple, teal, gold and rose: different from the candles' blue and orange."""
 _MOST_BY_ITSELF = 4
 _NEAR = 0.5
-"""Nine of ten values of a line over the candles are no further from the close."""
+"""Nine of ten values of a line over the candles are at most this far from the close."""
 
 
 class IndicatorLine(NamedTuple):
     """A line to draw.
 
     Attributes:
-        name: What stands in the legend.
+        name: Its name in the legend.
         us: Moments, µs UTC.
-        values: Its values, NaN where it has none.
-        on_price: Whether it is of the size of prices.
+        values: Its values, NaN for missing ones.
+        on_price: Whether it is in the range of prices.
     """
 
     name: str
@@ -55,13 +55,13 @@ def indicator_lines(
 
     Args:
         result: The run.
-        symbol: Whose bars.
+        symbol: Symbol of the bars.
         seen: Its bars within the run.
-        wanted: Which; None draws what was recorded and is of the size of prices, if
-            one symbol was traded.
+        wanted: The lines to draw; None draws recorded values in the range of prices, if
+            only one symbol was traded.
 
     Raises:
-        SettingsError: nothing of that name was recorded, or an expression fails.
+        SettingsError: no recorded value has that name, or an expression fails.
     """
     recorded = _recorded(result)
     if wanted is None:
@@ -88,7 +88,7 @@ def _name_of(expression: pl.Expr) -> str:
 Points: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float64]]"
 
 
-# The recorded numbers, one a session.
+# The recorded numbers, one per session.
 def _recorded(result: ResultTables) -> dict[str, Points]:
     sessions = result.record.sessions
     closes = np.array([us_of(moment) for moment in column(sessions, "close")], dtype=np.int64)
@@ -149,8 +149,7 @@ def _line(
     return IndicatorLine(name, us, values, _is_of_prices(us, values, seen))
 
 
-# A line that is drawn over candles stays near them; an oscillator of the same size does
-# not.
+# A line over the candles stays near them; an oscillator of the same magnitude does not.
 def _is_of_prices(us: NDArray[np.int64], values: NDArray[np.float64], seen: SymbolBars) -> bool:
     places = np.minimum(np.searchsorted(seen.us, us), len(seen.us) - 1)
     prices = seen.close[places]

@@ -50,11 +50,11 @@ def make_figure(
     symbol: str | None = None,
     indicators: Indicators | None = None,
 ) -> Any:
-    """Return the figure of that kind.
+    """Return the figure of a kind.
 
     Raises:
-        SettingsError: there is no such kind, or a symbol does not belong to it.
-        ResultError: the run has nothing to draw.
+        SettingsError: the kind is unknown, or does not take a symbol.
+        ResultError: there is nothing to draw.
         MissingExtra: plotly is not installed.
     """
     asked = "equity" if kind is None or is_one_of(kind, ("",)) else kind

@@ -1,7 +1,7 @@
 """A page with one figure that opens without a network, on light and dark screens.
 
-The rule: the page carries the part of plotly.js that our figures need, at a quarter of
-the whole, and stays below 1.5 MB.
+The rule: the page contains only the part of plotly.js that our figures need, a quarter
+of the whole, and stays below 1.5 MB.
 """
 
 from __future__ import annotations
@@ -37,6 +37,6 @@ def page_of(figure: Any, title: str) -> str:
 
 
 def in_script(text: str) -> str:
-    """Return JSON as it may stand inside a script."""
+    """Return JSON in a form that is safe inside a script."""
     json.loads(text)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,7 +1,7 @@
-"""The price of a symbol as candles with volume, and what was done at which price.
+"""The price of a symbol as candles with volume, and the trades at their prices.
 
-The rule: candles are merged where they are too many, so that the highest and the
-lowest price of each stretch stay; fills stand at their own price.
+The rule: if there are too many candles, they are merged so that each stretch keeps its
+highest and lowest price; fills are drawn at their own price.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKERS = 800
 _LOG_FROM = 6.0
-"""A range of prices that is wider is drawn on a log scale."""
+"""A larger ratio of highest to lowest price is drawn on a log scale."""
 
 
 def price_figure(
@@ -50,11 +50,11 @@ def price_figure(
 
     Args:
         result: The run.
-        symbol: Which; by default what was traded most.
+        symbol: The symbol; by default the one traded most.
         indicators: Lines to draw; see `BacktestResult.plot`.
 
     Raises:
-        ResultError: nothing was traded, or no bars of it were kept.
+        ResultError: nothing was traded, or its bars were not kept.
         SettingsError: an indicator does not exist.
     """
     go = plotly()
@@ -106,7 +106,7 @@ def price_figure(
     span = float(np.fmax.reduce(candles.high) / max(float(np.fmin.reduce(candles.low)), 1e-12))
     scale = "log" if span > _LOG_FROM else "linear"
     figure.update_yaxes(title_text="Price", type=scale, row=1, col=1)
-    if scale == "log":  # whole numbers at 1, 2 and 5: plotly's own leave the tens away
+    if scale == "log":  # labels at 1, 2 and 5: plotly's own would leave out the tens
         figure.update_yaxes(dtick="D2", tickformat=",~r", row=1, col=1)
     if daily:
         date_axis(figure, times)
@@ -135,7 +135,7 @@ def _indicator_trace(go: Any, line: IndicatorLine, colour: str, *, daily: bool) 
     )
 
 
-# Prices are as they were traded: a split is a step, and is named.
+# Prices are shown as traded: a split is a step, and is marked.
 def _mark_splits(
     figure: Any, result: ResultTables, symbol: str, candles: SymbolBars, *, daily: bool
 ) -> None:
@@ -175,7 +175,7 @@ def _chosen(result: ResultTables, symbol: str | None) -> tuple[str, SymbolBars]:
 
 
 def merged(bars: SymbolBars, most: int) -> SymbolBars:
-    """Return at most `most` bars: where there are more, each is made of several."""
+    """Return at most `most` bars, each merged from several if necessary."""
     if len(bars.us) <= most:
         return bars
     starts = np.linspace(0, len(bars.us), most, endpoint=False, dtype=np.intp)
@@ -226,7 +226,7 @@ def _fill_traces(go: Any, fills: list[Transaction], *, daily: bool) -> list[Any]
     return traces
 
 
-# Where a stop or a limit waited, from when it was placed to when it ended.
+# The lifetime of a stop or limit, from its placement to its end.
 def _order_traces(go: Any, result: ResultTables, symbol: str, *, daily: bool) -> list[Any]:
     orders = [order for order in result.record.orders if order.asset.symbol == symbol]
     sessions = result.record.sessions

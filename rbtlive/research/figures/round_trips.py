@@ -1,4 +1,4 @@
-"""Figures of round trips: profit by holding time, and by how far they went first."""
+"""Figures of round trips: profit by holding time, and by their excursions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _texts(trades: pl.DataFrame) -> list[str]:
 
 
 def trades_figure(result: ResultTables) -> Any:
-    """Return each closed trade: its return over its holding time in days."""
+    """Return a figure of each closed trade: its return by its holding time in days."""
     go = plotly()
     trades = _closed(result)
     held_s = trades["duration"].dt.total_seconds()
@@ -71,7 +71,7 @@ def trades_figure(result: ResultTables) -> Any:
                 showlegend=False,
             )
         )
-        # The dots' colours are gains and losses: the legend shows the shapes.
+        # The dots' colours show gains and losses: the legend shows only the shapes.
         shape = {"color": OTHER, "symbol": symbol, "size": 8}
         legend = {"mode": "markers", "marker": shape, "name": name, "legendgroup": side}
         figure.add_trace(go.Scatter(x=[None], y=[None], **legend))
@@ -85,8 +85,8 @@ def trades_figure(result: ResultTables) -> Any:
 
 
 def excursions_figure(result: ResultTables) -> Any:
-    """Return each closed trade's return over the worst (left) and the best (right) that
-    it reached on the way.
+    """Return a figure of each closed trade's return by its worst (left) and best
+    (right) excursion.
     """
     go = plotly()
     from plotly.subplots import make_subplots

@@ -1,6 +1,6 @@
-"""A plotly figure that brings a still picture of itself into a notebook's file.
+"""A plotly figure that includes a still picture of itself in a notebook's file.
 
-The rule: it is plotly's figure in everything but how a notebook shows it.
+The rule: it behaves like plotly's figure except for its display in notebooks.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def _figure_class() -> Any:
     go = plotly()
 
     class ShownFigure(go.Figure):  # type: ignore[misc, name-defined]
-        """Plotly's figure, with a still picture where no script runs."""
+        """Plotly's figure, with a still picture for places that run no scripts."""
 
         def __reduce__(self) -> Any:
-            """Travel as plotly's own figure."""
+            """Pickle as plotly's own figure."""
             return go.Figure(self).__reduce__()
 
         def _repr_mimebundle_(self, *arguments: object, **options: object) -> Any:
@@ -43,5 +43,5 @@ def _figure_class() -> Any:
 
 
 def shown(figure: object) -> Any:
-    """Return the figure, as one that also has a still picture."""
+    """Return the figure, extended with a still picture."""
     return _figure_class()(figure)

@@ -1,7 +1,8 @@
-"""A figure as a still picture, for places that run no script: GitHub, exports, mail.
+"""A figure as a still picture, for places that run no scripts: GitHub, exports,
+mail.
 
-The rule: the picture is drawn from the figure as it is when it is shown. It knows the
-traces that our figures are made of: lines and markers, bars, candles.
+The rule: the picture is drawn from the figure as it is displayed. It supports the
+traces of our figures: lines and markers, bars, candles.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SYMBOLS = {
 
 
 def still_picture(figure: Any) -> str:
-    """Return a plotly figure as SVG that reads on light and on dark pages."""
+    """Return a plotly figure as SVG that is readable on light and dark pages."""
     height = int(figure.layout.height or 450)
     parts = [_text(14, 26, figure.layout.title.text or "", size=17, anchor="start")]
     parts += _OF_SWEEPS.get(figure.data[0].type, _course)(figure, WIDTH, height)
@@ -57,7 +58,8 @@ def _course(figure: Any, _width: int, height: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    # A value's place on the page: `first` and `last` are the ends of the range.
+    # Maps values to positions on the page: `first` and `last` are the ends of the
+    # range.
     first: float
     last: float
     begin: float
@@ -93,7 +95,7 @@ def _panel(figure: Any, name: str, height: int) -> _Panel:
     across = traces[0].xaxis or "x"
     yaxis, xaxis = _axis(figure, name), _axis(figure, across)
     shared = [t for t in figure.data if (t.xaxis or "x") == across]
-    if xaxis.matches:  # panels below each other share what they show
+    if xaxis.matches:  # panels below each other share their range
         shared = list(figure.data)
     xs = [_numbers(trace.x) for trace in shared]
     level = list(figure.data) if _share_heights(figure) else traces
@@ -143,7 +145,7 @@ def _span(
     return (low - 1.0, high + 1.0) if low == high else (low - margin, high + margin)
 
 
-# What a trace reaches on its y axis.
+# The values that a trace covers on its y axis.
 def _heights(trace: Any) -> Iterator[NDArray[np.float64]]:
     if trace.type == "candlestick":
         yield from (_numbers(trace.low), _numbers(trace.high))
@@ -368,11 +370,11 @@ def _candles(trace: Any, panel: _Panel) -> Iterator[str]:
         )
 
 
-# -- lines and words over them --------------------------------------------------------
+# -- lines and texts over them ---------------------------------------------------------
 
 
 def _place(ref: str, value: Any, panels: dict[str, _Panel]) -> float:
-    # Of a panel's own axis, of its domain, or of the page.
+    # Relative to a panel's own axis, its domain, or the page.
     name, _space, domain = (ref or "paper").partition(" ")
     across = name.startswith("x")
     if name == "paper":
@@ -397,7 +399,7 @@ def _shape(shape: Any, panels: dict[str, _Panel]) -> Iterator[str]:
 
 def _note(note: Any, panels: dict[str, _Panel], height: int) -> Iterator[str]:
     anchor = {"left": "start", "right": "end"}.get(note.xanchor or "", "middle")
-    if note.xref == "paper":  # the title of a panel
+    if note.xref == "paper":  # a panel's title
         x = _LEFT + float(note.x) * (WIDTH - _LEFT - _RIGHT)
         y = _TOP + (1 - float(note.y)) * (height - _TOP - _BOTTOM) - 8
         yield _text(x, y, note.text or "", anchor=anchor)
@@ -411,7 +413,7 @@ def _note(note: Any, panels: dict[str, _Panel], height: int) -> Iterator[str]:
         yield f'<path d="M{x:.1f} {y + 2:.1f}V{end - 2:.1f}" stroke="{TEXT}" fill="none"/>'
         y, shift = end, 10.0
     words = note.text or ""
-    if anchor == "middle":  # a label at an end stands within the picture
+    if anchor == "middle":  # keep a label at an end inside the picture
         half = 3.2 * len(words)
         x = min(max(x, half), WIDTH - half)
     yield _text(x, y + shift, words, size=11, anchor=anchor)

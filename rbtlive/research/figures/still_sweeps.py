@@ -1,6 +1,7 @@
-"""Still pictures of what a sweep shows: cells of a heatmap, lines through parameters.
+"""Still pictures of a sweep's figures: cells of a heatmap, lines through parameters.
 
-The rule: drawn from the figure as it is when it is shown, like every still picture.
+The rule: the picture is drawn from the figure as it is displayed, like every still
+picture.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from rbtlive.research.reports.writing import short
 _LEFT, _RIGHT, _TOP, _BOTTOM = 90.0, 96.0, 58.0, 52.0
 _MOST_NAMES: Final = 16
 MOST_NUMBERS: Final = 150
-"""Cells of a heatmap that show their numbers; of more they would not be read."""
+"""Maximum number of heatmap cells that show their numbers; with more they would be
+unreadable.
+"""
 
 Colours = Sequence[Sequence[Any]]
 
@@ -50,7 +53,9 @@ def heatmap_parts(figure: Any, width: int, height: int) -> Iterator[str]:
 
 
 def parallel_parts(figure: Any, width: int, height: int) -> Iterator[str]:
-    """Yield the elements of parallel coordinates: an axis a parameter, a line a run."""
+    """Yield the elements of parallel coordinates: one axis per parameter, one line per
+    run.
+    """
     trace = figure.data[0]
     columns = [np.asarray(one.values, dtype=np.float64) for one in trace.dimensions]
     metric = np.asarray(trace.line.color, dtype=np.float64)
@@ -86,7 +91,7 @@ def _scale(
     yield _text(x, _TOP - 10, title, anchor="start")
 
 
-# So many names that they do not cover each other.
+# As many names as fit without overlapping.
 def _named(names: Sequence[Any]) -> Iterator[tuple[int, str]]:
     every = math.ceil(len(names) / _MOST_NAMES)
     for place in range(0, len(names), every):
@@ -127,7 +132,7 @@ def _hex(colour: tuple[int, int, int]) -> str:
 
 
 def inks(trace: Any) -> list[list[str]]:
-    """Return the colour in which a number is read on each cell of a heatmap."""
+    """Return a readable text colour for each cell of a heatmap."""
     cells = np.asarray(trace.z, dtype=np.float64)
     shares = [[_share(value, cells) for value in row] for row in cells]
     return [[_ink(_colour(trace.colorscale, share)) for share in row] for row in shares]

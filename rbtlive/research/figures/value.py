@@ -1,6 +1,4 @@
-"""Figures of what a run was worth: drawdown, months, distribution, rolling,
-exposure.
-"""
+"""Figures of a run's value: drawdown, months, distribution, rolling, exposure."""
 
 from __future__ import annotations
 
@@ -37,7 +35,9 @@ _MOST_EXPOSURE = 10.0
 
 
 def underwater_figure(result: ResultTables) -> Any:
-    """Return how far the portfolio was below its high, the five deepest falls named."""
+    """Return a figure of how far the portfolio was below its high, with the five
+    deepest drawdowns labelled.
+    """
     go = plotly()
     depths = np.nan_to_num(expanding.drawdowns(daily_returns(result.record.sessions)))
     dates = column(result.record.sessions, "label")
@@ -72,14 +72,14 @@ def underwater_figure(result: ResultTables) -> Any:
     return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
 
 
-# The lowest point where a label as wide as a sixth of the figure would stand.
+# The lowest point below a label as wide as a sixth of the figure.
 def _below(depths: NDArray[np.float64], dates: list[date], valley: date) -> float:
     place, half = dates.index(valley), max(1, len(dates) // 12)
     return float(depths[max(0, place - half) : place + half + 1].min())
 
 
-# The deepest falls whose labels, each at its `foot`, do not cover each other; what is a
-# twentieth of the deepest is none of them.
+# The deepest drawdowns whose labels, each at its `foot`, do not overlap; drawdowns
+# below a twentieth of the deepest get no label.
 def _apart(
     falls: list[dict[str, Any]], dates: list[date], depths: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
@@ -97,14 +97,16 @@ def _apart(
     return shown
 
 
-# With as many more digits as show a small one, and the minus that plotly's axes have.
+# Small numbers get more digits; the minus sign is that of plotly's axes.
 def _percent(value: float, digits: int = 1) -> str:
     size = math.floor(math.log10(abs(value))) if value else 0
     return signed(f"{value:.{max(digits, -3 - size)}%}") if size > -9 else "0%"
 
 
 def monthly_figure(result: ResultTables) -> Any:
-    """Return a table of months: blue gained, orange lost, deeper is more."""
+    """Return a table of months: blue for gains, orange for losses, darker for larger
+    ones.
+    """
     go = plotly()
     frame = result.monthly
     years = frame["year"].to_list()
@@ -153,8 +155,8 @@ def monthly_figure(result: ResultTables) -> Any:
 
 
 def shade(value: float, largest: float) -> str:
-    """Return a light blue for gains and a light orange for losses, deeper for larger
-    values, and light enough for dark text.
+    """Return a light blue for gains or a light orange for losses, darker for larger
+    values, but light enough for dark text.
     """
     strength = min(abs(value) / largest, 1.0) ** 0.7 * 0.8 + 0.08
     target = (94, 165, 217) if value >= 0 else (232, 146, 69)
@@ -163,7 +165,7 @@ def shade(value: float, largest: float) -> str:
 
 
 def distribution_figure(result: ResultTables) -> Any:
-    """Return how often which return of a session came, with mean and value at risk."""
+    """Return a histogram of the sessions' returns, with mean and value at risk."""
     go = plotly()
     returns = daily_returns(result.record.sessions)
     returns = returns[~np.isnan(returns)]
@@ -201,8 +203,8 @@ def distribution_figure(result: ResultTables) -> Any:
 
 
 def rolling_figure(result: ResultTables, window: int | None = None) -> Any:
-    """Return Sharpe ratio, volatility and beta over the last `window` sessions (weeks,
-    months); by default over half a year.
+    """Return a figure of Sharpe ratio, volatility and beta over the last `window`
+    sessions (weeks, months); by default over half a year.
     """
     go = plotly()
     from plotly.subplots import make_subplots
@@ -241,8 +243,8 @@ def rolling_figure(result: ResultTables, window: int | None = None) -> Any:
 
 
 def exposure_figure(result: ResultTables) -> Any:
-    """Return what was held at each close, long and short, over the portfolio's
-    value.
+    """Return a figure of the long and short holdings at each close, relative to the
+    portfolio's value.
     """
     go = plotly()
     sessions = result.record.sessions
@@ -254,7 +256,7 @@ def exposure_figure(result: ResultTables) -> Any:
         ("Short", "short_value", LOSS),
     ):
         held = np.array(floats(sessions, key))
-        # Of nothing, or of less, there is no share.
+        # Without a positive value there is no ratio.
         share = np.divide(held, value, out=np.full_like(held, np.nan), where=value > 0)
         if not np.nan_to_num(share).any():
             continue
@@ -272,13 +274,13 @@ def exposure_figure(result: ResultTables) -> Any:
     net = np.array(floats(sessions, "net_leverage"), dtype=np.float64)
     places = extremes(net)
     line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}
-    if len(figure.data) != 1:  # of one side alone, it is that side
+    if len(figure.data) != 1:  # if there is only one side, the net equals it
         drawn = {"mode": line_mode(dates), "name": "Net", "line": line}
         figure.add_trace(go.Scatter(x=one_of(dates, places), y=net[places], **drawn))
     figure.update_yaxes(tickformat=PERCENT, title_text="Of the portfolio's value")
     if not np.any(net):
         figure.update_yaxes(range=[-0.01, 1])
-    elif np.abs(net).max() > _MOST_EXPOSURE:  # of a portfolio that is nearly lost
+    elif np.abs(net).max() > _MOST_EXPOSURE:  # for a portfolio that has lost nearly everything
         ends = [np.clip(end, -_MOST_EXPOSURE, _MOST_EXPOSURE) for end in (net.min(), net.max())]
         note = f"Of the portfolio's value, up to {_MOST_EXPOSURE:,.0%}"
         figure.update_yaxes(range=ends, title_text=note)

@@ -1,1 +1,1 @@
-"""How likely it is that the best of many runs is luck."""
+"""The probability that the best of many runs is luck."""

@@ -41,22 +41,22 @@ _MEANINGS: Final = {
 
 
 class Odds:
-    """How likely the best of a set of runs is luck. Each figure is computed when it is
-    first read.
+    """The probability that the best of a set of runs is luck. Each figure is computed
+    when it is first read.
 
     Args:
         returns: Daily returns, sessions x runs.
-        best: Column of the run that was chosen.
-        blocks: Blocks of the cross-validation, an even number up to 20; None is 16, or
-            fewer where there are few sessions.
-        draws: Draws of the bootstraps.
+        best: Column of the chosen run.
+        blocks: Number of blocks in the cross-validation, an even number up to 20; None
+            is 16, or fewer for few sessions.
+        draws: Number of bootstrap draws.
         seed: Makes the bootstraps repeatable.
         benchmark: Daily returns to beat; None is zero.
-        a_year: How many sessions make a year.
+        a_year: Number of sessions per year.
 
     Raises:
-        SweepError: the benchmark has not one return a session.
-        InvalidSetting: `draws` or `seed` is no such number.
+        SweepError: the benchmark does not have one return per session.
+        InvalidSetting: `draws` or `seed` is invalid.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class Odds:
 
     @property
     def trials(self) -> int:
-        """How many runs were tried."""
+        """Number of runs tried."""
         return int(self._returns.shape[1])
 
     @cached_property
     def effective_trials(self) -> float:
-        """How many independent trials they amount to."""
+        """Equivalent number of independent trials."""
         return effective_trials(self._returns)
 
     @cached_property
@@ -111,8 +111,8 @@ class Odds:
 
     @property
     def expected_max_sharpe(self) -> float:
-        """The best Sharpe ratio, annualised, that as many trials without skill would
-        give.
+        """The best annualised Sharpe ratio expected from as many trials without
+        skill.
         """
         return expected_max_sharpe(self.effective_trials, self._deviation) * math.sqrt(self._a_year)
 
@@ -125,24 +125,24 @@ class Odds:
 
     @property
     def deflated_sharpe(self) -> float:
-        """Probability that it is above what the trials would give without skill."""
+        """Probability that it is above the value expected from trials without skill."""
         return deflated_sharpe(self.moments, self.effective_trials, self._deviation)
 
     @property
     def min_track_record(self) -> float:
-        """Sessions it takes until a Sharpe ratio like this one is above zero with 95 %
+        """Number of sessions until a Sharpe ratio like this one is above zero with 95 %
         confidence; infinite if it is not positive.
         """
         return min_track_record(self.moments)
 
     @property
     def track_record(self) -> int:
-        """Sessions there are."""
+        """Number of sessions available."""
         return self.moments.count
 
     @cached_property
     def overfitting(self) -> Overfitting:
-        """What cross-validation of the choice found."""
+        """The results of cross-validating the choice."""
         return overfitting(self._returns, blocks=self._blocks)
 
     @property
@@ -172,7 +172,7 @@ class Odds:
         return superior_ability(self._excess, draws=self._draws, seed=self._seed)
 
     def frame(self) -> pl.DataFrame:
-        """Return `figure`, `value` (null where there is none: too few sessions, a
+        """Return `figure`, `value` (null if it does not exist: too few sessions, a
         single run) and `meaning`, without the test that needs arch.
         """
         rows = [(name, self._value(name), meaning) for name, meaning in _MEANINGS.items()]

@@ -1,8 +1,8 @@
-"""How often the best run of one half of the time is no better than the median in the
+"""How often the best run of one half of the time is at or below the median in the
 other.
 
-The rule: blocks of time keep their order and their length, every split into halves is
-looked at, and ties share their rank.
+The rule: blocks of time keep their order and length, every split into halves is used,
+and ties share their rank.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
 
 AT_ONCE = 4_000_000
-"""So many figures are held at a time."""
+"""Maximum number of values in memory at a time."""
 BLOCKS = 16
 BLOCKS_AT_MOST = 20
-"""More blocks are millions of splits."""
+"""More blocks would give millions of splits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """What combinatorially symmetric cross-validation found.
+    """The results of combinatorially symmetric cross-validation.
 
     Attributes:
-        probability: Share of splits in which the best run in sample ranks at or below
-            the median out of sample; NaN where all runs are equal.
-        splits: How many splits were looked at.
-        logits: Log odds of the rank out of sample, one a split.
-        loss_probability: Share of splits in which the best run in sample loses out of
-            sample.
-        slope: Of the line through Sharpe ratios in sample and out of sample of the
-            chosen runs; negative where better in sample is worse out of sample.
+        probability: Fraction of splits in which the best run in sample ranks at or
+            below the median out of sample; NaN if all runs are equal.
+        splits: Number of splits.
+        logits: Log odds of the rank out of sample, one per split.
+        loss_probability: Fraction of splits in which the best run in sample loses out
+            of sample.
+        slope: Slope of the line through the chosen runs' Sharpe ratios in sample and
+            out of sample; negative if better in sample is worse out of sample.
     """
 
     probability: float
@@ -48,13 +48,13 @@ def overfitting(returns: NDArray[np.float64], *, blocks: int | None = None) -> O
     """Return the probability of backtest overfitting of a set of runs.
 
     Args:
-        returns: Periods x runs; the periods after the last whole block are left out.
-        blocks: Into how many blocks time is cut: an even number up to 20. None is 16,
-            or as many of two periods as there are.
+        returns: Periods x runs; periods after the last whole block are left out.
+        blocks: Number of blocks: an even number up to 20. None is 16, or as many blocks
+            of two periods as fit.
 
     Raises:
-        SweepError: fewer than two runs, an odd number of blocks, or blocks of fewer
-            than two periods.
+        SweepError: there are fewer than two runs, an odd number of blocks, or blocks of
+            fewer than two periods.
 
     Source: Bailey, Borwein, López de Prado & Zhu (2017), The Probability of Backtest
     Overfitting.
@@ -97,8 +97,8 @@ def overfitting(returns: NDArray[np.float64], *, blocks: int | None = None) -> O
     )
 
 
-# Sharpe ratio in and out of sample, and rank out of sample (1 is worst), of the best
-# run in sample of each split.
+# For each split, the Sharpe ratio in and out of sample and the rank out of sample (1 is
+# worst) of the best run in sample.
 def _of_splits(
     chosen: NDArray[np.float64],
     sums: NDArray[np.float64],

@@ -1,7 +1,7 @@
-"""Whether the best of many runs beats a benchmark, after all the runs that were tried.
+"""Whether the best of many runs beats a benchmark, given the number of runs tried.
 
-The rule: time is resampled in blocks, the same ones for every run, so that runs keep
-their correlation and returns their memory.
+The rule: time is resampled in blocks, the same for every run, so that runs keep their
+correlation and returns their autocorrelation.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class SuperiorAbility(NamedTuple):
     """P-values of Hansen's test for superior predictive ability.
 
     Attributes:
-        lower: Counts runs that are worse than the benchmark as if they were not there.
-        consistent: Leaves out those that are clearly worse; the one to read.
+        lower: Ignores runs that are worse than the benchmark.
+        consistent: Ignores runs that are clearly worse; the value to use.
         upper: Counts every run in full.
     """
 
@@ -30,13 +30,13 @@ class SuperiorAbility(NamedTuple):
 def stationary_counts(
     periods: int, *, draws: int, block: float, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return how often each period is in each draw of a stationary bootstrap.
+    """Return how often each period occurs in each draw of a stationary bootstrap.
 
     Args:
-        periods: How many periods.
-        draws: How many draws.
+        periods: Number of periods.
+        draws: Number of draws.
         block: Mean length of a block.
-        generator: Where chance comes from.
+        generator: Random generator.
 
     Returns:
         draws x periods.
@@ -63,17 +63,15 @@ def stationary_places(
 
 
 def block_length(periods: int) -> float:
-    """Return the mean length of blocks that is taken where none is given: the cube root
-    of the periods.
-    """
+    """Return the default mean block length: the cube root of the number of periods."""
     return float(max(1, round(periods ** (1.0 / 3.0))))
 
 
 def reality_check(
     excess: NDArray[np.float64], *, draws: int = 1000, block: float | None = None, seed: int = 0
 ) -> float:
-    """Return the p-value of White's reality check: how often chance alone gives a best
-    run as good as this one.
+    """Return the p-value of White's reality check: the probability that chance alone
+    gives a best run as good as this one.
 
     Args:
         excess: Returns over the benchmark's, periods x runs.
@@ -118,8 +116,8 @@ def superior_ability(
     if not moving.shape[1]:
         return SuperiorAbility(1.0, 1.0, 1.0)
     length = block_length(periods) if block is None else block
-    # It compares losses: those of the benchmark are zero, those of a run its negative
-    # excess.
+    # arch compares losses: the benchmark's are zero, a run's are its negative excess
+    # returns.
     test = SPA(np.zeros(periods), -moving, block_size=int(length), reps=draws, seed=seed)
     test.compute()
     values = test.pvalues

@@ -1,7 +1,7 @@
-"""How sure a Sharpe ratio is, after how many trials.
+"""The certainty of a Sharpe ratio, given the number of trials.
 
-The rule: Sharpe ratios here are of one period, not annualised; kurtosis is that of a
-normal distribution at 3.
+The rule: Sharpe ratios here are per period, not annualised; the kurtosis of a normal
+distribution is 3.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What is used of a series of returns.
+    """Moments of a series of returns.
 
     Attributes:
-        count: How many returns.
-        sharpe: Mean over sample standard deviation, a period; 0 for constant returns.
+        count: Number of returns.
+        sharpe: Mean over sample standard deviation, per period; 0 for constant returns.
         skew: Skewness.
         kurtosis: Kurtosis, 3 for a normal distribution.
     """
@@ -57,7 +57,7 @@ def moments_of(returns: NDArray[np.float64]) -> Moments:
 def _spread(moments: Moments) -> float:
     sharpe = moments.sharpe
     spread = 1.0 - moments.skew * sharpe + (moments.kurtosis - 1.0) / 4.0 * sharpe**2
-    return max(spread, 1e-300)  # zero for some series of two values
+    return max(spread, 1e-300)  # can be zero for a series of two values
 
 
 def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
@@ -72,7 +72,7 @@ def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
 def min_track_record(
     moments: Moments, threshold: float = 0.0, *, confidence: float = 0.95
 ) -> float:
-    """Return how many returns it takes until the Sharpe ratio is above `threshold` at a
+    """Return the number of returns until the Sharpe ratio is above `threshold` at a
     confidence; infinite if it is not above.
 
     Source: Bailey & López de Prado (2012), The Sharpe Ratio Efficient Frontier, eq. 13.
@@ -86,13 +86,12 @@ def min_track_record(
 
 
 def expected_max_sharpe(trials: float, deviation: float) -> float:
-    """Return the highest Sharpe ratio to be expected of trials without any skill; zero
-    for a single one. The paper's approximation falls below zero for less than one and a
-    third trials, which many trials that are nearly equal amount to: that counts as
-    zero.
+    """Return the highest Sharpe ratio expected from trials without skill; zero for a
+    single trial. The paper's approximation is negative below one and a third trials,
+    which can be the effective number of many nearly equal trials; that counts as zero.
 
     Args:
-        trials: How many independent trials; a fraction for an effective number.
+        trials: Number of independent trials; may be fractional.
         deviation: Standard deviation of the trials' Sharpe ratios.
 
     Source: Bailey & López de Prado (2014), The Deflated Sharpe Ratio, eq. 1.
@@ -105,8 +104,8 @@ def expected_max_sharpe(trials: float, deviation: float) -> float:
 
 
 def deflated_sharpe(moments: Moments, trials: float, deviation: float) -> float:
-    """Return the probability that a Sharpe ratio, the best of trials, is above what
-    trials without skill would give.
+    """Return the probability that a Sharpe ratio, the best of trials, is above the
+    value expected from trials without skill.
 
     Source: Bailey & López de Prado (2014), The Deflated Sharpe Ratio, eq. 2.
     """
@@ -114,13 +113,13 @@ def deflated_sharpe(moments: Moments, trials: float, deviation: float) -> float:
 
 
 def effective_trials(returns: NDArray[np.float64]) -> float:
-    """Return how many independent trials correlated ones amount to.
+    """Return the equivalent number of independent trials.
 
     Args:
         returns: Periods x trials.
 
-    With mean correlation r of N trials: r + (1 - r) N, at least 1. Trials whose returns
-    are constant correlate with nothing and are left out.
+    With mean correlation r of N trials: r + (1 - r) N, at least 1. Trials with constant
+    returns have no correlation and are ignored.
 
     Source: Bailey & López de Prado (2014), The Deflated Sharpe Ratio, appendix 3.
     """
@@ -129,7 +128,8 @@ def effective_trials(returns: NDArray[np.float64]) -> float:
     if count < 2:
         return float(max(count, 1))
     scaled = (moving - moving.mean(axis=0)) / moving.std(axis=0)
-    # The sum of all correlations is the variance of the sum: no matrix of N x N.
+    # The sum of all correlations is the variance of the sum, so no N x N matrix is
+    # needed.
     total = float(np.mean(scaled.sum(axis=1) ** 2))
     mean = (total - count) / (count * (count - 1))
     return float(min(count, max(1.0, mean + (1.0 - mean) * count)))

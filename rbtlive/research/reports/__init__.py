@@ -1,6 +1,6 @@
-"""Pages and tables that a person sends to another: the report of a run, and several
-runs side by side.
+"""Pages and tables to send to others: the report of a run, and several runs side by
+side.
 
-The rule: a page is one file without a script, reads on light and dark screens, and
+The rule: a page is one file without scripts, is readable on light and dark screens, and
 prints.
 """

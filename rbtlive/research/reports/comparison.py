@@ -1,4 +1,4 @@
-"""Runs side by side, what differs first."""
+"""Runs side by side, differences first."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Comparison:
     """Several runs side by side.
 
     Attributes:
-        names: What the runs are called.
-        settings: What differs among strategies, settings and parameters: `setting` and
-            a column a run.
-        stats: Every statistic: `statistic`, `unit`, a column a run, and `same`; those
-            that differ come first.
+        names: Names of the runs.
+        settings: Differences between strategies, settings and parameters: `setting` and
+            one column per run.
+        stats: Every statistic: `statistic`, `unit`, one column per run, and `same`;
+            those that differ come first.
         equity: `date` and the portfolio's value of each run.
-        first_difference: The first session whose value is not the same in all runs;
-            None if there is none.
+        first_difference: The first session in which the runs' values differ; None if
+            there is none.
     """
 
     names: tuple[str, ...]
@@ -136,13 +136,13 @@ def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
     """Compare results and sessions side by side, differences first.
 
     Args:
-        runs: Two or more results, or sessions (their `result()` is taken); or a list of
+        runs: Two or more results, or sessions (their `result()` is used); or a list of
             them, or a dict by name.
-        names: What they are called; by default the strategies' names, numbered where
-            alike.
+        names: Names of the runs; by default the strategies' names, numbered if equal.
 
     Raises:
-        SettingsError: there are less than two, one is no run, or `names` do not fit.
+        SettingsError: there are fewer than two, one is not a run, or `names` do not
+            fit.
     """
     if len(runs) == 1 and isinstance(runs[0], Mapping) and names is None:
         runs, names = tuple(runs[0].values()), [str(name) for name in runs[0]]
@@ -249,7 +249,7 @@ def _first(equity: pl.DataFrame, names: Sequence[str]) -> Any:
     return None if apart.is_empty() else apart["date"][0]
 
 
-# Runs may differ in capital and start: each line is what was gained on its first value.
+# Runs may differ in capital and start: each line shows the gain on its first value.
 def _growth(worth: pl.Series) -> NDArray[np.float64]:
     values: NDArray[np.float64] = worth.fill_null(float("nan")).to_numpy()
     known = values[np.isfinite(values)]

@@ -1,7 +1,7 @@
-"""Drawings in a page: lines, areas and bars as SVG whose colours the page gives.
+"""Drawings in a page: lines, areas and bars as SVG in the page's colours.
 
-The rule: no script; what is thinned keeps its extremes; a drawing scales with the page,
-and a narrow page shows one that was drawn for it.
+The rule: no scripts; thinned data keeps its extremes; a drawing scales with the page,
+and a narrow page shows a version drawn for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TWO_WIDTHS = (
     "svg.narrow{display:none}@media screen and (max-width:600px)"
     "{svg.wide{display:none}svg.narrow{display:block;width:100%;height:auto}}"
 )
-"""Style that a page needs beside its own, to show the one of two drawings that fits."""
+"""Additional page style that shows the drawing for the page's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Line:
     """One line of a drawing.
 
     Attributes:
-        values: One a session, NaN where there is none.
+        values: One per session, NaN for missing ones.
         style: Class of the page's style: "own", "other", "loss".
         name: For the legend.
         filled: Fill the area to zero.
@@ -52,15 +52,15 @@ def lines(
     height: int = 260,
     marks: Sequence[tuple[int, float, bool]] = (),
 ) -> str:
-    """Return lines over sessions as SVG, nothing if there are less than two.
+    """Return lines over sessions as SVG; empty for fewer than two sessions.
 
     Args:
         dates: Labels of the sessions.
         drawn: The lines.
-        words: What is drawn, for those who do not see it.
-        percent: Write the values of the axis as percent.
-        height: In units of which a wide page's width has 1,000.
-        marks: Place in the sessions, value, and whether it was bought.
+        words: Description of the drawing, as alternative text.
+        percent: Label the axis in percent.
+        height: Height, in units of a thousandth of a wide page.
+        marks: Index of the session, value, and whether it was a purchase.
     """
     known = [line.values[np.isfinite(line.values)] for line in drawn]
     known = [values for values in known if len(values)]
@@ -90,7 +90,7 @@ def lines(
 def _two(drawing: Callable[[int], str], words: str, height: int) -> str:
     named = f'role="img" aria-label="{html.escape(words)}"'
     wide = f'<svg class="wide" viewBox="0 0 {_WIDE} {height}" {named}>{drawing(_WIDE)}</svg>'
-    # Without the page's style it takes no room.
+    # Without the page's style it takes no space.
     narrow = (
         f'<svg class="narrow" width="0" height="0" viewBox="0 0 {_NARROW} {height}" {named}>'
         f"{drawing(_NARROW)}</svg>"
@@ -126,7 +126,7 @@ def _years(frame: _Frame, dates: Sequence[date]) -> list[str]:
         places.setdefault(f"{day:%Y-%m}" if short else f"{day.year}", place)
     names = list(places.items())
     every = math.ceil(len(names) / (frame.width // 80))
-    # The first one may have begun long before the run: its name would lie.
+    # The first period may have begun long before the run, so its name would be wrong.
     chosen = names[1:][::every] or names[:1]
     return [
         _below(frame, frame.x(place), name)
@@ -135,7 +135,7 @@ def _years(frame: _Frame, dates: Sequence[date]) -> list[str]:
     ]
 
 
-# A name at the right end stands within the drawing.
+# Keep a name at the right end inside the drawing.
 def _below(frame: _Frame, x: float, name: str) -> str:
     at_end = x + 3.5 * len(name) > frame.width
     x, anchor = (frame.width, "end") if at_end else (x, "middle")
@@ -181,7 +181,7 @@ def _legend(drawn: Sequence[Line]) -> str:
 
 
 def histogram(values: NDArray[np.float64], *, words: str, height: int = 220) -> str:
-    """Return how often which return came, as SVG; nothing for less than two values."""
+    """Return a histogram of returns as SVG; empty for fewer than two values."""
     known = values[np.isfinite(values)]
     if len(known) < 2 or not np.ptp(known):
         return ""

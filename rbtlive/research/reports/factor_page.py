@@ -1,5 +1,5 @@
-"""The page of a `FactorSheet`: one file that needs nothing else. A run's report has the
-same sections.
+"""The page of a `FactorSheet`: one self-contained file. A run's report has the same
+sections.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _quantiles(sheet: Any) -> str:
     rows = []
     for quantile in sorted({quantile for quantile, _period in returns}):
         cells = [returns.get((quantile, period)) for period in sheet.periods]
-        words = ["–" if one is None else f"{percent(one[0])} ± {percent(one[1])}" for one in cells]  # noqa: RUF001 - stands for nothing
+        words = ["–" if one is None else f"{percent(one[0])} ± {percent(one[1])}" for one in cells]  # noqa: RUF001 - means no value
         rows.append([str(quantile), *words])
     return table(["Quantile", *(f"{n} session{'s' * (n > 1)}" for n in sheet.periods)], rows)
 

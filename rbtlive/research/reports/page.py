@@ -1,4 +1,4 @@
-"""The report of a run: one page that needs nothing else, for screens and for paper."""
+"""The report of a run: one self-contained page, for screens and paper."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def report_page(
 
     Args:
         result: The run.
-        parity: What a session's proof said; None for a backtest.
-        sheets: Sheets of the factors that the strategy trades.
+        parity: The parity report of a session; None for a backtest.
+        sheets: Sheets of the strategy's factors.
     """
     title = html.escape(result.strategy_name)
     sections = (
@@ -215,7 +215,7 @@ def _price(result: ResultTables) -> Iterator[str]:
     paid = np.array([float(fill.price) for fill in fills])
     fills_us = np.array([us_of(fill.dt) for fill in fills])
     splits = [(us, ratio) for us, ratio in result.bars.splits(symbol) if us <= closes[-1]]
-    # As later shares: a step of a split reads as a fall.
+    # In units of later shares: otherwise a split would look like a fall.
     for us, ratio in splits:
         prices[closes < us] *= ratio
         paid[fills_us < us] *= ratio

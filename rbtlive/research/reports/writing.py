@@ -1,4 +1,4 @@
-"""How figures are written for people: percent, money, days, by the unit they have."""
+"""Readable texts of figures: percent, money, days, by unit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-DASH = "–"  # noqa: RUF001 - stands for nothing
+DASH = "–"  # noqa: RUF001 - means no value
 
 
 def by_unit(value: float | None, unit: str) -> str:
-    """Return a statistic as people write it."""
+    """Return a statistic in readable form."""
     if value is None or not math.isfinite(value):
         return DASH
     if unit == "fraction":
@@ -31,8 +31,8 @@ def percent(value: float | None) -> str:
 
 
 def short(value: float, digits: int = 4) -> str:
-    """Return a number with so many significant digits, and with commas in place of an
-    exponent where it is large.
+    """Return a number with this many significant digits, and with commas instead of an
+    exponent if it is large.
     """
     if not math.isfinite(value):
         return "none"
@@ -49,7 +49,7 @@ def money(value: float | Decimal | None) -> str:
 
 
 def cell(value: object) -> str:
-    """Return any value of a frame as people write it."""
+    """Return any value of a frame in readable form."""
     if value is None:
         return DASH
     if isinstance(value, bool):
@@ -76,7 +76,7 @@ def cell(value: object) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, style: str = "") -> str:
-    """Return an HTML table; every text is escaped, numbers stand right."""
+    """Return an HTML table; every text is escaped, numbers are right-aligned."""
     body = [
         "<tr>" + "".join(_td(value, first=place == 0) for place, value in enumerate(row)) + "</tr>"
         for row in rows
@@ -89,7 +89,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, style: str = ""
 
 
 def section(title: str, body: str) -> str:
-    """Return a section of a page; nothing where there is nothing to say."""
+    """Return a section of a page; empty without a body."""
     return f"<section><h2>{html.escape(title)}</h2>{body}</section>" if body else ""
 
 

@@ -1,3 +1,1 @@
-"""Strategies that are declared as expressions, and computed for many parameters at
-once.
-"""
+"""Strategies declared as expressions, and computed for many parameters at once."""

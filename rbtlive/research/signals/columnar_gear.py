@@ -1,7 +1,8 @@
-"""The columnar gear: a declared strategy for many sets of parameters in one pass.
+"""The columnar gear: evaluates a declared strategy for many parameter sets in one
+pass.
 
-The rule: its rows are those of the event engine to the last cent; what it cannot
-compute so is refused by name.
+The rule: its rows equal those of the event engine to the last cent; strategies that it
+cannot compute are refused by name.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import make_market
 
 AT_ONCE: Final = 4_000_000
-"""Sessions times runs that are computed together: some hundred megabytes."""
+"""Sessions times runs computed together: some hundred megabytes."""
 
 
 def check_limits(strategy: Signals, settings: RunSettings) -> None:
-    """Refuse what the columnar gear does not compute.
+    """Raise an error for settings that the columnar gear does not support.
 
     Raises:
-        UnsupportedSignals: the run is not of daily bars, wants zipline's quirks, or has
-            a cost model of its own kind.
+        UnsupportedSignals: the run does not use daily bars, uses zipline's quirks, or
+            has a custom cost model.
     """
     del strategy
     if settings.frequency != DAY.text:
@@ -67,7 +68,7 @@ def check_limits(strategy: Signals, settings: RunSettings) -> None:
 
 
 def slippage_of(settings: RunSettings, assets: Sequence[Asset], asset: Asset) -> Any:
-    """Return the slippage model of a run, as it is for one of its assets."""
+    """Return the slippage model of a run for one of its assets."""
     model = default_slippage(assets) if settings.slippage is None else settings.slippage
     if type(model) is SlippageByClass:
         return model.models.get(asset.asset_class, model.other)
@@ -75,7 +76,7 @@ def slippage_of(settings: RunSettings, assets: Sequence[Asset], asset: Asset) ->
 
 
 def commission_of(settings: RunSettings, assets: Sequence[Asset], asset: Asset) -> Any:
-    """Return the commission model of a run, as it is for one of its assets."""
+    """Return the commission model of a run for one of its assets."""
     model = default_commission(assets) if settings.commission is None else settings.commission
     if type(model) is CommissionByClass:
         return model.models.get(asset.asset_class, model.other)
@@ -83,12 +84,12 @@ def commission_of(settings: RunSettings, assets: Sequence[Asset], asset: Asset) 
 
 
 def batch_size(sessions: int) -> int:
-    """Return how many runs are computed together."""
+    """Return the number of runs computed together."""
     return max(1, AT_ONCE // max(1, sessions))
 
 
 def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
-    """Run many sets of parameters; a set that cannot be evaluated is a row with its
+    """Run many parameter sets; one that cannot be evaluated becomes a row with its
     error.
     """
     begun = perf_counter()
@@ -119,8 +120,8 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
 
 
 def values_of(job: Job, batch: Sequence[Params]) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """Return the metrics by name, one value a run, and the portfolio values, runs x
-    sessions, of sets of parameters that can be evaluated.
+    """Return the metrics by name, one value per run, and the portfolio values, runs x
+    sessions, of parameter sets that can be evaluated.
     """
     market = make_market(job.portal, job.settings, preload=True)
     columns = Columns(job.portal, job.settings, market, job.strategy.only)
@@ -146,8 +147,8 @@ def _declared(
     return found, errors
 
 
-# One expression that cannot be evaluated would fail them all: they are tried together
-# on a few bars, and one by one only if that fails.
+# One invalid expression would fail them all: they are tried together on a few bars, and
+# one by one only if that fails.
 def _unusable(
     job: Job, market: Market, declared: dict[int, tuple[Any, Any, Any]]
 ) -> dict[int, str]:
@@ -170,7 +171,7 @@ def _unusable(
 
 
 class Columns:
-    """The bars of a run as columns, and the figures of many runs over them."""
+    """The bars of a run as columns, and the results of many runs over them."""
 
     def __init__(
         self,
@@ -192,7 +193,7 @@ class Columns:
     def run(
         self, declared: Sequence[tuple[pl.Expr, pl.Expr, Any]]
     ) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the metrics by name, one value a run, the returns and the portfolio
+        """Return the metrics by name, one value per run, the returns and the portfolio
         values, both runs x sessions.
         """
         table = SignalTable()
@@ -211,8 +212,8 @@ class Columns:
 
     # -- signals ----------------------------------------------------------------------
 
-    # Each asset's signals, sessions x expressions. A session sees bars as they look
-    # from it: after a split or a dividend the expressions are evaluated anew.
+    # Each asset's signals, sessions x expressions. A session sees adjusted bars: after
+    # a split or dividend the expressions are evaluated again.
     def _signals(self, table: SignalTable) -> list[NDArray[np.int8]]:
         market, rows = self._market, self._rows
         history = market.days.history
@@ -233,7 +234,7 @@ class Columns:
                 known[asset.index] = factors
                 values = table.evaluate(bars, symbol=asset.symbol, check=check)
                 low = max(first, rows + begin - self._first)
-                # Until the next change, which overwrites the rest.
+                # Up to the next change, which overwrites the rest.
                 into = found[place][low - rows :]
                 into[:] = values[low - first :][: len(into)]
             del end
@@ -335,7 +336,7 @@ def _carried(before: Any, closes: Any) -> NDArray[np.float64]:
 
 
 class _Ledger:
-    """Cash and positions of all runs, added up over assets."""
+    """Cash and positions of all runs, summed over assets."""
 
     def __init__(self, sessions: int, runs: int, capital: float) -> None:
         self._capital = capital
@@ -347,7 +348,7 @@ class _Ledger:
         self._assets = 0
 
     def add(self, traded: Traded, prices: NDArray[np.float64]) -> None:
-        """Add what runs did in an asset."""
+        """Add the trades of the runs in an asset."""
         value = traded.held * np.nan_to_num(prices)[:, None]
         self._cash += traded.cash
         self._net += value
@@ -379,7 +380,7 @@ class _Ledger:
         return found
 
     def figures(self, a_year: int) -> dict[str, Any]:
-        """Return what counts orders and money."""
+        """Return the metrics that count orders and money."""
         values = self.values
         runs, sessions = values.shape
         mean = values.mean(axis=1)

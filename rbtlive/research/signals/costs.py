@@ -1,6 +1,7 @@
-"""Price, amount and commission of the fills of many runs on one bar.
+"""Price, amount and commission of many runs' fills on one bar.
 
-The rule: each number is what the model gives the event engine for the same order.
+The rule: each number equals the one that the model gives the event engine for the same
+order.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from rbtlive.model.arrays import np
 Fill = Callable[[float, float, Any], tuple[Any, Any]]
 """From close, volume and open signed amounts to price and signed filled amounts."""
 Charge = Callable[[Any, Any, Any, Any], Any]
-"""From filled amounts, prices, and the order's filled amount and commission before, to
-what the fill adds to the order's commission; cash pays it only if it is above zero.
+"""From filled amounts, prices, and the order's earlier filled amount and commission, to
+the commission that the fill adds; only a positive amount is paid in cash.
 """
 _ELSEWHERE: Final = 'pass gear="events" to run it on the event engine'
 
 
 def fill_by(model: Any, lot: Decimal) -> Fill:
-    """Return how a slippage model fills.
+    """Return the fill function of a slippage model.
 
     Raises:
-        UnsupportedSignals: the model is none of those that are computed in columns.
+        UnsupportedSignals: the columnar gear does not support the model.
     """
     kind = type(model)
     if kind is NoSlippage:
@@ -80,10 +81,10 @@ def _volume_share(model: VolumeShareSlippage, lot: Decimal) -> Fill:
 
 
 def charge_by(model: Any) -> Charge:
-    """Return how a commission model charges.
+    """Return the charge function of a commission model.
 
     Raises:
-        UnsupportedSignals: the model is none of those that are computed in columns.
+        UnsupportedSignals: the columnar gear does not support the model.
     """
     kind = type(model)
     if kind is NoCommission:

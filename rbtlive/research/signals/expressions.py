@@ -1,7 +1,7 @@
 """Many expressions over the bars of one asset, evaluated together.
 
-The rule: a value at a row depends on rows up to it; what depends on later ones is
-refused.
+The rule: a value at a row depends only on rows up to it; an expression that depends on
+later rows is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rbtlive.model.arrays import NDArray, np
 
 MISSING: Final = -1
 WATCHED: Final = 2
-"""So many expressions of each shape are evaluated over many shorter spans, too."""
+"""This many expressions of each form are also evaluated over many shorter spans."""
 _ROW: Final = "rbtlive row"
 _NUMBERS: Final = re.compile(r"\d+(\.\d+)?")
 
@@ -34,12 +34,12 @@ class SignalTable:
         self.expressions: list[pl.Expr] = []
 
     def add(self, expression: pl.Expr) -> int:
-        """Return the place of an expression, the same for equal ones."""
+        """Return the index of an expression, the same for equal ones."""
         key = expression.meta.serialize()
         place = self._places.setdefault(key, len(self.expressions))
         if place == len(self.expressions):
             self.expressions.append(expression)
-            # Expressions that differ in their numbers look ahead alike.
+            # Expressions that differ only in numbers look ahead in the same way.
             shape = _NUMBERS.sub("#", str(expression))
             self._shapes[shape] = self._shapes.get(shape, 0) + 1
             if self._shapes[shape] <= WATCHED:
@@ -47,8 +47,8 @@ class SignalTable:
         return place
 
     def fields(self, history: History) -> tuple[str, ...]:
-        """Return the columns that the expressions are evaluated over: the fields of
-        bars, and the further columns of the data that they name.
+        """Return the columns over which the expressions are evaluated: the fields of
+        bars, and the further columns that they name.
         """
         named = (name for one in self.expressions for name in one.meta.root_names())
         others = [name for name in dict.fromkeys(named) if name not in BASE_FIELD]
@@ -58,13 +58,13 @@ class SignalTable:
         return (*BASE_FIELD, *further.in_expression(others, history.table))
 
     def evaluate(self, bars: pl.DataFrame, *, symbol: str, check: bool) -> NDArray[np.int8]:
-        """Return all expressions over an asset's bars, rows x expressions: 1 where true
-        (a number: above zero), 0 where not, -1 where missing.
+        """Return all expressions over an asset's bars, rows x expressions: 1 for true
+        (for a number: above zero), 0 for false, -1 for missing.
 
         Args:
             bars: The bars, oldest first.
-            symbol: Of which asset, for messages.
-            check: Whether to look for values that change once later rows are known.
+            symbol: Symbol of the asset, for messages.
+            check: Whether to check for values that change when later rows are known.
 
         Raises:
             LookAheadIndicator: an expression looks ahead.
@@ -103,12 +103,13 @@ class SignalTable:
 def _evaluated(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> NDArray[np.int8]:
     named = [expression.alias(str(place)) for place, expression in enumerate(expressions)]
     try:
-        # The row numbers give constants their length.
+        # The row numbers give constants the right length.
         found = bars.select(pl.int_range(pl.len()).alias(_ROW), *named).drop(_ROW)
         numbers = [name for name, dtype in found.schema.items() if dtype != pl.Boolean]
         if numbers:
             found = found.with_columns(
-                pl.col(numbers).cast(pl.Float64).fill_nan(None) > 0.0  # NaN is above all else
+                pl.col(numbers).cast(pl.Float64).fill_nan(None)
+                > 0.0  # otherwise NaN would be above every number
             )
         flags = found.select(pl.all().cast(pl.Int8).fill_null(MISSING))
     except pl.exceptions.PolarsError as error:
@@ -120,7 +121,7 @@ def _evaluated(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> NDArray[np
 
 
 def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, str]:
-    """Return which expressions cannot be evaluated, each with what is wrong."""
+    """Return the expressions that cannot be evaluated, each with the error."""
     wrong = {}
     for place, expression in enumerate(expressions):
         try:

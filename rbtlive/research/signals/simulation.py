@@ -1,8 +1,9 @@
 """Orders, fills and positions of many runs in one asset, bar by bar.
 
-The rule: a bar's steps come in the event engine's order: splits and dividends, fills of
-earlier orders, decisions, and what leaves the market. Each step is one operation over
-all runs. Amounts are whole numbers of lots: tenths of a share do not add up in binary.
+The rule: the steps of a bar are in the event engine's order: splits and dividends,
+fills of earlier orders, decisions, and assets that leave the market. Each step is one
+operation over all runs. Amounts are whole numbers of lots: tenths of a share do not add
+up exactly in binary.
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ class AssetSpan:
     Attributes:
         symbol: Its symbol.
         closes: Close of each session, NaN where missing.
-        prices: What a position is valued at, each session; NaN before the first.
+        prices: Price at which a position is valued in each session; NaN before the
+            first.
         volumes: Volume of each session.
-        listed: First session, and one past the last, in which it may be ordered.
-        leaves: Session at whose end it leaves the market; past the last if it does not.
+        listed: First session in which it may be ordered, and one past the last.
+        leaves: Session at whose end it leaves the market; past the last session if it
+            does not.
         splits: Ratio by session: 0.5 is two for one.
-        dividends: Money a share by ex session, with the session of its payment (None:
+        dividends: Money per share by ex session, with the session of its payment (None:
             never).
         lot: Shares in a lot.
         needs_volume: Whether nothing fills in a bar without volume.
-        fill: How orders fill.
-        charge: What fills cost.
+        fill: Fill function.
+        charge: Commission function.
     """
 
     symbol: str
@@ -51,7 +54,7 @@ class AssetSpan:
 
 @dataclass(slots=True)
 class Traded:
-    """What runs did in one asset.
+    """The trades of runs in one asset.
 
     Attributes:
         held: Signed shares at each close, sessions x runs.
@@ -76,8 +79,8 @@ class Simulation:
     Args:
         span: The asset.
         enters: Whether a run's entry signal is true, sessions x runs.
-        leaves: Likewise its exit signal.
-        sizes: Shares that a run holds from entry to exit, in whole lots.
+        leaves: Whether a run's exit signal is true, sessions x runs.
+        sizes: Shares that each run holds from entry to exit, in whole lots.
     """
 
     def __init__(
@@ -92,8 +95,8 @@ class Simulation:
         self._enters, self._leaves = enters, leaves
         self._sizes = np.rint(sizes / span.lot)
         self._held = np.zeros(runs)
-        self._open = np.zeros(runs)  # signed lots of the order at work
-        self._filled = np.zeros(runs)  # of it
+        self._open = np.zeros(runs)  # signed lots of the active order
+        self._filled = np.zeros(runs)  # filled lots of it
         self._paid = np.zeros(runs)  # commission of it
         self._waits = False
         self._due: dict[int, Any] = {}
@@ -107,7 +110,7 @@ class Simulation:
         )
 
     def run(self) -> Traded:
-        """Go through all sessions."""
+        """Simulate all sessions."""
         span, held = self._span, self.traded.held
         acting: NDArray[np.bool_] = np.any(self._enters | self._leaves, axis=1)
         first, last = span.listed
@@ -127,7 +130,7 @@ class Simulation:
             held *= span.lot
         return self.traded
 
-    # Dividends on what is held before the split, then the split of orders and
+    # Dividends on the holdings before the split, then the split of orders and
     # positions.
     def _begin(self, session: int) -> None:
         for amount, paid in self._span.dividends.get(session, ()):
@@ -150,7 +153,7 @@ class Simulation:
             self._filled = np.trunc(self._restated(self._filled, ratio))
             self._waits = bool(self._open.any())
 
-    # Whole shares are divided in binary, other lots in decimals, as the engine does.
+    # Whole shares are divided in binary, other lots in decimals, as in the engine.
     def _restated(self, lots: Any, ratio: float) -> Any:
         return lots / ratio if self._span.lot == 1.0 else np.round(lots / ratio, 6)
 
@@ -169,7 +172,7 @@ class Simulation:
         cost = np.where(done, span.charge(amount, price, self._filled * lot, self._paid), 0.0)
         money = price * amount
         traded = self.traded
-        # Below zero where the minimum was paid for more shares than a split has left.
+        # Negative if the minimum was paid for more shares than a split has left.
         traded.cash[session] -= money + np.maximum(cost, 0.0)
         traded.turnover += np.abs(money)
         traded.commission += cost
@@ -195,7 +198,7 @@ class Simulation:
         self.traded.orders += changed & (missing != 0.0)
         self._waits = bool(self._open.any())
 
-    # Closed at its last price, without order and commission.
+    # Closed at its last price, without order or commission.
     def _leave(self, session: int) -> None:
         price = float(np.nan_to_num(self._span.prices[session]))
         money = self._held * self._span.lot * price

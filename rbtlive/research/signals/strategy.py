@@ -1,7 +1,7 @@
 """`signals()`: a strategy declared as two expressions and a size.
 
 The rule: the declaration is one strategy. The event engine, live sessions and the
-columnar gear read the same expressions and decide the same.
+columnar gear read the same expressions and make the same decisions.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Signal = pl.Expr | Callable[[Params], Any]
 class Signals(TradingAlgorithm):
     """A strategy that holds `size` shares of each asset from an entry to an exit.
 
-    At each bar and for each asset: where the exit signal is true, open orders are
-    cancelled and what is held is closed; else, where the entry signal is true and
+    At each bar and for each asset: if the exit signal is true, open orders are
+    cancelled and the position is closed; otherwise, if the entry signal is true and
     nothing is held or on order, open orders are cancelled and `size` shares are
     ordered. Orders are market orders, and fill from the next bar on. A signal that is
     null, NaN or zero is not true.
@@ -60,7 +60,9 @@ class Signals(TradingAlgorithm):
 
     @property
     def __source__(self) -> str:
-        """What a journal's fingerprint is made of: the text of the declaration."""
+        """The text of the declaration, from which a journal's fingerprint is
+        computed.
+        """
         parts = [_text(part) for part in (self.entries, self.exits, self.size)]
         return repr([*parts, self.only, sorted(self.defaults.items(), key=repr)])
 
@@ -80,9 +82,9 @@ class Signals(TradingAlgorithm):
         """Return entry, exit and size for some parameters.
 
         Raises:
-            StrategyError: a signal is no expression.
-            UnknownParameter: the declaration reads none of this name, or one that was
-                not given.
+            StrategyError: a signal is not an expression.
+            UnknownParameter: the declaration does not read a given parameter, or reads
+                one that was not given.
         """
         read = ReadParams({**self.defaults, **params})
         found = tuple(
@@ -143,7 +145,7 @@ class Signals(TradingAlgorithm):
             self.order(asset, missing)
 
 
-# A series of sizes, a text or a percentage are none.
+# Rejects a Series of sizes, a text or a percentage.
 def _check_size(size: object) -> None:
     try:
         if to_decimal(size).is_finite():
@@ -160,7 +162,7 @@ def _check_size(size: object) -> None:
 
 
 class ReadParams(Params):
-    """Parameters that note which of them were read."""
+    """Parameters that record which of them were read."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(values)
@@ -187,27 +189,26 @@ def signals(
     name: str = "Signals",
     **defaults: object,
 ) -> Signals:
-    """Declare a strategy: when to hold an asset, when not, and how many shares.
+    """Declare a strategy: when to hold an asset, and how many shares.
 
-    It runs wherever a strategy does: `backtest`, `attach`, `sweep`. A sweep computes it
-    for all parameters in one pass.
+    It runs like any strategy: in `backtest`, `attach`, `sweep`. A sweep computes it for
+    all parameters in one pass.
 
     Args:
         entries: Expression over an asset's bars (open, high, low, close, volume, and
-            further columns of the data) that is true where the asset is to be bought;
-            or a function of the parameters that returns one: `lambda p:
-            pl.col("close") > pl.col("close").rolling_mean(p.n)`.
-        exits: Likewise, where what is held is to be closed. Where both are true, the
-            exit counts.
+            further columns of the data) that is true when the asset should be bought;
+            or a function of the parameters that returns one: `lambda p: pl.col("close")
+            > pl.col("close").rolling_mean(p.n)`.
+        exits: The same for closing the position. If both are true, the exit counts.
         size: Shares to hold, negative for a short position; or a function of the
             parameters.
-        symbols: Which assets; all by default.
+        symbols: The assets; all by default.
         name: Name of the strategy, and by default of its session.
-        **defaults: Values of parameters that are not given otherwise.
+        **defaults: Default values of parameters.
 
     Raises:
-        StrategyError: a signal is neither an expression nor a function, or the size no
-            number.
+        StrategyError: a signal is neither an expression nor a function, or `size` is
+            not a number.
     """
     if not callable(size):
         _check_size(size)
@@ -226,7 +227,7 @@ def signals(
     return Signals(entries, exits, size, only=chosen, defaults=defaults, name=name)
 
 
-# The source, or what stands for it.
+# The source, or a substitute for it.
 def _text(part: object) -> str:
     if isinstance(part, pl.Expr):
         return part.meta.tree_format(return_as_string=True) + str(part.meta.serialize())

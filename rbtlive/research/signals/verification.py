@@ -1,4 +1,4 @@
-"""The best runs of the columnar gear, run again on the event engine and compared.
+"""Rerun the columnar gear's best runs on the event engine and compare them.
 
 The rule: a difference of half a cent at any close is an error that names the bar.
 """

@@ -1,5 +1,4 @@
-"""What can be said of a run in numbers: statistics, tables by period, drawdowns,
-crises.
+"""Statistics of a run: figures, tables by period, drawdowns, crises.
 
-The rule: ratios are fractions, money is money, and what does not exist is null.
+The rule: ratios are fractions, money is money, and values that do not exist are null.
 """

@@ -34,10 +34,10 @@ class Drawdown:
 
     Attributes:
         depth: The deepest point, a negative fraction.
-        peak: Session of the high before it.
+        peak: Session of the preceding high.
         valley: Session of the deepest point.
         recovery: Session that reached the high again; None if none has.
-        last: The last session of the drawdown that is known.
+        last: The last known session of the drawdown.
     """
 
     depth: float
@@ -48,7 +48,7 @@ class Drawdown:
 
     @property
     def days(self) -> int:
-        """Calendar days from the peak to the recovery, or to the last session known."""
+        """Calendar days from the peak to the recovery, or to the last known session."""
         return ((self.recovery or self.last) - self.peak).days
 
     def row(self) -> tuple[Any, ...]:
@@ -62,8 +62,8 @@ def drawdowns_of(returns: expanding.Floats, dates: Sequence[date]) -> list[Drawd
     """Return every drawdown in order of time.
 
     Args:
-        returns: Returns of sessions.
-        dates: Their labels.
+        returns: Returns of the sessions.
+        dates: Labels of the sessions.
     """
     depths = np.nan_to_num(expanding.drawdowns(returns))
     under = depths < 0.0
@@ -92,7 +92,7 @@ def drawdowns_of(returns: expanding.Floats, dates: Sequence[date]) -> list[Drawd
 
 def drawdowns_frame(drawdowns: Sequence[Drawdown]) -> pl.DataFrame:
     """Return drawdowns, the deepest first: depth (a negative fraction), peak, valley,
-    recovery (null if it is not over), and calendar days down, to recover, and in all.
+    recovery (null while it lasts), and calendar days down, to recover, and in total.
     """
     rows = [drawdown.row() for drawdown in sorted(drawdowns, key=lambda d: d.depth)]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")

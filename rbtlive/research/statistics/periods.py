@@ -1,7 +1,7 @@
-"""Returns by calendar period, rolling figures, and what runs did in known crises.
+"""Returns by calendar period, rolling figures, and results in known crises.
 
 The rule: returns compound within a period; a period that the run covers in part counts
-with what it covers.
+with that part.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def grown_by(
 
 
 def monthly_frame(returns: Floats, dates: Sequence[date]) -> pl.DataFrame:
-    """Return one row a year: `year`, `jan` … `dec` (null where the run has no session)
-    and the whole `year_return`.
+    """Return one row per year: `year`, `jan` … `dec` (null without a session) and the
+    whole `year_return`.
     """
     months = dict(grown_by(returns, dates, "month"))
     years = dict(grown_by(returns, dates, "year"))
@@ -54,7 +54,7 @@ def monthly_frame(returns: Floats, dates: Sequence[date]) -> pl.DataFrame:
 def yearly_frame(
     returns: Floats, dates: Sequence[date], benchmark: Floats | None, a_year: int
 ) -> pl.DataFrame:
-    """Return one row a year: `year`, `return`, `benchmark_return` (null without one),
+    """Return one row per year: `year`, `return`, `benchmark_return` (null without one),
     `volatility` (annualised), `sharpe`, `max_drawdown`, `sessions`.
     """
     years = np.array([day.year for day in dates], dtype=np.int64)
@@ -102,7 +102,7 @@ def rolling_frame(
     window: int,
     a_year: int,
 ) -> pl.DataFrame:
-    """Return one row a session: `date`, and over the last `window` sessions the
+    """Return one row per session: `date`, and over the last `window` sessions the
     compounded `return`, annualised `volatility` and `sharpe`, `beta` (null without a
     benchmark) and the mean gross `exposure`; null before the window is full.
     """
@@ -151,12 +151,12 @@ CRISES: tuple[tuple[str, date, date], ...] = (
     ("Yen carry unwind", date(2024, 7, 31), date(2024, 8, 5)),
     ("Tariffs", date(2025, 4, 2), date(2025, 4, 8)),
 )
-"""Stretches in which equity markets fell: the name, the first and the last session."""
+"""Periods in which equity markets fell: the name, the first and the last session."""
 
 
 def crises_frame(returns: Floats, dates: Sequence[date], benchmark: Floats | None) -> pl.DataFrame:
-    """Return one row for each crisis that lies inside the run: `crisis`, `start`,
-    `end`, `return`, `benchmark_return`, `max_drawdown`.
+    """Return one row for each crisis within the run: `crisis`, `start`, `end`,
+    `return`, `benchmark_return`, `max_drawdown`.
     """
     days = np.array(dates, dtype="datetime64[D]")
     rows: list[tuple[Any, ...]] = []

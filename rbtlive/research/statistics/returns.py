@@ -1,7 +1,7 @@
-"""Statistics of a run's returns, on their own and against a benchmark.
+"""Statistics of a run's returns, alone and against a benchmark.
 
-The rule: empyrical's and scipy's functions where they have one; returns are those of
-sessions, and `a_year` of them make a year.
+The rule: use empyrical's and scipy's functions if they exist; returns are per session,
+with `a_year` of them per year.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def return_statistics(returns: Floats, dates: Sequence[date], a_year: int) -> Va
 
     Args:
         returns: Returns of sessions, fractions.
-        dates: Their labels.
-        a_year: How many of them make a year.
+        dates: Labels of the sessions.
+        a_year: Number of them per year.
     """
     if not len(returns):
         return {}
@@ -152,12 +152,14 @@ def against_benchmark(returns: Floats, benchmark: Floats | None, a_year: int) ->
     """Return the statistics of returns against those of a benchmark.
 
     Args:
-        returns: Returns of sessions.
-        benchmark: The benchmark's, NaN where missing; None gives nothing.
-        a_year: How many of them make a year.
+        returns: Returns of the sessions.
+        benchmark: The benchmark's returns, NaN for missing ones; None gives no
+            statistics.
+        a_year: Number of them per year.
 
     Source: empyrical for alpha, beta and captures; the errors are those of the ordinary
-    least squares line, alpha's carried through the compounding by its derivative.
+    least squares line, with alpha's propagated through the compounding by its
+    derivative.
     """
     if benchmark is None or len(returns) < 3:
         return {}
@@ -195,7 +197,7 @@ def against_benchmark(returns: Floats, benchmark: Floats | None, a_year: int) ->
         }
 
 
-# Annual return over the benchmark's, in the sessions that are chosen.
+# Annual return over the benchmark's, in the chosen sessions.
 def _capture(own: Floats, market: Floats, chosen: Any, a_year: int) -> float | None:
     import empyrical
 

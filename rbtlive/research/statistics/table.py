@@ -1,7 +1,7 @@
-"""The one table of statistics: each with its unit and its meaning.
+"""The table of all statistics: each with its unit and meaning.
 
-The rule: every statistic of a run is listed here, in the order in which it is shown,
-and is in the frame even where it does not exist for this run (null).
+The rule: every statistic of a run is listed here, in display order, and appears in the
+frame even if it does not exist for this run (null).
 """
 
 from __future__ import annotations
@@ -141,11 +141,11 @@ FACTS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def statistics_of(record: RunRecord, trades: pl.DataFrame, bars: RunBars | None) -> pl.DataFrame:
-    """Return the table: `statistic`, `value` (Float64, null where it does not exist),
+    """Return the table: `statistic`, `value` (Float64, null if it does not exist),
     `unit`.
 
     Args:
-        record: What the run did.
+        record: The run's record.
         trades: Its round trips.
         bars: Its bars, for slippage, capacity, and buy and hold.
     """

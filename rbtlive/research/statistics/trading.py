@@ -1,6 +1,6 @@
-"""Statistics of trades, of what was held, and of what trading cost.
+"""Statistics of trades, holdings and trading costs.
 
-The rule: closed trades count, in net money; open ones are counted apart.
+The rule: closed trades count, in net money; open ones are counted separately.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rbtlive.research.statistics.returns import Values, longest_streak
 
 DAY_US = 86_400_000_000
 VOLUME_SHARE = 0.1
-"""The share of a bar's volume that capacity allows an execution to be."""
+"""The fraction of a bar's volume that an execution may be, for capacity."""
 
 
 def trade_statistics(trades: pl.DataFrame) -> Values:
@@ -90,8 +90,8 @@ def _number(value: Any) -> float | None:
 
 
 def holding_statistics(record: RunRecord, bars: RunBars | None) -> Values:
-    """Return how much was held: shares of sessions, leverage, and what holding the
-    same symbols all the time gave.
+    """Return statistics of the holdings: fractions of sessions, leverage, and the
+    return of holding the same symbols all the time.
     """
     sessions = record.sessions
     if not sessions:
@@ -121,8 +121,8 @@ def _buy_and_hold(record: RunRecord, bars: RunBars | None) -> float | None:
 
 
 def growth_of(bars: RunBars, symbol: str, first_us: int, last_us: int) -> float | None:
-    """Return what holding a symbol gave between two moments, splits applied, without
-    dividends; None if it has no two bars.
+    """Return the return of holding a symbol between two moments, with splits applied
+    but without dividends; None without two bars.
     """
     seen = bars.of(symbol).between(first_us, last_us)
     if len(seen.us) < 2:
@@ -137,11 +137,11 @@ def growth_of(bars: RunBars, symbol: str, first_us: int, last_us: int) -> float 
 def cost_statistics(
     record: RunRecord, bars: RunBars | None, returns: Floats, a_year: int
 ) -> Values:
-    """Return what was traded and what that cost.
+    """Return statistics of trading volume and its costs.
 
     Slippage is the distance of each execution from its bar's close. Capacity is the
-    portfolio at which nineteen of twenty executions are within a tenth of their bar's
-    volume.
+    portfolio value at which nineteen of twenty executions are within a tenth of their
+    bar's volume.
     """
     orders, fills = record.orders, record.transactions
     states = [order.state for order in orders]
@@ -177,7 +177,7 @@ def cost_statistics(
     }
 
 
-# For each execution: what it cost against its bar's close, and its share of the volume.
+# For each execution: its cost relative to its bar's close, and its share of the volume.
 def _against_bars(record: RunRecord, bars: RunBars) -> tuple[list[float], list[float]]:
     slipped: list[float] = []
     shares: list[float] = []
@@ -206,8 +206,7 @@ GROUPS: Mapping[str, pl.Expr] = {
     "entry_tag": pl.col("entry_tag"),
     "exit_tag": pl.col("exit_tag"),
 }
-"""What trades can be grouped by; times are those of the entry, of the exchange's
-day.
+"""Ways to group trades; times are those of the entry, in the exchange's time zone.
 """
 
 
@@ -216,9 +215,9 @@ def grouped_trades(trades: pl.DataFrame, by: str, timezone: str) -> pl.DataFrame
     `mean_return`, `profit_factor`, `mean_bars_held`.
 
     Args:
-        trades: A frame as `result.trades`.
+        trades: A frame like `result.trades`.
         by: One of `GROUPS`.
-        timezone: Of the exchange: hours and weekdays are its own.
+        timezone: The exchange's time zone, for hours and weekdays.
     """
     profit = pl.col("net_profit").cast(pl.Float64)
     lost = -profit.filter(profit < 0.0).sum()

@@ -1,1 +1,1 @@
-"""Many runs of one strategy: what to run, where, and what came out."""
+"""Many runs of one strategy: the parameters, the workers, and the results."""

@@ -1,7 +1,7 @@
-"""Many runs through a pool, or in this process; rows come as they are done.
+"""Execute many runs in a pool, or in this process; rows come as runs finish.
 
-The rule: a run whose worker died is tried again, and only one that kills a worker of
-its own becomes a row with that error.
+The rule: a run whose worker died is tried again; only if it kills a worker of its own
+does it become a row with that error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
 SOON_S: Final = 0.25
-"""A batch is as large as to be done in about this time."""
+"""The size of a batch is chosen to take about this long."""
 AHEAD: Final = 3
 """Batches in flight for each worker."""
 
@@ -33,9 +33,7 @@ _LOST: Final = (
 
 
 def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
-    """Yield the row of each task, run in this process; in one pass where that is
-    possible.
-    """
+    """Yield the row of each task, run in this process; in one pass if possible."""
     size = pass_size(job)
     with old_objects_left_alone():
         for low in range(0, len(tasks), size):
@@ -47,10 +45,11 @@ def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]
 def run_in(
     pool: Pool, tasks: Sequence[Numbered], timeout: float | None = None
 ) -> Iterator[tuple[int, RunRow]]:
-    """Yield the row of each task as it is done.
+    """Yield the row of each task when it is finished.
 
-    Lost workers are replaced: what they had is run again, first as before, then one run
-    at a time. Workers that are blocked beyond `timeout` seconds a run are lost.
+    Lost workers are replaced, and their runs are repeated, first in the same batches,
+    then one at a time. Workers that are blocked beyond `timeout` seconds per run count
+    as lost.
     """
     left = yield from _round(pool, tasks, size=None, timeout=timeout)
     workers = pool.workers
@@ -75,7 +74,7 @@ def run_in(
 # grow until they take about `SOON_S`.
 def _round(
     pool: Pool, tasks: Sequence[Numbered], *, size: int | None, timeout: float | None
-) -> Any:  # a generator of rows that returns what was lost
+) -> Any:  # a generator of rows that returns the lost tasks
     waiting = deque(tasks)
     flying: dict[Any, list[Numbered]] = {}
     lost: list[Numbered] = []
@@ -105,7 +104,7 @@ def _round(
                 yield from ((number, row) for (number, _), row in zip(batch, rows, strict=True))
                 if size is None:
                     batch_size = _next_size(rows, len(waiting), pool.workers)
-    except pool.lost:  # submitting already found nobody
+    except pool.lost:  # all workers were already gone at submission
         lost += [task for batch in flying.values() for task in batch]
     return sorted([*lost, *waiting], key=lambda task: task[0])
 

@@ -1,7 +1,8 @@
-"""The text that a value is known by: equal in every process for what computes the same.
+"""The text that identifies a value: equal in every process for values that compute the
+same.
 
-The rule: two values that may compute different numbers never share a text; where that
-cannot be said, the text is like no other.
+The rule: two values that may compute different numbers never have the same text; if
+that is unknown, the text is unique.
 """
 
 from __future__ import annotations
@@ -26,29 +27,27 @@ _PLAIN: Final = (
 
 
 def key_of(params: Mapping[str, Any]) -> str:
-    """Return the text that a set of parameters is known by."""
+    """Return the text that identifies a set of parameters."""
     return text_of(dict(params))
 
 
 def text_of(value: object) -> str:
-    """Return the text that a value is known by: its type and what it is made of; of a
-    function its code, and what that leans on.
+    """Return the text that identifies a value: its type and content; for a function its
+    code, and the values that it uses.
     """
     return _text(value, frozenset())
 
 
 def shown_text(value: object) -> str:
-    """Return what a person may read of a value, and a digest of the text it is known
-    by.
-    """
+    """Return a readable text of a value, and a digest of its identifying text."""
     name = getattr(value, "__name__", None) or " ".join(repr(value).split())
     readable = type(value).__name__ if " at 0x" in name else name
     return f"{readable} {hashlib.sha256(text_of(value).encode()).hexdigest()[:8]}"
 
 
 def said_change(fact: str, before: str | None, now: str) -> str:
-    """Return what a person reads of a fact that has changed; of digests, which say
-    nothing, only which one.
+    """Return a readable text about a changed fact; for digests, which mean nothing to a
+    reader, only its name.
     """
     if fact == "source":
         return "the strategy's code has changed since"
@@ -111,7 +110,7 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-# Without the file and the lines: a cell that is run again has others.
+# Without the file and line numbers, which change when a cell is run again.
 def _code(code: CodeType) -> str:
     constants = [_code(c) if isinstance(c, CodeType) else text_of(c) for c in code.co_consts]
     content = repr((code.co_code, constants, code.co_names, code.co_varnames))

@@ -1,7 +1,7 @@
-"""One run of a sweep: parameters in, a row of figures out.
+"""One run of a sweep: from parameters to a row of figures.
 
-The rule: a run that fails is a row with its error; what a run made is gone when the
-next one starts.
+The rule: a run that fails becomes a row with its error; its objects are gone before the
+next run starts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rbtlive.research.sweeping.work import Job, RunRow
 
 
 def pass_size(job: Job) -> int:
-    """Return how many runs are worth doing together in one process."""
+    """Return how many runs to do together in one process."""
     return batch_size(job.sessions()) if job.columnar else 1
 
 
@@ -34,7 +34,7 @@ def run_all(job: Job, batch: Sequence[Params]) -> list[RunRow]:
 
 def _measure(job: Job, params: Params, row: RunRow) -> None:
     run = run_lean(job.strategy, job.portal, job.settings, params, free_start=job.free_start)
-    # Before the objectives: one that fails leaves the run its metrics.
+    # Before the objectives: if one fails, the run keeps its metrics.
     row.metrics = run.metrics
     view = RunView(run.metrics, params, run.result)
     values = tuple(objective.value(view) for objective in job.objectives)
@@ -44,8 +44,8 @@ def _measure(job: Job, params: Params, row: RunRow) -> None:
 
 
 def run_one(job: Job, params: Params) -> RunRow:
-    """Run one set of parameters; an exception becomes the row's error. Whatever a run
-    raises, `sys.exit()` included, ends that run only; an interrupt ends the sweep.
+    """Run one set of parameters; an exception becomes the row's error. Any exception,
+    including `sys.exit()`, ends only that run; an interrupt ends the sweep.
     """
     begun = perf_counter()
     row = RunRow(params)
@@ -68,7 +68,7 @@ def timed_out(timeout: float) -> str:
     return f"RunTimedOut: the run took longer than timeout={timeout:g} s"
 
 
-# A run that began later than others was in cash before.
+# A run that began later than others held cash before.
 def _aligned(job: Job, returns: NDArray[np.float64]) -> NDArray[np.float64]:
     missing = job.sessions() - len(returns)
     return np.concatenate([np.zeros(missing), returns]) if missing > 0 else returns
@@ -76,7 +76,7 @@ def _aligned(job: Job, returns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def place_of(failure: BaseException) -> tuple[str, int, str] | None:
     """Return file, line and function of the user's code that an exception came through
-    last; None if it came through none.
+    last; None if there was none.
     """
     found = None
     for frame, line in traceback.walk_tb(failure.__traceback__):
@@ -87,6 +87,6 @@ def place_of(failure: BaseException) -> tuple[str, int, str] | None:
 
 
 def run_batch(parcel: Parcel, batch: Sequence[Params]) -> list[RunRow]:
-    """Run several sets of parameters in this process; what a worker is given."""
+    """Run several sets of parameters in this process; this is a worker's task."""
     job: Job = parcel.open()
     return run_all(job, batch)

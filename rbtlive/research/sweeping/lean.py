@@ -1,7 +1,7 @@
-"""A backtest of which only figures are kept: what a sweep runs a thousand times.
+"""A backtest that keeps only its figures: a sweep runs it thousands of times.
 
-The rule: the figures are those of `backtest`, to the last bit; what the run was made of
-is freed at once, without a garbage collection.
+The rule: the figures equal those of `backtest` to the last bit; the run's objects are
+freed at once, without a garbage collection.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rbtlive.runtime.backtest import later_start, new_core, run_core
 
 
 class LeanRun:
-    """A finished run, as figures; frames are made while it is not released."""
+    """A finished run as figures; frames can be built until it is released."""
 
     def __init__(self, core: TradingCore) -> None:
         self._core: TradingCore | None = core
@@ -35,7 +35,7 @@ class LeanRun:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """Portfolio values, one a session."""
+        """Portfolio values, one per session."""
         assert self._record is not None
         return np.array([float(row.portfolio_value) for row in self._record.sessions])
 
@@ -52,13 +52,11 @@ class LeanRun:
         return BacktestResult(self._record, context=self._core.context)
 
     def result(self) -> BacktestResult:
-        """Return the run's whole result, for objectives that ask for more than
-        metrics.
-        """
+        """Return the run's whole result, for objectives that need more than metrics."""
         return self._result
 
     def release(self) -> None:
-        """Free what the run was made of."""
+        """Free the run's objects."""
         self._record = self._core = None
         vars(self).pop("_result", None)
 
@@ -74,7 +72,7 @@ def run_lean(
     """Run a strategy with some parameters; `analyze` is not called.
 
     Args:
-        strategy: What `backtest` takes.
+        strategy: The strategy, as `backtest` takes it.
         portal: The bars.
         settings: Checked settings.
         params: The parameters.

@@ -1,6 +1,6 @@
-"""What a sweep maximises: metrics by name, functions of a run, or several of them.
+"""Objectives of a sweep: metrics by name, functions of a run, or several of them.
 
-The rule: a number that does not exist is never the best.
+The rule: a missing number is never the best.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RunView(Mapping[str, Any]):
     Args:
         metrics: The metrics.
         params: The parameters.
-        result: Makes the run's `BacktestResult`; None where there is none.
+        result: Builds the run's `BacktestResult`; None if there is none.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class RunView(Mapping[str, Any]):
 
 
 class Objective:
-    """One thing to maximise.
+    """A quantity to maximise.
 
     Args:
-        what: The name of a metric or of a statistic of `result.stats`, with "-" before
-            it to minimise; or a function of a `RunView` that returns a number.
+        what: The name of a metric or of a statistic in `result.stats`, with the prefix
+            "-" to minimise it; or a function of a `RunView` that returns a number.
 
     Attributes:
         name: The column of its values.
         named: Whether it was given by name.
-        is_statistic: Whether it names a statistic that is no metric: it takes a run's
-            whole result, which the columnar gear does not make.
+        is_statistic: Whether it names a statistic that is not a metric: this needs a
+            run's whole result, which the columnar gear does not build.
     """
 
     def __init__(self, what: object, *, place: int = 0) -> None:
@@ -109,14 +109,16 @@ class Objective:
             )
 
     def value(self, run: RunView) -> float:
-        """Return the value of a run, higher being better before the sign; NaN where
-        there is none.
+        """Return the value of a run, before the sign that makes higher better; NaN if
+        it has none.
         """
         value = run.metrics.get(self.name) if self.function is None else self.function(run)
         return number(value)
 
     def score(self, value: object) -> float:
-        """Return a value so that higher is better, and minus infinity if it is none."""
+        """Return a value so that higher is better, and minus infinity if it is
+        missing.
+        """
         known = number(value)
         return -math.inf if math.isnan(known) else self.sign * known
 
@@ -132,13 +134,13 @@ def _statistic(name: str) -> Callable[[RunView], Any]:
     )
 
 
-# A statistic that is no metric is computed from the run's whole result.
+# A statistic that is not a metric is computed from the run's whole result.
 def _of_stats(name: str, run: RunView) -> Any:
     return run.stats.filter(statistic=name)["value"].item()
 
 
 def objectives_of(maximize: object) -> tuple[Objective, ...]:
-    """Return the objectives that `maximize` names: one, or several of a list."""
+    """Return the objectives in `maximize`: one, or several in a list."""
     several = (
         list(maximize)
         if isinstance(maximize, Iterable) and not isinstance(maximize, str)
@@ -155,7 +157,7 @@ def objectives_of(maximize: object) -> tuple[Objective, ...]:
 
 
 def number(value: Any) -> float:
-    """Return a metric as a float; NaN for None, and for what is not finite."""
+    """Return a metric as a float; NaN for None, and for a value that is not finite."""
     if value is None:
         return math.nan
     known = float(value)
@@ -163,15 +165,15 @@ def number(value: Any) -> float:
 
 
 def pareto(scores: Sequence[Sequence[float]]) -> list[int]:
-    """Return the places of the rows that no other row beats: as good in all scores, and
-    better in one. Rows with a missing score are left out.
+    """Return the indices of the rows that no other row beats: as good in all scores,
+    and better in one. Rows with a missing score are ignored.
     """
     if not scores:
         return []
     values = np.array(scores, dtype=np.float64)
     places = np.flatnonzero(np.isfinite(values).all(axis=1))
-    # In descending order of the first score, then of the second and so on, no row is
-    # beaten by one behind it.
+    # In descending order of the first score, then the second and so on, no row is
+    # beaten by a later one.
     places = places[np.lexsort(-values[places].T[::-1])]
     front: list[int] = []
     for place in places.tolist():

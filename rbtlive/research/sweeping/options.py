@@ -1,8 +1,8 @@
-"""What a sweep, a walk forward and a cross validation pass on, and what they are called
-elsewhere.
+"""Options that a sweep, a walk forward and a cross validation pass on, and their names
+in other libraries.
 
-The rule: an unknown argument is refused by the function it was given to, with what to
-write.
+The rule: the error for an unknown argument comes from the function that received it,
+and says what to write.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ CROSS_WORDS: Final = {
     "embargo_size": 'embargo="1w"',
     "embargo_pct": 'embargo="1w"',
 }
-"""What walks and cross validations are called at scikit-learn, skfolio and vectorbt."""
+"""Names of walks and cross validations in scikit-learn, skfolio and vectorbt."""
 
 
 def knows_only(
     options: Iterable[str], elsewhere: Mapping[str, str] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function refuse unknown arguments before it misses one of its own.
+    """Make a function reject unknown arguments before it reports a missing one.
 
     Args:
-        options: What it passes on.
+        options: Options that it passes on.
         elsewhere: What to write, by argument of another library.
     """
 
@@ -92,16 +92,18 @@ def refuse_unknown(
     known: Iterable[str],
     elsewhere: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuse arguments that a function does not have, and say what to write.
+    """Raise an error for arguments that a function does not have, saying what to
+    write.
 
     Args:
         function: Its name.
-        given: Arguments that were given.
-        known: Those it has.
-        elsewhere: What to write, by argument of another library, beside what is common.
+        given: The arguments given.
+        known: The arguments it has.
+        elsewhere: What to write, by argument of another library, in addition to the
+            common ones.
 
     Raises:
-        TypeError: one is unknown.
+        TypeError: an argument is unknown.
     """
     names = list(known)
     words = elsewhere or {}

@@ -1,6 +1,6 @@
-"""One set of parameters, and the space that sets are drawn from.
+"""A set of parameters, and the space from which sets are drawn.
 
-The rule: a space says how many runs it has before it makes one.
+The rule: a space knows its number of runs before it creates one.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from rbtlive.model.arrays import np
 from rbtlive.model.calls import takes
 
 UNASKED = 10_000
-"""A grid with more runs than these is started only with `n=`."""
+"""A grid with more runs than this starts only with `n=`."""
 VALUES_AT_MOST: Final = 1_000_000
-"""A parameter has no more values than these; beyond them it wants a distribution."""
+"""Maximum number of values of a parameter; beyond it, use a distribution."""
 TRIES = 1_000
-"""Draws in a row that `where` may refuse before a random search gives up."""
+"""How many draws in a row `where` may reject before a random search gives up."""
 
 Where = Callable[["Params"], object]
 
@@ -58,8 +58,8 @@ class Params(dict[str, Any]):
 
 
 def own(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters for one run: a list that a strategy appends to would carry over
-    into the next one. What cannot be copied is shared.
+    """Return parameters for one run only: otherwise a list that a strategy appends to
+    would carry over to the next run. Values that cannot be copied are shared.
     """
     try:
         return copy.deepcopy(dict(params))
@@ -68,9 +68,11 @@ def own(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nearest(name: str, known: Any) -> str:
-    """Return "did you mean …?" for an unknown name, or what there is."""
+    """Return "did you mean …?" for an unknown name, or the list of known names."""
     names = sorted(map(str, known))
-    plain_name = re.sub(r"\W+", "_", name.lower()).strip("_")  # "Sharpe Ratio" of others
+    plain_name = re.sub(r"\W+", "_", name.lower()).strip(
+        "_"
+    )  # for example "Sharpe Ratio" from other libraries
     close = difflib.get_close_matches(plain_name, names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names) or 'none'}"
 
@@ -81,7 +83,7 @@ class Space:
     Args:
         params: By name a list (or tuple, range, array, Series) of values, a single
             value, or a distribution: one of optuna's, or a frozen one of scipy's.
-        where: Which sets count; None takes all.
+        where: Accepts or rejects a set; None accepts all.
     """
 
     def __init__(self, params: Mapping[str, Any], where: Where | None = None) -> None:
@@ -105,19 +107,17 @@ class Space:
 
     @property
     def continuous(self) -> tuple[str, ...]:
-        """Names of the parameters that have a distribution in place of values."""
+        """Names of the parameters with a distribution instead of values."""
         return tuple(name for name, axis in self.axes.items() if not isinstance(axis, tuple))
 
     def size(self) -> float:
-        """Return how many sets the grid has before `where`; infinite with a
-        distribution.
-        """
+        """Return the size of the grid before `where`; infinite with a distribution."""
         if self.continuous:
             return math.inf
         return math.prod(len(axis) for axis in self.axes.values())
 
     def allows(self, params: Params) -> bool:
-        """Say whether `where` takes a set."""
+        """Say whether `where` accepts a set."""
         if self.where is None:
             return True
         try:
@@ -127,12 +127,13 @@ class Space:
             raise
 
     def grid(self, n: int | None) -> list[Params]:
-        """Return every set of the grid that `where` takes, the last parameter moving
+        """Return every set of the grid that `where` accepts, varying the last parameter
         fastest.
 
         Raises:
-            SweepTooLarge: there are more than `n`, or without `n` more than 10,000.
-            EmptySweep: `where` takes none.
+            SweepTooLarge: there are more than `n` sets, or without `n` more than
+                10,000.
+            EmptySweep: `where` accepts none.
         """
         if self.continuous:
             raise InvalidSetting(
@@ -166,16 +167,18 @@ class Space:
             )
 
     def random(self, n: int, seed: int | None) -> list[Params]:
-        """Return `n` different sets, drawn evenly; all of a grid that has no more.
+        """Return `n` different sets, drawn uniformly; all sets of a smaller grid.
 
         Raises:
-            EmptySweep: `where` takes none of many draws.
+            EmptySweep: `where` accepts none of many draws.
         """
         generator = np.random.default_rng(seed)
         if self.size() <= max(10 * n, UNASKED):
             found = [p for p in self._product() if self.allows(p)]
             self._require(found)
-            places = np.sort(generator.permutation(len(found))[:n])  # of a larger n a part
+            places = np.sort(
+                generator.permutation(len(found))[:n]
+            )  # a prefix of the draw for a larger n
             return [found[place] for place in places.tolist()]
         drawn: dict[str, Params] = {}
         missed = 0
@@ -200,7 +203,7 @@ def _axis(name: str, values: object) -> Any:
             )
         return values
     shape = getattr(values, "shape", None)
-    if shape == ():  # numpy's scalar, or an array that holds one value
+    if shape == ():  # numpy's scalar, or an array with one value
         return (plain(np.asarray(values)[()]),)
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         return (plain(values),)
@@ -221,7 +224,7 @@ def _axis(name: str, values: object) -> Any:
     return found
 
 
-# A value that is there twice would run twice, and count as two trials.
+# A duplicate value would run twice, and count as two trials.
 def _different(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     kept: list[Any] = []
     seen = set()
@@ -243,8 +246,10 @@ def _different(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def plain(value: object) -> Any:
-    """Return numpy's and polars' scalars as Python's own."""
-    if isinstance(value, (np.datetime64, np.timedelta64)):  # of nanoseconds it makes an int
+    """Return numpy's and polars' scalars as Python's own types."""
+    if isinstance(
+        value, (np.datetime64, np.timedelta64)
+    ):  # `item` would convert nanoseconds to an int
         unit = np.datetime_data(value.dtype)[0]
         return value.astype(f"{value.dtype.kind}8[us]").item() if unit in _FINE else value.item()
     return value.item() if isinstance(value, np.generic) else value

@@ -1,8 +1,8 @@
-"""Where the runs of a sweep are done: worker processes, a dask or ray cluster, or any
+"""Workers for the runs of a sweep: processes, a dask or ray cluster, or any
 executor.
 
-The rule: a pool takes batches and says which are done; who lost a worker finds out from
-one kind of exception.
+The rule: a pool accepts batches and reports the finished ones; a lost worker is
+reported by one kind of exception.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rbtlive.research.sweeping.travel import pack
 from rbtlive.research.sweeping.work import Job, RunRow
 
 IDLE_S: Final = 60
-"""Worker processes of this machine end when they had nothing to do for so long."""
+"""Worker processes of this machine end after this many idle seconds."""
 
 
 class Pool(ABC):
-    """Runs batches elsewhere.
+    """Executes batches elsewhere.
 
     Attributes:
-        workers: How many batches run at once.
+        workers: Number of batches that run at once.
         lost: Exceptions of a batch whose worker is gone.
     """
 
@@ -41,15 +41,15 @@ class Pool(ABC):
 
     @abstractmethod
     def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:
-        """Block until some of the futures are done, and return those; none if a pool
+        """Block until some futures are done, and return them; return none if a pool
         that can kill its workers has waited for `timeout` seconds.
         """
 
-    def kill(self) -> None:  # noqa: B027 - most pools' workers are another's
-        """End the workers, whatever they do; `restart` brings others."""
+    def kill(self) -> None:  # noqa: B027 - most pools do not own their workers
+        """End the workers, whatever they do; `restart` brings new ones."""
 
     def rows(self, future: Any) -> list[RunRow]:
-        """Return the rows of a done future; raise one of `lost` if its worker is
+        """Return the rows of a finished future; raise one of `lost` if its worker is
         gone.
         """
         found: list[RunRow] = future.result()
@@ -61,12 +61,12 @@ class Pool(ABC):
 
     @abstractmethod
     def close(self, *, at_once: bool) -> None:
-        """Let the workers go; `at_once` ends what still runs."""
+        """Release the workers; `at_once` ends running batches."""
 
 
 class ProcessPool(Pool):
-    """Processes of this machine, by joblib's loky: fresh interpreters, whatever the
-    platform forks or spawns, so that no thread or lock of this process is in them.
+    """Processes of this machine, by joblib's loky: fresh interpreters, whatever start
+    method the platform uses, so that they contain no thread or lock of this process.
     """
 
     def __init__(self, job: Job, workers: int) -> None:
@@ -90,7 +90,7 @@ class ProcessPool(Pool):
         from joblib.externals.loky import get_reusable_executor
 
         # The processes are the parallelism: threads of polars inside each would only
-        # get into each other's way.
+        # compete with each other.
         return get_reusable_executor(
             max_workers=self.workers, timeout=IDLE_S, env={"POLARS_MAX_THREADS": "1"}
         )
@@ -100,8 +100,8 @@ class ProcessPool(Pool):
         return self._executor.submit(run_batch, self._parcel, list(batch))
 
     def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:
-        """Block until some of the futures are done, or for `timeout` seconds, and
-        return those that are.
+        """Block until some futures are done, or for `timeout` seconds, and return the
+        finished ones.
         """
         from joblib.externals.loky import FIRST_COMPLETED, wait
 
@@ -117,18 +117,19 @@ class ProcessPool(Pool):
         self._executor = self._started()
 
     def close(self, *, at_once: bool) -> None:
-        """Let the workers go; the next sweep may take them over."""
+        """Release the workers; the next sweep may reuse them."""
         if at_once:
             self.kill()
         self._folder.cleanup()
 
 
 class ExecutorPool(Pool):
-    """Any executor of the standard library's kind.
+    """Any executor with the standard library's interface.
 
     Args:
-        job: What runs.
-        executor: Has `submit(function, *args)`, whose futures have `result()`.
+        job: The job to run.
+        executor: An object with `submit(function, *args)`, whose futures have
+            `result()`.
     """
 
     def __init__(self, job: Job, executor: Any, workers: int | None) -> None:
@@ -151,7 +152,7 @@ class ExecutorPool(Pool):
                 f"the executor takes no work: {error}; pass one that is not shut down"
             ) from error
 
-    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - it does not own its workers
         """Block until some of the futures are done, and return those."""
         from concurrent.futures import FIRST_COMPLETED, wait
 
@@ -163,13 +164,13 @@ class ExecutorPool(Pool):
 
 
 class DaskPool(Pool):
-    """A dask cluster: the job is scattered to every worker once.
+    """A dask cluster: the job is sent to every worker once.
 
     Args:
-        job: What runs.
+        job: The job to run.
         client: A `distributed.Client`; None starts a cluster of worker processes on
             this machine.
-        workers: How many, of a cluster that is started here.
+        workers: Number of workers of a cluster that is started here.
     """
 
     def __init__(self, job: Job, client: Any, workers: int | None) -> None:
@@ -200,7 +201,7 @@ class DaskPool(Pool):
         self.workers = workers or max(1, sum(client.ncores().values()))
         self._sent = self._scatter()
 
-    # Every worker gets the job; one that comes later fetches it from another.
+    # Every worker gets the job; a later worker fetches it from another.
     def _scatter(self) -> Any:
         return self._client.scatter(self._parcel, broadcast=True, hash=False)
 
@@ -208,15 +209,15 @@ class DaskPool(Pool):
         """Start a batch; return its future."""
         return self._client.submit(run_batch, self._sent, list(batch), pure=False)
 
-    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - it does not own its workers
         """Block until some of the futures are done, and return those."""
         distributed = _import("distributed", extra="dask")
-        with suppress(*self.lost):  # `rows` says whose
+        with suppress(*self.lost):  # `rows` raises the error of its batch
             return list(distributed.wait(list(futures), return_when="FIRST_COMPLETED").done)
         return [future for future in futures if future.done()]
 
     def restart(self, workers: int) -> None:
-        """Scatter the job anew: it may have been lost with the worker."""
+        """Send the job again, since it may have been lost with the worker."""
         self.workers = workers
         self._sent = self._scatter()
 
@@ -232,7 +233,7 @@ class DaskPool(Pool):
 
 
 class RayPool(Pool):
-    """A ray cluster: the job lies in the object store once."""
+    """A ray cluster: the job is stored once in the object store."""
 
     def __init__(self, job: Job, workers: int | None) -> None:
         ray = _import("ray", extra="ray")
@@ -254,13 +255,13 @@ class RayPool(Pool):
         """Start a batch; return its future."""
         return self._function.remote(self._sent, list(batch))
 
-    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - its workers are another's
+    def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - it does not own its workers
         """Block until some of the futures are done, and return those."""
         done, _ = self._ray.wait(list(futures), num_returns=1)
         return list(done)
 
     def rows(self, future: object) -> list[RunRow]:
-        """Return the rows of a done future; raise one of `lost` if its worker is
+        """Return the rows of a finished future; raise one of `lost` if its worker is
         gone.
         """
         found: list[RunRow] = self._ray.get(future)
@@ -285,7 +286,7 @@ def _import(name: str, *, extra: str) -> Any:
 
 
 def cpus() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable is not None else os.cpu_count() or 1
 
@@ -294,9 +295,9 @@ def make_pool(job: Job, backend: object, workers: int | None) -> Pool:
     """Return the pool that `backend` names.
 
     Raises:
-        InvalidSetting: it is neither a name that is known nor a client or executor.
-        MissingExtra: what it needs is not installed.
-        NotPicklable: the job cannot travel.
+        InvalidSetting: it is neither a known name nor a client or executor.
+        MissingExtra: a required package is not installed.
+        NotPicklable: the job cannot be pickled.
     """
     if backend == "processes":
         return ProcessPool(job, workers or cpus())

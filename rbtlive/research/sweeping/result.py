@@ -1,6 +1,7 @@
-"""What a sweep gave: a row a run, the best of them, and what the whole says.
+"""The result of a sweep: a row per run, the best of them, and statistics of the
+whole.
 
-The rule: a row can always be run again, and gives the same figures then.
+The rule: a row can always be run again, and then gives the same figures.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ _ATTACH: list[Callable[..., Any]] = []
 
 
 def set_attach(attach: Callable[..., Any]) -> None:
-    """Say how a row becomes a session; the notebook layer does, which lies above."""
+    """Set the function that turns a row into a session; the notebook layer, which is
+    above this one, provides it.
+    """
     _ATTACH[:] = [attach]
 
 
@@ -51,8 +54,8 @@ class SweepRow:
     Attributes:
         params: Its parameters, as `params["fast"]` and `params.fast`.
         metrics: Its metrics by name; empty if the run itself failed.
-        seconds: How long it took.
-        error: What went wrong, or None.
+        seconds: Run time.
+        error: The error, or None.
         number: Its row in the sweep's frame.
     """
 
@@ -72,11 +75,11 @@ class SweepRow:
 
     def attach(self, broker: object, **options: object) -> Any:
         """Trade these parameters: `rbtlive.attach` with the sweep's strategy and
-        settings. The journal notes which sweep and row they come from.
+        settings. The journal records the sweep and row they come from.
 
         Args:
-            broker: Where orders go, e.g. `PaperBroker()`.
-            **options: What `attach` takes; they override the sweep's.
+            broker: The broker for the orders, e.g. `PaperBroker()`.
+            **options: Options of `attach`; they override the sweep's.
         """
         if not _ATTACH:
             raise NotBuilt("row.attach() needs rbtlive's sessions: import rbtlive first")
@@ -98,7 +101,7 @@ class SweepRow:
         return self._sweep.portal
 
     def provenance(self) -> dict[str, Any]:
-        """Return where these parameters come from, as plain values."""
+        """Return the origin of these parameters, as plain values."""
         return {"row": self.number, "metrics": self.metrics, **self._sweep.facts()}
 
     def __repr__(self) -> str:
@@ -114,13 +117,13 @@ class SweepResult:
     """The runs of a sweep.
 
     Attributes:
-        strategy: What was run.
+        strategy: The strategy.
         portal: The bars.
-        options: What `backtest` was given beside parameters.
-        objectives: What was maximised.
+        options: Options of `backtest` other than the parameters.
+        objectives: The objectives.
         method: How the parameters were chosen.
-        elapsed_s: How long the sweep took.
-        sessions: How many sessions a run has.
+        elapsed_s: Duration of the sweep.
+        sessions: Number of sessions per run.
     """
 
     def __init__(  # noqa: PLR0913 - facts of the sweep, each by name
@@ -156,10 +159,10 @@ class SweepResult:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """One row a run, in the order of the search: a column a parameter, the metrics
-        by name, an objective that is a function by its name, `seconds`, and `error`
-        (null where nothing failed). A parameter named like a metric has the column
-        `param_` and its name.
+        """One row per run, in the order of the search: a column per parameter, the
+        metrics by name, an objective function's value by its name, `seconds`, and
+        `error` (null if nothing failed). A parameter with the name of a metric has the
+        prefix `param_`.
         """
         columns = {
             self._column(name): surface.param_series([row.params[name] for row in self._rows])
@@ -218,7 +221,8 @@ class SweepResult:
         """The run with the highest first objective, the earliest of equal ones.
 
         Raises:
-            SweepError: no run has a value: all failed, or the metric does not exist.
+            SweepError: no run has a value, because all failed or the metric does not
+                exist.
         """
         return self.top(1)[0]
 
@@ -242,8 +246,8 @@ class SweepResult:
 
     @cached_property
     def pareto(self) -> pl.DataFrame:
-        """The rows of `frame` that no other run beats in all objectives, best by the
-        first objective first; `row` is their number.
+        """The rows of `frame` that no other run beats in all objectives, sorted by the
+        first objective; `row` is their number.
         """
         front = pareto([self._scores(number) for number in range(len(self))])
         front.sort(key=self._scores, reverse=True)
@@ -283,12 +287,12 @@ class SweepResult:
         )
         found = run.returns
         run.release()
-        missing = self.sessions - len(found)  # a run that began later was in cash before
+        missing = self.sessions - len(found)  # a run that began later held cash before
         return np.concatenate([np.zeros(missing), found]) if missing > 0 else found
 
     def odds(self, **options: object) -> Odds:
-        """Return how likely the best run is luck: deflated Sharpe ratio, probability of
-        backtest overfitting, reality check, minimum track record.
+        """Return the probability that the best run is luck: deflated Sharpe ratio,
+        probability of backtest overfitting, reality check, minimum track record.
 
         Args:
             **options: `blocks` (of the cross-validation, an even number), `draws` and
@@ -307,8 +311,8 @@ class SweepResult:
     # -- the surface ------------------------------------------------------------------
 
     def pivot(self, x: str, y: str, metric: str | None = None) -> pl.DataFrame:
-        """Return a table of a metric: one row a value of `y`, one column a value of
-        `x`; where other parameters moved too, the best of their runs.
+        """Return a table of a metric: one row per value of `y`, one column per value of
+        `x`; if other parameters vary too, the best of their runs.
         """
         return surface.pivot(self.frame, *self._axes(x, y), self._metric(metric), self._best_is())
 
@@ -323,7 +327,8 @@ class SweepResult:
         return sweep_charts.heatmap(self.pivot(x, y, metric), x=x, y=y, metric=self._metric(metric))
 
     def parallel_coordinates(self, metric: str | None = None) -> Any:
-        """Return a plotly figure: a line a run through its parameters to its metric.
+        """Return a plotly figure with a line per run through its parameters to its
+        metric.
 
         Raises:
             MissingExtra: plotly is not installed.
@@ -334,18 +339,18 @@ class SweepResult:
         return sweep_charts.parallel(self.frame, names, self._metric(metric))
 
     def sensitivity(self, metric: str | None = None) -> pl.DataFrame:
-        """Return how much each parameter alone decides: `parameter`, `share` of the
+        """Return the influence of each parameter alone: `parameter`, `share` of the
         metric's variance between its values (0 to 1), `lowest` and `highest` mean over
-        a value, `best_value`; most decisive first.
+        a value, `best_value`; the largest influence first.
         """
         names = [self._column(name) for name in self.names]
         return surface.sensitivity(self.frame, names, self._metric(metric), self._best_is())
 
     def plateaus(self, metric: str | None = None) -> pl.DataFrame:
-        """Return each run beside its neighbours, one step in one parameter away:
-        `row`, the parameters, the metric, `neighbours`, `neighbours_mean`,
-        `neighbours_worst`, and `spike`: whether it stands out from them by more than
-        two standard deviations of the metric. Runs with good neighbours come first.
+        """Return each run with its neighbours, one step in one parameter away: `row`,
+        the parameters, the metric, `neighbours`, `neighbours_mean`, `neighbours_worst`,
+        and `spike`: whether it differs from them by more than two standard deviations
+        of the metric. Runs with good neighbours come first.
         """
         names = [self._column(name) for name in self.names]
         return surface.plateaus(self.frame, names, self._metric(metric), self._best_is())
@@ -372,7 +377,7 @@ class SweepResult:
     # -- shown ------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
-        """Return what the sweep was, as plain values."""
+        """Return the sweep's settings as plain values."""
         return {
             "strategy": strategy_name(self.strategy),
             "method": self.method,

@@ -1,6 +1,7 @@
-"""Searches that choose the next parameters by what came out: optuna's samplers.
+"""Searches that choose the next parameters by earlier results: optuna's samplers.
 
-The rule: the study is optuna's own, in optuna's own storage, and goes on from there.
+The rule: the study is optuna's own, in optuna's own storage, and can be continued
+there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 REFUSED: Final = 500
-"""Proposals in a row that `where` may refuse before a search gives up."""
+"""How many proposals in a row `where` may reject before a search gives up."""
 _RETRY: Final = "rbtlive_retry"
 _FACTS: Final = "rbtlive_sweep"
 
@@ -53,7 +54,7 @@ def is_sampler(method: object) -> bool:
     """Say whether a method is one of optuna's samplers.
 
     Raises:
-        InvalidSetting: it is the class of one.
+        InvalidSetting: it is a sampler class instead of an instance.
     """
     if isinstance(method, type) and hasattr(method, "sample_relative"):
         raise InvalidSetting(
@@ -68,14 +69,14 @@ class Study:
 
     Args:
         space: The parameters.
-        objectives: What is maximised.
-        facts: What decides the runs' numbers, by name.
+        objectives: The objectives.
+        facts: Facts that determine the runs' numbers, by name.
         sampler: An optuna sampler; None is TPE with `seed`.
         storage: Path of an SQLite file, an optuna storage or its URL, or None.
         name: The study's name in its storage.
 
     Raises:
-        StoreMismatch: the storage holds another sweep under this name.
+        StoreMismatch: the storage contains another sweep under this name.
         SweepError: the storage cannot be used.
     """
 
@@ -132,7 +133,7 @@ class Study:
         found: list[FrozenTrial] = self.study.get_trials(deepcopy=False, states=wanted)
         return found
 
-    # Trials of other data or another objective would count as this sweep's.
+    # Trials with other data or another objective would count as this sweep's.
     def _check(self, facts: Mapping[str, str]) -> None:
         known = self.study.user_attrs.get(_FACTS)
         if known is None:
@@ -163,12 +164,12 @@ class Study:
                 return kinds.IntDistribution(axis[0], axis[-1], step=step)
         if all(value is None or isinstance(value, (bool, int, float, str)) for value in axis):
             return kinds.CategoricalDistribution(axis)
-        # A storage keeps texts: what else is chosen from has one each.
+        # A storage keeps only text, so each other choice gets a label.
         labels = surface.param_labels(axis)
         self._labels[name] = dict(zip(labels, axis, strict=True))
         return kinds.CategoricalDistribution(labels)
 
-    # The parameters that a trial stands for; None if they are no choice any more.
+    # The parameters of a trial; None if they are no longer among the choices.
     def _params(self, trial: Any) -> Params | None:
         found = {}
         for name in self._space.names:
@@ -179,7 +180,7 @@ class Study:
             found[name] = value if labels is None else labels[value]
         return Params(found)
 
-    # What ran when the last sweep was killed is tried again.
+    # Runs that were active when the last sweep was killed are tried again.
     def _take_up(self) -> None:
         for trial in self._trials("RUNNING"):
             self.study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
@@ -226,7 +227,8 @@ class Study:
             self.study.tell(trial, state=pruned)
         raise EmptySweep(f"where= refused {REFUSED} proposals in a row: widen it or the parameters")
 
-    # Each proposal has a seed of its own: a search taken up goes on as if never ended.
+    # Each proposal has its own seed: a resumed search continues as if it had never
+    # stopped.
     def _proposed(self) -> Any:
         if self._seed is not None:
             drawn = np.random.SeedSequence((self._seed, self._proposals)).generate_state(1)
@@ -263,7 +265,7 @@ class Study:
         except RuntimeError as error:
             if "Study.stop" not in str(error):
                 raise
-            self._is_over = True  # a sampler that has tried everything it had
+            self._is_over = True  # a sampler that has tried everything
 
 
 def _storage(module: Any, storage: object) -> Any:

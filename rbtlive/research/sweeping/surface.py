@@ -1,6 +1,6 @@
-"""What the figures of a sweep look like over its parameters.
+"""A sweep's metrics as a function of its parameters.
 
-The rule: runs without the metric are left out, and are never counted as zero.
+The rule: runs without the metric are ignored, never counted as zero.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rbtlive.model.arrays import NDArray, np
 
 
 def param_series(values: Sequence[Any]) -> pl.Series:
-    """Return parameter values as a column: numbers, texts, truth values and times as
-    they are, anything else as text.
+    """Return parameter values as a column: numbers, texts, truth values and times
+    unchanged, any other value as text.
     """
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int} or kinds <= {bool} or kinds <= {str}:
@@ -35,8 +35,8 @@ def param_series(values: Sequence[Any]) -> pl.Series:
 def param_columns(
     names: Sequence[str], chosen: Sequence[Any], taken: Sequence[str]
 ) -> list[pl.Series]:
-    """Return a column a parameter of some rows; one whose name is taken is named
-    `param_` and its name.
+    """Return a column for each parameter of some rows; if its name is taken, it gets
+    the prefix `param_`.
     """
     return [
         param_series([row.params[name] for row in chosen]).alias(
@@ -47,8 +47,8 @@ def param_columns(
 
 
 def param_labels(values: Sequence[Any]) -> list[str]:
-    """Return a text for each value; different values of one name, as lambdas are, are
-    numbered.
+    """Return a text for each value; different values with the same text, such as
+    lambdas, are numbered.
     """
     labels: dict[str, str] = {}
     used: dict[str, int] = {}
@@ -68,7 +68,7 @@ def _name(value: object) -> str:
 
 
 def metric_series(values: Sequence[Any]) -> pl.Series:
-    """Return metrics as a Float64 column, null where there is none."""
+    """Return metrics as a Float64 column, null for missing ones."""
     return pl.Series(
         [None if value is None else float(value) for value in values],
         dtype=pl.Float64,
@@ -76,8 +76,8 @@ def metric_series(values: Sequence[Any]) -> pl.Series:
 
 
 def pivot(frame: pl.DataFrame, x: str, y: str, metric: str, best_is: float) -> pl.DataFrame:
-    """Return a table of a metric: a row a value of `y`, a column a value of `x`, the
-    best run of each.
+    """Return a table of a metric: one row per value of `y`, one column per value of
+    `x`, with the best run of each.
     """
     ordered = [str(value) for value in frame[x].unique().sort().to_list()]
     value = pl.col("value").max() if best_is > 0 else pl.col("value").min()
@@ -99,7 +99,7 @@ def pivot(frame: pl.DataFrame, x: str, y: str, metric: str, best_is: float) -> p
 def sensitivity(
     frame: pl.DataFrame, names: Sequence[str], metric: str, best_is: float
 ) -> pl.DataFrame:
-    """Return how much each parameter alone decides of a metric: the correlation ratio
+    """Return the influence of each parameter alone on a metric: the correlation ratio
     eta squared of its values.
 
     Source: Fisher (1925), Statistical Methods for Research Workers, ch. 8.
@@ -143,7 +143,7 @@ def _variance(values: NDArray[np.float64]) -> float:
 def plateaus(
     frame: pl.DataFrame, names: Sequence[str], metric: str, best_is: float
 ) -> pl.DataFrame:
-    """Return each run beside the runs that are one step in one parameter away."""
+    """Return each run with the runs that are one step in one parameter away."""
     places = {name: _places(frame[name]) for name in names}
     values = frame[metric].to_list()
     by_place = {

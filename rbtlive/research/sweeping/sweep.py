@@ -1,7 +1,7 @@
-"""`sweep()`: many runs of one strategy, one a set of parameters.
+"""`sweep()`: many runs of one strategy, one per set of parameters.
 
-The rule: everything that can be wrong is said before the first run; from then on
-nothing that was computed is lost.
+The rule: all errors in the arguments are reported before the first run; after that, no
+result is lost.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ from rbtlive.runtime.backtest import prepare_settings, somebody_looks
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
 WORTH_PROCESSES_S: Final = 4.0
-"""Without `workers=`, a sweep that would take longer in this process goes to others."""
+"""Without `workers=`, a sweep that would take longer than this in one process uses
+several.
+"""
 RETURNS_KEPT: Final = 400_000_000
-"""Daily returns are kept unless all of them together take more bytes than these."""
+"""Daily returns are kept unless they take more bytes than this in total."""
 
 
 @from_own_line
@@ -66,56 +68,58 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
 ) -> SweepResult:
     """Run a strategy once for each set of parameters and return all figures.
 
-    A run that fails is a row with its error. Interrupting the sweep keeps what is done:
+    A run that fails is a row with its error. An interrupted sweep keeps its results:
     the exception's `result` is the `SweepResult` of the finished runs.
 
     Args:
-        strategy: What `backtest` takes; its `analyze` is not called.
-        data: What `backtest` takes.
+        strategy: The strategy, as `backtest` takes it; its `analyze` is not called.
+        data: The data, as `backtest` takes it.
         params: By name the values to try: a list, a single value, or for random and
             optuna searches a distribution (optuna's, or a frozen one of scipy).
         method: "grid" runs every set, "random" draws `n` different ones, "optuna"
-            searches with its TPE sampler, an optuna sampler searches its own way.
-        n: How many runs. A grid of more than 10,000 runs starts only with it.
+            searches with its TPE sampler, and an optuna sampler searches in its own
+            way.
+        n: Number of runs. A grid of more than 10,000 runs starts only with it.
         maximize: The name of a metric, or of a statistic of `result.stats`
             ("-annual_volatility" minimises), a function of a run that returns a number,
             or a list of them: then `SweepResult.pareto` has the runs that no other
             beats in all of them.
-        where: Takes a set of parameters if it returns true, e.g.
-            `lambda p: p["fast"] < p["slow"]`.
-        workers: How many runs at once; 1 stays in this process. None starts processes
+        where: Returns whether to use a set of parameters, e.g. `lambda p: p["fast"] <
+            p["slow"]`.
+        workers: Number of runs at once; 1 stays in this process. None starts processes
             only if the sweep would take longer than some seconds.
         backend: "processes" (joblib's loky), "dask", "ray", a dask client, or any
             executor.
-        store: Path of an SQLite file that keeps every finished run: the same call goes
-            on where a killed one was. With optuna an optuna storage or its URL, too.
+        store: Path of an SQLite file that stores every finished run: the same call
+            continues a killed sweep. With optuna also an optuna storage or its URL.
         seed: Makes random and optuna searches repeatable. A random search without one
-            draws one: it is the result's `seed`.
+            draws its seed, which is the result's `seed`.
         gear: How a strategy made by `signals` is computed: "columns" for all parameters
             in one pass, or "events" on the event engine. The default is "columns",
-            unless `maximize` names a statistic of `result.stats` that is no metric.
-        verify: So many of the best runs of the columnar gear are run again on the event
+            unless `maximize` names a statistic of `result.stats` that is not a metric.
+        verify: Number of best runs of the columnar gear that are rerun on the event
             engine and compared at every close.
-        timeout: How many seconds a run may take; one that takes longer is a row with
-            the error `RunTimedOut`. Python code is ended where it is; a worker process
-            that waits elsewhere (a sleep, a lock) is killed a minute later. The
-            columnar gear computes many runs in one pass, without a limit.
-        progress: Show a progress bar with rate and remaining time; None shows one where
-            a person is looking.
-        **backtest_options: What `backtest` takes: start, end, capital_base, frequency,
+        timeout: Maximum seconds per run; a longer run becomes a row with the error
+            `RunTimedOut`. Python code is interrupted; a worker process that waits
+            outside Python (a sleep, a lock) is killed a minute later. The columnar gear
+            computes many runs in one pass, without a limit.
+        progress: Show a progress bar with rate and remaining time; None shows one if a
+            person sees it.
+        **backtest_options: Options of `backtest`: start, end, capital_base, frequency,
             calendar, commission, slippage, benchmark, frames, zipline_quirks, warmup.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; `.result` has the finished runs. Whatever
-            else ends a sweep in the middle has them, too.
+        KeyboardInterrupt: the sweep was interrupted; `.result` has the finished runs,
+            as has any other exception that ends a sweep.
         EmptySweep: no set of parameters is left to run.
         SweepTooLarge: a grid has more runs than `n`, or than 10,000 without it.
-        NotPicklable: the strategy cannot travel to worker processes.
-        StoreMismatch: the store holds another sweep.
-        UnsupportedSignals: the columnar gear does not compute what is asked for.
+        NotPicklable: the strategy cannot be sent to worker processes.
+        StoreMismatch: the store contains another sweep.
+        UnsupportedSignals: the columnar gear does not support the request.
         GearsDiffer: the columnar gear and the event engine disagree.
-        UnknownParameter: the strategy has no such parameter; the nearest is named.
-        SettingsError: a setting cannot be; each kind has a class of its own.
+        UnknownParameter: the strategy has no such parameter; the message names the
+            nearest.
+        SettingsError: a setting is invalid; each kind has a class of its own.
     """
     n = None if n is None else whole(n, "n of sweep()", least=1)
     verify = whole(verify, "verify of sweep()", least=0)
@@ -135,7 +139,7 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     first = {name: _first(axis) for name, axis in space.axes.items()}
     StrategyExecutor(strategy, first)
     if isinstance(strategy, Signals) and None not in first.values():
-        strategy.declared(first)  # says which parameter it does not read
+        strategy.declared(first)  # reports a parameter that it does not read
     objectives = objectives_of(maximize)
     plan = Plan(
         job=Job(
@@ -184,15 +188,15 @@ def _is_columnar(
     return True
 
 
-# A distribution's own values are known when it is drawn.
+# A distribution's values are known only when it is drawn.
 def _first(axis: object) -> Any:
     return axis[0] if isinstance(axis, tuple) else None
 
 
 class Plan:
-    """A sweep that was checked and waits to run."""
+    """A checked sweep, ready to run."""
 
-    def __init__(  # noqa: PLR0913 - what sweep takes, each by name
+    def __init__(  # noqa: PLR0913 - the arguments of sweep, each by name
         self,
         *,
         job: Job,
@@ -227,7 +231,7 @@ class Plan:
             raise InvalidSetting(f"method={method!r} needs n=, the number of runs")
 
     def run(self, store: object) -> SweepResult:
-        """Run what the store does not have yet."""
+        """Run the sets that the store does not contain yet."""
         rows: dict[int, RunRow] = {}
         keeper = self._keeper(store)
         if self.method == "random" and self.seed is None:
@@ -236,7 +240,7 @@ class Plan:
         begun = perf_counter()
         try:
             found = self._searched(keeper, store) if self.searches else self._listed(keeper)
-            for number, row in found:  # one by one: an interrupt keeps what is there
+            for number, row in found:  # one by one: an interrupt keeps the finished ones
                 rows[number] = row  # noqa: PERF403
         except BaseException as stopped:
             self._close(at_once=True)
@@ -285,7 +289,7 @@ class Plan:
             free_start=self.job.free_start,
         )
 
-    # -- which runs -------------------------------------------------------------------
+    # -- choosing runs ----------------------------------------------------------------
 
     def _listed(self, keeper: RunStore | None) -> Iterator[tuple[int, RunRow]]:
         if self.method == "grid":
@@ -339,7 +343,7 @@ class Plan:
         whole = runs * self.job.sessions() * 8
         self.job = replace(self.job, keep_returns=whole <= RETURNS_KEPT)
 
-    # -- where they run ---------------------------------------------------------------
+    # -- executing runs ---------------------------------------------------------------
 
     def _evaluated(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
         for number, row in self._run(tasks):
@@ -361,7 +365,7 @@ class Plan:
             with old_objects_left_alone():
                 yield from self._run_as_it_turns_out(tasks)
 
-    # In this process for a start; in others once the rest is known to take long.
+    # Start in this process; move to others once the rest is known to take long.
     def _run_as_it_turns_out(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
         spent = 0.0
         for place, task in enumerate(tasks):
@@ -371,12 +375,12 @@ class Plan:
                     self._pool = pool
                     yield from run_in(pool, tasks[place:], self.job.timeout)
                     return
-                spent = -math.inf  # stay here
+                spent = -math.inf  # stay in this process
             for number, row in run_here(self.job, [task]):
                 spent += row.seconds
                 yield number, row
 
-    # Nobody asked for processes: what cannot travel stays here.
+    # Nobody asked for processes, so a job that cannot be pickled stays here.
     def _willing_pool(self) -> Pool | None:
         try:
             return make_pool(self.job, self.backend, None)
@@ -388,7 +392,7 @@ class Plan:
         if pool is not None:
             pool.close(at_once=at_once)
 
-    # -- around it --------------------------------------------------------------------
+    # -- progress, returns and facts --------------------------------------------------
 
     def _bar(self, total: int) -> AbstractContextManager[Any]:
         shown = somebody_looks() if self.progress is None else self.progress
@@ -411,7 +415,7 @@ class Plan:
 
 
 def sweep_facts(job: Job) -> dict[str, str]:
-    """Return what decides the numbers of a sweep's runs, as texts."""
+    """Return the facts that determine the numbers of a sweep's runs, as text."""
     executor = StrategyExecutor(job.strategy)
     settings: RunSettings = job.settings
     shown = {

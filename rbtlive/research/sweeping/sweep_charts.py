@@ -1,4 +1,4 @@
-"""Figures of a sweep, made with plotly, which is imported when one is asked for."""
+"""Figures of a sweep with plotly, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rbtlive.research.figures.shown import shown
 from rbtlive.research.figures.still_sweeps import MOST_NUMBERS, inks
 from rbtlive.research.reports.writing import short
 
-_COLOURS = "Viridis"  # read alike by those who do not see red and green
+_COLOURS = "Viridis"  # readable for red-green colour-blind readers
 
 
 def heatmap(table: pl.DataFrame, *, x: str, y: str, metric: str) -> Any:
@@ -45,7 +45,7 @@ def heatmap(table: pl.DataFrame, *, x: str, y: str, metric: str) -> Any:
     return shown(styled(figure, f"{metric} by {x} and {y}", height=420))
 
 
-# By hand, because plotly writes all numbers in the figure's grey.
+# Written by hand, because plotly would use grey for all numbers.
 def _write_numbers(figure: Any) -> None:
     trace = figure.data[0]
     for y, (values, colours) in enumerate(zip(trace.z, inks(trace), strict=True)):
@@ -58,13 +58,15 @@ def _write_numbers(figure: Any) -> None:
 
 
 def parallel(frame: pl.DataFrame, names: Sequence[str], metric: str) -> Any:
-    """Return parallel coordinates: a line a run through its parameters to a metric."""
+    """Return parallel coordinates: a line per run through its parameters to a
+    metric.
+    """
     go = plotly()
     known = frame.filter(pl.col(metric).is_not_null())
     dimensions = [_dimension(known[name]) for name in (*names, metric)]
-    scale = [[0, LOSS], [0.5, OTHER], [1, GAIN]]  # thin lines that are seen on dark and light
+    scale = [[0, LOSS], [0.5, OTHER], [1, GAIN]]  # thin lines that are visible on dark and light
     line = {"color": known[metric].to_numpy(), "colorscale": scale, "showscale": True}
-    plain = {"color": TEXT, "shadow": "0 0 transparent"}  # else plotly draws white edges
+    plain = {"color": TEXT, "shadow": "0 0 transparent"}  # otherwise plotly draws white edges
     ink = {"labelfont": plain, "tickfont": plain, "rangefont": plain}
     figure = go.Figure(go.Parcoords(line=line, dimensions=dimensions, **ink))
     styled(figure, f"{metric} by {', '.join(names)}", height=420)

@@ -1,6 +1,6 @@
-"""How a sweep looks as the last expression of a cell.
+"""The display of a sweep as the last expression of a cell.
 
-The rule: every text that came from a user is escaped.
+The rule: every text from a user is escaped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHOWN = 10
 
 
 class ShownSweep(Protocol):
-    """What is read of a sweep to show it."""
+    """The parts of a sweep that its display reads."""
 
     strategy: Any
     elapsed_s: float
@@ -29,7 +29,7 @@ class ShownSweep(Protocol):
 
     @property
     def frame(self) -> pl.DataFrame:
-        """Return a row a run."""
+        """Return one row per run."""
         ...
 
     @property

@@ -1,7 +1,7 @@
-"""Runs of a sweep kept in an SQLite file, so that a killed sweep goes on where it was.
+"""Store a sweep's runs in an SQLite file, so that a killed sweep can continue.
 
-The rule: a row is on the disk before the sweep counts it as done; a store that was
-begun with anything else is refused, naming what differs.
+The rule: a row is on disk before the sweep counts it as done; a store that was started
+with other facts is refused, with the difference.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ class RunStore:
     """The runs of one sweep in a file.
 
     Args:
-        path: The file; made if it is not there.
-        facts: What decides the runs' numbers: strategy, data, settings, objectives.
+        path: The file; created if missing.
+        facts: Facts that determine the runs' numbers: strategy, data, settings,
+            objectives.
 
     Raises:
-        StoreMismatch: the file was begun with other facts, or is no store.
-        SweepError: it cannot be read or written.
+        StoreMismatch: the file was started with other facts, or is not a store.
+        SweepError: the file cannot be read or written.
     """
 
     def __init__(self, path: str | Path, facts: Mapping[str, str]) -> None:
@@ -61,8 +62,8 @@ class RunStore:
             self.close()
             raise
 
-    # A damaged file, or one of something else, gets another error than one that is in
-    # use, full or read-only.
+    # A damaged or foreign file gives another error than one that is in use, full or
+    # read-only.
     @contextmanager
     def _said(self) -> Iterator[None]:
         try:
@@ -95,7 +96,7 @@ class RunStore:
         )
 
     def seed(self, fresh: int) -> int:
-        """Return the seed that a sweep without one was begun with; `fresh` if it begins
+        """Return the seed of a sweep that was started without one; `fresh` if it starts
         now.
         """
         with self._said():
@@ -108,7 +109,7 @@ class RunStore:
             return int(found[0])
 
     def put(self, row: RunRow) -> None:
-        """Keep a row; it is on the disk when this returns."""
+        """Store a row; it is on disk when this returns."""
         returns = None if row.returns is None else zlib.compress(row.returns.tobytes(), 1)
         with self._said():
             self._connection.execute(

@@ -1,7 +1,7 @@
-"""Ends a run that takes longer than it may.
+"""End a run that exceeds its time limit.
 
-The rule: an exception is raised in the run's own thread, where it is, and in nothing
-that comes after; no signal handler is touched.
+The rule: the exception is raised in the run's own thread, inside the run, and never in
+later code; no signal handler is changed.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from types import FrameType
 from typing import Final
 
 AGAIN_S: Final = 1.0
-"""The exception is raised again after so long."""
+"""The exception is raised again after this long."""
 BLOCKED_S: Final = 60.0
-"""Worker processes that have done nothing for so long beyond their time are killed: a
+"""Worker processes that do nothing for this long beyond their limit are killed: their
 run waits in code that no exception reaches.
 """
 
 
 class RunTimedOut(BaseException):
-    """Raised inside a run that takes too long; no `except Exception` of its keeps it
-    going.
+    """Raised inside a run that takes too long; its `except Exception` does not catch
+    it.
     """
 
 
 def call_within(seconds: float | None, work: Callable[[], None]) -> None:
-    """Call a function, and raise `RunTimedOut` in this thread once it has run for so
-    long.
+    """Call a function, and raise `RunTimedOut` in this thread after `seconds`.
 
-    Code that is not Python's (a sleep, a wait for a lock) is ended when it returns.
+    Code outside Python (a sleep, a wait for a lock) is interrupted only when it
+    returns.
     """
     if seconds is None:
         work()
         return
-    guard = _Guard(seconds, sys._getframe())  # noqa: SLF001 - the only way to name a call
+    guard = _Guard(seconds, sys._getframe())  # noqa: SLF001 - the only way to identify a call
     try:
         guard.start()
         work()
@@ -55,14 +55,14 @@ class _Guard(threading.Thread):
         self._over = threading.Event()
         self._raised = False
 
-    # Whether the call still runs: the exception may come between it and `disarm`.
+    # Whether the call still runs: the exception could arrive between it and `disarm`.
     def _is_inside(self) -> bool:
         frame = sys._current_frames().get(self._guarded)  # noqa: SLF001 - as above
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None
 
-    # Again and again: a bare `except` may have caught it.
+    # Repeatedly, because a bare `except` may have caught it.
     def run(self) -> None:
         wait_s = self._seconds
         while not self._over.wait(wait_s):
@@ -72,11 +72,11 @@ class _Guard(threading.Thread):
                 self._raised = True
                 self._send()
             wait_s = AGAIN_S
-        self._frame = None  # with all that it holds
+        self._frame = None  # and everything that it references
 
-    # What was raised and has not arrived yet is replaced by one more, which is awaited
-    # and dropped. Taking it back by NULL would leave Python 3.11's flag of exceptions
-    # under way set for good, and a profiled thread would stand still.
+    # An exception that was raised but has not arrived is replaced by another one, which
+    # is awaited and dropped. Cancelling it with NULL would leave Python 3.11's flag for
+    # pending exceptions set forever, and a profiled thread would hang.
     def disarm(self) -> None:
         while True:
             try:

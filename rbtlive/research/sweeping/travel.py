@@ -1,7 +1,7 @@
-"""What travels to worker processes, once: a strategy, its data and its settings.
+"""Send a strategy, its data and its settings to worker processes, once.
 
-The rule: large columns lie in files that workers map into memory; classes and functions
-of notebook cells and scripts travel by value.
+The rule: large columns are in files that workers memory-map; classes and functions of
+notebook cells and scripts are pickled by value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rbtlive.errors import NotPicklable
 from rbtlive.model.arrays import np
 
 WORTH_A_FILE = 1 << 20
-"""Frames and arrays of more bytes than these are mapped, not copied."""
+"""Frames and arrays of more bytes than this are mapped, not copied."""
 KEPT_IN_A_WORKER = 4
 
 _loaded: OrderedDict[str, Any] = OrderedDict()
@@ -32,11 +32,11 @@ _loaded: OrderedDict[str, Any] = OrderedDict()
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Something pickled, to be opened once in each process.
+    """A pickled object, which is loaded once per process.
 
     Attributes:
         token: SHA-256 of the content.
-        content: The pickle; None if it lies in `path`.
+        content: The pickle; None if it is in `path`.
         path: The pickle's file.
     """
 
@@ -45,7 +45,7 @@ class Parcel:
     path: str | None = None
 
     def open(self) -> Any:
-        """Return what was packed; a process unpacks it once."""
+        """Return the unpickled object; a process loads it once."""
         known = _loaded.get(self.token)
         if known is None:
             content = self.content
@@ -58,7 +58,7 @@ class Parcel:
         return known
 
 
-# Imported where it is needed: few runs travel.
+# Imported on use: few runs need it.
 def _cloudpickle() -> Any:
     import cloudpickle
 
@@ -69,12 +69,12 @@ def pack(what: object, *, folder: Path | None) -> Parcel:
     """Return a parcel of `what`.
 
     Args:
-        what: Anything that can be pickled.
-        folder: Where large columns and the pickle are written to be mapped; None puts
-            all of it into the parcel.
+        what: The object.
+        folder: Folder for large columns and the pickle, to be memory-mapped; None puts
+            everything into the parcel.
 
     Raises:
-        NotPicklable: something in it cannot travel; the message says what.
+        NotPicklable: part of it cannot be pickled; the message says which.
     """
     buffer = io.BytesIO()
     pickler = _pickler(folder)(buffer)
@@ -97,8 +97,8 @@ def pack(what: object, *, folder: Path | None) -> Parcel:
     return Parcel(token, None, str(path))
 
 
-# What of a job cannot be pickled: the first of its parts, and of a class or an object
-# the first attribute, that fails alone.
+# The part of a job that cannot be pickled: the first of its parts, and of a class or
+# object the first attribute, that fails alone.
 def _culprit(what: object) -> str:
     for name, part in _parts(what).items():
         if not _travels(part):
@@ -161,9 +161,9 @@ def _mapped_array(path: str) -> Any:
     return np.load(path, mmap_mode="r")
 
 
-# A class in a script's neighbour module, or in a module that a notebook made, is not
-# there for import in every worker: what is neither installed nor of Python travels by
-# value.
+# A class in a script's neighbour module, or in a module that a notebook created, cannot
+# be imported in every worker: modules that are neither installed nor Python's own are
+# pickled by value.
 @contextmanager
 def _own_modules_by_value(what: object) -> Iterator[None]:
     modules = list(_modules_of(what))
@@ -192,7 +192,7 @@ def _modules_of(what: object) -> Iterator[ModuleType]:
 
 
 def is_installed_name(name: str) -> bool:
-    """Say whether a module of this name is installed, or of Python itself."""
+    """Say whether a module with this name is installed, or part of Python."""
     module = sys.modules.get(name)
     return name != "__main__" and module is not None and _is_installed(module)
 

@@ -1,6 +1,6 @@
-"""What a sweep's workers are given, and the row they give back for each run.
+"""The input of a sweep's workers, and the row that they return for each run.
 
-The rule: both are plain values that travel between processes.
+The rule: both are plain values that can be sent between processes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from rbtlive.research.sweeping.params import Params
 
 @dataclass(slots=True)
 class RunRow:
-    """What is kept of one run.
+    """The stored data of one run.
 
     Attributes:
         params: Its parameters.
         metrics: Its metrics by name; empty if the run itself failed.
         values: The objectives' values.
-        seconds: How long it took.
-        error: What went wrong, with the line of the user's code; None if nothing did.
-        returns: Daily returns, one a session; None if they are not kept.
+        seconds: Run time.
+        error: The error, with the line of the user's code; None if nothing failed.
+        returns: Daily returns, one per session; None if they are not kept.
         place: File, line and function of the user's code that failed, until `locate`
             reads the line.
     """
@@ -43,12 +43,12 @@ class RunRow:
     place: tuple[str, int, str] | None = None
 
     def locate(self, strategy: object) -> RunRow:
-        """Add the user's line to the error, in the process that has its source: that
-        of a notebook's cell is in no worker.
+        """Add the user's line to the error, in the process that has its source: a
+        worker does not have that of a notebook's cell.
         """
         if self.place is not None:
             file, line, function = self.place
-            if file.startswith("<"):  # travelled by value, without the name of its file
+            if file.startswith("<"):  # pickled by value, without the name of its file
                 file = _file_of(strategy, function) or file
             source = linecache.getline(file, line).strip()
             self.error = f"{self.error} (line {line} of {function}: {source})"
@@ -68,17 +68,17 @@ def _file_of(strategy: object, function: str) -> str | None:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """What all runs of a sweep have in common.
+    """The data shared by all runs of a sweep.
 
     Attributes:
-        strategy: What `backtest` takes.
+        strategy: The strategy, as `backtest` takes it.
         portal: The bars.
-        settings: Checked settings; each run puts its parameters in.
-        objectives: What is maximised.
+        settings: Checked settings; each run adds its parameters.
+        objectives: The objectives.
         keep_returns: Whether rows keep the daily returns.
         free_start: Whether a run begins where its windows fit, if that is later.
         columnar: Whether many runs are computed in one pass.
-        timeout: How many seconds a run may take; None is any time.
+        timeout: Maximum seconds per run; None is unlimited.
     """
 
     strategy: Any
@@ -91,7 +91,7 @@ class Job:
     timeout: float | None = None
 
     def sessions(self) -> int:
-        """Return how many sessions a run has."""
+        """Return the number of sessions per run."""
         calendar, end = self.portal.calendar, self.settings.end
         assert end is not None
         return calendar.number(end) - calendar.number(self.settings.start) + 1

@@ -1,1 +1,1 @@
-"""Parameters chosen in one span of time and tried in the next."""
+"""Parameters chosen in one span of time and tested in the next."""

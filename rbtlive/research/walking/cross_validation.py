@@ -1,8 +1,8 @@
-"""`cross_validate()`: parameters chosen in every combination of spans, and tried in the
-others.
+"""`cross_validate()`: parameters chosen in every combination of spans, and tested in
+the others.
 
-The rule: each set of parameters runs once over all sessions; a split only decides in
-which of its daily returns parameters are chosen, and in which they are tried.
+The rule: each set of parameters runs once over all sessions; a split only decides which
+of its daily returns are used for choosing, and which for testing.
 """
 
 from __future__ import annotations
@@ -37,26 +37,27 @@ from rbtlive.research.walking.lengths import rows_of
 from rbtlive.runtime.backtest import prepare_settings
 
 Score = Callable[[Floats, int], Floats]
-"""Takes returns (runs x sessions) and how many sessions make a year; returns a value a
-run, NaN for none."""
+"""Maps returns (runs x sessions) and the number of sessions per year to one value per
+run, NaN for none.
+"""
 SPLITS_AT_MOST = 20_000
 _SPAN: Final = ("split", "test_folds", "train_sessions")
 _CHOICE: Final = dict.fromkeys(("in_sample", "out_of_sample", "out_of_sample_rank"), pl.Float64)
 
 
 class CrossValidation:
-    """The splits of a cross-validation, and the paths through time they come to.
+    """The splits of a cross-validation, and the paths through time that they form.
 
     Attributes:
-        sweep: The runs that were chosen from.
+        sweep: The sweep of all runs.
         chosen: The row that each split chose.
-        splits: One row a split: `split`, `test_folds` (the numbers of the folds that
-            were tried), `train_sessions`, the chosen parameters, the objective in the
-            training (`in_sample`) and in the tests together (`out_of_sample`), and
-            where that ranks among all runs (`out_of_sample_rank`, above 0 and below 1;
-            null where it does not exist).
-        returns: Daily returns out of sample: `date`, and a column a path.
-        paths: One row a path: `path`, and the ratios of its returns by their names in
+        splits: One row per split: `split`, `test_folds` (the numbers of the tested
+            folds), `train_sessions`, the chosen parameters, the objective in the
+            training (`in_sample`) and in the tests together (`out_of_sample`), and its
+            rank among all runs (`out_of_sample_rank`, above 0 and below 1; null if it
+            does not exist).
+        returns: Daily returns out of sample: `date`, and a column per path.
+        paths: One row per path: `path`, and the ratios of its returns by their names in
             `BacktestResult.metrics`.
     """
 
@@ -77,8 +78,8 @@ class CrossValidation:
 
     @cached_property
     def overfitting(self) -> float | None:
-        """Share of splits whose choice ranks at or below the median of all runs out of
-        sample; None with a single run, or if no split can be ranked.
+        """Fraction of splits whose choice ranks at or below the median of all runs out
+        of sample; None with a single run, or if no split can be ranked.
 
         Source: Bailey, Borwein, López de Prado & Zhu (2017), The Probability of
         Backtest Overfitting; here over the splits of the cross-validation.
@@ -90,7 +91,7 @@ class CrossValidation:
 
     def stability(self) -> pl.DataFrame:
         """Return how often each set of parameters was chosen, the most frequent first:
-        the parameters, `splits` (how many), and `share` of all.
+        the parameters, `splits` (the number of splits), and `share` of all.
         """
         names = [c for c in self.splits.columns if c not in (*_SPAN, *_CHOICE)]
         return (
@@ -105,7 +106,7 @@ class CrossValidation:
         if no path has it.
 
         Raises:
-            InvalidSetting: `metric` is no ratio.
+            InvalidSetting: `metric` is not a ratio.
         """
         if metric not in RATIOS:
             raise InvalidSetting(f"metric must be a ratio: {nearest(metric, RATIOS)}")
@@ -144,37 +145,38 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
 ) -> CrossValidation:
     """Choose parameters by combinatorial purged cross-validation.
 
-    Time is cut into `folds`; each combination of `test_folds` of them is tried with the
-    parameters that were best in the rest. The tries join to several paths through all
-    sessions, so that one gets a distribution of Sharpe ratios instead of one.
+    Time is cut into `folds`; each combination of `test_folds` of them is tested with
+    the parameters that were best in the rest. The tests are joined to several paths
+    through all sessions, which gives a distribution of Sharpe ratios instead of a
+    single one.
 
-    Each set of parameters runs once, over all sessions; choosing and trying look at its
-    daily returns. A position may so be held over the border of two folds: leave out as
-    many sessions as one is held with `purge`.
+    Each set of parameters runs once, over all sessions; choosing and testing use its
+    daily returns. A position may therefore be held across the border of two folds: set
+    `purge` to the number of sessions for which one is held.
 
     Args:
-        strategy: What `backtest` takes.
-        data: What `backtest` takes.
-        params: What `sweep` takes.
-        folds: Into how many spans of equal length time is cut.
-        test_folds: How many of them are tried at once.
-        purge: Sessions left out of the training on each side of a tried fold, or text
+        strategy: The strategy, as `backtest` takes it.
+        data: The data, as `backtest` takes it.
+        params: The parameters, as `sweep` takes them.
+        folds: Number of spans of equal length.
+        test_folds: Number of folds tested at once.
+        purge: Sessions left out of the training on each side of a tested fold, or text
             such as "2w".
-        embargo: Sessions left out behind it besides, because returns have a memory.
-        splitter: In place of these four, an object whose `split(X)` gives the places of
+        embargo: Further sessions left out after it, because returns are autocorrelated.
+        splitter: Instead of these four, an object whose `split(X)` gives the indices of
             training and test sessions: skfolio's `CombinatorialPurgedCV` or
             `WalkForward`, or a splitter of scikit-learn.
-        maximize: What each split maximises: a ratio's name ("-annual_volatility"
-            minimises), or a function that takes the daily returns of a run in the
-            training's sessions and returns a number.
-        **options: What `sweep` takes, `maximize` excepted, and what `backtest` takes.
+        maximize: The objective of each split: a ratio's name ("-annual_volatility"
+            minimises), or a function from a run's daily returns in the training
+            sessions to a number.
+        **options: Options of `sweep`, except `maximize`, and of `backtest`.
 
     Returns:
         Splits, paths and their distribution.
 
     Raises:
         BadFolds: folds are empty, or training and test overlap.
-        SweepError: every run failed, or in a split no run has a value.
+        SweepError: every run failed, or no run has a value in a split.
         InvalidSetting: `maximize` is neither a ratio nor a function.
 
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7 and 12.
@@ -295,8 +297,8 @@ def _whole(value: object, name: str, least: int) -> int:
         raise BadFolds(str(error)) from None
 
 
-# Splits as scikit-learn and skfolio have them: the test is one array of places, or one
-# a fold.
+# Splits in the form of scikit-learn and skfolio: the test is one array of indices, or
+# one per fold.
 def _of_splitter(splitter: Any, sessions: int) -> Iterator[Split]:
     if isinstance(splitter, str) or not callable(getattr(splitter, "split", None)):
         raise BadFolds(
@@ -320,7 +322,7 @@ def _of_splitter(splitter: Any, sessions: int) -> Iterator[Split]:
         raise BadFolds(f"{type(splitter).__name__} makes no split of {sessions} sessions")
 
 
-# Each tried fold goes to the first path that does not have its sessions yet.
+# Each tested fold goes to the first path that lacks its sessions.
 def _paths(
     labels: Sequence[date],
     splits: Sequence[Split],

@@ -1,7 +1,6 @@
-"""Spans of sessions to choose parameters in, and to try them in.
+"""Spans of sessions for choosing parameters, and for testing them.
 
-The rule: what is tried comes after what it was chosen in, and no session is tried
-twice.
+The rule: a test comes after its training, and no session is tested twice.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS
 
 SWEEPS: Final = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
-"""What goes to the sweeps of the folds, and not to their backtests."""
+"""Options for the sweeps of the folds, but not for their backtests."""
 PASSED_ON: Final = (*SWEEPS, "store", "progress", *BACKTEST_OPTIONS)
-"""What a walk forward and a cross validation take beside their own arguments."""
+"""Options of a walk forward and a cross validation besides their own arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Sessions by place in the span: first of each, and one past its last.
+    """Ranges of sessions by index in the span: the first, and one past the last.
 
     Attributes:
         train: Where parameters are chosen.
-        test: Where they are tried.
+        test: Where they are tested.
     """
 
     train: tuple[int, int]
@@ -41,15 +40,16 @@ def walk(
     """Return the folds of a walk forward.
 
     Args:
-        sessions: How many sessions there are.
-        train: Sessions to choose in; with `anchored` those of the first fold.
-        test: Sessions to try in; the last fold may have fewer, but half of them.
-        step: Sessions from one test to the next.
-        anchored: Whether every fold is trained from the first session on.
+        sessions: Number of sessions.
+        train: Number of training sessions; with `anchored`, of the first fold.
+        test: Number of test sessions; the last fold may have fewer, but at least half
+            of them.
+        step: Number of sessions from one test to the next.
+        anchored: Whether every training starts at the first session.
         distance: Sessions between training and test that neither uses.
 
     Raises:
-        BadFolds: tests would overlap, or not one fold fits.
+        BadFolds: tests would overlap, or not even one fold fits.
     """
     if step < test:
         raise BadFolds(
@@ -77,8 +77,8 @@ class Split:
     """One split of a combinatorial cross-validation.
 
     Attributes:
-        train: Sessions to choose in.
-        test: Sessions of each block that is tried, by the block's number.
+        train: Sessions for choosing parameters.
+        test: Sessions of each tested block, by the block's number.
     """
 
     train: NDArray[np.int64]
@@ -88,14 +88,14 @@ class Split:
 def combinations(
     sessions: int, *, blocks: int, tested: int, purge: int = 0, embargo: int = 0
 ) -> Iterator[Split]:
-    """Yield every split of time into blocks of which some are tried.
+    """Yield every split of time into blocks of which some are tested.
 
     Args:
-        sessions: How many sessions there are.
-        blocks: Into how many blocks time is cut.
-        tested: How many of them are tried at once.
-        purge: Sessions left out of training on each side of a tried block.
-        embargo: Further sessions left out behind it.
+        sessions: Number of sessions.
+        blocks: Number of blocks.
+        tested: Number of blocks tested at once.
+        purge: Sessions left out of training on each side of a tested block.
+        embargo: Further sessions left out after it.
 
     Raises:
         BadFolds: the numbers do not fit, or nothing is left to train on.
@@ -123,7 +123,7 @@ def combinations(
 
 
 def path_count(blocks: int, tested: int) -> int:
-    """Return how many whole paths through time the splits make.
+    """Return the number of complete paths through time that the splits form.
 
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 12.3.
     """

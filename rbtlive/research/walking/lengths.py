@@ -1,7 +1,8 @@
-"""How many rows of a run's books a length is: "2y", "6 months", 504.
+"""Convert a length such as "2y", "6 months" or 504 to a number of rows in a run's
+books.
 
-The rule: a year has the rows that the run's calendar and interval give it: 252 sessions
-on an exchange, 365 where every day trades, 52 weeks, 12 months.
+The rule: the run's calendar and interval decide the rows per year: 252 sessions on an
+exchange, 365 if every day trades, 52 weeks, 12 months.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _UNITS: Final = {
     **dict.fromkeys(("q", "quarter"), "quarter"),
     **dict.fromkeys(("y", "yr", "year"), "year"),
 }
-"""What people call a unit; all but letters may end in an s."""
+"""Names of units; all but the letters may end in an s."""
 _A_YEAR: Final = {"quarter": 4, "month": 12, "week": 52}
 _EVERY_DAY: Final = 365
 _ROW: Final = {52: "week", 12: "month"}
@@ -30,18 +31,18 @@ _LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)[\s_-]*([a-z ]+?)", re.ASCII)
 
 
 def rows_of(value: object, name: str, *, a_year: int = SESSIONS_A_YEAR, least: int = 1) -> int:
-    """Return a number of sessions, or of weeks or months where a row is one.
+    """Return a number of sessions, or of weeks or months if a row is one.
 
     Args:
         value: The number itself; text such as "2y", "6 months", "4w" or "10d", on an
             exchange 504, 126, 20 and 10 sessions; a timedelta of whole days, or an
             offset of pandas or dateutil.
-        name: What messages call the argument.
-        a_year: How many rows make a year.
-        least: Smallest number that will do.
+        name: The argument's name in messages.
+        a_year: Number of rows per year.
+        least: Minimum number.
 
     Raises:
-        BadFolds: it is no length, one below `least`, or one in units shorter than a
+        BadFolds: it is not a length, is below `least`, or has a unit shorter than a
             row.
     """
     count = value
@@ -85,7 +86,8 @@ def _of_text(text: str, a_year: int) -> int | None:
     return None if rows < 1 else round(float(match[1]) * rows)
 
 
-# A week has whole sessions, 5 or 7; quarters and months are parts of a year.
+# A week has a whole number of sessions, 5 or 7; quarters and months are fractions of a
+# year.
 def _rows_of_unit(unit: str, a_year: int) -> float:
     if unit == "day":
         return 0.0 if a_year in _ROW else 1.0
@@ -93,7 +95,8 @@ def _rows_of_unit(unit: str, a_year: int) -> float:
     return round(rows) if unit == "week" else rows
 
 
-# "180 days" are 124 sessions of an exchange, or 180 sessions: only the letter is clear.
+# "180 days" could be 124 sessions of an exchange, or 180 sessions: only the letter is
+# clear.
 def _hint(text: str, a_year: int) -> str:
     found = re.fullmatch(r"(\d+)\s*(days?|d|m|min|t|w|wk|weeks?)", text, re.IGNORECASE)
     if not found:

@@ -1,7 +1,8 @@
-"""Runs one after the other, as one result.
+"""Join consecutive runs into one result.
 
-The rule: each run begins with the money the one before ended with. What it still held
-is closed at its last price without costs, so that the books of the whole balance.
+The rule: each run begins with the money with which the previous one ended. Its
+remaining positions are closed at their last price without costs, so that the joined
+books balance.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rbtlive.model.order_facts import Transaction
 
 
 def stitch(records: Sequence[RunRecord]) -> RunRecord:
-    """Return the record of consecutive runs; ids of orders go on from run to run."""
+    """Return the record of consecutive runs; order ids continue from run to run."""
     first = records[0]
     capital = first.settings.capital_base
     whole = RunRecord(
@@ -47,7 +48,7 @@ def stitch(records: Sequence[RunRecord]) -> RunRecord:
 
 
 def _renumbered(order: Order, offset: int) -> Order:
-    picture = copy.copy(order)  # a picture may be shared
+    picture = copy.copy(order)  # a snapshot may be shared
     picture.id = str(int(order.id) + offset)
     return picture
 
@@ -60,7 +61,7 @@ def _moved(transaction: Transaction, offset: int, place: int) -> Transaction:
     )
 
 
-# The row of a run's last session with everything closed at its last prices.
+# The row of a run's last session with all positions closed at their last prices.
 def _closed(row: SessionRow, record: RunRecord, whole: RunRecord) -> SessionRow:
     assets = {asset.symbol: asset for asset in record.assets}
     held = list(row.positions)

@@ -1,7 +1,7 @@
-"""`walk_forward()`: parameters chosen again and again, each time tried on what follows.
+"""`walk_forward()`: parameters chosen repeatedly, each time tested on the following
+span.
 
-The rule: nothing of a test, nor of what lies behind it, has a part in choosing its
-parameters.
+The rule: no data of a test, or after it, influences the choice of its parameters.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _SPAN: Final = ("train_start", "train_end", "test_start", "test_end")
 
 
 class WalkForwardResult:
-    """The folds of a walk forward, and what they come to.
+    """The folds of a walk forward, and their results.
 
     Attributes:
-        result: The tests one after the other, as one `BacktestResult`.
+        result: The consecutive tests as one `BacktestResult`.
         sweeps: The sweep of each fold.
         chosen: The row that each fold chose.
         tests: The result of each fold's test.
@@ -64,10 +64,10 @@ class WalkForwardResult:
 
     @cached_property
     def folds(self) -> pl.DataFrame:
-        """One row a fold: `fold`, `train_start`, `train_end`, `test_start`, `test_end`
-        (all included), the chosen parameters (one named like these has the column
-        `param_` and its name), and the objective in the training (`in_sample`) and in
-        the test (`out_of_sample`; null where it does not exist).
+        """One row per fold: `fold`, `train_start`, `train_end`, `test_start`,
+        `test_end` (all included), the chosen parameters (with the prefix `param_` if a
+        name is taken), and the objective in the training (`in_sample`) and in the test
+        (`out_of_sample`; null if it does not exist).
         """
         spans = pl.DataFrame(self._spans).insert_column(
             0, pl.Series("fold", range(len(self)), dtype=pl.Int64)
@@ -91,7 +91,7 @@ class WalkForwardResult:
 
     @property
     def efficiency(self) -> float | None:
-        """Mean of the objective out of sample over its mean in sample; None where the
+        """Mean of the objective out of sample over its mean in sample; None if the
         latter is not positive.
 
         Source: Pardo (2008), The Evaluation and Optimization of Trading Strategies.
@@ -103,9 +103,9 @@ class WalkForwardResult:
         return outside / inside
 
     def stability(self) -> pl.DataFrame:
-        """Return how steady each parameter is over the folds: `parameter`, `values`
-        (how many different ones), `changes` from fold to fold, `mean` and `deviation`
-        (null for what is no number).
+        """Return the stability of each parameter over the folds: `parameter`, `values`
+        (the number of different ones), `changes` from fold to fold, `mean` and
+        `deviation` (null for values that are not numbers).
         """
         rows = []
         for name in self.sweeps[0].names:
@@ -175,38 +175,37 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     maximize: object = "sharpe",
     **options: Any,
 ) -> WalkForwardResult:
-    """Choose parameters in a span of sessions, try them in the next, and go on.
+    """Choose parameters in a span of sessions, test them in the next, and continue.
 
     Lengths are sessions, or text: on an exchange "2y" is 504, "6 months" 126, "4w" 20,
-    "10d" 10. Where every day trades, a year is 365 of them; of weekly or monthly bars
+    "10d" 10. If every day trades, a year is 365 of them; with weekly or monthly bars
     lengths are weeks or months.
 
     Args:
-        strategy: What `backtest` takes.
-        data: What `backtest` takes.
-        params: What `sweep` takes.
-        train: How long parameters are chosen in.
-        test: How long they are tried.
-        anchored: Train from the first session on, ever longer; else in a window that
-            rolls.
+        strategy: The strategy, as `backtest` takes it.
+        data: The data, as `backtest` takes it.
+        params: The parameters, as `sweep` takes them.
+        train: Length of the span for choosing parameters.
+        test: Length of the span for testing them.
+        anchored: Always train from the first session on; otherwise in a rolling window.
         gap: Sessions between training and test that neither uses.
-        purge: Sessions left out at the training's end besides, because what was decided
-            there reaches into the test.
-        embargo: Sessions left out besides, because returns have a memory. As a training
-            lies before its test, the three add up.
-        step: From the begin of a test to that of the next; by default its length.
-        maximize: What each fold maximises: what `sweep` takes.
-        **options: What `sweep` takes, and what `backtest` takes. `store` is a path:
-            each fold keeps its runs in a file of its own beside it, "walk.000.sqlite"
-            for "walk.sqlite".
+        purge: Further sessions left out at the end of the training, because its
+            decisions reach into the test.
+        embargo: Further sessions left out, because returns are autocorrelated. Since a
+            training is before its test, the three add up.
+        step: From the start of a test to that of the next; by default the test's
+            length.
+        maximize: The objective of each fold, as `sweep` takes it.
+        **options: Options of `sweep` and `backtest`. `store` is a path: each fold
+            stores its runs in its own file beside it, "walk.000.sqlite" for
+            "walk.sqlite".
 
     Returns:
-        The folds; its `result` is the tests one after the other as one
-        `BacktestResult`: each begins with the money the one before ended with, and with
-        no positions.
+        The folds; its `result` is the consecutive tests as one `BacktestResult`: each
+        begins with the money with which the previous one ended, and without positions.
 
     Raises:
-        BadFolds: tests overlap, or not one fold fits.
+        BadFolds: tests overlap, or not even one fold fits.
         SweepError: in a fold no run has a value.
     """
     searching = {name: options.pop(name) for name in SWEEPS if name in options}
@@ -233,7 +232,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     for place, fold in enumerate(folds):
         labels = [calendar.label(first + n) for n in (*fold.train, *fold.test)]
         ends = [calendar.label(first + n - 1) for n in (fold.train[1], fold.test[1])]
-        # Where the data begins, a run may begin later: once its windows fit.
+        # At the start of the data, a run may begin later, once its windows fit.
         begin = None if is_bare and not fold.train[0] else labels[0]
         found = sweep(
             strategy, portal, params, maximize=maximize, start=begin, end=ends[0],
@@ -266,7 +265,7 @@ def _path(store: object) -> Path | None:
     return None if store is None else as_path(store, "store of walk_forward()")
 
 
-# Each fold is a sweep of its own: over other sessions, and from other capital.
+# Each fold is its own sweep: over other sessions, and with other capital.
 def _of_fold(store: Path | None, place: int) -> Path | None:
     return None if store is None else store.with_name(f"{store.stem}.{place:03d}{store.suffix}")
 
