@@ -186,8 +186,7 @@ class DataFeed(ABC):
 
     @abstractmethod
     def stats(self) -> dict[str, int]:
-        """Return the counters: slices, bars, quarantined, reconnects and so on.
-        """
+        """Return the counters: slices, bars, quarantined, reconnects and so on."""
 
     @property
     def reached(self) -> datetime | None:
@@ -198,8 +197,7 @@ class DataFeed(ABC):
 
     @property
     def present(self) -> datetime | None:
-        """The source's current time, UTC; None if this machine's clock decides.
-        """
+        """The source's current time, UTC; None if this machine's clock decides."""
         return None
 
     @property
