@@ -6,8 +6,10 @@ write instead; zipline computes something else from it, or ends in the middle of
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
+from rbtlive.errors import RbtliveWarning
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.sentinels import NotSpecified
 
@@ -71,12 +73,18 @@ def no_filter(what: str, value: object, *, column: bool, term: bool) -> TypeErro
     return TypeError(f"{what} must be a Filter: was {value!r} ({type(value).__name__}); {write}")
 
 
-def no_truth(term: object) -> TypeError:
-    """Return the error of a term that was asked whether it is true."""
-    return TypeError(
-        f"{term!r} has no truth value: it has one for each asset and day. Write & for `and`, | for "
-        "`or`, ~ for `not`, (f > 1) & (f < 5) for `1 < f < 5`, and `is None` to ask whether there "
-        "is a term"
+def warn_of_truth(term: object) -> None:
+    """Warn that Python took a term for true as a whole.
+
+    zipline does so too, and `base or default` and `if mask:` rely on it: no error.
+    """
+    warnings.warn(
+        f"{term!r} was taken for true: a term has a value for each asset and day. If this "
+        "combines terms, one of them was lost: write & for `and`, | for `or`, ~ for `not`, "
+        "(f > 1) & (f < 5) for `1 < f < 5`. If it asks whether there is a term, write "
+        "`is not None`",
+        RbtliveWarning,
+        stacklevel=3,
     )
 
 

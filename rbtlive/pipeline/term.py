@@ -29,8 +29,8 @@ from rbtlive.pipeline.arguments import (
     days_of_window,
     no_attribute,
     no_filter,
-    no_truth,
     terms_of,
+    warn_of_truth,
 )
 from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
 from rbtlive.pipeline.kinds import kind
@@ -404,9 +404,10 @@ class ComputableTerm(Term):
                         "its values cannot be compared over time; use returns, ranks or zscores"
                     )
 
-    # `and`, `or`, `not` and `if` would leave a term out.
+    # `and`, `or` and `not` lose a term, but `base or default` is right.
     def __bool__(self) -> bool:
-        raise no_truth(self)
+        warn_of_truth(self)
+        return True
 
     if not TYPE_CHECKING:  # else every name would have a type
 

@@ -47,11 +47,6 @@ SLIPS = {
     "an input without a list": (lambda: mean(inputs=CLOSE), TypeError, "inputs=["),
     "a window in place of inputs": (lambda: Returns(20), TypeError, "window_length=20"),
     "inputs of text": (lambda: mean(inputs=["close"]), errors.NonPipelineInputs, "'close'"),
-    "and": (lambda: (price() > 1) and (price() < 5), TypeError, "& for `and`"),
-    "or": (lambda: (price() > 1) or (price() < 5), TypeError, "| for `or`"),
-    "not": (lambda: not (price() > 1), TypeError, "~ for `not`"),
-    "between": (lambda: 1 < price() < 5, TypeError, "(f > 1) & (f < 5)"),
-    "the larger of two": (lambda: max(price(), mean()), TypeError, "no truth value"),
     "a mask of numbers": (lambda: price().rank(mask=price()), TypeError, "mask of Rank"),
     "a mask of names": (lambda: mean(mask=["AA"]), TypeError, "StaticAssets("),
     "groups of numbers": (lambda: price().demean(groupby=price()), TypeError, "quantiles(5)"),
@@ -72,6 +67,27 @@ SLIPS = {
         "('lower', 'middle', 'upper')",
     ),
 }
+
+
+TRUTHS = {
+    "and": (lambda: (price() > 1) and (price() < 5), "& for `and`"),
+    "or": (lambda: (price() > 1) or (price() < 5), "| for `or`"),
+    "not": (lambda: not (price() > 1), "~ for `not`"),
+    "between": (lambda: 1 < price() < 5, "(f > 1) & (f < 5)"),
+    "the larger of two": (lambda: max(price(), mean()), "one of them was lost"),
+    "a default": (lambda: (price() > 1) or StaticAssets([]), "write `is not None`"),
+}
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_term_is_true_as_in_zipline_with_a_warning_at_the_line(name: str):
+    make, words = TRUTHS[name]
+
+    with pytest.warns(errors.RbtliveWarning) as caught:
+        make()
+
+    assert words in str(caught[0].message)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize("name", SLIPS)
