@@ -23,6 +23,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import EmptyData
 from rbtlive.model.bar import OHLCV, Bar
 from rbtlive.model.events import PastDaysEvent
+from rbtlive.runtime.engine.untold_splits import untold_splits
 from rbtlive.runtime.recorded.attendance import Gap
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class PastDays:
             symbol: [day for day in rest[symbol] if day not in found[symbol]] for symbol in rest
         }
         lacking = {symbol: days for symbol, days in left.items() if days}
+        self._say_jumps({s: {day: found[s][day] for day in days} for s, days in taken.items()})
         self._take(gap, {s: days for s, days in taken.items() if days or s not in lacking}, found)
         return lacking
 
@@ -275,6 +277,18 @@ class PastDays:
             f"of which the run has none: {why:.200}; windows of days and tables lack them until "
             "the feed answers: it is asked again after the next session, or after a restart",
         )
+
+    def _say_jumps(self, found: Found) -> None:
+        state = self._run.core.state
+        jumps = [jump for symbol in found for jump in untold_splits(state, symbol, found[symbol])]
+        if jumps:
+            self._run.on_message(
+                "warning",
+                "these prices jumped as in a split while the assets were outside, and the run "
+                f"knows of no split: {_some([jump.words for jump in jumps])}; if one happened, "
+                "windows and tables over that day are wrong until you attach again with data= "
+                "that has it: the run goes on",
+            )
 
     def _say_holes(self, lacking: Mapping[str, Days]) -> None:
         words = [
