@@ -23,7 +23,13 @@ HERE = Path(__file__).parent
 EXPECTED = HERE.parent / "expected" / "pipelines.json.gz"
 SEEDS = range(60)
 FILES = ("built_in_habits", "operators", "refused", "misuse", "screens")
-WITH_DATA = ("idioms", "habits", "studies", "notebooks")  # files with a data set of their own
+WITH_DATA = (
+    "idioms",
+    "habits",
+    "studies",
+    "notebooks",
+    "published",
+)  # files with a data set of their own
 TREE_SPAN = ("2016-03-07", "2016-03-16")
 # NumPy's words, of windows without values in a pipeline's own compute.
 _OF_NANS = "All-NaN|Mean of empty|Degrees of freedom"
