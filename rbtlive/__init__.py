@@ -1,6 +1,6 @@
 """rbtlive: one strategy cell, backtested, traded on paper, and proved equal."""
 
-from rbtlive import lazy_modules as _lazy_modules  # noqa: F401 - it names zipline's modules
+from rbtlive import lazy_modules as _lazy_modules  # noqa: F401 - it registers zipline's module names
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.shown.bar_data import BarData

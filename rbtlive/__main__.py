@@ -1,9 +1,8 @@
 """The command `rbtlive`, also `python -m rbtlive`: `run`, `bundles`, `ingest`, `clean`,
 `sessions`, `show`, `venue`.
 
-The rule: each command does what a function of the package does, prints what a person
-reads, and ends with a code that a script can read: 0 done, 1 failed, 2 wrong arguments,
-3 halted.
+The rule: each command calls a function of the package, prints readable text, and exits
+with a code for scripts: 0 done, 1 failed, 2 wrong arguments, 3 halted.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_extensions(options)
         return int(options.act(options))
     except RbtliveError as error:
-        print(f"rbtlive: {error}", file=sys.stderr)  # noqa: T201 - the command speaks to a person
+        print(f"rbtlive: {error}", file=sys.stderr)  # noqa: T201 - the command prints for a person
         return 1
 
 

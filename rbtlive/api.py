@@ -1,7 +1,7 @@
 """zipline's module-level functions, bound to the algorithm whose callback is running.
 
-The binding is a context variable: two sessions in one kernel never mix. Outside a
-callback every function raises CalledOutsideStrategy.
+The binding is a context variable, so that two sessions in one kernel never mix. Outside
+a callback every function raises CalledOutsideStrategy.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _function(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
         result: R = getattr(algorithm, name)(*args, **kwargs)
         return result
 
-    # It is this module's, not the method: by this name a strategy that calls it is
-    # pickled for the workers of a sweep.
+    # It belongs to this module, not to the method: a strategy that calls it is pickled
+    # by this name for the workers of a sweep.
     call.__module__, call.__qualname__ = __name__, name
     own = signature(method)
     call.__signature__ = own.replace(  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""zipline's `zipline.assets`: what can be traded."""
+"""zipline's `zipline.assets`: tradable assets."""
 
 from rbtlive.finance.financial_model import Future
 from rbtlive.model.asset import Asset, Equity

@@ -1,6 +1,6 @@
-"""Names that other libraries' packages have at their top, and what to write here.
+"""Top-level names of other libraries' packages, and what to write here.
 
-The rule: it is read only once a name of the package was asked for in vain.
+The rule: it is imported only after an unknown name of the package was requested.
 """
 
 from __future__ import annotations

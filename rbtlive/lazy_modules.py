@@ -1,8 +1,8 @@
-"""What `import rbtlive` brings at first use: zipline's modules, the version, and the
-answer to names of other libraries. `rbt.api.record(...)` needs no import of its own.
+"""Names of `rbtlive` that are loaded on first use: zipline's modules, the version, and
+errors for other libraries' names. `rbt.api.record(...)` needs no import of its own.
 
-The rule: each is loaded at first use, because `pipeline` alone takes 0.2 s. Type
-checkers do not see this: a misspelt name of the package stays an error there.
+The rule: each is loaded on first use, because `pipeline` alone takes 0.2 s. Type
+checkers do not see this: for them a misspelt name of the package is still an error.
 """
 
 from __future__ import annotations

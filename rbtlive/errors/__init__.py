@@ -1,8 +1,8 @@
 """Every exception of the package, in one tree.
 
 The rule: a message says what is wrong, which one, what it was, what was expected and
-what to do. zipline's class names keep their meaning; those marked with * are importable
-but never raised, because what they name is not built.
+what to do. zipline's class names keep their meaning; those marked with * can be
+imported but are never raised, because their feature is not supported.
 
 RbtliveError
 ├── LiquidityExceeded, NotBuilt, MissingExtra

@@ -1,4 +1,4 @@
-"""What every exception and warning of the package derives from."""
+"""The base classes of every exception and warning of the package."""
 # ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
 
 from __future__ import annotations
@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 
 class RbtliveError(Exception):
-    """Base of everything this package raises on its own account."""
+    """Base of every exception that this package raises itself."""
 
     def __str__(self) -> str:
         return ", ".join(
             str(part) for part in self.args
-        )  # a KeyError among the parents would show the repr
+        )  # otherwise str() of a KeyError would show the repr
 
 
 class RbtliveWarning(UserWarning):
-    """Base of the Python warnings this package gives."""
+    """Base of this package's Python warnings."""
 
 
 class DataWarning(RbtliveWarning):
@@ -26,9 +26,9 @@ class DataWarning(RbtliveWarning):
 class ZiplineError(RbtliveError):
     """Base of the exceptions that carry zipline's names.
 
-    Takes a message, or zipline's keyword arguments, which are then listed in a sentence
-    behind the class's own meaning. A subclass with a `msg` template has its keyword
-    arguments put into that, as in zipline.
+    Accepts a message, or zipline's keyword arguments, which are listed after the
+    class's own meaning. A subclass with a `msg` template has its keyword arguments
+    inserted, as in zipline.
 
     Attributes:
         kwargs: The keyword arguments it was raised with.

@@ -1,4 +1,4 @@
-"""Data that cannot be used as it is."""
+"""Errors about unusable data."""
 # ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class UnclearData(MissingColumn):
     """A source lacks something, or can be read in several ways; lists all of it.
 
     Attributes:
-        missing: What is missing or unclear, a sentence each.
-        line: The call that says it.
+        missing: The missing or unclear points, a sentence each.
+        line: The call that answers them.
     """
 
     def __init__(self, message: str, *, missing: tuple[str, ...] = (), line: str = "") -> None:
@@ -93,7 +93,7 @@ class RowsLost(DataError):
     """More than one row in a hundred would be left out; names the likely cause.
 
     Attributes:
-        line: The call that says what the cause is, if it is known.
+        line: The call that states the cause, if it is known.
     """
 
     def __init__(self, message: str, *, line: str = "") -> None:

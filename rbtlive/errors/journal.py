@@ -1,4 +1,4 @@
-"""Journals that cannot be read, written or continued."""
+"""Errors about journals that cannot be read, written or continued."""
 # ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
 
 from __future__ import annotations

@@ -9,14 +9,15 @@ from rbtlive.errors.base import ZiplineError
 
 
 class AskedWindow(NamedTuple):
-    """A window of history that was asked for.
+    """A window of history that was requested.
 
     Attributes:
-        bar_count: How many bars.
-        frequency: How long they are.
-        partial: Whether a bar that is still going on counts.
-        session: Number of the session in which it was asked for.
-        inside: At which bar of that session, 0 the first; -1 before the first.
+        bar_count: Number of bars.
+        frequency: Length of the bars.
+        partial: Whether an unfinished bar counts.
+        session: Number of the session of the request.
+        inside: Bar of that session at the request, 0 for the first; -1 before the
+            first.
     """
 
     bar_count: int
@@ -30,8 +31,8 @@ class HistoryWindowStartsBeforeData(ZiplineError):
     """The history window begins before the data.
 
     Attributes:
-        fits_from: Number of the first later session in which the same window lies
-            within the data; None if there is none, or it is not known.
+        fits_from: Number of the first later session in which the same window is within
+            the data; None if there is none, or it is unknown.
         window: The window in words, e.g. "30 bars of '1d'".
         asked: The window.
     """

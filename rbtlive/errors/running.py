@@ -1,4 +1,4 @@
-"""What goes wrong while a session runs, and results that cannot be read."""
+"""Errors while a session runs, and of results that cannot be read."""
 # ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
 
 from __future__ import annotations

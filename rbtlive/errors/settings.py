@@ -1,4 +1,4 @@
-"""Strategies and settings that cannot be run as they are."""
+"""Errors about strategies and settings that cannot be run."""
 # ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
 
 from __future__ import annotations

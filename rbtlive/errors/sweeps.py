@@ -1,4 +1,4 @@
-"""Sweeps, signals, folds and odds that cannot be computed."""
+"""Errors about sweeps, signals, folds and odds that cannot be computed."""
 # ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
 
 from __future__ import annotations

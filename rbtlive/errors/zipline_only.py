@@ -1,7 +1,7 @@
-"""zipline's names whose subject is not built.
+"""zipline's exceptions for features that are not supported.
 
-The rule: importable, so that an except clause of a zipline strategy still compiles;
-never raised.
+The rule: they can be imported, so that a zipline strategy's except clauses still work;
+they are never raised.
 """
 
 from __future__ import annotations

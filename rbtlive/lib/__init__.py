@@ -1,1 +1,1 @@
-"""zipline's `zipline.lib`: the parts that loaders of one's own import."""
+"""zipline's `zipline.lib`: the parts that custom loaders import."""

@@ -1,4 +1,4 @@
-"""A loader's answer: a table of values, and what changes them later; zipline's form.
+"""A loader's answer in zipline's form: a table of values, and later changes to them.
 
 The rule: a window shows the values as they were known on its last day.
 """
@@ -17,8 +17,8 @@ class AdjustedArray:
 
     Args:
         data: Days x assets.
-        adjustments: By the row of the first day that sees them.
-        missing_value: What stands for a missing value.
+        adjustments: Adjustments by the row of the first day that sees them.
+        missing_value: The value that means missing.
     """
 
     def __init__(
@@ -32,12 +32,12 @@ class AdjustedArray:
         """Return the windows of each day, read-only, days x assets.
 
         Args:
-            window_length: How many rows a window has.
-            offset: How many rows before the first window are left out.
+            window_length: Number of rows in a window.
+            offset: Number of rows skipped before the first window.
 
         Raises:
             WindowLengthNotPositive: the length is below 1.
-            WindowLengthTooLong: it is above the number of rows.
+            WindowLengthTooLong: the length exceeds the number of rows.
         """
         from rbtlive.pipeline.loaders.base import as_loaded
         from rbtlive.pipeline.windows import InputWindows

@@ -1,6 +1,6 @@
-"""Changes of values that were loaded, which are seen from some day on: zipline's names.
+"""Changes of loaded values that are visible from some day on, under zipline's names.
 
-The rule: an adjustment is filed under the row of the first day that sees it, and
+The rule: an adjustment is stored under the row of the first day that sees it, and
 changes the rows from `first_row` to `last_row`.
 """
 
@@ -25,7 +25,7 @@ class Adjustment(_Span):
     """A change of some rows and columns by one value.
 
     Attributes:
-        first_row: First row that is changed.
+        first_row: First row changed.
         last_row: Last row, included.
         first_col: First column.
         last_col: Last column, included.
@@ -41,7 +41,7 @@ class Adjustment(_Span):
     def __new__(
         cls, first_row: int, last_row: int, first_col: int, last_col: int, value: Any
     ) -> Self:
-        """Return the change, checked."""
+        """Return the change after checking it."""
         for name, first, last in (("row", first_row, last_row), ("col", first_col, last_col)):
             if not 0 <= first <= last:
                 raise ValueError(
@@ -90,6 +90,6 @@ class ObjectOverwrite(Adjustment):
 
 
 class BooleanOverwrite(Adjustment):
-    """Replaces yes and no."""
+    """Replaces truth values."""
 
     __slots__ = ()

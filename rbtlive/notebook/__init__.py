@@ -1,1 +1,1 @@
-"""Sessions as people hold them: attach, watch, steer, replay."""
+"""Sessions in notebooks and scripts: attach, watch, control, replay."""

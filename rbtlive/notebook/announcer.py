@@ -1,6 +1,7 @@
-"""What a session says of itself: how it starts, its fills, how it ends.
+"""A session's log messages: its start, its fills, its end.
 
-The rule: what a replay repeats was said when it happened, and is not said again.
+The rule: facts that a replay repeats were logged when they happened, and are not logged
+again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rbtlive.model.wording import counted
 from rbtlive.runtime.log import WHERE, Log, traced
 
 MOST_TRACED = 100
-"""Tracebacks that are remembered, each to be logged once."""
+"""Maximum number of remembered tracebacks, each of which is logged once."""
 
 if TYPE_CHECKING:
     from rbtlive.runtime.engine.dispatcher import HandlerFailure
@@ -33,8 +34,8 @@ class Announcer:
     """Logs one session.
 
     Args:
-        launch: What it started from.
-        engine: Its engine.
+        launch: The session's launch.
+        engine: The session's engine.
     """
 
     def __init__(self, launch: Launch, engine: TradingEngine) -> None:
@@ -47,7 +48,7 @@ class Announcer:
         engine.dispatcher.register_handler(OrderFillEvent, self._note_fill)
 
     def write(self, level: str, text: str, *, trace: str = "") -> None:
-        """Log a line, with the time of the bar that the run stands at."""
+        """Log a line, with the time of the run's current bar."""
         if not self.log.takes(level):
             return
         lead, _line, rest = trace.partition("\n")
@@ -60,7 +61,7 @@ class Announcer:
         self.log.write(level, text, trace=trace, **facts)
 
     def begin(self) -> None:
-        """Say what starts."""
+        """Log what starts."""
         engine, launch = self._engine, self._launch
         journal, settings = engine.journal, launch.settings
         how = (
@@ -75,7 +76,7 @@ class Announcer:
         )
 
     def end(self) -> None:
-        """Say how it ended, and what it came to."""
+        """Log how the session ended, and its results."""
         engine = self._engine
         if engine.journal.is_foreign:
             return
@@ -95,7 +96,7 @@ class Announcer:
         )
 
     def _note_failure(self, failure: HandlerFailure) -> None:
-        # Any other becomes an event, which is logged.
+        # Any other failure becomes an event, which is logged.
         if isinstance(failure.event, SystemErrorEvent):
             what = f"handler {failure.handler} failed on {failure.event.event_type}"
             self.write("error", what, trace=traced(failure.error))

@@ -1,7 +1,8 @@
-"""`attach`, `run`, `sessions`, `open_session`: how sessions begin.
+"""`attach`, `run`, `sessions`, `open_session`: functions that start or open
+sessions.
 
-The rule: at most one session of a name runs in a process; a second attach takes the
-first one's run over, and says so.
+The rule: at most one session with a given name runs in a process; a second attach takes
+over the first one's run, and reports it.
 """
 
 from __future__ import annotations
@@ -82,83 +83,83 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     log_level: str | int = "info",
     provenance: Mapping[str, Any] | None = None,
 ) -> LiveSession:
-    """Start a strategy on a broker, on the loop that is running, and return at once.
+    """Start a strategy on a broker in the running event loop, and return at once.
 
-    A session is its name. Attaching a name whose run has not ended carries that run on:
-    after `stop()`, a failure or a killed process the journal is replayed first.
-    Attaching a name that runs in this process replaces that session.
+    A session is identified by its name. Attaching a name whose run has not ended
+    resumes that run: after `stop()`, a failure or a killed process the journal is
+    replayed first. Attaching a name that runs in this process replaces that session.
 
     Args:
-        strategy: What `backtest` takes.
-        broker: Where orders go, e.g. `PaperBroker()`.
-        feed: Where bars come from: a feed, or an async iterator of bars. Default: the
+        strategy: The strategy, as `backtest` takes it.
+        broker: The broker for the orders, e.g. `PaperBroker()`.
+        feed: The source of bars: a feed, or an async iterator of bars. Default: the
             broker's own.
         data: Portal or frame with history, assets and corporate actions. Default: the
             ReplayFeed's.
         name: The session's name. Default: the strategy's.
-        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the
-            working directory.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, otherwise `.rbtlive` in
+            the working directory.
         fresh: Start a new run even if the last one has not ended.
         on_error: An exception in a callback is kept and counted ("continue"), or ends
             the session ("raise").
         max_errors: Trading halts after this many failing callbacks in a row; a callback
-            that succeeds excuses its own failures only.
-        on_divergence: What happens if a replay goes another way: "raise", or
-            "positions" to go on from the positions.
-        open_orders: What happens to open orders on `stop()`.
-        capital_base: Cash at the start. Default: 100,000 on paper, else the account's
-            equity.
-        start: First session a ReplayFeed replays. Default: as in `backtest`, the first
-            whose windows lie within the data; on paper the run begins anew there, and
-            its `hints` say so.
+            that succeeds resets only its own count.
+        on_divergence: What to do if a replay diverges: "raise", or "positions" to
+            continue from the positions.
+        open_orders: What to do with open orders on `stop()`.
+        capital_base: Cash at the start. Default: 100,000 on paper, otherwise the
+            account's equity.
+        start: First session that a ReplayFeed replays. Default: as in `backtest`, the
+            first session whose windows are within the data; on paper the run restarts
+            there, and its `hints` say so.
         end: Last session.
-        warmup: In place of `start`: how many bars of a ReplayFeed are history before
-            the first session that is replayed.
-        frequency: How long a bar is: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
+        warmup: Instead of `start`: the number of a ReplayFeed's bars that are history
+            before the first replayed session.
+        frequency: Length of a bar: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
             "1w", "1mo", or any number of minutes; the data has such bars, or shorter
             ones that add up to them.
-        calendar: Exchange calendar; a portal brings its own.
+        calendar: Exchange calendar; a portal has its own.
         params: Overrides for the strategy's parameters.
         commission: Commission model.
         slippage: Slippage model.
-        benchmark: Symbol or asset to measure against.
+        benchmark: Symbol or asset to compare with.
         frames: "polars" or "pandas".
         zipline_quirks: Restore the zipline quirks that are mended by default.
-        reconciliation: What an unexplained difference with a real broker does: halt
-            trading, warn, leave it outside of this run ("adopt"), or correct the run's
-            books to the broker's ("follow").
-        positions: What becomes of shares that a real account holds at the first start:
-            "leave" keeps them outside of the run, "take" makes them the run's at the
+        reconciliation: How to handle an unexplained difference with a real broker: halt
+            trading, warn, leave it outside this run ("adopt"), or correct the run's
+            books to match the broker's ("follow").
+        positions: How to treat shares that a real account holds at the first start:
+            "leave" keeps them outside the run, "take" makes them the run's at the
             broker's cost, a list takes those symbols.
-        late_orders: What becomes of orders that are decided on a slice older than
+        late_orders: How to treat orders decided on a slice older than
             `max_decision_age`, on a live feed: "deny" or "send".
         max_decision_age: A timedelta, seconds, or a text such as "5m". Default: two
             intervals of open time; with daily bars the latest closed session.
-        expected: Symbols of which a slice waits for a bar: once all have reported, it
-            is processed at once. Default: those the feed is subscribed to, else all of
-            the session. If one does not report, a slice of minutes or hours is closed
-            five seconds after its end, one of days after a quarter of an hour.
-        labels: Whether the feed stamps bars with their END or with their start, as most
-            vendors do. Default: END, or what the feed was made with.
-        breakers: Limits that halt trading by themselves, e.g.
+        expected: Symbols whose bars a slice waits for: once all have reported, it is
+            processed at once. Default: the feed's subscriptions, otherwise all symbols
+            of the session. If one does not report, a slice of minutes or hours is
+            closed five seconds after its end, one of days after a quarter of an hour.
+        labels: Whether the feed stamps bars with their END, or with their start, as
+            most vendors do. Default: END, or the feed's own setting.
+        breakers: Limits that halt trading automatically, e.g.
             `Breakers(max_drawdown=0.2)`.
-        loop: "running" uses the event loop that runs here. "thread" gives the session
-            a loop on a thread of its own: plain IPython, scripts and GUIs go on
-            beside it, and the session ends with the process.
-        log_level: What is logged: "debug", "info", "warning", "error" or "critical", or
-            a level of `logging`. Lines go where the program's structlog or standard
-            logging sends them; with neither set up, to stderr, JSON unless that is a
+        loop: "running" uses the event loop running here. "thread" gives the session a
+            loop on its own thread: plain IPython, scripts and GUIs continue beside it,
+            and the session ends with the process.
+        log_level: Minimum level to log: "debug", "info", "warning", "error" or
+            "critical", or a level of `logging`. Lines go to the program's structlog or
+            standard logging; if neither is set up, to stderr, as JSON unless that is a
             terminal. A notebook's panel and `session.logs` need no logging.
-        provenance: Where the strategy and its parameters come from, as plain JSON
-            values: kept in the journal of a new run. A row of a sweep gives its own.
+        provenance: The origin of the strategy and its parameters, as plain JSON values;
+            stored in the journal of a new run. A row of a sweep provides its own.
 
     Raises:
         NoRunningLoop: no event loop runs here; scripts use `rbtlive.run` or
             `loop="thread"`.
-        RbtliveError: something cannot be; each kind has a class of its own, and nothing
-            is left half made.
+        RbtliveError: an argument is invalid; each kind has a class of its own, and
+            nothing is left half done.
     """
-    asked = dict(locals())  # what this takes is what `prepare` takes, said once
+    asked = dict(locals())  # `prepare` takes the same arguments, so they are collected here once
     del asked["loop"]
     if not is_one_of(loop, ("running", "thread")):
         raise InvalidSetting(f'loop of attach() must be "running" or "thread": was {loop!r:.80}')
@@ -227,12 +228,12 @@ def _take_over(
 
 
 def sessions() -> dict[str, LiveSession]:
-    """Return the sessions that run in this process, by name."""
+    """Return the sessions running in this process, by name."""
     return {name: s for name, s in _RUNNING.items() if s.state not in {"stopped", "failed"}}
 
 
 def known_sessions() -> dict[str, LiveSession]:
-    """Return the latest session of each name in this process, ended ones included."""
+    """Return the latest session of each name in this process, including ended ones."""
     return dict(_RUNNING)
 
 
@@ -240,17 +241,17 @@ def run(strategy: object, broker: BrokerAdapter, **options: object) -> LiveSessi
     """Run a session and block until it has ended: `attach` for scripts.
 
     A script that runs its session from its own code exits with 3 if trading was halted
-    when the session ended, unless an exception ends it. A session that fails raises,
-    which makes it 1; after a stop, or the feed's end, it is the script's own 0.
+    when the session ended, unless an exception ends it. A failing session raises, so
+    the exit code is 1; after a stop, or the feed's end, it is the script's own 0.
 
     SIGINT and SIGTERM stop it gracefully; a second one leaves at once. Inside a running
     loop (a notebook cell) the session runs on a helper thread, and interrupting the
     cell stops it gracefully.
 
     Args:
-        strategy: What `backtest` takes.
-        broker: Where orders go.
-        **options: What `attach` takes.
+        strategy: The strategy, as `backtest` takes it.
+        broker: The broker for the orders.
+        **options: Options of `attach`.
 
     Returns:
         The ended session, for `result()` and `parity()`.
@@ -287,8 +288,8 @@ async def _run(
     return session
 
 
-# A second Ctrl-C that a callback or a feed met ends its session; here it is the
-# program's too.
+# A second Ctrl-C during a callback or feed ends its session; here it also ends the
+# program.
 async def _wait_for(session: LiveSession) -> None:
     try:
         await session.wait()
@@ -301,8 +302,8 @@ async def _wait_for(session: LiveSession) -> None:
 
 @contextlib.contextmanager
 def _stopped_by_signals(session: LiveSession) -> Iterator[None]:
-    # Plain handlers, not the loop's: a second Ctrl-C must get through to a callback
-    # that never returns.
+    # Plain signal handlers, not the loop's: a second Ctrl-C must reach a callback that
+    # never returns.
     loop = asyncio.get_running_loop()
     pending: set[asyncio.Task[None]] = set()
     at_once: dict[int, Any] = {

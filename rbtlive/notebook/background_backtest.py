@@ -1,7 +1,7 @@
-"""`backtest_async`: a backtest beside whatever else the loop does.
+"""`backtest_async`: a backtest that runs beside other work on the loop.
 
-The rule: the backtest runs on a thread of its own, in a copy of the caller's context;
-cancelling the wait ends it at the next session, and what it had by then is kept.
+The rule: the backtest runs on its own thread, in a copy of the caller's context;
+cancelling the wait ends it at the next session, and its results so far are kept.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ WAKE_S = 0.1
 
 
 async def backtest_async(strategy: object, data: object, **options: Any) -> BacktestResult:
-    """Run `backtest` on a worker thread, while the loop and the sessions on it go on.
+    """Run `backtest` on a worker thread, while the loop and its sessions continue.
 
-    Interrupting the cell that awaits it ends the backtest after the session it is in.
-    The exception then carries the result of the sessions that were finished as its
-    attribute `result`.
+    Interrupting the cell that awaits it ends the backtest after the current session.
+    The exception's attribute `result` then has the result of the finished sessions.
 
     Args:
-        strategy: What `backtest` takes.
-        data: What `backtest` takes.
-        **options: What `backtest` takes.
+        strategy: The strategy, as `backtest` takes it.
+        data: The data, as `backtest` takes it.
+        **options: Options of `backtest`.
 
     Returns:
         The result, with the strategy's `context`.
 
     Raises:
-        asyncio.CancelledError: the wait was cancelled, as by interrupting the cell.
+        asyncio.CancelledError: the wait was cancelled, for instance by interrupting the
+            cell.
     """
     given_up = threading.Event()
     context = contextvars.copy_context()
@@ -44,7 +44,7 @@ async def backtest_async(strategy: object, data: object, **options: Any) -> Back
         None, lambda: context.run(backtest, strategy, data, **options)
     )
     try:
-        # A kernel's interrupt cancels this wait and does not wake the loop: a timer
+        # A kernel's interrupt cancels this wait but does not wake the loop, so a timer
         # does.
         while not (await asyncio.wait({work}, timeout=WAKE_S))[0]:
             pass

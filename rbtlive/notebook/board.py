@@ -1,7 +1,7 @@
-"""`board`: all sessions at a glance, those that run here and those that are recorded.
+"""`board`: an overview of all sessions, running and recorded.
 
-The rule: a session that runs is read on its own loop, a recorded one from its journal,
-once for each state of the file.
+The rule: a running session is read on its own loop, a recorded one from its journal,
+once per state of the file.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from rbtlive.runtime.journal.state_folder import JournalPlace, StateFolder
 
 TICK_S = 1.0
 UNHEARD_S = 90.0
-"""The feeding ends if no view was heard of for so long."""
+"""Updates stop if no view has reported for this long."""
 LARGEST_READ_BYTES = 50_000_000
-"""The figures of a larger recorded run are not read for the board."""
+"""The board does not read the figures of a larger recorded run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class BoardRow:
         state: Its state; "recorded", or "ended", if it does not run here.
         trading: Whether it takes orders: running, reducing, halted.
         value: Portfolio value.
-        profit: Since the start.
-        day: Since the close before.
+        profit: Profit since the start.
+        day: Profit since the previous close.
         drawdown: Against the highest value, as a fraction.
-        positions: How many are held.
-        orders: How many are open.
-        last: The last bar, ms since 1970.
+        positions: Number of positions.
+        orders: Number of open orders.
+        last: Time of the last bar, ms since 1970.
         errors: Failures so far; None if unknown.
-        note: Why it halted, failed or cannot be read.
+        note: Why it was halted, failed or cannot be read.
         running: Whether it runs in this process.
     """
 
@@ -76,11 +76,11 @@ class BoardRow:
 
 
 class Board:
-    """A table of all sessions; the last expression of a cell shows it, live.
+    """A table of all sessions; as the last expression of a cell it is shown live.
 
     Args:
-        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the
-            working directory.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, otherwise `.rbtlive` in
+            the working directory.
     """
 
     def __init__(self, journal: JournalPlace = None) -> None:
@@ -169,7 +169,8 @@ class Board:
             running=False,
         )
 
-    # -- showing ----------------------------------------------------------------------
+    # -- display
+    # ------------------------------------------------------------------------
 
     def widget(self) -> Any:
         """Return the board as an ipywidget, kept up to date while a loop runs here."""
@@ -246,13 +247,13 @@ class Board:
         return board_text(rows)
 
     def table_html(self) -> str:
-        """Return the board as a table that stays as it is."""
+        """Return the board as a static table."""
         return rows_html("Sessions", BOARD_COLUMNS, self._picture()["rows"])
 
     def _repr_html_(self) -> str:
         return self.table_html()
 
-    # What marimo displays in place of an object: a widget that it keeps live.
+    # marimo displays this instead of the object: a widget that it keeps live.
     def _display_(self) -> Any:
         return self.widget()
 
@@ -288,7 +289,9 @@ _LEFT = {"name", "state", "trading", "last bar", "note"}
 
 
 def board_text(rows: Sequence[BoardRow]) -> str:
-    """Return sessions as a table of text: figures to the right, a dash for nothing."""
+    """Return sessions as a text table: figures right-aligned, a dash for missing
+    values.
+    """
     table = [_HEAD, *(_cells(row) for row in rows)]
     used = [i for i in range(len(_HEAD)) if any(row[i] for row in table[1:])]
     widths = {i: max(len(row[i]) for row in table) for i in used}
@@ -321,10 +324,10 @@ def _cells(row: BoardRow) -> tuple[str, ...]:
 
 def board(*, journal: JournalPlace = None) -> Board:
     """Show all sessions, running and recorded: state, profit, day, drawdown, positions,
-    open orders, last bar and errors, with buttons for those that run.
+    open orders, last bar and errors, with buttons for the running ones.
 
     Args:
-        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the
-            working directory.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, otherwise `.rbtlive` in
+            the working directory.
     """
     return Board(journal)

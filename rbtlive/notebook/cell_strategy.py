@@ -1,7 +1,7 @@
 """A notebook cell as a strategy.
 
-The rule: a cell's names are its own, so that two strategies never mix; what it does not
-define it finds in the notebook.
+The rule: a cell's names are its own, so that two strategies never mix; other names are
+looked up in the notebook.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rbtlive.errors import NoCallbacks, NotAStrategy
 
 
 class CellStrategy:
-    """The functions of a cell, under the name the cell was given.
+    """The functions of a cell, under the cell's name.
 
-    `__source__` is the whole cell: editing a constant or a helper of it is an edit of
-    the strategy.
+    `__source__` is the whole cell: editing one of its constants or helpers edits the
+    strategy.
     """
 
     def __init__(self, name: str, callbacks: dict[str, Callable[..., Any]], *, source: str) -> None:
@@ -34,8 +34,8 @@ class CellStrategy:
 
 
 class _CellNames(dict[str, Any]):
-    # A cell's globals: what is not its own is looked up in the notebook when it is
-    # used, as in any cell.
+    # A cell's globals: a name that the cell does not define is looked up in the
+    # notebook on use, as in any cell.
     def __init__(self, notebook: dict[str, Any]) -> None:
         super().__init__(__name__="__main__")
         self._notebook = notebook
@@ -49,15 +49,15 @@ def strategy_from_cell(shell: Any, name: str, cell: str) -> Any:
 
     Args:
         shell: The IPython shell whose names the cell sees.
-        name: What a strategy of functions is called.
+        name: Name of a strategy made of functions.
         cell: The cell's text below its first line.
 
     Raises:
         NoCallbacks: the cell defines neither callbacks nor a class.
         NotAStrategy: the cell defines callbacks and a class, or several classes.
     """
-    # The magic's own line is put back as an empty one, so that line numbers are the
-    # cell's.
+    # The magic's own line is replaced by an empty one, so that line numbers match the
+    # cell.
     text = "\n" + shell.transform_cell(cell)
     place = shell.compile.cache(text, shell.execution_count, raw_code=f"%%strategy {name}\n{cell}")
     names = _CellNames(shell.user_ns)
@@ -76,7 +76,7 @@ def strategy_from_cell(shell: Any, name: str, cell: str) -> Any:
             f"a cell is one strategy: this one defines {found}; put each into a cell of its own"
         )
     if classes:
-        classes[0].__source__ = cell  # type: ignore[attr-defined]  # the fingerprint looks for it
+        classes[0].__source__ = cell  # type: ignore[attr-defined] # the fingerprint reads it
         return classes[0]
     if not callbacks.keys() & set(ACTING):
         raise NoCallbacks(_what_is_missing(name, names))

@@ -1,7 +1,7 @@
 """Tab completion inside the callbacks of a cell: `context.`, `data.`, `order.`.
 
-The rule: a cell is read and never run. Parameters that a callback has by their usual
-names get their types, and jedi does the rest.
+The rule: a cell is read but never run. Parameters of callbacks get their types by their
+usual names, and jedi does the rest.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ TYPES: Final[Mapping[str, type]] = {
     "order": OrderView,
     "transaction": TransactionView,
 }
-"""What a parameter of this name is, if it says nothing of its type."""
+"""The type of a parameter with this name, if it has no annotation."""
 
 _MACHINERY: Final = frozenset({"floats", "release"})
-"""What `data` has for the engine and no strategy needs."""
+"""Attributes of `data` that the engine uses and strategies do not need."""
 
 _PREFIX = "_rbtlive_type_of_"
 _SIGNATURE = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(([^()]*)\)", re.MULTILINE)
@@ -33,7 +33,7 @@ _ATTRIBUTE = re.compile(r"(?:\w+\.)+\w*$")
 
 
 def complete_in_callbacks() -> None:
-    """Let IPython complete inside callbacks, if this process has one; a second time
+    """Enable completion inside callbacks if this process runs IPython; a second call
     does nothing.
     """
     ipython = sys.modules.get("IPython")
@@ -47,7 +47,7 @@ def complete_in_callbacks() -> None:
         matchers.append(completer.context_matcher(identifier=__name__)(_match))
 
 
-# What IPython calls: the completions of the token before the cursor.
+# IPython calls this for the completions of the token before the cursor.
 def _match(asked: Any) -> dict[str, Any]:
     from IPython.core.completer import SimpleCompletion
 
@@ -60,7 +60,8 @@ def _match(asked: Any) -> dict[str, Any]:
 
 
 def completions(cell: str, line: int, column: int) -> list[str]:
-    """Return the attributes that fit at a place inside a callback, in order.
+    """Return the attributes that can be completed at a place inside a callback, in
+    order.
 
     Args:
         cell: The cell's text.
@@ -78,7 +79,7 @@ def completions(cell: str, line: int, column: int) -> list[str]:
     spaces = [names, vars(sys.modules["__main__"])]
     try:
         if jedi.Interpreter(cell, spaces).complete(line + 1, column):
-            return []  # IPython has them without the types
+            return []  # IPython completes these without the types
         found = jedi.Interpreter(typed, spaces).complete(line + 1, column)
     except Exception:  # noqa: BLE001 - half-written code and a user's objects may break jedi
         return []
@@ -96,7 +97,7 @@ def _with_types(signature: re.Match[str]) -> str:
     return signature[0].replace(f"({given})", f"({','.join(typed)})")
 
 
-# What the cell itself puts on its context.
+# Names that the cell itself sets on its context.
 def _of_the_user(before: str, cell: str, known: list[str]) -> list[str]:
     begun = re.search(r"\bcontext\.(\w*)$", before)
     if begun is None:

@@ -1,8 +1,8 @@
 """The exit code of a script that runs a session: 3 if trading was halted at its end.
 
 The rule: only a script whose own code runs the session gets another exit code. A
-notebook, a test runner or a program that uses this package keeps its own, and an
-exception that ends the script does too.
+notebook, a test runner or a program that uses this package keeps its own; so does a
+script that ends with an exception.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def exit_with(code: int) -> None:
     """Let the process end with this exit code, if the caller is a script's own code.
 
     Args:
-        code: 0 leaves the exit code to the script.
+        code: 0 does not change the script's exit code.
     """
-    if not _is_script(sys._getframe(1)):  # noqa: SLF001 - who calls is the question
+    if not _is_script(sys._getframe(1)):  # noqa: SLF001 - the caller decides
         return
     if not _wanted:
         atexit.register(_leave, os.getpid())
     _wanted["code"] = code
 
 
-# Whether only a script's own code stands between the interpreter and this call.
+# Whether only a script's own code is between the interpreter and this call.
 def _is_script(frame: FrameType | None) -> bool:
     if threading.current_thread() is not threading.main_thread():
         return False
@@ -57,7 +57,7 @@ def _is_script(frame: FrameType | None) -> bool:
 
 def _leave(owner: int) -> None:
     code = _wanted.get("code", 0)
-    # Python keeps the exception that ended the script here, and exits with 1.
+    # Python stores the exception that ended the script here, and exits with 1.
     failed = getattr(sys, "last_value", None) is not None
     if not code or failed or os.getpid() != owner:
         return
@@ -68,10 +68,9 @@ def _leave(owner: int) -> None:
         os._exit(code)
 
 
-# The exit code is fixed by now as far as Python goes. The exit handlers of the C
-# library run after everything else, the latest registered first: write what is
-# buffered, then end with this code. False where there is no such library, as on
-# Windows.
+# Python's exit code is already fixed. The C library's exit handlers run after
+# everything else, the latest registered first: flush buffers, then end with this code.
+# False if there is no such library, as on Windows.
 def _exit_last_with(code: int) -> bool:
     try:
         import ctypes

@@ -1,7 +1,7 @@
-"""What an interrupted cell may not leave half done.
+"""Protect short changes from being interrupted halfway.
 
-The rule: an interrupt is held back for the few milliseconds of a change, never lost; a
-second one gets through at once.
+The rule: an interrupt is delayed for the few milliseconds of a change, never lost; a
+second one takes effect at once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 @contextlib.contextmanager
 def interrupt_held_back() -> Iterator[None]:
-    """Let the body finish before an interrupt is acted upon, so that no lock or journal
-    stays in nobody's hands.
+    """Let the body finish before an interrupt takes effect, so that no lock or journal
+    is left without an owner.
 
-    A second interrupt is acted upon where it comes, in case the body never ends. Only
-    the main thread is interrupted, so elsewhere nothing is done; neither where
-    interrupts are ignored or end the process.
+    A second interrupt takes effect at once, in case the body never ends. Only the main
+    thread is interrupted, so on other threads nothing is done; nor if interrupts are
+    ignored or end the process.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

@@ -1,9 +1,9 @@
-"""Which strategies this process has seen attached, so that recorded runs can be judged
-by their own code.
+"""The strategies attached in this process, so that recorded runs can be compared using
+their own code.
 
-The rule: a strategy is known by name, source hash and settings; a journal never brings
-code along. Of several that have these in common, as functions from one factory have, a
-session means its own.
+The rule: a strategy is identified by name, source hash and settings; a journal never
+contains code. If several strategies share all of these, such as functions from one
+factory, a session uses its own.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rbtlive.runtime.journal.header import settings_facts
 from rbtlive.runtime.recorded.recorded_run import Segment
 
 _SEEN: dict[tuple[str, str, str, str | None], tuple[Any, RunSettings]] = {}
-"""By name, source hash and settings of the strategy, and the session, or None for the
+"""By name, source hash and settings of the strategy, and by session, or None for the
 latest of any session.
 """
 
 
 def remember(launch: Launch) -> None:
-    """Note the strategy and the settings of a session that begins."""
+    """Remember the strategy and settings of a starting session."""
     identity = _identity(
         launch.executor.name, launch.executor.fingerprint(), settings_facts(launch.settings)
     )
@@ -33,10 +33,10 @@ def remember(launch: Launch) -> None:
 
 
 def loaded_by(session: str) -> Callable[[Segment], tuple[Any, RunSettings] | None]:
-    """Return what gives the strategy and the settings of a session's segment, or None
-    if its code is not loaded in this process.
+    """Return a function that gives the strategy and settings of a session's segment, or
+    None if its code is not loaded in this process.
 
-    It may never have been, or a reload of its module has put other code in its place.
+    The code may never have been loaded, or a reload of its module may have replaced it.
     """
     return lambda segment: _loaded(session, segment)
 

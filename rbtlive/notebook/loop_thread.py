@@ -1,7 +1,7 @@
-"""An event loop on a thread of its own, for programs that run none.
+"""An event loop on its own thread, for programs that do not run one.
 
-The rule: the loop lives as long as the sessions that were started on it, and the thread
-never keeps the process alive.
+The rule: the loop lives as long as the sessions started on it, and its thread never
+keeps the process alive.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 LINGER_S = 5.0
-"""How long callers that still wait for the loop are served after the last session."""
+"""How long waiting callers are still served after the last session."""
 
 
 class LoopThread:
@@ -46,16 +46,16 @@ class LoopThread:
 
     @property
     def is_alive(self) -> bool:
-        """Whether sessions can still be started on the loop."""
+        """Whether sessions can still be started on this loop."""
         return self._thread.is_alive() and not self._ended.is_set()
 
     def join(self, timeout_s: float) -> None:
-        """Wait until the thread has ended, at most so many seconds."""
+        """Wait until the thread has ended, at most `timeout_s` seconds."""
         self._thread.join(timeout_s)
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a plain function on the loop, in the caller's context variables, and
-        return what it returns or raise what it raises.
+        return or raise its outcome.
         """
         answer: concurrent.futures.Future[T] = concurrent.futures.Future()
 
@@ -70,7 +70,7 @@ class LoopThread:
         return answer.result()
 
     def keep_for(self, task: asyncio.Task[None]) -> None:
-        """Keep the loop until a task has ended; to be called on the loop."""
+        """Keep the loop until a task has ended; call it on the loop."""
         self._sessions += 1
         task.add_done_callback(self._note_end)
 

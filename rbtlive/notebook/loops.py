@@ -1,4 +1,4 @@
-"""Which event loop runs here: callbacks of widgets may come on another thread, with
+"""Find the running event loop: callbacks of widgets may arrive on another thread, with
 another loop.
 """
 
@@ -19,8 +19,8 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 def call_on(
     loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: object
 ) -> bool:
-    """Have a loop of another thread call a function; say whether it takes calls. A loop
-    that ran a moment ago may be closed by now: its session has ended.
+    """Call a function on another thread's loop; return whether it accepts calls. A loop
+    that ran a moment ago may be closed because its session has ended.
     """
     try:
         loop.call_soon_threadsafe(function, *arguments)

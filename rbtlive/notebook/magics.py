@@ -1,7 +1,7 @@
 """`%load_ext rbtlive`: `%%strategy`, `%backtest`, `%attach`, `%sessions`, `%stop`.
 
-The rule: each magic is a thin wrapper that a user could write in Python; none can do
-what the functions cannot.
+The rule: each magic is a thin wrapper that a user could write in Python; a magic can do
+nothing that the functions cannot.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ _SUGGESTED = {**_CHOICES, "--frequency": USUAL_INTERVALS}
 
 
 class _UsageError(Exception):
-    # What is wrong with a magic's line; shown without a traceback.
+    # An error in a magic's line; shown without a traceback.
     pass
 
 
 class _Parser(argparse.ArgumentParser):
-    # Raises instead of ending the process, as argparse would.
+    # Raises instead of ending the process, as argparse would do.
     def error(self, message: str) -> NoReturn:
         raise _UsageError(f"{self.prog}: {message}; {self.format_usage().strip()}")
 
@@ -132,8 +132,8 @@ def _stop_parser() -> _Parser:
 
 
 class SessionList(Mapping[str, LiveSession]):
-    """The sessions that run in this process, by name; shown as the board's text, with
-    those that are recorded.
+    """The sessions running in this process, by name; shown as the board's text,
+    together with recorded ones.
     """
 
     def __init__(self, running: Mapping[str, LiveSession]) -> None:
@@ -170,13 +170,13 @@ class Magics:
     # -- the magics -------------------------------------------------------------------
 
     def strategy(self, line: str, cell: str) -> None:
-        """Make a strategy of this cell: %%strategy NAME.
+        """Make a strategy from this cell: %%strategy NAME.
 
-        The cell holds zipline's functions (initialize, handle_data,
+        The cell contains zipline's functions (initialize, handle_data,
         before_trading_start, analyze, on_order_fill and so on) or one subclass of
-        TradingAlgorithm. Afterwards the variable NAME holds the strategy, for
+        TradingAlgorithm. Afterwards the variable NAME is the strategy, for
         rbtlive.backtest, rbtlive.attach, %backtest and %attach. The cell's own names
-        stay inside it; it sees the notebook's.
+        stay inside it; it also sees the notebook's.
         """
         name = line.strip()
         if not name.isidentifier():
@@ -187,10 +187,9 @@ class Magics:
         self._shell.user_ns[name] = strategy_from_cell(self._shell, name, cell)
 
     def zipline(self, line: str, cell: str | None = None) -> Any:
-        """Run this cell's functions as zipline's own magic does: %%zipline -s
-        2015-01-02 -e 2016-12-30 [-b BUNDLE] [-o perf]. It returns the frame; -o names
-        the variable or the file that the frame goes to. %zipline takes the functions of
-        the notebook.
+        """Run this cell's functions like zipline's own magic: %%zipline -s 2015-01-02
+        -e 2016-12-30 [-b BUNDLE] [-o perf]. It returns the frame; -o names the variable
+        or file for the frame. %zipline uses the notebook's functions.
         """
         parser = _Parser(prog="%%zipline", allow_abbrev=False)
         add_options(parser)
@@ -217,7 +216,7 @@ class Magics:
             write_perf(perf, options.output)
         return perf
 
-    # Callbacks that another cell left are none of this one's.
+    # Callbacks left by another cell do not belong to this one.
     def _names_of(self, cell: str, *, hidden: Iterable[str]) -> dict[str, Any]:
         names = self._shell.user_ns
         left = {name: names.pop(name) for name in hidden if name in names}
@@ -231,9 +230,9 @@ class Magics:
         """Backtest a strategy: %backtest NAME DATA [--start 2005-01-03] [--param
         fast=20] ...
 
-        DATA and the models are variables or expressions (quote one that holds spaces).
-        Returns the result: result = %backtest sma bars. %backtest --help lists every
-        option.
+        DATA and the models are variables or expressions (quote one that contains
+        spaces). Returns the result: result = %backtest sma bars. %backtest --help lists
+        every option.
         """
         options = self._parsed("backtest", line)
         progress = False if options.pop("no_progress") else None
@@ -245,8 +244,8 @@ class Magics:
         2005-01-03] [--param fast=20] ...
 
         It trades on a paper broker unless --broker names another. Returns the session,
-        which shows as a live panel: session = %attach sma --feed feed. %attach --help
-        lists every option.
+        which is shown as a live panel: session = %attach sma --feed feed. %attach
+        --help lists every option.
         """
         options = self._parsed("attach", line)
         name = options.pop("strategy")
@@ -255,8 +254,8 @@ class Magics:
         return attach(self._variable(name), PaperBroker() if broker is None else broker, **options)
 
     def sessions(self, line: str) -> SessionList:
-        """List the sessions that run in this kernel, and those that are recorded, as
-        rbt.board() does: %sessions.
+        """List the sessions running in this kernel, and recorded ones, like
+        rbt.board(): %sessions.
         """
         if line.strip():
             self._refuse(f"%sessions takes no arguments: was {line.strip()!r}")
@@ -347,8 +346,8 @@ class Magics:
     # -- completion -------------------------------------------------------------------
 
     def complete(self, _shell: object, event: Any) -> list[str]:
-        """Return what could come next on a magic's line: options, choices, strategies,
-        sessions.
+        """Return the possible continuations of a magic's line: options, choices,
+        strategies, sessions.
         """
         words = event.line.split()
         magic = words[0].lstrip("%")
@@ -357,7 +356,7 @@ class Magics:
             return list(_SUGGESTED[before])
         if magic == "stop":
             return [*sessions(), "--all"]
-        actions = self._parsers[magic]._actions  # noqa: SLF001 - argparse lists them nowhere else
+        actions = self._parsers[magic]._actions  # noqa: SLF001 - argparse has no public list of them
         options = [text for action in actions for text in action.option_strings]
         if event.symbol.startswith("-"):
             return options
@@ -366,7 +365,7 @@ class Magics:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics: what `%load_ext rbtlive` calls."""
+    """Register the magics; `%load_ext rbtlive` calls this."""
     complete_in_callbacks()
     magics = Magics(shell)
     shell.register_magic_function(magics.strategy, magic_kind="cell", magic_name="strategy")

@@ -1,6 +1,6 @@
-"""Nesting event loops, for people who want `loop.run_until_complete` inside a cell.
+"""Nested event loops, for `loop.run_until_complete` inside a cell.
 
-The rule: only on request. Nothing in this package needs a patched loop.
+The rule: only on request. This package never needs a patched loop.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from rbtlive.errors import MissingExtra
 
 
 def enable_nested_loop() -> None:
-    """Let the running loop be run again from within, by nest-asyncio2, the maintained
-    successor of nest-asyncio.
+    """Allow the running loop to be run again from inside, using nest-asyncio2, the
+    maintained successor of nest-asyncio.
 
     Raises:
         MissingExtra: nest-asyncio2 is not installed.
@@ -30,12 +30,12 @@ def enable_nested_loop() -> None:
 
 
 def warn_of_archived_patch(*, stacklevel: int = 3) -> None:
-    """Warn if the archived nest-asyncio has patched asyncio: with ipykernel 7 cells are
-    lost without a word.
+    """Warn if the archived nest-asyncio has patched asyncio: with ipykernel 7, cells
+    are then lost silently.
     """
     if (
         asyncio.run.__module__ == "nest_asyncio"
-    ):  # both packages leave the same mark, the functions tell whose it is
+    ):  # both packages leave the same mark; the functions show which one it was
         warnings.warn(
             "nest_asyncio has patched asyncio: it is archived, and with ipykernel 7 a cell queued "
             "during a nested run never "

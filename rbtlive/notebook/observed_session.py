@@ -1,7 +1,7 @@
-"""What can be seen of a session: its state, books, queue and measurements.
+"""Read access to a session: its state, books, queue and measurements.
 
-The rule: nothing here changes the session. A session on a thread of its own is read on
-that thread, so that no reader meets books that are half changed.
+The rule: nothing here changes the session. A session on its own thread is read on that
+thread, so that no reader sees half-changed books.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rbtlive.runtime.engine.engine import TradingEngine
 
 KEPT_LOGS = 1000
 READ_WITHIN_S = 10.0
-"""How long a reader waits for a session on a thread of its own."""
+"""How long a reader waits for a session on its own thread."""
 
 _CALL: Final = "await session.call(lambda context, data: ...)"
 _ELSEWHERE: Final = by_word(
@@ -68,8 +68,8 @@ T = TypeVar("T")
 
 
 class SessionLog(deque[str]):
-    """Lines of a session's log, the latest last; they can be sliced as a list can, and
-    print one a line.
+    """Lines of a session's log, the latest last; they can be sliced like a list, and
+    print one per line.
     """
 
     def __getitem__(self, place: Any) -> Any:
@@ -80,7 +80,7 @@ class SessionLog(deque[str]):
 
 
 class ObservedSession:
-    """A session, to be looked at.
+    """A session, for reading.
 
     Args:
         name: The session's name.
@@ -105,16 +105,17 @@ class ObservedSession:
         return self._loop
 
     def __getattr__(self, name: str) -> Any:
-        """Say where what was asked for is: a result has the tables and figures."""
-        if hasattr(type(self), name):  # its own error, which led here
+        """Raise an error that says where the requested value is: a result has the
+        tables and figures.
+        """
+        if hasattr(type(self), name):  # its own error led here
             return object.__getattribute__(self, name)
         raise _lacks(type(self).__name__, name, dir(type(self)))
 
     @property
-    def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
-        """Where the session stands: starting, running, paused, stopping, stopped or
-        failed. What `pause()` or `resume()` asked for counts at once: no callback runs
-        in between.
+    def state(self) -> str:  # a Literal here would break jedi, and with it completion in notebooks
+        """State of the session: starting, running, paused, stopping, stopped or failed.
+        Requests by `pause()` or `resume()` show at once: no callback runs in between.
         """
         if self.engine.state == "running":
             asked = self._asked_for()
@@ -124,12 +125,12 @@ class ObservedSession:
 
     @property
     def trading_state(self) -> str:
-        """Whether orders are taken: running, reducing (only those that reduce a
+        """Whether orders are accepted: running, reducing (only those that reduce a
         position), or halted.
         """
         return "running" if self._asked_for() == "resume" else self.engine.core.state.trading_state
 
-    # What an operator asked for last, as long as the engine has not taken it.
+    # The operator's last request that the engine has not processed yet.
     def _asked_for(self) -> str | None:
         event = self._asked
         waits = event is not None and self.engine.queue.holds(event)
@@ -137,12 +138,12 @@ class ObservedSession:
 
     @property
     def portfolio(self) -> PortfolioView:
-        """Cash and positions, as the strategy sees them."""
+        """Cash and positions, in the strategy's view."""
         return self.engine.core.state.portfolio_view
 
     @property
     def account(self) -> AccountView:
-        """The account's figures, as the strategy sees them."""
+        """The account's figures, in the strategy's view."""
         return self.engine.core.state.account_view
 
     @property
@@ -152,13 +153,13 @@ class ObservedSession:
 
     @property
     def orders(self) -> pl.DataFrame:
-        """All orders, as they are now; the frame of a result."""
+        """All orders, as they are now, in the form of a result's frame."""
         return self.result().orders
 
     @property
     def positions(self) -> pl.DataFrame:
-        """Positions at each session's close, and those held now in a session that goes
-        on; the frame of a result.
+        """Positions at each session's close, and the current ones of a running session,
+        in the form of a result's frame.
         """
         return self.read(self._positions)
 
@@ -176,12 +177,12 @@ class ObservedSession:
 
     @property
     def queue_depth(self) -> int:
-        """Number of events that wait."""
+        """Number of waiting events."""
         return len(self.engine.queue)
 
     @property
     def queue_depth_by_priority(self) -> dict[int, int]:
-        """Number of events that wait, by priority."""
+        """Number of waiting events, by priority."""
         return {
             int(priority): depth
             for priority, depth in self.engine.queue.depth_by_priority().items()
@@ -189,7 +190,7 @@ class ObservedSession:
 
     @property
     def stats(self) -> dict[str, float]:
-        """What the engine measures of itself: counts, microseconds, milliseconds and
+        """The engine's measurements of itself: counts, microseconds, milliseconds and
         bytes.
         """
         return self.read(self._stats)
@@ -214,15 +215,16 @@ class ObservedSession:
 
     @property
     def journal_path(self) -> Path | None:
-        """Where the journal is."""
+        """Path of the journal."""
         return self.engine.journal.path
 
     def result(self) -> BacktestResult:
-        """Return what the session did so far, as a backtest's result."""
+        """Return the session's result so far, like a backtest's."""
         return self.read(lambda: result_of(self.engine.core))
 
     def read(self, look: Callable[[], T]) -> T:
-        """Return what `look` returns, called where the books do not change meanwhile.
+        """Return the result of `look`, called where the books do not change
+        meanwhile.
 
         Raises:
             TimeoutError: the session's thread was busy for `READ_WITHIN_S` seconds.

@@ -1,7 +1,7 @@
-"""What a person can do to a session: pause, resume, cancel, close, flatten, kill, stop.
+"""Operator actions on a session: pause, resume, cancel, close, flatten, kill, stop.
 
 The rule: every action is an event of the run, journaled as the operator's. Calls return
-at once, and what they come to is awaited.
+at once, and their outcome can be awaited.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from rbtlive.runtime.engine.engine import FORKED, TradingEngine
 
 T = TypeVar("T")
 REPORT_WITHIN_S = 5.0
-"""How long the report of `flatten` and `kill` waits for what was asked to be done."""
+"""How long the report of `flatten` and `kill` waits for the action to complete."""
 
 
 class Awaited:
-    """The report of `flatten()` or `kill()` to come: awaited in a coroutine, on
-    whatever loop, or waited for in a thread.
+    """The pending report of `flatten()` or `kill()`: await it in a coroutine, on any
+    loop, or wait for it in a thread.
 
     Args:
-        future: What the session's loop will fill.
+        future: Set by the session's loop.
         loop: The session's loop.
     """
 
@@ -52,17 +52,17 @@ class Awaited:
         return repr(self._future.result())
 
     def done(self) -> bool:
-        """Say whether the report is there."""
+        """Say whether the report is available."""
         return self._future.done()
 
     def result(self, timeout: float | None = None) -> OperatorReport:
         """Wait for the report in a thread that has no loop.
 
         Args:
-            timeout: Seconds to wait at most; None waits as long as it takes.
+            timeout: Maximum seconds to wait; None waits indefinitely.
 
         Raises:
-            TimeoutError: it has not come by then.
+            TimeoutError: the report is not available by then.
             EngineStopped: this is the session's own loop, which would wait for itself:
                 `await` it here.
         """
@@ -74,7 +74,7 @@ class Awaited:
 
 
 class OperatedSession(ObservedSession):
-    """A session that takes an operator's actions.
+    """A session that accepts operator actions.
 
     Args:
         name: The session's name.
@@ -88,12 +88,12 @@ class OperatedSession(ObservedSession):
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        """The task that the session runs in, on its loop."""
+        """The session's task, on its loop."""
         return self._task
 
     async def wait(self) -> None:
-        """Wait until the session has ended, and raise what ended it; interrupting the
-        wait leaves it running.
+        """Wait until the session has ended, and raise the exception that ended it;
+        interrupting the wait leaves the session running.
         """
         try:
             if self._is_elsewhere():
@@ -106,14 +106,14 @@ class OperatedSession(ObservedSession):
             raise
 
     async def stop(self) -> OperatorReport:
-        """Stop gracefully: intake first, then what waits is processed, then the journal
-        is closed.
+        """Stop gracefully: first the intake, then waiting events are processed, then
+        the journal is closed.
 
-        With `open_orders="cancel"` the open orders are cancelled at the broker, and the
+        With `open_orders="cancel"`, open orders are cancelled at the broker, and the
         confirmations are awaited.
 
         Returns:
-            What still rests and what is held, by the broker's books at a real broker.
+            The remaining orders and positions; at a real broker, by its books.
         """
         try:
             if self._is_elsewhere():
@@ -131,16 +131,18 @@ class OperatedSession(ObservedSession):
     def _raise_failure(self) -> None:
         failure = self.engine.failure
         if failure is not None:
-            if self._failed_at is None:  # each raise of it adds frames: keep where it began
+            if self._failed_at is None:  # each raise adds frames: keep the original traceback
                 self._failed_at = failure.__traceback__
             raise failure.with_traceback(self._failed_at)
 
     def pause(self) -> None:
-        """Skip the callbacks from now on; bars are processed and orders live on."""
+        """Skip the callbacks from now on; bars are still processed and orders stay
+        alive.
+        """
         self._operate("pause")
 
     def resume(self) -> None:
-        """Call the callbacks again, and take orders again after a halt."""
+        """Call the callbacks again, and accept orders again after a halt."""
         self._operate("resume")
 
     def cancel(self, order_id: str) -> None:
@@ -158,8 +160,7 @@ class OperatedSession(ObservedSession):
         self._operate("cancel", order_id=order.id)
 
     def close(self, symbol: str) -> None:
-        """Cancel an asset's open orders and close the position in it with a market
-        order.
+        """Cancel an asset's open orders and close its position with a market order.
 
         Raises:
             InvalidSetting: no position is held in this symbol.
@@ -173,17 +174,17 @@ class OperatedSession(ObservedSession):
 
     async def call(self, function: Callable[[Any, Any], T]) -> T:
         """Run `function(context, data)` as a callback of the run: it may place orders,
-        and what it asks for is journaled as the operator's.
+        and its requests are journaled as the operator's.
 
-        A recovery repeats the orders and cancels it asked for, not the function: what
-        it changes on `context` is lost with the process.
+        A recovery repeats its orders and cancels, not the function: its changes to
+        `context` are lost with the process.
 
         Returns:
-            What the function returned.
+            The function's result.
 
         Raises:
-            EngineStopped: the session does not run.
-            Exception: what the function raised; what it asked for before stands.
+            EngineStopped: the session is not running.
+            Exception: whatever the function raised; its requests before that stand.
         """
         if self._is_elsewhere():
             value: T = await self._hopped(self.call(function))
@@ -198,12 +199,12 @@ class OperatedSession(ObservedSession):
         return result
 
     def apply_split(self, symbol: str, ratio: object) -> None:
-        """Restate position, open orders and history for a split that the data does not
-        know of: at once, as of the current session or the next one.
+        """Adjust position, open orders and history for a split that the data lacks: at
+        once, as of the current session or the next one.
 
         Args:
-            symbol: What was split.
-            ratio: What a price becomes: 0.5 is two for one, 10 is one for ten.
+            symbol: Symbol of the asset.
+            ratio: Factor for prices: 0.5 is two for one, 10 is one for ten.
 
         Raises:
             InvalidSetting: no asset of the run has this symbol, or the ratio is not
@@ -220,11 +221,11 @@ class OperatedSession(ObservedSession):
 
     def change_symbol(self, symbol: str, new_symbol: str) -> None:
         """Follow an asset that the broker and the feed list under another symbol from
-        now on. In the session it keeps its name; `symbol()` finds it by both.
+        now on. Inside the session it keeps its name; `symbol()` finds it by both.
 
         Args:
             symbol: The run's name of the asset.
-            new_symbol: What it is called elsewhere.
+            new_symbol: Its symbol outside the session.
 
         Raises:
             InvalidSetting: no asset of the run has this symbol, or one has the new one.
@@ -242,17 +243,17 @@ class OperatedSession(ObservedSession):
         )
 
     def flatten(self) -> Awaited:
-        """Cancel all orders, close all positions and halt; the awaitable reports once
-        nothing rests or is held.
+        """Cancel all orders, close all positions and halt; the awaitable reports when
+        no order is open and nothing is held.
 
-        What has not filled by then is reported too, unconfirmed, after
-        `REPORT_WITHIN_S` seconds: orders wait for a bar.
+        Orders not filled within `REPORT_WITHIN_S` seconds are reported as well,
+        unconfirmed: orders wait for a bar.
         """
         return self._operate_and_report("flatten")
 
     def kill(self, flatten: bool = False) -> Awaited:
-        """Cancel all orders and halt, closing all positions too if asked; the awaitable
-        reports what still rests.
+        """Cancel all orders and halt, and close all positions if requested; the
+        awaitable reports the remaining orders.
         """
         return self._operate_and_report("flatten" if flatten else "kill")
 
@@ -277,7 +278,7 @@ class OperatedSession(ObservedSession):
         try:
             self.engine.enqueue(event)
         except EngineStopped as stopped:
-            # The session ended while the action came over from another thread.
+            # The session ended while the action was passed over from another thread.
             what = event.action if isinstance(event, OperatorEvent) else type(event).__name__
             self._log("warning", f"{what} came too late: {stopped}")
 
@@ -297,9 +298,9 @@ class OperatedSession(ObservedSession):
                 if report.confirmed:
                     break
             if now_ns() >= patience_ends_ns:
-                break  # no bar came that could fill anything: say what rests, and leave it resting
-            # Books change with every event; a look is cheaper than a hook. A broker is
-            # asked less often.
+                break  # no bar came that could fill orders: report them, and keep them open
+            # Books change with every event, and a look is cheaper than a hook. A broker
+            # is asked less often.
             await asyncio.sleep(0.01 if report is None or engine.link is None else 0.5)
         self._raise_failure()
         return report if report is not None else await report_of(engine.live_run, action)
@@ -315,7 +316,7 @@ class OperatedSession(ObservedSession):
     def _is_elsewhere(self) -> bool:
         if self.engine.journal.is_foreign:
             raise EngineStopped(FORKED)
-        # Widget callbacks may come on another thread, with another loop or none.
+        # Widget callbacks may arrive on another thread, with another loop or none.
         loop = self._loop
         return loop is not None and loop.is_running() and running_loop() is not loop
 
@@ -323,7 +324,7 @@ class OperatedSession(ObservedSession):
         assert self._loop is not None
         try:
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # it was closed a moment ago: the session has ended
+        except RuntimeError:  # it was closed a moment ago, because the session has ended
             return await work
         return await asyncio.wrap_future(future)
 

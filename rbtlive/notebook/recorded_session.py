@@ -1,4 +1,4 @@
-"""`open_session`: a recorded run, for reading alone."""
+"""`open_session`: a recorded run, for reading only."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from rbtlive.runtime.recorded.changes import history_of
 
 
 class RecordedSession:
-    """A run as its journal tells it; its session may still be running elsewhere.
+    """A run as recorded in its journal; its session may still be running in another
+    process.
 
     Attributes:
-        name: The session.
+        name: Name of the session.
         run_id: The run's 8 characters.
         strategy: Name of the strategy.
-        journal_path: Where the journal is.
-        ended: Whether the run is over, so that the next attach starts another.
+        journal_path: Path of the journal.
+        ended: Whether the run has ended, so that the next attach starts another.
     """
 
     def __init__(self, name: str, run: int | None, journal: JournalPlace = None) -> None:
@@ -41,7 +42,7 @@ class RecordedSession:
             self.strategy = str(recorded.header["strategy"])
 
     def result(self) -> BacktestResult:
-        """Return what the run did, up to the end of its last session."""
+        """Return the run's result, up to the end of its last session."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
             result = Proof(recorded, self._folder, loaded_by(self.name)).result()
             history = history_of(recorded)
@@ -50,14 +51,14 @@ class RecordedSession:
         return result
 
     def parity(self) -> ParityReport:
-        """Run a fresh backtest over the slices the run saw, and compare orders, fills
-        and books exactly.
+        """Run a fresh backtest over the slices that the run saw, and compare orders,
+        fills and books exactly.
         """
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).parity()
 
     def explain(self, against: object = None) -> Explanation:
-        """Say why the run earned something else than a backtest: see
+        """Explain why the run's profit differs from a backtest's: see
         `LiveSession.explain`.
         """
         with open_run(self._folder, self.name, self._run_number) as recorded:
@@ -65,7 +66,9 @@ class RecordedSession:
 
     @from_own_line
     def replay(self, strategy: object = None) -> BacktestResult:
-        """Run a strategy over the slices the run saw, without its interventions."""
+        """Run a strategy over the slices that the run saw, without its
+        interventions.
+        """
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).replay(strategy)
 
@@ -89,14 +92,14 @@ def open_session(
     Args:
         name: The session.
         run: Number of an earlier run, from 1; None is the latest.
-        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the
-            working directory.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, otherwise `.rbtlive` in
+            the working directory.
 
     Raises:
-        RunNotFound: there is none.
+        RunNotFound: the run does not exist.
         JournalVersion: it was written in another format.
         JournalCorrupt: it is damaged before its end.
-        JournalError: the operating system does not let it be read.
+        JournalError: the operating system does not allow reading it.
     """
     with refusals_explained(f"the journal of session {name!r:.80} cannot be read"):
         return RecordedSession(name, run, journal)

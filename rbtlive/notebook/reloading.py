@@ -1,6 +1,6 @@
-"""Strategies in modules: what their file says may not be what Python has read.
+"""Detect strategies in modules whose file differs from the loaded code.
 
-The rule: it looks and reports; nothing is reloaded here.
+The rule: it checks and reports; it never reloads anything.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rbtlive.core.strategy.strategy_executor import CALLBACKS, strategy_name
 
 
 def warn_of_unread_edits(strategy: object) -> None:
-    """Warn if a strategy's file was edited since Python read it, so that the code that
-    runs is not the code one sees.
+    """Warn if a strategy's file was edited after Python read it, so that the running
+    code is not the visible one.
     """
     functions: dict[str, list[FunctionType]] = {}
     for function in _functions_of(strategy):
@@ -59,8 +59,8 @@ def _functions_of(strategy: object) -> Iterator[FunctionType]:
             yield inspect.unwrap(value)
 
 
-# The file that a function was read from as it stands there: not one that was typed,
-# generated, or rewritten on import.
+# The file from which a function was read unchanged: not one that was typed, generated,
+# or rewritten on import.
 def _path_of(function: FunctionType) -> str | None:
     module = sys.modules.get(function.__module__)
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
@@ -74,7 +74,7 @@ def _stale(path: str, functions: Iterable[FunctionType]) -> str:
     try:
         age = Path(path).stat()
     except OSError:
-        return ""  # there is nothing to be seen
+        return ""  # no edit is visible
     try:
         written = _written(path, age.st_mtime_ns, age.st_size)
     except SyntaxError as error:
@@ -102,7 +102,7 @@ def _note_all(code: CodeType, written: dict[str, list[CodeType]]) -> None:
 
 
 def _alike(one: CodeType, other: CodeType) -> bool:
-    # Line numbers may differ: what stands above may have grown.
+    # Line numbers may differ, because lines above may have been added.
     shape = (one.co_code, one.co_names, one.co_varnames, len(one.co_consts))
     if shape != (other.co_code, other.co_names, other.co_varnames, len(other.co_consts)):
         return False

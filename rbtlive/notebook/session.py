@@ -1,4 +1,4 @@
-"""`LiveSession`: the handle on a running engine, and on what it left behind.
+"""`LiveSession`: the handle of a running engine, and of its results.
 
 The rule: every method returns at once or is awaitable; nothing here can stop the engine
 by accident.
@@ -32,9 +32,9 @@ from rbtlive.runtime.recorded.changes import history_of
 from rbtlive.runtime.recorded.replay import find_recorded
 
 BACK = " is back"
-"""In the message of a stream or feed that was lost and goes on."""
+"""Text in the message of a lost stream or feed that has been restored."""
 LETTING_GO_S = 5.0
-"""How long a session waits for the one it replaces to let go of the feed."""
+"""How long a session waits for the one it replaces to release the feed."""
 
 
 _MACHINERY = frozenset(
@@ -54,7 +54,7 @@ _MACHINERY = frozenset(
 class LiveSession(OperatedSession):
     """One strategy on one broker, running on the loop it was attached from.
 
-    Made by `rbtlive.attach` and `rbtlive.run`.
+    Created by `rbtlive.attach` and `rbtlive.run`.
     """
 
     def __init__(self, launch: Launch, engine: TradingEngine) -> None:
@@ -71,17 +71,17 @@ class LiveSession(OperatedSession):
         remember(launch)
 
     def __dir__(self) -> list[str]:
-        """Return the public names; the machinery is left out."""
+        """Return the public names, without internal ones."""
         return sorted(set(super().__dir__()) - _MACHINERY)
 
-    # -- life -------------------------------------------------------------------------
+    # -- lifecycle ---------------------------------------------------------------------
 
     def start(self, *, after: LiveSession | None = None, thread: LoopThread | None = None) -> None:
         """Start the engine as a task of the running loop.
 
         Args:
-            after: A session that this one replaces: it lets go of the feed first.
-            thread: The thread that the loop runs on, if it belongs to the session.
+            after: A session that this one replaces: it first releases the feed.
+            thread: The loop's thread, if it belongs to the session.
         """
         self._loop = asyncio.get_running_loop()
         before = None if after is None or after._loop is not self._loop else after._task  # noqa: SLF001
@@ -96,7 +96,7 @@ class LiveSession(OperatedSession):
         # reporting it a second time.
         if not task.cancelled():
             task.exception()
-        # A task that was cancelled before its first step has not let go of anything.
+        # A task that was cancelled before its first step has released nothing.
         self.engine.abandon()
 
     async def _run(self, before: asyncio.Task[None] | None = None) -> None:
@@ -114,7 +114,7 @@ class LiveSession(OperatedSession):
         if self.engine.ended:
             self._conclude()
 
-    # A backtest begins anew with the first session whose windows fit; so does this.
+    # Like a backtest, the session restarts with the first session whose windows fit.
     async def _run_where_windows_fit(self) -> None:
         while True:
             try:
@@ -150,10 +150,10 @@ class LiveSession(OperatedSession):
                 raise
 
     def refuse_other_strategy(self, launch: Launch) -> None:
-        """Keep this session running if what would replace it is of another strategy.
+        """Keep this session running if its replacement has another strategy.
 
         Raises:
-            JournalMismatch: it is.
+            JournalMismatch: it has.
         """
         if launch.executor.name != self._launch.executor.name and not launch.fresh:
             raise JournalMismatch(
@@ -164,7 +164,8 @@ class LiveSession(OperatedSession):
             )
 
     def refuse_other_folder(self, launch: Launch) -> None:
-        """Keep this session running if what would replace it has its journal elsewhere.
+        """Keep this session running if its replacement has its journal in another
+        place.
 
         Raises:
             SessionLocked: it has.
@@ -177,13 +178,13 @@ class LiveSession(OperatedSession):
             )
 
     def release(self) -> None:
-        """Let go of the run at once, so that another session can carry it on."""
+        """Release the run at once, so that another session can resume it."""
         self.read(self.engine.abandon)
 
-    # -- judging ----------------------------------------------------------------------
+    # -- comparison --------------------------------------------------------------------
 
     def result(self) -> BacktestResult:
-        """Return what the session did so far, as a backtest's result."""
+        """Return the session's result so far, like a backtest's."""
         result = super().result()
         result.judge = self.parity
         result.history = self._history
@@ -194,37 +195,39 @@ class LiveSession(OperatedSession):
             return history_of(recorded)
 
     def parity(self) -> ParityReport:
-        """Run a fresh backtest over the slices the session saw, and compare orders,
-        fills and books exactly.
+        """Run a fresh backtest over the slices that the session saw, and compare
+        orders, fills and books exactly.
         """
         with self._recorded() as recorded:
             return Proof(recorded, self._launch.folder, loaded_by(self.name)).parity()
 
     def explain(self, against: object = None) -> Explanation:
-        """Say why the session earned something else than a backtest: differences by
-        cause, whose money adds up to the difference exactly.
+        """Explain why the session's profit differs from a backtest's: differences by
+        cause, whose money adds up exactly to the difference.
 
         Args:
-            against: A result, or data (a portal, a frame: later bars, for one) to run
-                the session's strategy over. Default: the bars the session saw.
+            against: A result, or data (a portal, a frame, for instance later bars) over
+                which to run the session's strategy. Default: the bars that the session
+                saw.
 
         Raises:
-            ResultError: no session was closed yet, or the backtest begins elsewhere.
+            ResultError: no session was closed yet, or the backtest begins at another
+                session.
         """
         with self._recorded() as recorded:
             return explain(Proof(recorded, self._launch.folder, loaded_by(self.name)), against)
 
     @from_own_line
     def replay(self, strategy: object = None) -> BacktestResult:
-        """Run a strategy (by default the session's own) over the slices the session
-        saw, without its interventions.
+        """Run a strategy (by default the session's own) over the slices that the
+        session saw, without its interventions.
         """
         with self._recorded() as recorded:
             return Proof(recorded, self._launch.folder, loaded_by(self.name)).replay(strategy)
 
     def _recorded(self) -> RecordedRun:
-        # The journal as it lies on disk: under its own name, or set aside by a later
-        # run of the same name.
+        # The journal on disk: under its own name, or set aside by a later run of the
+        # same name.
         if self.engine.state in {"starting", "running"}:
             self.engine.journal.commit()
         return find_recorded(self._launch.folder, self.name, self.engine.journal.run_id)
@@ -250,18 +253,19 @@ class LiveSession(OperatedSession):
 
     def _log(self, level: str, text: str, *, trace: str = "") -> None:
         self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")
-        # What a replay repeats was logged when it happened; a failure of now is new.
+        # Facts that a replay repeats were logged when they happened; a current failure
+        # is new.
         engine = self.engine
         if not (engine.is_begun and engine.is_recovering) or engine.failure is not None:
             self._announcer.write(level, text, trace=trace)
 
     def widget(self) -> Any:
-        """Return the live panel as an ipywidget, for `HBox`, Voilà, marimo and their
-        kin; each call gives the same one.
+        """Return the live panel as an ipywidget, for `HBox`, Voilà, marimo and so on;
+        each call returns the same one.
 
         Raises:
             MissingExtra: anywidget or ipywidgets is not installed.
-            EngineStopped: the session has no loop: it was never started.
+            EngineStopped: the session has no loop, because it was never started.
         """
         return session_widget(self)
 
@@ -272,7 +276,7 @@ class LiveSession(OperatedSession):
         del include, exclude
         return mimebundle(self)
 
-    # What marimo displays in place of an object: a widget that it keeps live.
+    # marimo displays this instead of the object: a widget that it keeps live.
     def _display_(self) -> Any:
         return self.widget()
 

@@ -1,8 +1,7 @@
-"""What happens to sessions when the process ends: stopped gracefully where the loop can
-still be driven.
+"""Stop sessions gracefully when the process ends, if the loop can still be run.
 
-The rule: an extra only. Journals are written continuously, and a process may die
-without any of this.
+The rule: this is only an extra. Journals are written continuously, and a process may
+die without any of it.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ if TYPE_CHECKING:
     from rbtlive.notebook.session import LiveSession
 
 LIMIT_S = 3.0
-"""Kernels are killed a few seconds after they were asked to end."""
+"""Kernels are killed a few seconds after they are asked to end."""
 
 
 def stop_at_exit(running: Callable[[], Iterable[LiveSession]]) -> None:
-    """Stop what is running when the interpreter ends.
+    """Stop the running sessions when the interpreter exits.
 
     Args:
-        running: Gives the sessions that run then.
+        running: Returns the sessions running then.
     """
     owner = os.getpid()
 
     def stop() -> None:
-        if os.getpid() == owner:  # a forked child's end is not its parent's
+        if os.getpid() == owner:  # a forked child's exit is not its parent's
             stop_all(running())
 
     atexit.register(stop)
@@ -44,12 +43,12 @@ def _stop_on_thread(session: LiveSession, loop: asyncio.AbstractEventLoop) -> No
     try:
         asked.result(LIMIT_S)
         ended.result(LIMIT_S)
-    except Exception:  # noqa: BLE001 - the process ends: what failed is in the session's log and journal
+    except Exception:  # noqa: BLE001 - the process ends: the failure is in the session's log and journal
         session.release()
 
 
 def stop_all(sessions: Iterable[LiveSession]) -> None:
-    """Stop sessions whose loop does not run any more, or let go of them."""
+    """Stop sessions whose loop no longer runs, or release them."""
     for session in sessions:
         loop = session.loop
         if session.thread is not None and loop is not None and loop.is_running():
@@ -62,7 +61,7 @@ def stop_all(sessions: Iterable[LiveSession]) -> None:
         waiting = loop.create_task(session.wait())
         end = time.monotonic() + LIMIT_S
         while not (ending.done() and waiting.done()) and time.monotonic() < end:
-            # a left-over loop.stop() ends the first run early: go on
+            # a pending loop.stop() ends the first run early: continue
             with contextlib.suppress(RuntimeError):
                 loop.run_until_complete(
                     asyncio.wait({ending, waiting}, timeout=end - time.monotonic())

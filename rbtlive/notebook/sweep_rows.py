@@ -1,7 +1,6 @@
-"""From a row of a sweep to a session: what `SweepRow.attach` does.
+"""Turn a row of a sweep into a session: the implementation of `SweepRow.attach`.
 
-The rule: the session trades what the row ran, and its journal says which sweep that
-was.
+The rule: the session trades exactly what the row ran, and its journal names the sweep.
 """
 
 from __future__ import annotations
@@ -20,13 +19,14 @@ __all__ = ["SweepResult", "attach_row", "sweep"]
 def attach_row(row: SweepRow, broker: BrokerAdapter, **options: object) -> LiveSession:
     """Attach a row's strategy and parameters to a broker.
 
-    The sweep's costs and frames hold for the session. Its start, end and capital hold
-    where bars are replayed on paper: elsewhere the present and the account decide.
+    The session uses the sweep's costs and frames. The sweep's start, end and capital
+    apply only if bars are replayed on paper: otherwise the present and the account
+    decide.
 
     Args:
         row: A row of a sweep.
-        broker: Where orders go.
-        **options: What `attach` takes; they override the sweep's.
+        broker: The broker for the orders.
+        **options: Options of `attach`; they override the sweep's.
     """
     asked = row.options
     if asked.pop("warmup", None) is not None:

@@ -1,7 +1,7 @@
-"""Names for the arrays that terms compute with.
+"""Names for the types of arrays that terms compute with.
 
-The rule: a name says what an array holds; its dtype, where it may be several, is the
-term's.
+The rule: a name says what an array contains; if several dtypes are possible, the term
+decides.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from rbtlive.model.arrays import NDArray, np
 
 Values: TypeAlias = "NDArray[Any]"
-"""Values of assets, one a column; rows are days, where there are several."""
+"""Values of assets, one per column; with several rows, one row per day."""
 Mask: TypeAlias = "NDArray[np.bool_]"
-"""Which of them are meant."""
+"""Which values are selected."""
 Places: TypeAlias = "NDArray[np.intp]"
-"""Where some of them are."""
+"""Indices of some values."""

@@ -1,4 +1,4 @@
-"""Checks of what is passed to a term's methods."""
+"""Check the arguments of a term's methods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rbtlive.pipeline.term import BOOL, FLOAT, INT, TEXT, ComputableTerm, Loadab
 
 
 def float_only(term: Any, method: str) -> None:
-    """Refuse a method on anything but float64.
+    """Raise an error for a method of a term other than float64.
 
     Raises:
         TypeError: the term has other values.
@@ -26,10 +26,10 @@ def float_only(term: Any, method: str) -> None:
 
 
 def optional_mask(mask: object) -> object:
-    """Return a mask if it is a filter or left out.
+    """Return a mask if it is a filter or was left out.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: `mask` is neither.
     """
     if mask is NotSpecified or (isinstance(mask, Term) and mask.dtype == BOOL):
         return mask
@@ -63,7 +63,7 @@ def count_of(value: object, name: str) -> int:
 
 
 def factors_only(term: Any, name: str) -> Term:
-    """Return `term` if it is a factor of numbers.
+    """Return `term` if it is a numeric factor.
 
     Raises:
         TypeError: it is not.
@@ -74,7 +74,7 @@ def factors_only(term: Any, name: str) -> Term:
 
 
 def bad_bounds(low: float, high: float, upper: float) -> BadPercentileBounds:
-    """Return the error of percentiles that are out of order."""
+    """Return the error for percentiles that are out of order."""
     return BadPercentileBounds(
         f"percentile bounds must fall between 0.0 and {upper}, and min must be less than max: "
         f"were min={low}, max={high}"

@@ -1,7 +1,7 @@
-"""Where a pipeline's assets trade: the domains that zipline's strategies name.
+"""Domains: the markets that zipline's strategies name.
 
-The rule: sessions and assets come from the data. A domain only says which market is
-meant, and two that disagree are an error.
+The rule: sessions and assets come from the data. A domain only names the market, and
+two different domains are an error.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Domain:
         return f"{type(self).__name__}({self.country_code!r}, {self.calendar_name!r})"
 
     def __reduce__(self) -> Any:
-        """Travel to another process by name, if this module has one for it: domains are
-        the same only if they are one object.
+        """Pickle by name, if this module has one for it: domains are equal only if they
+        are one object.
         """
         name = f"{self.country_code}_EQUITIES" if self.country_code else "GENERIC"
         return name if globals().get(name) is self else super().__reduce__()
@@ -64,7 +64,7 @@ class AmbiguousDomain(Exception):  # noqa: N818 - zipline's name
 
 
 GENERIC = _Generic()
-"""Whatever the data is of."""
+"""The domain of the data, whatever it is."""
 
 _MARKETS = {
     "AR": "XBUE", "AT": "XWBO", "AU": "XASX", "BE": "XBRU", "BR": "BVMF", "CA": "XTSE",
@@ -82,10 +82,10 @@ US_EQUITIES: Domain = next(domain for domain in BUILT_IN_DOMAINS if domain.count
 
 
 def infer_domain(terms: Iterable[Any]) -> Domain:
-    """Return the one domain of some terms, `GENERIC` if none names one.
+    """Return the only domain of some terms, `GENERIC` if none names one.
 
     Raises:
-        AmbiguousDomain: they name several.
+        AmbiguousDomain: they name several domains.
     """
     found = {term.domain for term in terms if term.domain is not GENERIC}
     if len(found) > 1:

@@ -1,7 +1,7 @@
 """Computes pipelines: terms in, tables of days and assets out.
 
-The rule: a day's numbers depend on what was known that morning alone, and on nothing of
-how days were put together in chunks.
+The rule: a day's numbers depend only on data known that morning, never on how days are
+grouped into chunks.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rbtlive.pipeline.windows import InputWindows, as_array, as_loaded
 
 
 class Computed(NamedTuple):
-    """What a pipeline gives over some days.
+    """The output of a pipeline for some days.
 
     Attributes:
         first: Session number of the first row.
         dates: Labels of the rows, a pandas index.
         assets: The assets, in order of their sids.
-        columns: By name, rows x assets.
-        screen: What is shown, rows x assets.
+        columns: Arrays by name, rows x assets.
+        screen: Whether each asset is shown, rows x assets.
         terms: The terms by name.
     """
 
@@ -41,12 +41,12 @@ class Computed(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What computing one term took.
+    """The work of computing one term.
 
     Attributes:
         term: The term.
-        rows: How many days were computed.
-        seconds: How long it took.
+        rows: Number of days computed.
+        seconds: Time taken.
     """
 
     term: Any
@@ -55,7 +55,7 @@ class Step(NamedTuple):
 
 
 Watch = Callable[[Step], None]
-_LARGE: Final = 4_000_000  # numbers, just below the 32 MB at which glibc stops to learn
+_LARGE: Final = 4_000_000  # numbers, just below the 32 MB up to which glibc adapts
 __getattr__ = refusing(__name__, ENGINE_NAMES)
 
 
@@ -73,7 +73,7 @@ class _Run:
         self._check_reach()
         labels = source.labels[first : end + 1]
         self.dates = pd.DatetimeIndex(labels.astype("datetime64[ns]"))
-        self._dates_from: dict[int, Any] = {}  # by the row they begin at
+        self._dates_from: dict[int, Any] = {}  # by their first row
         alive = source.alive(first, end)
         there = alive.any(axis=0)
         if not there.any():
@@ -88,7 +88,7 @@ class _Run:
         known = alive if every else np.compress(there, alive, axis=1)
         self.known: dict[Any, Any] = {AssetExists(): known}
 
-    # The window of the first day must lie within the data, as in zipline.
+    # The window of the first day must be within the data, as in zipline.
     def _check_reach(self) -> None:
         plan, source = self.plan, self.source
         loaded = [t for t in plan.order if isinstance(t, LoadableTerm) and source.is_bar(t)]
@@ -108,14 +108,14 @@ class _Run:
             raise error
 
     def rows_of(self, term: Any) -> int:
-        """Return the row, of all rows, at which a term's begin."""
+        """Return the row, among all rows, at which a term's rows begin."""
         return self.plan.rows_before - self.plan.extra_rows[term]
 
     def compute(self, watch: Watch | None) -> Computed:
         plan, known = self.plan, self.known
         left = dict(plan.uses)
         for term in self.pipeline.terms():
-            left[term] += 1  # what is shown is kept
+            left[term] += 1  # shown terms are kept
         left[AssetExists()] += 1
         for term in plan.order:
             if term in known:
@@ -152,7 +152,7 @@ class _Run:
         dates = self._dates_from[begin]
         return term._compute(self._inputs(term, begin, mask), dates, self.sids, mask)  # noqa: SLF001
 
-    # A term's rows from row `begin` of all rows on.
+    # A term's rows from row `begin` (of all rows) on.
     def _from(self, term: Any, begin: int) -> Any:
         return as_array(self.known[term])[begin - self.rows_of(term) :]
 
@@ -182,23 +182,23 @@ def compute(
     """Compute a pipeline over the sessions numbered `start` to `end`.
 
     Args:
-        pipeline: What is computed.
-        source: What is known of the market.
+        pipeline: The pipeline.
+        source: The market data.
         start: First session.
         end: Last session.
-        watch: Gets what each term took.
+        watch: Called with the work of each term.
 
     Raises:
-        NoFurtherDataError: a window of the first day reaches back beyond the data.
-        ValueError: no asset is listed, or what a term raises.
+        NoFurtherDataError: a window of the first day begins before the data.
+        ValueError: no asset is listed, or a term raises it.
     """
     _keep_freed_memory()
     return _Run(pipeline, source, start, end).compute(watch)
 
 
-# glibc gives freed memory back beyond twice the largest array that was freed, and each
-# page of it costs a fault when it is wanted again: a fifth of a run over 3,000 assets.
-# An array that nobody touches costs nothing, and raises the bound to 64 MB for good.
+# glibc returns freed memory to the system above twice the largest freed array, and each
+# page then costs a fault on reuse: a fifth of a run over 3,000 assets. An array that is
+# never touched costs nothing and raises the limit to 64 MB permanently.
 @cache
 def _keep_freed_memory() -> None:
     np.empty(_LARGE)

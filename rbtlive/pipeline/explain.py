@@ -1,6 +1,6 @@
-"""What computing a pipeline takes, term by term.
+"""The cost of computing a pipeline, term by term.
 
-The rule: a pipeline is computed for real, over the days asked for, and each term is
+The rule: the pipeline is really computed over the requested days, and each term is
 timed.
 """
 
@@ -21,17 +21,17 @@ from rbtlive.pipeline.term import LoadableTerm
 
 
 class Explanation:
-    """The plan of a pipeline, and what each step took.
+    """The plan of a pipeline, and the cost of each step.
 
     Args:
         pipeline: The pipeline.
         steps: Its steps, in the order in which they were computed.
 
     Attributes:
-        frame: One row a term, in the order of computing: `step`, `term`, `columns`
+        frame: One row per term, in the order of computation: `step`, `term`, `columns`
             (names under which it is shown), `needs` (numbers of other steps), `window`
             (days), `how` ("loaded", "many days at once", "day by day", "whole table"),
-            `rows` (days computed, those before the first one shown included) and
+            `rows` (days computed, including those before the first one shown) and
             `seconds`.
     """
 
@@ -59,7 +59,7 @@ class Explanation:
 
     @property
     def seconds(self) -> float:
-        """How long all terms took together."""
+        """Time taken by all terms together."""
         return float(self.frame["seconds"].sum())
 
     def _lines(self) -> list[tuple[str, ...]]:
@@ -114,8 +114,8 @@ def _how(term: Any) -> str:
 
 
 def explained(pipeline: Any, start: Any, end: Any, data: Any, loaders: Any) -> Explanation:
-    """Compute a pipeline over the sessions from `start` to `end`, and say what it
-    took.
+    """Compute a pipeline over the sessions from `start` to `end`, and return its
+    cost.
     """
     portal = PolarsDataPortal.coerce(data).sessions_only()
     days = (date.fromisoformat(str(day)[:10]) for day in (start, end))

@@ -1,7 +1,8 @@
 """Arithmetic and comparisons of terms, as terms.
 
-The rule: values and quirks are those of zipline's expressions, which are texts: a
-constant divisor is a factor, and a negative base binds weaker than its power.
+The rule: values and quirks are those of zipline's expressions, which are texts:
+division by a constant multiplies by its inverse, and a negative base binds weaker than
+its power.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class BadBinaryOperator(TypeError):  # noqa: N818 - zipline's name
         super().__init__(f"Can't compute {type(left).__name__} {op} {type(right).__name__}")
 
 
-# A power with a negative number as its base: zipline's text reads -(2 ** x).
+# A power with a negative number as its base: zipline's text means -(2 ** x).
 def _negative_base(base: Any, exponent: Any) -> Any:
     return -np.power(-base, exponent)
 
@@ -70,7 +71,7 @@ class NumericalExpression(ComputableTerm):
 
     Attributes:
         op: The operation.
-        parts: Its operands; None stands for the next input.
+        parts: Its operands; None means the next input.
     """
 
     window_length = 0
@@ -78,7 +79,7 @@ class NumericalExpression(ComputableTerm):
     parts: tuple[Any, ...]
 
     def __new__(cls, op: str, operands: tuple[Any, ...], dtype: Any) -> Any:
-        """Return the term of an operation."""
+        """Return the term for an operation."""
         inputs = tuple(value for value in operands if isinstance(value, Term))
         return super().__new__(
             cls,
@@ -97,8 +98,8 @@ class NumericalExpression(ComputableTerm):
         with np.errstate(all="ignore"):
             return _OPERATIONS[self.op](*operands)
 
-    # A day's number spreads over the assets, as whatever is computed has a column for
-    # each.
+    # A day's number is repeated for all assets, because every result has a column per
+    # asset.
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
         values = self._values(inputs)
@@ -112,7 +113,7 @@ class NumericalExpression(ComputableTerm):
         return f"({shown[0]} {self.op} {shown[1]})" if len(shown) > 1 else f"{self.op}({shown[0]})"
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return f"Expression\n{self!r}"
 
 
@@ -123,7 +124,7 @@ def _combined(op: str, left: Any, right: Any, dtype: Any) -> Any:
     )
 
 
-# A number takes the type of the factor beside it.
+# A number takes the type of the factor it is combined with.
 def _coerced(factor: Any, other: Any) -> Any:
     if isinstance(other, Number) and not isinstance(other, Term):
         if factor.dtype == FLOAT:
@@ -165,7 +166,7 @@ def _operand(op: str, factor: Any, other: Any, *, compared: bool) -> Any:
 
 
 def arithmetic(op: str) -> Callable[[Any, Any], Any]:
-    """Return the method of an arithmetic operator."""
+    """Return the method for an arithmetic operator."""
 
     def method(self: Any, other: Any) -> Any:
         other = _operand(op, self, other, compared=False)
@@ -177,7 +178,7 @@ def arithmetic(op: str) -> Callable[[Any, Any], Any]:
 
 
 def reflected(op: str) -> Callable[[Any, Any], Any]:
-    """Return the method of an arithmetic operator with a number on its left."""
+    """Return the method for an arithmetic operator with a number on its left."""
 
     def method(self: Any, other: Any) -> Any:
         other = _operand(op, self, other, compared=False)
@@ -190,7 +191,7 @@ def reflected(op: str) -> Callable[[Any, Any], Any]:
 
 
 def comparison(op: str) -> Callable[[Any, Any], Any]:
-    """Return the method of a comparison."""
+    """Return the method for a comparison."""
 
     def method(self: Any, other: Any) -> Any:
         return _combined(op, self, _operand(op, self, other, compared=True), BOOL)
@@ -199,7 +200,7 @@ def comparison(op: str) -> Callable[[Any, Any], Any]:
 
 
 def function(name: str) -> Callable[[Any], Any]:
-    """Return the method of a mathematical function."""
+    """Return the method for a mathematical function."""
 
     def method(self: Any) -> Any:
 
@@ -234,7 +235,7 @@ def factor_methods() -> dict[str, Any]:
 
 
 def logical(op: str) -> Callable[[Any, Any], Any]:
-    """Return the method of a logical operator."""
+    """Return the method for a logical operator."""
 
     def method(self: Any, other: Any) -> Any:
 

@@ -1,5 +1,5 @@
-"""A day's table of a pipeline as plain facts, and back: what journals keep, and parity
-compares.
+"""A day's table of a pipeline as plain facts, and back, for journals and parity
+reports.
 
 The rule: numbers keep all their bits.
 """
@@ -16,13 +16,13 @@ from rbtlive.pipeline.engine import Computed
 from rbtlive.pipeline.term import TEXT
 
 Facts = Mapping[str, Any]
-"""`symbols` (list), and `columns` by name: `type` and `values`, texts as a list, others
-as compressed bytes.
+"""`symbols` (list), and `columns` by name: `type` and `values`; texts as a list, other
+types as compressed bytes.
 """
 
 
 class Apart(NamedTuple):
-    """Where two tables differ first.
+    """The first difference between two tables.
 
     Attributes:
         column: Name of the column; "screen" if one table lacks the asset.
@@ -38,7 +38,7 @@ class Apart(NamedTuple):
 
 
 def day_facts(computed: Computed, row: int) -> dict[str, Any]:
-    """Return what is shown on a day as plain facts."""
+    """Return the rows shown on a day as plain facts."""
     chosen = computed.screen[row]
     shown = [asset.symbol for asset, yes in zip(computed.assets, chosen, strict=True) if yes]
     columns = {name: _packed(values[row][chosen]) for name, values in computed.columns.items()}
@@ -66,15 +66,14 @@ def _unpacked(column: Mapping[str, Any]) -> Any:
 def computed_of(
     facts: Facts, terms: Mapping[str, Any], assets: Sequence[Any], *, session: int, label: Any
 ) -> Computed | None:
-    """Return a day's table out of its facts; None if they are of other columns or
-    assets.
+    """Return a day's table from its facts; None if its columns or assets differ.
 
     Args:
-        facts: As `day_facts` made them.
+        facts: The result of `day_facts`.
         terms: The pipeline's columns.
         assets: All assets.
         session: Number of the session.
-        label: Its label.
+        label: Label of the session.
     """
     import pandas as pd
 
@@ -90,7 +89,7 @@ def computed_of(
 
 
 def first_apart(left: Facts, right: Facts) -> Apart | None:
-    """Return where two tables differ first: by asset, then by column."""
+    """Return the first difference between two tables: by asset, then by column."""
     one = {symbol: place for place, symbol in enumerate(left["symbols"])}
     other = {symbol: place for place, symbol in enumerate(right["symbols"])}
     for symbol in dict.fromkeys([*one, *other]):
@@ -112,7 +111,7 @@ def first_apart(left: Facts, right: Facts) -> Apart | None:
     return None
 
 
-# Bits are compared: two missing values are the same.
+# Bits are compared, so two missing values are equal.
 def _same(left: Any, right: Any) -> bool:
     if hasattr(left, "tobytes") and hasattr(right, "tobytes"):
         return bool(left.dtype == right.dtype and left.tobytes() == right.tobytes())

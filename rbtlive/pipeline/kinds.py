@@ -1,6 +1,6 @@
-"""Kinds of terms by name, for methods of terms that make others.
+"""Classes of terms by name, for methods that create other terms.
 
-The rule: a module registers its kinds where it defines them; importing
+The rule: a module registers its classes where it defines them; importing
 `rbtlive.pipeline` loads all of them.
 """
 
@@ -23,5 +23,5 @@ def registered(name: str) -> Callable[[Any], Any]:
 
 
 def kind(name: str) -> Any:
-    """Return the class of a name."""
+    """Return the class with a name."""
     return _KINDS[name]

@@ -1,4 +1,4 @@
-"""Names of zipline and Quantopian that are not built, refused by name.
+"""Unsupported names of zipline and Quantopian, refused by name.
 
 The rule: importing one raises `NotBuilt`, which says what to write instead.
 """

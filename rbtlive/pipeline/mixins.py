@@ -1,8 +1,8 @@
-"""What factors, filters and classifiers have in common: custom computations, names,
+"""Shared behaviour of factors, filters and classifiers: custom computations, names,
 slices, downsampling, choices and constants.
 
-The rule: a mixin says how values are computed; the kind of term it is mixed into says
-what they are.
+The rule: a mixin defines how values are computed; the class it is mixed into defines
+their type.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rbtlive.pipeline.windows import mask_changes
 
 
 class RestrictedDType(Term):
-    """A term whose values are of some types only."""
+    """A term whose values are limited to some types."""
 
     ALLOWED_DTYPES: ClassVar[frozenset[Any]] = frozenset()
     DTYPE_HINT: ClassVar[str] = ""
@@ -57,7 +57,7 @@ class SingleInputMixin(Term):
 
 
 class StandardOutputs(Term):
-    """A term with one value an asset and day."""
+    """A term with one value per asset and day."""
 
     def _validate(self) -> None:
         super()._validate()
@@ -69,7 +69,7 @@ class StandardOutputs(Term):
 
 
 class PositiveWindowLengthMixin(Term):
-    """A term whose window holds something."""
+    """A term whose window has at least one row."""
 
     def _validate(self) -> None:
         super()._validate()
@@ -81,8 +81,8 @@ class PositiveWindowLengthMixin(Term):
 
 
 def computes_many_days(kind: type) -> bool:
-    """Say whether a class has a formula for many days at once: a subclass that
-    overrides `compute` alone does not.
+    """Say whether a class can compute many days at once: a subclass that only overrides
+    `compute` cannot.
     """
 
     def definer(name: str) -> type:
@@ -95,9 +95,9 @@ def computes_many_days(kind: type) -> bool:
 class _Calls:
     """Calls a term's `compute`, day by day.
 
-    Windows are views that cannot be written to. A compute that writes into one is
-    called again with copies, and with copies from then on: zipline's windows are
-    copies, but for those of one column.
+    Windows are read-only views. A `compute` that writes into one is called again with
+    copies, and from then on always: zipline's windows are copies, except those of one
+    column.
     """
 
     def __init__(self, term: Any) -> None:
@@ -114,7 +114,7 @@ class _Calls:
             except ValueError as error:
                 if "read-only" not in str(error):
                     raise
-                out[...] = self._term._allocate(out.shape)  # noqa: SLF001 - as it was
+                out[...] = self._term._allocate(out.shape)  # noqa: SLF001 - as it was before
                 self._writes = True
             else:
                 return
@@ -123,7 +123,7 @@ class _Calls:
 
 
 class CustomTermMixin(Term):
-    """A term whose `compute` is called once a day with the windows of that day."""
+    """A term whose `compute` is called once a day with that day's windows."""
 
     def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
         """Write the day's values into `out`.
@@ -131,13 +131,13 @@ class CustomTermMixin(Term):
         Args:
             today: The day's label, a pandas Timestamp.
             assets: Sids of the assets, a pandas Index.
-            out: One place an asset, missing until it is written.
-            *inputs: A window an input, days x assets; then the params, by name. What is
-                written into a window is seen by nobody else.
+            out: One element per asset, missing until it is written.
+            *inputs: One window per input, days x assets; then the params, by name. No
+                other code sees changes to a window.
         """
         raise NotImplementedError(f"{type(self).__name__} must define a compute method")
 
-    # Rows that can be computed all at once, instead of day by day; None if they cannot.
+    # Rows that can be computed together instead of day by day; None if they cannot.
     def _whole(self, windows: Any, mask: Any) -> Any:  # noqa: ARG002 - for subclasses
         return None
 
@@ -170,7 +170,7 @@ class CustomTermMixin(Term):
                 out[row][chosen] = values
         return out
 
-    # One value a day.
+    # One value per day.
     def _by_day_alone(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         out = self._allocate((len(mask), 1))
         call = _Calls(self)
@@ -181,7 +181,7 @@ class CustomTermMixin(Term):
         return out
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return f"{type(self).__name__}\nwindow_length: {self.window_length}"
 
 
@@ -204,19 +204,19 @@ class LatestMixin(SingleInputMixin):
             )
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return "Latest"
 
 
 class UniversalMixin(Term):
-    """Something that factors, filters and classifiers can be turned into."""
+    """A feature that factors, filters and classifiers can all have."""
 
     PREFIX: ClassVar[str] = ""
     _specialized: ClassVar[dict[Any, Any]] = {}
 
     @classmethod
     def specialized(cls, principal: Any) -> Any:
-        """Return the class of this mixin for factors, filters or classifiers."""
+        """Return this mixin's class for factors, filters or classifiers."""
         key = (cls, principal)
         if key not in UniversalMixin._specialized:
             name = cls.PREFIX + principal.__name__
@@ -226,7 +226,7 @@ class UniversalMixin(Term):
         return UniversalMixin._specialized[key]
 
     def __reduce__(self) -> Any:
-        """Travel as what its class is made of: no module has a name for that."""
+        """Pickle as the parts of the class, because no module has a name for it."""
         make, (kind, *said) = super().__reduce__()
         return _of_specialized, (make, *kind.__bases__, *said)
 
@@ -272,7 +272,8 @@ FREQUENCIES: Final = ("year_start", "quarter_start", "month_start", "week_start"
 
 
 def period_starts(labels: Any, frequency: str) -> Any:
-    """Return the places of labels that begin a new year, quarter, month or ISO week.
+    """Return the indices of labels that begin a new year, quarter, month or ISO
+    week.
 
     Args:
         labels: Days, datetime64, ascending.
@@ -302,7 +303,7 @@ class DownsampledMixin(StandardOutputs, UniversalMixin):
         """Return `term` computed once a period.
 
         Raises:
-            ValueError: there is no such frequency.
+            ValueError: the frequency is unknown.
         """
         if frequency not in FREQUENCIES:
             raise ValueError(
@@ -322,7 +323,7 @@ class DownsampledMixin(StandardOutputs, UniversalMixin):
         )
 
     def compute_extra_rows(self, labels: Any, start: int, min_extra_rows: int) -> int:
-        """Return rows enough to begin with the first session of a period."""
+        """Return enough rows to start at the first session of a period."""
         current = start - min_extra_rows
         if current < 0:
             raise NoFurtherDataError(
@@ -348,7 +349,8 @@ class DownsampledMixin(StandardOutputs, UniversalMixin):
                 rows.append(rows[-1])
         return np.vstack(rows)
 
-    # Day by day even where whole matrices would do: only some days are wanted.
+    # Day by day even if whole matrices were possible, because only some days are
+    # wanted.
     def _sample(self, given: Any, day: Any, assets: Any, mask: Any) -> Any:
         if not self.windowed:
             return self.wrapped._compute(given, day, assets, mask)  # noqa: SLF001
@@ -372,7 +374,7 @@ class OneWindow:
 
 @registered("SliceMixin")
 class SliceMixin(UniversalMixin):
-    """One asset's values, one a day."""
+    """One asset's values, one per day."""
 
     PREFIX = "Sliced"
     asset: Any
@@ -403,7 +405,7 @@ class SliceMixin(UniversalMixin):
 
 
 def no_such_asset(asset: Any, dates: Any) -> NonExistentAssetInTimeFrame:
-    """Return the error of an asset that is not listed when a term needs it."""
+    """Return the error for an asset that is not listed when a term needs it."""
     return NonExistentAssetInTimeFrame(
         f"The target asset {asset!r} does not exist for the entire timeframe between "
         f"{dates[0].date()} and {dates[-1].date()}: start later, or choose another asset"
@@ -411,13 +413,13 @@ def no_such_asset(asset: Any, dates: Any) -> NonExistentAssetInTimeFrame:
 
 
 class IfElseMixin(UniversalMixin):
-    """One of two terms' values."""
+    """The values of one of two terms."""
 
     PREFIX = "IfElse"
     window_length = 0
 
     def __new__(cls, condition: Any, if_true: Any, if_false: Any) -> Any:
-        """Return `if_true` where `condition` holds, else `if_false`."""
+        """Return `if_true` where `condition` is True, otherwise `if_false`."""
         return super().__new__(
             cls,
             inputs=[condition, if_true, if_false],

@@ -1,4 +1,4 @@
-"""What a pipeline shows: frames of polars, or zipline's of pandas.
+"""A pipeline's output: polars frames, or zipline's pandas frames.
 
 The rule: rows in the order of sids, columns in the order they were given.
 """
@@ -22,7 +22,7 @@ _TYPES: dict[Any, Any] = {
 }
 
 
-# What is chosen of a column: numbers of cells, row by row.
+# The selected cells of a column, by number, row by row.
 def _flat(computed: Computed, name: str, chosen: Any) -> Any:
     return computed.terms[name].postprocess(computed.columns[name].reshape(-1).take(chosen))
 
@@ -34,8 +34,7 @@ def _texts(computed: Computed, name: str, chosen: Any) -> Any:
     return np.where(is_missing(values, missing), missing, values)
 
 
-# The cells that the screen shows, of all rows or of one: their numbers, rows and
-# columns.
+# The cells that the screen shows, of all rows or one: their numbers, rows and columns.
 def _chosen(computed: Computed, row: int | None) -> tuple[Any, Any, Any]:
     screen = computed.screen if row is None else computed.screen[row : row + 1]
     chosen = np.flatnonzero(screen)
@@ -45,13 +44,13 @@ def _chosen(computed: Computed, row: int | None) -> tuple[Any, Any, Any]:
 
 
 class Shown(NamedTuple):
-    """What the screen shows of some days, cell by cell.
+    """The cells that the screen shows for some days.
 
     Attributes:
         dates: Label of each cell's day, datetime64[D].
-        places: Which of the assets each cell is of.
+        places: Asset index of each cell.
         assets: The assets.
-        columns: By name.
+        columns: Values by name.
         terms: The terms by name.
     """
 
@@ -63,7 +62,7 @@ class Shown(NamedTuple):
 
 
 def shown(computed: Computed, row: int | None = None) -> Shown:
-    """Return what is shown of all rows, or of one."""
+    """Return the cells shown for all rows, or for one."""
     chosen, days, assets = _chosen(computed, row)
     columns = {name: _flat(computed, name, chosen) for name in computed.terms}
     labels = computed.dates.values.astype("datetime64[D]")
@@ -71,7 +70,7 @@ def shown(computed: Computed, row: int | None = None) -> Shown:
 
 
 def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
-    """Return `date` (Date), `symbol` (String) and the columns; of one row without
+    """Return `date` (Date), `symbol` (String) and the columns; for one row without
     `date`.
     """
     frame = polars_frames([shown(computed, row)])
@@ -79,7 +78,7 @@ def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
 
 
 def polars_frames(parts: Sequence[Shown]) -> pl.DataFrame:
-    """Return one frame of several stretches of days."""
+    """Return one frame for several stretches of days."""
     listed: list[Any] = [pl.Series("date", _joined([p.dates for p in parts]), dtype=pl.Date)]
     listed.append(_symbols(parts))
     for name, term in parts[0].terms.items():
@@ -110,9 +109,7 @@ def _symbols(parts: Sequence[Shown]) -> pl.Series:
 
 
 def pandas_frame(computed: Computed, row: int | None = None) -> Any:
-    """Return zipline's frame: (date, asset) down, of one row assets down; columns
-    across.
-    """
+    """Return zipline's frame, indexed by (date, asset), or by asset for one row."""
     import pandas as pd
 
     chosen, days, assets = _chosen(computed, row)

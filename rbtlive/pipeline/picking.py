@@ -1,7 +1,9 @@
-"""The few smallest numbers of each row of a cross-section, without sorting the rest.
+"""Select the few smallest numbers of each row of a cross-section without sorting the
+rest.
 
-The rule: exact. Columns are dealt into groups; as many groups as numbers are wanted
-have one below the bound, so that the numbers wanted are among those up to it.
+The rule: the result is exact. Columns are divided into groups; as many groups as
+numbers are wanted have a number below the bound, so the wanted numbers are among those
+up to it.
 """
 
 from __future__ import annotations
@@ -11,26 +13,26 @@ from collections.abc import Iterator
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
 
-_GROUPS = 512  # so many float32 are sorted by NumPy in one piece
-_SMALL = 3  # columns of a group below which all are looked at instead
-_CACHED = 32_768  # so many numbers stay in a processor's cache
+_GROUPS = 512  # NumPy sorts this many float32 in one piece
+_SMALL = 3  # with fewer columns per group, all numbers are examined instead
+_CACHED = 32_768  # this many numbers fit in a processor's cache
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:
-    """Go through rows in blocks that stay in a processor's cache."""
+    """Iterate over rows in blocks that fit in a processor's cache."""
     step = max(1, _CACHED // max(1, width))
     for low in range(0, rows, step):
         yield slice(low, min(low + step, rows))
 
 
 def places_in_rows(cells: Places, rows: int, width: int) -> tuple[Places, Mask]:
-    """Return how many cells each row has, and where they are in a table that has them
+    """Return the number of cells in each row, and their places in a table that has them
     moved to the left.
 
     Args:
-        cells: Places in the flat table, in order.
-        rows: Rows of the table.
-        width: Its columns.
+        cells: Indices in the flat table, in order.
+        rows: Number of rows in the table.
+        width: Number of columns in the table.
     """
     counts = np.diff(np.searchsorted(cells, np.arange(rows + 1) * width))
     moved: Mask = np.arange(counts.max(initial=0)) < counts[:, None]
@@ -38,14 +40,14 @@ def places_in_rows(cells: Places, rows: int, width: int) -> tuple[Places, Mask]:
 
 
 def few_smallest(rough: Values, count: int, numbers: Values) -> Values:
-    """Return numbers of each row, among them the `count` smallest, filled up with
-    infinity; in no order.
+    """Return numbers of each row, including the `count` smallest, padded with infinity;
+    in no order.
 
     Args:
-        rough: Rows x assets, the numbers or their nearest float32; what is missing is
+        rough: Rows x assets, the numbers or their nearest float32; missing ones are
             infinite.
-        count: How many are wanted, up to the width.
-        numbers: What is returned of.
+        count: How many numbers are wanted, up to the width.
+        numbers: The numbers to return.
     """
     limit = _limit(rough, count)
     if limit is None:
@@ -57,7 +59,7 @@ def few_smallest(rough: Values, count: int, numbers: Values) -> Values:
     return few
 
 
-# A number a row, not below its `count` smallest; None if finding it is not worth it.
+# A bound per row, not below its `count` smallest; None if finding it does not pay off.
 def _limit(rough: Values, count: int) -> Values | None:
     groups = max(2 * count, _GROUPS)
     size = rough.shape[1] // groups
@@ -72,8 +74,8 @@ def _limit(rough: Values, count: int) -> Values | None:
 
 
 def as_float32(numbers: Values) -> Values:
-    """Return the nearest numbers of half the size: in the same order but for more
-    equals.
+    """Return the nearest numbers of half the size: in the same order, but with more
+    equal ones.
     """
     with np.errstate(over="ignore"):
         return numbers.astype(np.float32)

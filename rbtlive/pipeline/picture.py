@@ -1,6 +1,6 @@
-"""A picture of a pipeline: what is computed from what, as SVG.
+"""A diagram of a pipeline's terms and their inputs, as SVG.
 
-The rule: a term stands below everything it needs; every text is escaped.
+The rule: a term is below everything it needs; every text is escaped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Picture:
         pipeline: The pipeline.
 
     Attributes:
-        svg: The picture.
+        svg: The diagram.
     """
 
     def __init__(self, pipeline: Any) -> None:
@@ -42,7 +42,7 @@ class Picture:
             self._place(term)
         self.svg = self._drawn()
 
-    # The level of a term is one below the lowest of what it needs.
+    # The level of a term is one below its lowest input.
     def _place(self, term: Any) -> int:
         if term not in self._level:
             below = [self._place(other) + 1 for other in term.dependencies]
@@ -65,7 +65,7 @@ class Picture:
             f"{''.join(lines)}{''.join(boxes)}</svg>"
         )
 
-    # Terms of a level stand in the order of the mean place of what they need.
+    # Terms of a level are ordered by the mean position of their inputs.
     def _spots(self, levels: dict[int, list[Any]]) -> dict[Any, tuple[int, int]]:
         spots: dict[Any, tuple[int, int]] = {}
         for level in sorted(levels):

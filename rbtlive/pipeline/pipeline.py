@@ -19,16 +19,16 @@ _EXPLAINED: Final = (
 
 
 class Pipeline:
-    """Columns of a table of assets, made anew each day.
+    """Columns of a table of assets, computed each day.
 
     Args:
         columns: Factors, filters and classifiers by name.
-        screen: Filter of the assets that are shown; all that are listed by default.
-        domain: The market it is of; by default the data's.
+        screen: Filter of the assets to show; all listed ones by default.
+        domain: Its market; by default the data's.
 
     Raises:
-        TypeError: a column is no computable term.
-        UnsupportedPipelineOutput: a column has one value a day.
+        TypeError: a column is not a computable term.
+        UnsupportedPipelineOutput: a column has only one value per day.
     """
 
     __slots__ = ("__weakref__", "_columns", "_domain", "_screen")
@@ -61,14 +61,14 @@ class Pipeline:
 
     @property
     def screen(self) -> Any:
-        """The filter of the assets that are shown, or None."""
+        """The filter of the assets to show, or None."""
         return self._screen
 
     def add(self, term: Any, name: str, overwrite: bool = False) -> None:
         """Add a column.
 
         Raises:
-            KeyError: there is one of that name, and `overwrite` is False.
+            KeyError: the name is taken, and `overwrite` is False.
         """
         if not isinstance(name, str):
             raise TypeError(f"a column's name must be text: was {name!r}")
@@ -92,11 +92,11 @@ class Pipeline:
         return self._columns.pop(name)
 
     def set_screen(self, screen: Any, overwrite: bool = False) -> None:
-        """Set the filter of the assets that are shown.
+        """Set the filter of the assets to show.
 
         Raises:
-            ValueError: there is one, and `overwrite` is False.
-            TypeError: it is no filter.
+            ValueError: a screen is already set, and `overwrite` is False.
+            TypeError: it is not a filter.
         """
         if not (isinstance(screen, ComputableTerm) and screen.dtype == BOOL):
             column, term = isinstance(screen, LoadableTerm), isinstance(screen, Term)
@@ -111,14 +111,14 @@ class Pipeline:
         self._screen = screen
 
     def terms(self) -> list[Term]:
-        """Return all that is computed to be shown: the columns and the screen."""
+        """Return all terms to show: the columns and the screen."""
         return [*self._columns.values(), AssetExists() if self._screen is None else self._screen]
 
     def domain(self, default: Domain) -> Domain:
-        """Return the market it is of.
+        """Return its market.
 
         Raises:
-            ValueError: its terms are of another one than was given.
+            ValueError: its terms have a domain other than the given one.
         """
         found = infer_domain(self.terms())
         if found is GENERIC:
@@ -131,29 +131,29 @@ class Pipeline:
         return found
 
     def show_graph(self) -> Any:
-        """Return a picture of what is computed from what, as SVG."""
+        """Return a diagram of the terms and their inputs, as SVG."""
         from rbtlive.pipeline.picture import Picture
 
         return Picture(self)
 
     def explain(self, start: Any, end: Any, data: Any, *, loaders: Any = None) -> Any:
-        """Compute the pipeline, and say what each term took.
+        """Compute the pipeline, and return the cost of each term.
 
         Args:
             start: First session, a date or text.
             end: Last session, included.
-            data: A portal, or what one is made of.
+            data: A portal, or a source of one.
             loaders: Loaders by data set or column.
 
         Returns:
-            A table in the order of computing, with `frame` and `seconds`.
+            A table in the order of computation, with `frame` and `seconds`.
         """
         from rbtlive.pipeline.explain import explained
 
         return explained(self, start, end, data, loaders)
 
     def to_execution_plan(self, *_: object, **__: object) -> NoReturn:
-        """Refuse: there is no plan of sessions and extra rows to look at.
+        """Raise NotBuilt: there is no execution plan to return.
 
         Raises:
             NotBuilt: always.
@@ -161,7 +161,7 @@ class Pipeline:
         raise NotBuilt(f"Pipeline.to_execution_plan is not built: {_EXPLAINED}")
 
     def to_simple_graph(self, *_: object, **__: object) -> NoReturn:
-        """Refuse: there is no graph of terms to look at but a picture.
+        """Raise NotBuilt: there is no graph object, only a diagram.
 
         Raises:
             NotBuilt: always.

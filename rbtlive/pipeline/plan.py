@@ -1,7 +1,7 @@
-"""In which order terms are computed, and over how many rows.
+"""The order in which terms are computed, and over how many rows.
 
-The rule: a term is computed once, over as many rows before the first as the terms that
-need it ask for together.
+The rule: a term is computed once, with as many rows before the first as the terms that
+need it require together.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ class Plan:
     """The terms of a pipeline, ordered.
 
     Args:
-        terms: What is asked for.
+        terms: The requested terms.
         labels: Labels of all sessions.
-        start: Number of the first session that is asked for.
+        start: Number of the first requested session.
 
     Attributes:
-        extra_rows: By term, how many rows before the first.
-        order: All terms, each after what it needs.
+        extra_rows: By term, the number of rows before the first.
+        order: All terms, each after its inputs.
     """
 
     def __init__(self, terms: Iterable[Any], labels: Any, start: int) -> None:
@@ -55,5 +55,5 @@ class Plan:
 
     @property
     def rows_before(self) -> int:
-        """How many rows before the first the longest term needs."""
+        """Number of rows before the first that the longest term needs."""
         return max(self.extra_rows.values())

@@ -1,6 +1,7 @@
 """Ranks of each row of a cross-section, and the first few of them.
 
-The rule: zipline's ties. Of equals the lower sid comes first, in both directions.
+The rule: zipline's ties. Among equal values the lower sid comes first, in both
+directions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rbtlive.pipeline.picking import as_float32, blocks, few_smallest, places_in
 from rbtlive.pipeline.sorting import sorted_cells, sorted_places
 from rbtlive.pipeline.term import is_missing
 
-_FEW = 4  # a share of a table below which what is ranked is taken out of it
+_FEW = 4  # if less than this share of a table is ranked, it is moved out first
 
 
 def as_floats(values: Values) -> Values:
@@ -21,7 +22,7 @@ def as_floats(values: Values) -> Values:
     return values if values.dtype.kind == "f" else values.astype(np.int64).view(np.float64)
 
 
-# Numbers in the order wanted, NaN where there is none; -0.0 becomes 0.0.
+# Numbers in the wanted order, NaN for missing ones; -0.0 becomes 0.0.
 def _ordered(values: Values, lost: Mask, *, ascending: bool) -> Values:
     numbers = _turned(as_floats(values), ascending=ascending)
     np.copyto(numbers, np.nan, where=lost)
@@ -34,11 +35,12 @@ def _turned(numbers: Values, *, ascending: bool) -> Values:
 
 
 def ordinal_ranks(numbers: Values, out: Values) -> None:
-    """Write the rank of each value in its row, from 1; of equals the first is lower.
+    """Write the rank of each value in its row, from 1; among equal values the first is
+    lower.
 
     Args:
         numbers: Rows x assets; a missing value is NaN, a zero is never -0.0.
-        out: Where ranks are written, one row after the other in memory.
+        out: Array for the ranks, one row after the other in memory.
     """
     counting = np.arange(1.0, numbers.shape[1] + 1)
     cells = sorted_cells(numbers)
@@ -52,11 +54,11 @@ def ordinal_ranks(numbers: Values, out: Values) -> None:
 def masked_ranks(
     values: Values, mask: Mask, missing: Any, *, method: str, ascending: bool
 ) -> Values:
-    """Return the rank of each value in its row, from 1; NaN where masked or missing.
+    """Return the rank of each value in its row, from 1; NaN if masked or missing.
 
-    Ordinal ranks give the lower one of equals to the lower sid, in both directions. By
-    any other method, a row in which one is missing has no ranks.
-    Source: zipline-reloaded 3.2.1, `lib/rank.pyx`.
+    Ordinal ranks give the lower rank among equal values to the lower sid, in both
+    directions. With any other method, a row with a missing value has no ranks. Source:
+    zipline-reloaded 3.2.1, `lib/rank.pyx`.
     """
     mask = np.broadcast_to(mask, values.shape)
     if method == "ordinal" and np.count_nonzero(mask) * _FEW < mask.size:
@@ -76,7 +78,8 @@ def masked_ranks(
     return ranks
 
 
-# What is ranked, moved to the left of each row, where little of a table is.
+# Ranks only the relevant values, moved to the left of each row, if they are a small
+# part of a table.
 def _ranks_of_few(values: Values, mask: Mask, missing: Any, *, ascending: bool) -> Values:
     cells = np.flatnonzero(mask)
     given = values.reshape(-1).take(cells)
@@ -97,14 +100,14 @@ def _ranks_of_few(values: Values, mask: Mask, missing: Any, *, ascending: bool) 
 def first_ranked(
     values: Values, mask: Mask, missing: Any, *, count: int, ascending: bool
 ) -> Values:
-    """Return where the ordinal rank is at most `count`, without ranking all.
+    """Return where the ordinal rank is at most `count`, without ranking everything.
 
     Args:
         values: Rows x assets.
-        mask: Which of them count.
-        missing: What stands for a missing value.
-        count: How many of each row are wanted.
-        ascending: Whether the smallest are.
+        mask: The values to include.
+        missing: The value that means missing.
+        count: Number of values wanted per row.
+        ascending: Whether the smallest are wanted.
     """
     mask = np.broadcast_to(mask, values.shape)
     chosen = np.zeros(values.shape, dtype=bool)
@@ -120,14 +123,14 @@ def first_ranked(
     return chosen
 
 
-# Rough numbers decide; of those that are equal at the edge, all bits.
+# Rough numbers decide; for equal ones at the boundary, all bits.
 def _choose_first(numbers: Values, rough: Values, lost: Mask, *, count: int, out: Mask) -> None:
     np.copyto(rough, np.inf, where=lost)
     few = few_smallest(rough, count, rough)
     edge = np.partition(few, count - 1, axis=1)[:, count - 1 : count]
     np.less_equal(rough, edge, out=out)
     counts = np.count_nonzero(out if few is rough else few <= edge, axis=1)
-    for row in np.flatnonzero(np.isinf(edge[:, 0])).tolist():  # the edge may be a missing one
+    for row in np.flatnonzero(np.isinf(edge[:, 0])).tolist():  # the boundary may be a missing value
         out[row] &= ~lost[row]
         counts[row] = np.count_nonzero(out[row])
     for row in np.flatnonzero(counts > count).tolist():

@@ -1,8 +1,8 @@
 """Sums, extremes and moments of all windows of a table at once.
 
-The rule: a number depends on the values of its window alone, digit for digit, never on
-where a chunk begins: sums of long windows run in blocks that are counted from the
-calendar's first session.
+The rule: a number depends only on the values of its window, digit for digit, never on
+where a chunk begins: sums of long windows use blocks counted from the calendar's first
+session.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import Any
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Values
 
-# Share of the mean square below which a variance is computed from distances instead.
+# Fraction of the mean square below which a variance is computed from differences
+# instead.
 _CANCELLED = 1e-5
-_WIDE = 64  # columns from which on a row at a time is faster
-_AT_ONCE = 500_000  # windows that are added up together
-_IN_ORDER = 64  # rows up to which a window is added up from its oldest row on
-_CACHED = 100_000  # so many numbers stay in a processor's cache
+_WIDE = 64  # from this many columns on, one row at a time is faster
+_AT_ONCE = 500_000  # number of windows added up together
+_IN_ORDER = 64  # up to this many rows, a window is added up from its oldest row on
+_CACHED = 100_000  # this many numbers fit in a processor's cache
 
 
 def _accumulate(values: Values, operation: Any, out: Any) -> None:
     """Write `operation` over the rows up to each row into `out`.
 
-    numpy's accumulate goes down one column after the other; in a wide table a row at a
-    time is several times faster, and has the same digits.
+    numpy's accumulate processes one column after the other; in a wide table one row at
+    a time is several times faster, with the same digits.
     """
     if values.shape[1] < _WIDE:
         operation.accumulate(values, axis=0, out=out)
@@ -39,12 +40,12 @@ def _reduced(values: Values, length: int, first: int, operation: Any) -> Values:
     """Return `operation` over all windows of `length` rows.
 
     Each window is the end of one block of `length` rows and the start of the next, so
-    that it takes three operations a row, whatever its length.
-    Source: van Herk (1992), Gil and Werman (1993), there for maxima.
+    it takes three operations per row, whatever its length. Source: van Herk (1992), Gil
+    and Werman (1993), for maxima.
 
     Args:
         values: Rows x assets.
-        length: Rows of a window.
+        length: Number of rows in a window.
         first: Session number of the first row.
         operation: `np.add`, `np.maximum` or `np.minimum`.
     """
@@ -73,12 +74,12 @@ def _reduced(values: Values, length: int, first: int, operation: Any) -> Values:
 def rolling_sum(values: Values, length: int, first: int) -> Values:
     """Return the sums of all windows of `length` rows, without missing values.
 
-    Short windows are added up from the oldest day to the newest, as zipline does, to
-    the last digit: of two windows with the same mean neither is above the other.
+    Short windows are added up from the oldest day to the newest, as in zipline, to the
+    last digit: of two windows with the same mean, neither is above the other.
 
     Args:
         values: Rows x assets.
-        length: Rows of a window.
+        length: Number of rows in a window.
         first: Session number of the first row.
     """
     if length > _IN_ORDER:
@@ -93,25 +94,25 @@ def rolling_sum(values: Values, length: int, first: int) -> Values:
 
 
 def cached_rows(rows: int, width: int) -> Iterator[tuple[int, int]]:
-    """Go through the bounds of blocks of rows that stay in a processor's cache."""
+    """Iterate over the bounds of row blocks that fit in a processor's cache."""
     step = max(1, _CACHED // max(1, width))
     for low in range(0, rows, step):
         yield low, min(low + step, rows)
 
 
 def known_sum(values: Values, length: int, first: int) -> Values:
-    """Return the sums of all windows without missing values.
+    """Return the sums of all windows, ignoring missing values.
 
-    Where one is missing, values are added from the oldest to the newest: two windows of
-    different lengths over the same few values of a new asset have the same sum, as in
-    zipline, and a comparison of their means is False.
+    If a value is missing, the others are added from the oldest to the newest: two
+    windows of different lengths over the same few values of a new asset then have the
+    same sum, as in zipline, and comparing their means gives False.
     """
     result: Values = _known_sum(values, length, first)[0]
     return result
 
 
-# The sums; the columns in which values are missing; how many there are in each of their
-# windows.
+# The sums; the columns with missing values; the number of missing values in each of
+# their windows.
 def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
     missing = np.isnan(values)
     gaps = np.flatnonzero(missing.any(axis=0))
@@ -134,13 +135,13 @@ def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
 
 
 def known_counts(missing: Any, length: int) -> Values:
-    """Return how many rows of each window are not missing."""
+    """Return the number of present rows in each window."""
     lost = np.zeros((len(missing) + 1, missing.shape[1]), dtype=np.int32)
     np.cumsum(missing, axis=0, dtype=np.int32, out=lost[1:])
     return length - (lost[length:] - lost[:-length])
 
 
-# A few windows at a time, so that memory stays bounded if all lack something.
+# A few windows at a time, so that memory stays bounded even if all have missing values.
 def _add_in_order(sums: Values, values: Values, length: int, places: Any) -> None:
     for low in range(0, len(places[0]), _AT_ONCE):
         rows, columns = (place[low : low + _AT_ONCE] for place in places)
@@ -151,7 +152,9 @@ def _add_in_order(sums: Values, values: Values, length: int, places: Any) -> Non
 
 
 def known_mean(values: Values, length: int, first: int) -> Values:
-    """Return the means of all windows without missing values; NaN where all are."""
+    """Return the means of all windows, ignoring missing values; NaN if all are
+    missing.
+    """
     sums, gaps, there = _known_sum(values, length, first)
     some = None if there is None else sums[:, gaps]
     sums /= float(length)
@@ -163,11 +166,11 @@ def known_mean(values: Values, length: int, first: int) -> Values:
 
 
 def known_moments(values: Values, length: int, first: int) -> tuple[Any, Any]:
-    """Return means and population standard deviations of all windows, without missing
+    """Return means and population standard deviations of all windows, ignoring missing
     values.
 
     The variance is the mean square less the square of the mean; where that cancels most
-    digits, it is the mean of the squared distances.
+    digits, it is the mean of the squared differences.
     """
     mean = known_mean(values, length, first)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -179,7 +182,7 @@ def known_moments(values: Values, length: int, first: int) -> tuple[Any, Any]:
     return mean, np.sqrt(variance)
 
 
-# A few windows at a time, so that memory stays bounded if all are weak.
+# A few windows at a time, so that memory stays bounded even if all lose digits.
 def _from_distances(
     variance: Values, values: Values, length: int, mean: Values, places: Any
 ) -> None:
@@ -194,9 +197,7 @@ def _from_distances(
 
 
 def known_extreme(values: Values, length: int, first: int, *, largest: bool) -> Values:
-    """Return the largest or smallest value of all windows; NaN where all are
-    missing.
-    """
+    """Return the largest or smallest value of all windows; NaN if all are missing."""
     empty = -np.inf if largest else np.inf
     missing = np.isnan(values)
     gaps = missing.any()
@@ -212,18 +213,18 @@ def known_extreme(values: Values, length: int, first: int, *, largest: bool) -> 
 
 
 def plain_extreme(values: Values, length: int, first: int, *, largest: bool) -> Values:
-    """Return the largest or smallest value of all windows; NaN where one is missing."""
+    """Return the largest or smallest value of all windows; NaN if one is missing."""
     return _reduced(values, length, first, np.maximum if largest else np.minimum)
 
 
 def weighted_mean(values: Values, weights: Values, centre: Any = None) -> Values:
-    """Return weighted means of all windows, or of their squared distances from
-    `centre`; NaN where a value is missing.
+    """Return weighted means of all windows, or of their squared differences from
+    `centre`; NaN if a value is missing.
 
     Args:
         values: Rows x assets.
-        weights: From the oldest row of a window to its newest.
-        centre: One number a window and asset, or None.
+        weights: From a window's oldest row to its newest.
+        centre: One number per window and asset, or None.
     """
     length = len(weights)
     windows = len(values) - length + 1

@@ -1,6 +1,6 @@
 """Arithmetic over the rows of a cross-section: groups, quantiles, moments.
 
-The rule: arrays in, arrays out, and zipline's numbers: its ties, its cut-offs, its
+The rule: arrays in, arrays out, with zipline's numbers: its ties, its cut-offs, its
 treatment of missing values.
 """
 
@@ -15,25 +15,25 @@ from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.picking import as_float32, few_smallest
 from rbtlive.pipeline.term import is_missing
 
-_WIDE = 1_536  # columns from which a few values are found without looking at all
-_TAIL = 15.0  # percentiles so near to an end are found among the few values there
+_WIDE = 1_536  # from this many columns on, a few values are found without examining all
+_TAIL = 15.0  # percentiles this close to an end are found among the few values there
 
 
 def nansum(values: Values, axis: int = 0) -> Values:
-    """Return sums without missing values."""
+    """Return sums, ignoring missing values."""
     result: Values = np.where(np.isnan(values), 0.0, values).sum(axis=axis)
     return result
 
 
 def nanmean(values: Values, axis: int = 0) -> Values:
-    """Return means without missing values; NaN where there are only such."""
+    """Return means, ignoring missing values; NaN if all are missing."""
     with np.errstate(invalid="ignore", divide="ignore"):
         result: Values = nansum(values, axis) / (~np.isnan(values)).sum(axis=axis)
         return result
 
 
 def nanstd(values: Values, axis: int = 0) -> Values:
-    """Return population standard deviations without missing values."""
+    """Return population standard deviations, ignoring missing values."""
     centre = np.expand_dims(nanmean(values, axis), axis)
     return np.sqrt(nanmean((values - centre) ** 2, axis))
 
@@ -45,17 +45,17 @@ def _extreme(values: Values, axis: int, reduce: Any, empty: float) -> Values:
 
 
 def nanmax(values: Values, axis: int = 0) -> Values:
-    """Return the largest values; NaN where all are missing."""
+    """Return the largest values; NaN if all are missing."""
     return _extreme(values, axis, np.max, -np.inf)
 
 
 def nanmin(values: Values, axis: int = 0) -> Values:
-    """Return the smallest values; NaN where all are missing."""
+    """Return the smallest values; NaN if all are missing."""
     return _extreme(values, axis, np.min, np.inf)
 
 
 def nanmedian(values: Values, axis: int = 0) -> Values:
-    """Return medians without missing values; NaN where all are missing."""
+    """Return medians, ignoring missing values; NaN if all are missing."""
     missing = np.isnan(values)
     ordered = np.sort(values, axis=axis)  # NaN comes last
     count = (~missing).sum(axis=axis, keepdims=True)
@@ -66,10 +66,10 @@ def nanmedian(values: Values, axis: int = 0) -> Values:
 
 
 def nanargmax(values: Values, axis: int = 0) -> Values:
-    """Return where the largest values are.
+    """Return the indices of the largest values.
 
     Raises:
-        ValueError: all values of one are missing.
+        ValueError: all values along one axis are missing.
     """
     if np.isnan(values).all(axis=axis).any():
         raise ValueError("All-NaN slice encountered")
@@ -78,12 +78,12 @@ def nanargmax(values: Values, axis: int = 0) -> Values:
 
 
 def demean(row: Values) -> Values:
-    """Return the distances from the mean."""
+    """Return the differences from the mean."""
     return row - nanmean(row)
 
 
 def zscore(row: Values) -> Values:
-    """Return the distances from the mean in population standard deviations."""
+    """Return the differences from the mean in population standard deviations."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return (row - nanmean(row)) / nanstd(row)
 
@@ -91,8 +91,8 @@ def zscore(row: Values) -> Values:
 def winsorize(row: Values, low: float, high: float) -> Values:
     """Return values with the lowest and the highest replaced by the next ones.
 
-    Cuts are by position: `int(low * n)` values below, those from `ceil(high * n)` on
-    above. Source: zipline-reloaded 3.2.1, `pipeline/factors/factor.py`.
+    Cut-offs are by position: `int(low * n)` values below, and those from `ceil(high *
+    n)` on above. Source: zipline-reloaded 3.2.1, `pipeline/factors/factor.py`.
     """
     cut = row.copy()
     missing = int(np.isnan(row).sum())
@@ -115,7 +115,7 @@ def by_group(
     arguments: tuple[Any, ...],
     out: Values,
 ) -> Values:
-    """Write into `out` a function of the members of each group of each row."""
+    """Write a function of the members of each group of each row into `out`."""
     for row, groups, results in zip(values, labels, out, strict=True):
         for group in np.unique(groups):
             members = groups == group
@@ -124,10 +124,10 @@ def by_group(
 
 
 def quantile_labels(values: Values, bins: int) -> Values:
-    """Return for each value the quantile of its row, from 0; NaN where missing.
+    """Return the quantile of each value in its row, from 0; NaN if missing.
 
     Raises:
-        ValueError: two edges of a row are the same.
+        ValueError: two edges of a row are equal.
         Source: pandas 2.3, `qcut`, which zipline applies row by row.
     """
     out = np.full(values.shape, np.nan)
@@ -148,8 +148,8 @@ def quantile_labels(values: Values, bins: int) -> Values:
 
 
 def percentiles(values: Values, shares: Sequence[float]) -> Values:
-    """Return percentiles of each row, rows x shares, between two values linearly; NaN
-    where all of a row are missing.
+    """Return percentiles of each row, rows x shares, interpolated linearly between two
+    values; NaN if a whole row is missing.
 
     Args:
         values: Rows x assets.
@@ -159,7 +159,7 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
     found = np.full((len(values), len(shares)), np.nan)
     inner = []
     for number, share in enumerate(shares):
-        if share in {0.0, 100.0}:  # no sorting for the smallest and the largest
+        if share in {0.0, 100.0}:  # the smallest and the largest need no sorting
             extreme = np.fmax if share else np.fmin
             extreme.reduce(values, axis=1, out=found[:, number], initial=np.nan)
         elif min(share, 100.0 - share) <= _TAIL and values.shape[1] >= _WIDE:
@@ -171,7 +171,7 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
     return found
 
 
-# A percentile with few values on one side: they alone are sorted.
+# A percentile with few values on one side: only these are sorted.
 def _in_tail(values: Values, counts: Values, share: float) -> Values:
     upper = share > 50.0
     places = share / 100.0 * (counts - 1)
@@ -214,7 +214,7 @@ def _mixed(below: Values, above: Values, share: Values) -> Values:
 
 
 # The values at some places of each sorted row, and the next ones: the smallest of those
-# behind.
+# after them.
 def _neighbours(values: Values, count: int, places: Any) -> tuple[Values, Values]:
     ordered = np.partition(values, places, axis=1)
     below = ordered[:, places]
@@ -227,7 +227,7 @@ def _neighbours(values: Values, count: int, places: Any) -> tuple[Values, Values
 
 
 def group_codes(values: Values, missing: Any) -> tuple[Values, int]:
-    """Return labels as whole numbers, and the one that stands for none."""
+    """Return labels as whole numbers, and the number for a missing label."""
     if values.dtype.kind in "iu":
         return values, missing
     lost = is_missing(values, missing)
@@ -237,7 +237,7 @@ def group_codes(values: Values, missing: Any) -> tuple[Values, int]:
 
 
 def largest_by_group(bits: Mask, groups: Values, wanted: Mask) -> Values:
-    """Return where a row's largest whole number of each group is, of equals the
+    """Return where a row's largest whole number of each group is; among equal ones, the
     first.
     """
     out = np.zeros(wanted.shape, dtype=bool)

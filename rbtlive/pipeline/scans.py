@@ -1,7 +1,7 @@
-"""All windows of a table at once, gone through from their oldest day to their newest.
+"""All windows of a table at once, scanned from their oldest day to their newest.
 
-The rule: what is kept of a window is a few numbers, so that memory is bounded; a number
-depends on the values of its window alone.
+The rule: only a few numbers are kept per window, so memory is bounded; a number depends
+only on the values of its window.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from typing import Any
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.rolling import cached_rows, known_counts, rolling_sum
 
-_AT_ONCE = 2_000_000  # numbers that are ranked together
+_AT_ONCE = 2_000_000  # number of values ranked together
 
 
 def place_of_largest(values: Any, length: int) -> Any:
-    """Return at which row of each window its first largest value is; -1 where all are
-    missing.
-    """
+    """Return the row of each window's first largest value; -1 if all are missing."""
     windows = len(values) - length + 1
     out = np.full((windows, values.shape[1]), -1, dtype=np.int64)
     for low, high in cached_rows(windows, values.shape[1]):
@@ -32,8 +30,8 @@ def place_of_largest(values: Any, length: int) -> Any:
 
 
 def deepest_drop(values: Any, length: int) -> Any:
-    """Return the largest fall of each window from a peak before it, as a share of where
-    it ended; NaN where all are missing.
+    """Return the largest fall of each window from an earlier peak, as a fraction of its
+    end value; NaN if all are missing.
     """
     windows = len(values) - length + 1
     out = np.empty((windows, values.shape[1]))
@@ -55,12 +53,12 @@ def deepest_drop(values: Any, length: int) -> Any:
 
 def cross_moments(x: Any, y: Any, length: int) -> tuple[Any, Any, Any, Any, Any]:
     """Return the means of both tables over all windows, and the mean squares and
-    products of the distances from them; NaN where a value is missing.
+    products of the differences from them; NaN if a value is missing.
 
     Args:
         x: Rows x assets, or rows x 1.
         y: Rows x assets.
-        length: Rows of a window.
+        length: Number of rows in a window.
     """
     windows, width = len(y) - length + 1, y.shape[1]
     mean_x, mean_y = (rolling_sum(one, length, 0) / length for one in (x, y))
@@ -79,14 +77,14 @@ def cross_moments(x: Any, y: Any, length: int) -> tuple[Any, Any, Any, Any, Any]
 
 
 def known_slope(x: Any, y: Any, length: int, allowed_missing: int) -> Any:
-    """Return the slope of `y` on `x` of all windows over the rows in which both are
-    there; NaN where more than `allowed_missing` are not.
+    """Return the slope of `y` on `x` of all windows, over the rows in which both are
+    present; NaN if more than `allowed_missing` are missing.
 
     Args:
         x: Rows x 1.
         y: Rows x assets.
-        length: Rows of a window.
-        allowed_missing: How many rows may be missing.
+        length: Number of rows in a window.
+        allowed_missing: Number of rows that may be missing.
     """
     missing = np.isnan(y) | np.isnan(x)
     there = (~missing).astype(np.float64)
@@ -116,7 +114,7 @@ def rank_correlation(x: Any, y: Any, length: int, wanted: Any) -> Any:
     Args:
         x: Rows x assets, or rows x 1.
         y: Rows x assets.
-        length: Rows of a window.
+        length: Number of rows in a window.
         wanted: Windows x assets.
     """
     from scipy.stats import rankdata

@@ -1,4 +1,4 @@
-"""The value that stands for an argument that was left out."""
+"""The value for an argument that was left out."""
 
 from __future__ import annotations
 

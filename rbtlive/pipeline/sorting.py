@@ -1,9 +1,9 @@
-"""In which order the numbers of each row of a cross-section are.
+"""Sort the numbers of each row of a cross-section.
 
-The rule: a sort is stable and exact: of equals the first column comes first, and
-numbers that differ in their last bit alone are no equals. NumPy sorts whole numbers of
-16 bits by their digits, stably and in a fifth of the time of longer ones; numbers get
-such keys first.
+The rule: a sort is stable and exact: among equal numbers the first column comes first,
+and numbers that differ only in their last bit are not equal. NumPy sorts 16-bit
+integers by radix sort, stably and in a fifth of the time of longer ones, so numbers are
+first mapped to such keys.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from __future__ import annotations
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Places, Values
 
-_AT_ONCE = 512  # columns up to which NumPy sorts whole numbers of 32 bits in one piece
-_NARROW = 1_000  # columns up to which one key of 16 bits leaves few numbers out of order
+_AT_ONCE = 512  # up to this many columns, NumPy sorts 32-bit integers in one piece
+_NARROW = 1_000  # up to this many columns, one 16-bit key leaves few numbers out of order
 _SIZE = np.int32(0x7FFFFFFF)  # the bits of a float32 without its sign
 _SIGN = np.int32(-(2**31))
 _INFINITE = 0x7F800000  # the bits of an infinite float32
-_OCTAVE = 1 << 23  # a float32 twice as large is so much further on
-_ROUNDS = 12  # so often numbers change places before they are sorted otherwise
+_OCTAVE = 1 << 23  # doubling a float32 adds this much
+_ROUNDS = 12  # maximum rounds of swaps before another method sorts them
 
 
 def sorted_cells(numbers: Values) -> Places | None:
-    """Return the cells of a table from the smallest number of each row on, row by row,
-    as places in the flat table; NaN comes last. None if rows are too long for this, or
-    hold numbers that are too near each other: then `sorted_places` sorts them.
+    """Return the cells of a table sorted within each row, row by row, as indices in the
+    flat table; NaN comes last. None if rows are too long for this, or contain numbers
+    too close to each other: then `sorted_places` sorts them.
 
     Args:
-        numbers: Rows x assets, one after the other in memory; a zero is never -0.0.
+        numbers: Rows x assets, one row after the other in memory; a zero is never -0.0.
     """
     rows, width = numbers.shape
     if not 0 < width <= _NARROW:
@@ -43,14 +43,14 @@ def sorted_cells(numbers: Values) -> Places | None:
     return cells if _swap_neighbours(cells, numbers) else None
 
 
-# Columns of each row from the smallest number on, but for numbers that are nearly
-# equal, which are in the order of their columns. The column's number takes the place of
-# the last bits of the float32, so that one sort of whole numbers gives the order.
+# Columns of each row from the smallest number on, except that nearly equal numbers are
+# in column order. The column's number replaces the last bits of the float32, so that
+# one sort of integers gives the order.
 def _columns_by_key(numbers: Values) -> Places:
     width = numbers.shape[1]
     low_bits = np.int32((1 << (width - 1).bit_length()) - 1)
     keys = _float32_bits(numbers)
-    keys ^= (keys >> np.int32(31)) & _SIZE  # of a negative number, bits sort backwards
+    keys ^= (keys >> np.int32(31)) & _SIZE  # the bits of negative numbers sort backwards
     keys &= ~low_bits
     keys |= np.arange(width, dtype=np.int32)
     keys.sort(axis=1)
@@ -58,10 +58,10 @@ def _columns_by_key(numbers: Values) -> Places:
     return keys
 
 
-# Whole numbers of 16 bits that sort as the numbers do, but for those that are nearly
-# equal; None if there is an infinite number. The bits of a float32 are spread evenly
-# over them, from each row's smallest size to its largest; where numbers have both
-# signs, those below 1/65,536 of the largest count as zero, so that keys are not wasted.
+# 16-bit integers that sort like the numbers, except for nearly equal ones; None if a
+# number is infinite. The bits of a float32 are spread evenly over them, from each row's
+# smallest size to its largest; if numbers have both signs, those below 1/65,536 of the
+# largest count as zero, so that keys are not wasted.
 def _short_keys(numbers: Values) -> Values | None:
     bits = _float32_bits(numbers)
     lost = np.isnan(numbers)
@@ -69,7 +69,7 @@ def _short_keys(numbers: Values) -> Values | None:
     sizes = bits & _SIZE
     low = sizes.min(axis=1, keepdims=True, initial=_SIZE)
     if some:
-        sizes *= ~lost  # three times as fast as to copy where something is lost
+        sizes *= ~lost  # three times as fast as a copy if values are missing
     top = sizes.max(axis=1, keepdims=True, initial=0)
     if (top >= _INFINITE).any():
         return None
@@ -95,13 +95,14 @@ def _float32_bits(numbers: Values) -> Values:
         return numbers.astype(np.float32).view(np.int32)
 
 
-# Numbers of one key are near each other, and the few that are out of order change
-# places with their neighbours until none is; False if they are too many or too far off.
+# Numbers with the same key are close to each other; the few that are out of order are
+# swapped with their neighbours until none is. False if they are too many or too far
+# apart.
 def _swap_neighbours(cells: Places, numbers: Values) -> bool:
     width = numbers.shape[1]
     ordered = numbers.reshape(-1).take(cells)
     wrong = ordered[1:] < ordered[:-1]
-    wrong[width - 1 :: width] = False  # the next row
+    wrong[width - 1 :: width] = False  # belongs to the next row
     if np.count_nonzero(wrong) * 16 > len(ordered):
         return False
     at = np.flatnonzero(wrong)
@@ -121,11 +122,11 @@ def _swap_neighbours(cells: Places, numbers: Values) -> bool:
     return False
 
 
-# Whole numbers that sort as the numbers do, but for those that are one float32; NaN
-# comes last.
+# Integers that sort like the numbers, except for those with the same float32; NaN comes
+# last.
 def _keys(numbers: Values) -> Values:
     bits = _float32_bits(numbers)
-    flipped = bits >> 31  # all ones of a negative number, whose bits sort backwards
+    flipped = bits >> 31  # all ones for a negative number, whose bits sort backwards
     flipped |= _SIGN
     bits ^= flipped
     return bits.view(np.uint32)
@@ -134,8 +135,8 @@ def _keys(numbers: Values) -> Values:
 def sorted_places(numbers: Values) -> Places:
     """Return the columns of each row from its smallest number on.
 
-    It sorts by the lower half of each key first, then by the upper one. A row in which
-    numbers of the same key are out of order is sorted again where that is so.
+    It sorts by the lower half of each key first, then by the upper half. A row in which
+    numbers with the same key are out of order is sorted again at those places.
     """
     keys = _keys(numbers)
     places = (keys & np.uint32(0xFFFF)).astype(np.uint16).argsort(axis=1, kind="stable")
@@ -148,7 +149,7 @@ def sorted_places(numbers: Values) -> Places:
     return places
 
 
-# Where a number's key is that of a neighbour, the numbers themselves decide.
+# If a number's key equals a neighbour's, the numbers themselves decide.
 def _sort_equal_keys(places: Places, numbers: Values) -> None:
     ordered = _keys(numbers[places])
     equal = ordered[1:] == ordered[:-1]

@@ -1,7 +1,7 @@
-"""What pipelines know of the market: sessions, lifetimes, daily bars and what restates
-them.
+"""The market data of pipelines: sessions, listing dates, daily bars and their
+adjustments.
 
-The rule: the row of a day holds the bar of the session before; a split or dividend
+The rule: the row of a day contains the bar of the previous session; a split or dividend
 takes effect on the morning of its day.
 """
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 class Source:
-    """The market of a run, as pipelines look at it.
+    """The market of a run, in the view of pipelines.
 
     Args:
         market: The market.
-        assets: Its assets as strategies see them; by default as they are.
+        assets: Its assets as strategies see them; by default the market's own.
         loaders: Loaders by data set or column, used before a data set's own.
 
     Attributes:
-        assets: In the order of their sids.
+        assets: The assets, in the order of their sids.
         sids: Their sids, int64.
         labels: Labels of all sessions, datetime64[D].
         first_session: Number of the first session with bars.
@@ -66,12 +66,12 @@ class Source:
 
     @property
     def mornings_us(self) -> Any:
-        """Moments at which days are computed, µs UTC, by session number."""
+        """Times at which days are computed, µs UTC, by session number."""
         calendar = self._market.calendar
         return np.array([calendar.morning_us(number) for number in range(len(self.labels))])
 
     def alive(self, first: int, last: int) -> Any:
-        """Return which assets are listed: after the first day, up to the last.
+        """Return whether each asset is listed: after its first day, up to its last.
 
         Args:
             first: First session.
@@ -96,7 +96,7 @@ class Source:
         """Return a column over the sessions `first` to `last`.
 
         Raises:
-            NotBuilt: nothing says where the column's values come from.
+            NotBuilt: no loader provides the column's values.
         """
         loader = self._loader(column)
         if loader is not None:
@@ -113,11 +113,11 @@ class Source:
         restatements, level = self._restated(column.name == "volume", first, last, index)
         return Loaded(values, restatements, first, level)
 
-    # The row of a day holds the bar of the session before.
+    # The row of a day contains the bar of the previous session.
     def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
         return self._bars(field, first - 1, last - 1, index)
 
-    # Rows without bars yet are missing bars; they are those of assets not listed.
+    # Rows without bars yet are missing bars, as are those of unlisted assets.
     def _bars(self, field: str, first: int, last: int, index: Any) -> Any:
         table = self._market.daily
         low, high = first - table.first_session, last - table.first_session + 1
@@ -133,8 +133,8 @@ class Source:
             out[there[0] - low : there[1] - low] = known
         return out
 
-    # All factors on bars that are known of by the last day, and the product of those
-    # that took effect before the first.
+    # All factors on bars that are known by the last day, and the product of those that
+    # took effect before the first.
     def _restated(
         self, volume: bool, first: int, last: int, index: Any
     ) -> tuple[list[Restatement], Any]:
@@ -160,8 +160,8 @@ class Source:
         row = session - 1 - table.first_session
         return table.values("close", row, row + 1)[0] if 0 <= row < table.rows else None
 
-    # A backtest computes days ahead: what takes effect in them is put into effect for
-    # the pipeline alone.
+    # A backtest computes later days in advance: their actions take effect only for the
+    # pipeline.
     def _adjustments(self, last: int) -> Adjustments:
         market = self._market
         if not market.preload:
@@ -178,8 +178,8 @@ class Source:
 
 
 class DaySoFar(Source):
-    """The market in the middle of a session: the row of a day holds that day's own bar,
-    and the last one what is known of it so far.
+    """The market in the middle of a session: the row of a day contains that day's own
+    bar, and the last row the day so far.
     """
 
     def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
@@ -188,7 +188,7 @@ class DaySoFar(Source):
         so_far = session_so_far(market.table, field, row=market.row)
         return np.vstack([past, so_far[index]])
 
-    # What takes effect on a day restates the days before it, and its own bar not.
+    # An action on a day adjusts the days before it, but not the day's own bar.
     def _restated(
         self, volume: bool, first: int, last: int, index: Any
     ) -> tuple[list[Restatement], Any]:

@@ -1,7 +1,7 @@
-"""Terms: what a pipeline is made of, each a description of a table of days and assets.
+"""Terms: the parts of a pipeline, each describing a table of days and assets.
 
-The rule: a term is never changed, and terms that say the same are the same object, so
-that what pipelines share is computed once.
+The rule: a term never changes, and equal terms are the same object, so that terms
+shared by pipelines are computed once.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def validate_dtype(name: str, dtype: Any, missing_value: Any) -> tuple[Any, Any]
     """Return a term's dtype and missing value, checked.
 
     Raises:
-        DTypeNotSpecified: there is no dtype.
-        NotDType: it is none.
-        UnsupportedDType: a pipeline has no such values.
-        NoDefaultMissingValue: an int64 without a missing value.
-        TypeError: the missing value is not of the dtype.
+        DTypeNotSpecified: no dtype is given.
+        NotDType: it is not a dtype.
+        UnsupportedDType: pipelines do not support this dtype.
+        NoDefaultMissingValue: an int64 term has no missing value.
+        TypeError: the missing value does not have the dtype.
     """
     if dtype is NotSpecified:
         raise DTypeNotSpecified(f"{name} needs a dtype: set it as a class attribute")
@@ -79,10 +79,10 @@ def validate_dtype(name: str, dtype: Any, missing_value: Any) -> tuple[Any, Any]
 
 
 def coerced(name: str, dtype: Any, value: Any) -> Any:
-    """Return a scalar as one of the dtype.
+    """Return a scalar converted to the dtype.
 
     Raises:
-        TypeError: it cannot be one without a loss.
+        TypeError: it cannot be converted without loss.
     """
     fits: Any = True
     if dtype == BOOL:
@@ -113,12 +113,12 @@ class Term:
 
     Attributes:
         dtype: NumPy type of the values.
-        missing_value: What stands for a missing value.
-        window_safe: Whether values mean the same as seen from any later day, so that
-            windows of them can be taken.
-        ndim: 2, or 1 for one value a day.
+        missing_value: The value that means missing.
+        window_safe: Whether values mean the same when seen from any later day, so that
+            other terms may use windows of them.
+        ndim: 2, or 1 for one value per day.
         params: Names of further arguments of `compute`, or their defaults by name.
-        domain: The market it is of.
+        domain: Its market.
         mask: Filter of the assets it is computed for.
     """
 
@@ -132,7 +132,7 @@ class Term:
     outputs: Any = NotSpecified
     window_length: Any = 0
     mask: Any = None
-    _said: tuple[tuple[str, ...], tuple[str, ...]]  # names of what makes it this term
+    _said: tuple[tuple[str, ...], tuple[str, ...]]  # names of the attributes that identify the term
     _cache: ClassVar[WeakValueDictionary[Any, Any]] = WeakValueDictionary()
 
     def __new__(
@@ -146,7 +146,7 @@ class Term:
         facts: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Return the term that says this; the same object each time.
+        """Return the term with these attributes; the same object each time.
 
         Raises:
             TypeError: a parameter is missing, unknown or not hashable.
@@ -188,10 +188,10 @@ class Term:
         return made
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        """Do nothing: a term that was known already must not be made anew."""
+        """Do nothing: an existing term must not be initialized again."""
 
     def __reduce__(self) -> Any:
-        """Travel to another process as what the term says."""
+        """Pickle as the term's attributes."""
         own, facts = (
             {name: object.__getattribute__(self, name) for name in names} for names in self._said
         )
@@ -236,12 +236,12 @@ class Term:
                     "all terms: give it another name"
                 )
 
-    # Subclasses check what is theirs and call this.
+    # Subclasses check their own attributes and call this.
     def _validate(self) -> None:
         return
 
     def __getitem__(self, asset: Any) -> Any:
-        """Return the term's values for one asset, one a day.
+        """Return the term's values for one asset, one per day.
 
         Raises:
             NonSliceableTerm: it is a column of a data set; take its `latest`.
@@ -263,18 +263,18 @@ class Term:
         return self.window_length is not NotSpecified and self.window_length > 0
 
     def compute_extra_rows(self, _labels: Any, _start: int, min_extra_rows: int) -> int:
-        """Return how many rows before the first one are computed.
+        """Return the number of rows computed before the first one.
 
         Args:
             _labels: Labels of all sessions.
-            _start: Number of the first session that is asked for.
-            min_extra_rows: How many are needed at least.
+            _start: Number of the first requested session.
+            min_extra_rows: Minimum number of rows needed.
         """
         return min_extra_rows
 
     @property
     def dependencies(self) -> dict[Any, int]:
-        """What must be computed first, with the extra rows of each."""
+        """The terms to compute first, with the extra rows of each."""
         extra = max(0, self.window_length - 1)
         needed = dict.fromkeys(self.inputs, extra)
         if self.mask is not None:
@@ -282,7 +282,7 @@ class Term:
         return needed
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return type(self).__name__
 
     def recursive_repr(self) -> str:
@@ -290,7 +290,7 @@ class Term:
         return type(self).__name__
 
 
-# Not the class's own `__new__`: each takes other arguments.
+# Bypasses the class's own `__new__`, which takes other arguments.
 def _said_again(
     cls: type[Term], own: dict[str, Any], facts: dict[str, Any], params: dict[str, Any]
 ) -> Any:
@@ -314,7 +314,7 @@ class AssetExists(Term):
 
 
 class InputDates(Term):
-    """The days, one a row."""
+    """The days, one per row."""
 
     dtype = TIME
     ndim = 1
@@ -334,14 +334,14 @@ class ComputableTerm(Term):
     Args:
         inputs: Terms or columns that it is computed from.
         outputs: Names of its values, if it has several.
-        window_length: How many days of each input one value takes; 0 is the day alone.
-        mask: Filter of the assets it is computed for; others are missing.
+        window_length: Number of days of each input per value; 0 is only the day itself.
+        mask: Filter of the assets it is computed for; values of others are missing.
 
     Raises:
-        TermInputsNotSpecified: there are no inputs.
-        WindowLengthNotSpecified: there is no window length.
-        NonPipelineInputs: an input is no term.
-        NonWindowSafeInput: a window of a term that is not window-safe.
+        TermInputsNotSpecified: no inputs are given.
+        WindowLengthNotSpecified: no window length is given.
+        NonPipelineInputs: an input is not a term.
+        NonWindowSafeInput: it uses a window of a term that is not window-safe.
         TermOutputsEmpty: the list of outputs is empty.
         InvalidOutputName: an output's name is private or taken.
     """
@@ -362,7 +362,7 @@ class ComputableTerm(Term):
         facts: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Return the term that says this; the same object each time."""
+        """Return the term with these attributes; the same object each time."""
         inputs = cls.inputs if inputs is NotSpecified else inputs
         outputs = cls.outputs if outputs is NotSpecified else outputs
         mask = cls.mask if mask is NotSpecified else mask
@@ -432,7 +432,7 @@ class ComputableTerm(Term):
                     f"an output of {name} cannot be called {output!r}: the name is private or taken"
                 )
 
-    # Inputs are arrays, or windows of a windowed term; the result is rows x assets.
+    # Inputs are arrays, or windows for a windowed term; the result is rows x assets.
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         raise NotImplementedError
 
@@ -445,7 +445,8 @@ class ComputableTerm(Term):
         return mixin.specialized(cls._principal_type())
 
     def downsample(self, frequency: str) -> Any:
-        """Return the term computed on the first session of each period only, and kept.
+        """Return the term computed only on the first session of each period, and kept
+        until the next.
 
         Args:
             frequency: "year_start", "quarter_start", "month_start" or "week_start".
@@ -467,8 +468,8 @@ class ComputableTerm(Term):
         return kind("NotNullFilter")(self)
 
     def fillna(self, fill_value: Any) -> Any:
-        """Return the term with another value, or another term's, where one is
-        missing.
+        """Return the term with missing values replaced by a value, or by another term's
+        values.
         """
         self._refuse_filter("fillna")
         if isinstance(fill_value, LoadableTerm):
@@ -488,7 +489,7 @@ class ComputableTerm(Term):
             raise TypeError(f"{method}() is not supported for Filters")
 
     def postprocess(self, values: Any) -> Any:
-        """Return a flat array of values as a pipeline shows them."""
+        """Return a flat array of values in a pipeline's output form."""
         return [tuple(value) for value in values] if values.dtype.names else values
 
     def __repr__(self) -> str:

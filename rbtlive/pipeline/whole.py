@@ -1,7 +1,7 @@
-"""Built-in factors over many days at once.
+"""Built-in factors for many days at once.
 
-The rule: what is given is zipline's formula of each day's window; None where a window
-must be looked at by itself.
+The rule: results equal zipline's formula on each day's window; None if a window must be
+computed separately.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from rbtlive.pipeline.windows import InputWindows, Loaded
 
 
 class _Inputs:
-    """The inputs of a term, restated to one level.
+    """The inputs of a term, adjusted to one common level.
 
     Args:
-        windows: As the engine hands them to a term.
-        mask: Which assets are wanted.
+        windows: Windows as the engine passes them to a term.
+        mask: The wanted assets.
 
     Attributes:
         values: By input, rows x assets.
-        levels: By input, what turns the common level into the one of each day; None if
-            nothing is restated.
+        levels: By input, the factor from the common level to each day's level; None if
+            nothing is adjusted.
         first: Session number of the first row.
     """
 
@@ -38,7 +38,7 @@ class _Inputs:
         self._mask = mask
 
     def at_level(self, found: Values, *numbers: int) -> Values:
-        """Return results at each day's level of some inputs, by their numbers."""
+        """Return results at each day's level of some inputs, given by number."""
         for number in numbers:
             if self.levels[number] is not None:
                 found = found * self.levels[number]
@@ -52,8 +52,8 @@ class _Inputs:
 
 
 def table_and_column(windows: Sequence[Any], mask: Mask) -> tuple[Any, Any] | None:
-    """Return the values of two inputs that nothing restates, the second of which may be
-    one column; None if they are not so.
+    """Return the values of two inputs without adjustments, the second of which may be
+    one column; otherwise None.
     """
     for one in windows:
         plain = isinstance(one, InputWindows) and one.loaded.values.dtype.kind == "f"
@@ -66,8 +66,8 @@ def table_and_column(windows: Sequence[Any], mask: Mask) -> tuple[Any, Any] | No
 
 
 def can_be_whole(windows: Sequence[Any], mask: Mask) -> bool:
-    """Say whether the inputs of a term are tables of numbers, which factors alone
-    restate.
+    """Say whether the inputs of a term are tables of numbers that only factors
+    adjust.
     """
     return all(
         isinstance(one, InputWindows)
@@ -79,12 +79,12 @@ def can_be_whole(windows: Sequence[Any], mask: Mask) -> bool:
 
 
 def inputs_of(windows: Sequence[Any], mask: Mask) -> _Inputs | None:
-    """Return the inputs of a term, if they can be taken whole."""
+    """Return the inputs of a term, if they can be used as whole tables."""
     return _Inputs(windows, mask) if can_be_whole(windows, mask) else None
 
 
 def latest(windows: Sequence[Any], mask: Mask) -> Values | None:
-    """Return the last value of each window of one row."""
+    """Return the last value of each one-row window."""
     if not can_be_whole(windows, mask) or windows[0].length != 1:
         return None
     loaded: Loaded = windows[0].loaded
@@ -99,14 +99,14 @@ def latest(windows: Sequence[Any], mask: Mask) -> Values | None:
 def change(
     windows: Sequence[Any], mask: Mask, *, scale: float = 1.0, sized: bool = False
 ) -> Values | None:
-    """Return the change over each window, as a share of its first value.
+    """Return the change over each window, as a fraction of its first value.
 
     Args:
         windows: One input.
-        mask: Which assets are wanted.
+        mask: The wanted assets.
         scale: 100 for percent.
-        sized: Whether it is a share of the first value's size, so that its sign is that
-            of the difference.
+        sized: Whether it is a fraction of the first value's size, so that its sign is
+            that of the difference.
     """
     if not can_be_whole(windows, mask):
         return None
@@ -132,7 +132,7 @@ def mean(windows: Sequence[Any], mask: Mask) -> Values | None:
 
 
 def dollar_volume(windows: Sequence[Any], mask: Mask) -> Values | None:
-    """Return the money traded a day over each window."""
+    """Return the money traded per day over each window."""
     given = inputs_of(windows, mask)
     if given is None:
         return None
@@ -183,7 +183,9 @@ def moments(windows: Sequence[Any], mask: Mask) -> tuple[Values, ...] | None:
 
 
 def oscillator(windows: Sequence[Any], mask: Mask) -> Values | None:
-    """Return where the last close lies between each window's low and high, 0 to 100."""
+    """Return the position of the last close between each window's low and high, 0 to
+    100.
+    """
     given = inputs_of(windows, mask)
     if given is None:
         return None
@@ -197,7 +199,7 @@ def oscillator(windows: Sequence[Any], mask: Mask) -> Values | None:
 
 
 def weighted_mean(windows: Sequence[Any], mask: Mask, weights: Values) -> Values | None:
-    """Return the mean of each window, by weights of its days; NaN if one is missing."""
+    """Return the mean of each window, weighted by day; NaN if a value is missing."""
     given = inputs_of(windows, mask)
     if given is None:
         return None
@@ -206,8 +208,8 @@ def weighted_mean(windows: Sequence[Any], mask: Mask, weights: Values) -> Values
 
 
 def weighted_spread(windows: Sequence[Any], mask: Mask, weights: Values) -> Values | None:
-    """Return the standard deviation of each window, by weights of its days; NaN if a
-    day is missing.
+    """Return the standard deviation of each window, weighted by day; NaN if a value is
+    missing.
     """
     given = inputs_of(windows, mask)
     if given is None:
@@ -219,7 +221,7 @@ def weighted_spread(windows: Sequence[Any], mask: Mask, weights: Values) -> Valu
 
 
 def linear_mean(windows: Sequence[Any], mask: Mask) -> Values | None:
-    """Return the mean of each window with weights 1, 2, 3, …; what is missing counts as
+    """Return the mean of each window with weights 1, 2, 3, …; missing values count as
     0.
     """
     given = inputs_of(windows, mask)
@@ -231,8 +233,8 @@ def linear_mean(windows: Sequence[Any], mask: Mask) -> Values | None:
 
 
 def true_range(windows: Sequence[Any], mask: Mask) -> Values | None:
-    """Return the last day's range of each window, the gap from the day before
-    included.
+    """Return the last day's range of each window, including the gap from the previous
+    day.
     """
     given = inputs_of(windows, mask)
     if given is None or given.length != 2:
@@ -243,12 +245,12 @@ def true_range(windows: Sequence[Any], mask: Mask) -> Values | None:
 
 
 def signal_line(windows: Sequence[Any], mask: Mask, weights: Sequence[Any]) -> Values | None:
-    """Return the weighted mean of the difference of two others.
+    """Return the weighted mean of the difference of two other weighted means.
 
     Args:
         windows: One input.
-        mask: Which assets are wanted.
-        weights: Of the fast, the slow and the signal line.
+        mask: The wanted assets.
+        weights: Weights of the fast, the slow and the signal line.
     """
     given = inputs_of(windows, mask)
     if given is None:
@@ -262,13 +264,13 @@ def signal_line(windows: Sequence[Any], mask: Mask, weights: Sequence[Any]) -> V
 
 
 def cloud_middle(windows: Sequence[Any], mask: Mask, lengths: Sequence[int]) -> list[Values] | None:
-    """Return the middles between high and low over the last days of each window; NaN
-    where one is missing.
+    """Return the midpoints between high and low over the last days of each window; NaN
+    if one is missing.
 
     Args:
         windows: Highs and lows.
-        mask: Which assets are wanted.
-        lengths: How many days, a middle each.
+        mask: The wanted assets.
+        lengths: Number of days, one per midpoint.
     """
     given = inputs_of(windows, mask)
     if given is None:

@@ -1,8 +1,9 @@
-"""Windows over the inputs of a term: what was known on each day, as it looked then.
+"""Windows over the inputs of a term: the values known on each day, as they looked
+then.
 
-The rule: a day's window is a view where it can be one; values before a split or
-dividend are restated in place once the days have passed it, one after the other, so
-that a window does not depend on where a chunk begins.
+The rule: a day's window is a view if possible; values before a split or dividend are
+adjusted in place once the days have passed it, one action after the other, so that a
+window does not depend on where a chunk begins.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ class Restatement(NamedTuple):
     """A factor on earlier values of one asset.
 
     Attributes:
-        row: Row of the day it takes effect on. Rows up to this one hold values of
-            earlier days, and are multiplied.
+        row: Row of the day on which it takes effect. Rows up to and including it
+            contain values of earlier days, and are multiplied.
         column: Column of the asset.
         ratio: The factor.
     """
@@ -30,11 +31,11 @@ class Restatement(NamedTuple):
 
 
 class Revision(NamedTuple):
-    """A change of a block of values, of whichever kind.
+    """A change of a block of values, of any kind.
 
     Attributes:
         row: Row of the first day that sees it.
-        rows: First and last row that it changes.
+        rows: First and last row changed.
         columns: First and last column.
         kind: `MULTIPLY`, `ADD` or `OVERWRITE`.
         value: The factor, summand or new value.
@@ -58,14 +59,14 @@ class Revision(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Values of an input, with what restates them.
+    """Values of an input, with their adjustments.
 
     Attributes:
-        values: Rows x assets, as they were recorded.
-        restatements: In order of their rows.
+        values: Rows x assets, as recorded.
+        restatements: Adjustments, in order of their rows.
         first: Session number of the first row.
         level: Product of all factors that took effect before the first row, by asset;
-            None if there was none.
+            None if there are none.
         revisions: Further changes, in order of their rows.
     """
 
@@ -76,8 +77,8 @@ class Loaded(NamedTuple):
     revisions: Sequence[Revision] = ()
 
     def tail(self, offset: int) -> Loaded:
-        """Return the rows from `offset` on; what took effect before them has no effect
-        on them, as none of their values is of a day before it.
+        """Return the rows from `offset` on; actions that took effect before them do not
+        change them, because all their values are from later days.
         """
         if not offset:
             return self
@@ -91,7 +92,7 @@ class Loaded(NamedTuple):
         values, revisions = self._revised(offset)
         return Loaded(values, later, self.first + offset, level, revisions)
 
-    # The rows from `offset` on as they are known there, and what changes them later.
+    # The rows from `offset` on as known there, and their later changes.
     def _revised(self, offset: int) -> tuple[Any, list[Revision]]:
         values, later = self.values, []
         for revision in self.revisions:
@@ -104,8 +105,8 @@ class Loaded(NamedTuple):
         return values[offset:], later
 
     def ends(self, length: int) -> tuple[Any, Any]:
-        """Return the first and the last value of each window of `length` rows, restated
-        as they are in it, to the last digit.
+        """Return the first and the last value of each window of `length` rows, adjusted
+        as in that window, to the last digit.
         """
         windows = len(self.values) - length + 1
         firsts, lasts = self.values[:windows], self.values[length - 1 :]
@@ -119,10 +120,10 @@ class Loaded(NamedTuple):
         return firsts, lasts
 
     def levelled(self, length: int) -> tuple[Any, Any]:
-        """Return values restated to one common level, and what turns that level into
-        the one of each window of `length` rows; None if nothing is restated.
+        """Return values adjusted to one common level, and the factors from that level
+        to the one of each window of `length` rows; None if nothing is adjusted.
 
-        The common level is that of the first session of all, so that numbers do not
+        The common level is that of the very first session, so that numbers do not
         depend on where a chunk begins.
         """
         if not self.restatements and self.level is None:
@@ -138,17 +139,17 @@ class Loaded(NamedTuple):
 
 
 class InputWindows:
-    """The windows of one input, one a row.
+    """The windows of one input, one per row.
 
     Args:
         loaded: Values from `length` - 1 rows before the first window's day on.
-        length: How many rows a window has.
-        mask: Assets that are wanted on each day, rows x assets; None for all. Inputs of
-            one column are never masked.
+        length: Number of rows in a window.
+        mask: The wanted assets on each day, rows x assets; None for all. Inputs of one
+            column are never masked.
 
     Attributes:
-        loaded: As given.
-        length: As given.
+        loaded: The values given.
+        length: The length given.
     """
 
     def __init__(self, loaded: Loaded, length: int, mask: Any = None) -> None:
@@ -161,10 +162,10 @@ class InputWindows:
         self._waiting = list(reversed(loaded.restatements))
         self._revisions = list(reversed(loaded.revisions))
         self._day = 0
-        self._changes: Any = None  # days on which the mask is another one
+        self._changes: Any = None  # days on which the mask changes
         self._part: Any = None  # columns of one mask, over the days that share it
         self._part_from = self._part_to = 0
-        self._place: Any = None  # where a column is in it; -1 if it is not
+        self._place: Any = None  # index of each column in it; -1 if it is not included
 
     def __iter__(self) -> InputWindows:
         return self
@@ -180,7 +181,7 @@ class InputWindows:
         window.flags.writeable = False
         return window
 
-    # What has taken effect by the day of the window is in all rows before it.
+    # Actions that took effect by the window's day are applied to all rows before it.
     def _restate(self, last: int) -> None:
         while self._waiting and self._waiting[-1].row <= last:
             row, column, ratio = self._waiting.pop()
@@ -190,7 +191,7 @@ class InputWindows:
                 self._part[:rows, self._place[column]] *= ratio
         while self._revisions and self._revisions[-1].row <= last:
             self._revisions.pop().apply(self._values)
-            self._part_to = 0  # the part is taken anew
+            self._part_to = 0  # the part must be copied again
 
     def _window(self, day: int) -> Any:
         low, high = day, day + self.length
@@ -202,7 +203,7 @@ class InputWindows:
             return self._values[low:high].view()
         return self._part[low - self._part_from : high - self._part_from].view()
 
-    # Days in a row with the same mask share one copy of its columns.
+    # Consecutive days with the same mask share one copy of its columns.
     def _take_part(self, day: int) -> None:
         chosen = self._mask[day]
         if self._changes is None:
@@ -212,7 +213,7 @@ class InputWindows:
         if chosen.all():
             self._part = None
             return
-        # Rows one after the other in memory: sums must add in the same order always.
+        # Rows are contiguous in memory: sums must always add in the same order.
         self._part = np.compress(chosen, self._values[day : end + self.length - 1], axis=1)
         self._place = np.where(chosen, np.cumsum(chosen) - 1, -1)
 
@@ -228,7 +229,7 @@ def mask_changes(mask: Any) -> Any:
 
 
 def as_loaded(values: Any, first: int) -> Loaded:
-    """Return computed values, or loaded ones, as something windows are taken of.
+    """Return computed or loaded values in a form from which windows can be taken.
 
     Args:
         values: Rows x assets.

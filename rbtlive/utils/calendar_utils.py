@@ -15,7 +15,7 @@ FIRST_SESSION = "1990-01-01"
 
 
 def get_calendar(name: str) -> ExchangeCalendar:
-    """Return the calendar of that name, from 1990 on; zipline's name for CMES,
+    """Return the calendar with that name, from 1990 on; zipline's name for CMES,
     "us_futures", works too.
     """
     return evaluate(name, side="right", start=FIRST_SESSION)

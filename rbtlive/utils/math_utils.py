@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 
-# The names above that are NumPy's, which is not loaded before one of them is asked for.
-# zipline's do not warn of windows that hold nothing but NaN.
+# The names above that are NumPy's, which is loaded only when one of them is used. Like
+# zipline's, they do not warn about windows that contain only NaN.
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return _quiet(getattr(np, name))
@@ -71,16 +71,18 @@ def tolerant_equals(
 
 
 def round_if_near_integer(a: float, epsilon: float = 1e-4) -> float:
-    """Return the nearest integer if it is within `epsilon`, else the number itself."""
+    """Return the nearest integer if it is within `epsilon`, otherwise the number
+    itself.
+    """
     nearest = round(a)
     return nearest if abs(a - nearest) <= epsilon else a
 
 
 def number_of_decimal_places(n: object) -> int:
-    """Return how many digits the shortest decimal text of a number has behind the
-    point.
+    """Return the number of digits after the point in the shortest decimal text of a
+    number.
     """
     exponent = Decimal(str(n)).as_tuple().exponent
     if not isinstance(exponent, int):
-        raise ValueError(f"a finite number is expected: was {n!r}")  # noqa: TRY004 - a number, and not a finite one
+        raise ValueError(f"a finite number is expected: was {n!r}")  # noqa: TRY004 - a number, but not a finite one
     return -exponent

@@ -1,7 +1,7 @@
-"""What the command line does, a module a group of commands."""
+"""The commands of the command line, one module per group."""
 
 from argparse import ArgumentParser, _SubParsersAction
 from typing import TypeAlias
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
-"""The commands of a parser, to which each module adds its own."""
+"""The subparsers of a parser, to which each module adds its commands."""

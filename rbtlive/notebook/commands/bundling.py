@@ -1,8 +1,8 @@
-"""`rbtlive bundles`, `ingest` and `clean`, and the extensions that come before a
-command, as zipline's command line has them.
+"""`rbtlive bundles`, `ingest` and `clean`, and extensions before a command, as in
+zipline's command line.
 
-The rule: nothing is copied. `ingest` shows that a bundle can be read, and there is
-nothing that `clean` could remove.
+The rule: nothing is copied. `ingest` shows that a bundle can be read, and `clean` has
+nothing to remove.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rbtlive.notebook.commands import Commands
 
 
 def add_extensions(parser: argparse.ArgumentParser) -> None:
-    """Add zipline's options that stand before the command."""
+    """Add zipline's options that precede the command."""
     add = parser.add_argument
     add(
         "-e",
@@ -41,7 +41,7 @@ def add_extensions(parser: argparse.ArgumentParser) -> None:
 
 
 def run_extensions(options: argparse.Namespace) -> None:
-    """Run the extensions that stand before a command."""
+    """Run the extensions given before a command."""
     if options.x:
         raise InvalidSetting(
             f"-x gives extensions arguments, which they do not take here: was {options.x[0]!r}; "
@@ -74,7 +74,7 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 
 
 def list_bundles(options: argparse.Namespace) -> int:
-    """Print a line a bundle."""
+    """Print one line per bundle."""
     del options
     for name in registry.names():
         sys.stdout.write(f"{name}\n")
@@ -82,7 +82,7 @@ def list_bundles(options: argparse.Namespace) -> int:
 
 
 def ingest(options: argparse.Namespace) -> int:
-    """Read a bundle, and print what is in it."""
+    """Read a bundle, and print its contents."""
     portal = load(options.bundle)
     first, last = map(portal.calendar.label, (portal.first_session, portal.last_session))
     symbols = [asset.symbol for asset in portal.assets]

@@ -1,7 +1,8 @@
-"""`rbtlive run`: zipline's command line over a file of callbacks, and its live form.
+"""`rbtlive run`: zipline's command line for a file of callbacks, and a live version of
+it.
 
-The rule: zipline's options keep their names and meaning; what has no counterpart is
-refused by name.
+The rule: zipline's options keep their names and meaning; options without a counterpart
+are refused by name.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--blotter", default="default", help="default; others are refused")
 
 
-# Dates in any form that pandas knows, as zipline takes them; others are refused later.
+# Dates in any form that pandas accepts, as in zipline; invalid ones are refused later.
 def _label(text: str) -> str:
     import pandas as pd
 
@@ -121,10 +122,10 @@ def _source(options: argparse.Namespace) -> tuple[str, str]:
 
 
 def defined_names(pairs: list[str]) -> dict[str, Any]:
-    """Return the names that -D sets.
+    """Return the names set by -D.
 
     Raises:
-        InvalidSetting: a pair is none, or its expression fails.
+        InvalidSetting: it is not a pair, or its expression fails.
     """
     names: dict[str, Any] = {}
     for pair in pairs:
@@ -143,8 +144,8 @@ def defined_names(pairs: list[str]) -> dict[str, Any]:
     return names
 
 
-# The file runs as a module of its own, so that its functions see each other; linecache
-# has its lines for tracebacks, because it is compiled under its own path.
+# The file runs as its own module, so that its functions see each other; linecache has
+# its lines for tracebacks, because it is compiled under its own path.
 def _module(source: str, name: str, names: dict[str, Any]) -> ModuleType:
     module = ModuleType(Path(name).stem if name != "<algorithm>" else "algorithm")
     module.__file__ = name
@@ -161,8 +162,8 @@ def _module(source: str, name: str, names: dict[str, Any]) -> ModuleType:
 
 
 def strategy_in(module: ModuleType) -> Any:
-    """Return what a file defines: the module itself if it has callbacks, else its one
-    class.
+    """Return the strategy in a file: the module itself if it has callbacks, otherwise
+    its only class.
 
     Raises:
         NotAStrategy: it has neither, or several classes.
@@ -185,7 +186,7 @@ def strategy_in(module: ModuleType) -> Any:
     return classes[0]
 
 
-# A class is written for what `backtest` shows it; its parameters are what -D names.
+# A class is written for the objects that `backtest` shows; -D sets its parameters.
 def _class_perf(strategy: type, options: argparse.Namespace) -> Any:
     data = options.data if options.data is not None else _bundle(options.bundle)
     if data is None:
@@ -267,7 +268,7 @@ def _returns(path: str | None) -> Any:
 
 
 def write_perf(perf: Any, output: str) -> None:
-    """Write the frame where the option says, or print what matters of it."""
+    """Write the frame to the file in the option, or print its main columns."""
     if output == os.devnull:
         return
     if output == "-":

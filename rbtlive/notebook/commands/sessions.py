@@ -1,4 +1,4 @@
-"""`rbtlive sessions` and `rbtlive show NAME`: what this folder has recorded.
+"""`rbtlive sessions` and `rbtlive show NAME`: the recorded sessions of this folder.
 
 The rule: journals are opened read-only; nothing is started or changed.
 """
@@ -36,7 +36,7 @@ def add_show(commands: Commands) -> None:
 
 
 def sessions(options: argparse.Namespace) -> int:
-    """Print a line a recorded session."""
+    """Print one line per recorded session."""
     names = StateFolder(options.journal).names()
     if not names:
         sys.stdout.write("no session is recorded here\n")
@@ -61,7 +61,7 @@ def _line(name: str, options: argparse.Namespace) -> str:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print what a recorded run did."""
+    """Print the result of a recorded run."""
     try:
         recorded = open_session(options.name, options.run, journal=options.journal)
     except RunNotFound as missing:

@@ -1,1 +1,1 @@
-"""The live panel: its state, its widget, and its still form."""
+"""The live panel: its state, its widget, and its static form."""

@@ -1,7 +1,7 @@
-"""The columns of the panel's tables, once for the kernel, the live view and the still
-form.
+"""The columns of the panel's tables, defined once for the kernel, the live view and the
+static form.
 
-The rule: a row is an object with these keys; who shows a table goes through this list.
+The rule: a row is an object with these keys; every table is displayed by this list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Kind = Literal[
 NARROW: Final = 560
 MIDDLE: Final = 900
 WIDTHS: Final = (NARROW, MIDDLE)
-"""Pixels at which views begin to show more columns; `panel.css` has them too."""
+"""Widths in pixels from which views show more columns; `panel.css` has them too."""
 
 
 class Column(NamedTuple):
@@ -24,9 +24,9 @@ class Column(NamedTuple):
 
     Attributes:
         key: The row's key.
-        title: What stands above it.
-        kind: How a value is written and aligned.
-        wide: Pixels of width from which a view shows it: 0, or one of `WIDTHS`.
+        title: The column's heading.
+        kind: Format and alignment of the values.
+        wide: Minimum width in pixels at which a view shows it: 0, or one of `WIDTHS`.
     """
 
     key: str
@@ -50,7 +50,7 @@ ORDER_COLUMNS: Final = (
     Column("changed", "Changed", "time", wide=MIDDLE),
     Column("reason", "Reason", "reason"),
 )
-"""`open` beside them says whether the order can still trade."""
+"""A row also has `open`, which says whether the order can still trade."""
 
 POSITION_COLUMNS: Final = (
     Column("symbol", "Symbol", "text"),
@@ -62,8 +62,8 @@ POSITION_COLUMNS: Final = (
     Column("profit", "Profit", "gain"),
     Column("elsewhere", "Others hold", "text", wide=NARROW),
 )
-"""`elsewhere` says what outside and other runs hold of the asset; at a real broker
-only.
+"""`elsewhere` shows the asset's holdings of outside and other runs; only at a real
+broker.
 """
 
 BOARD_COLUMNS: Final = (
@@ -85,5 +85,5 @@ BOARD_COLUMNS: Final = (
 
 
 def described(columns: tuple[Column, ...]) -> list[dict[str, Any]]:
-    """Return columns as plain JSON."""
+    """Return columns as JSON values."""
     return [column._asdict() for column in columns]

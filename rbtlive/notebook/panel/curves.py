@@ -1,6 +1,7 @@
-"""Lines over a run, bounded however long it lasts: equity, prices, recorded values.
+"""Bounded lines over a run of any length: equity, prices, recorded values.
 
-The rule: a line keeps what was sent, and a step returns only the points added since.
+The rule: a line remembers what was sent, and a step returns only the points added
+since.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ CURVE_POINTS = 400
 RECORDED_SHOWN = 8
 RECORDED_POINTS = 120
 PRICES_KEPT = 24
-"""Symbols whose prices are followed: those held, and those traded last."""
+"""Number of symbols whose prices are followed: those held, and those traded last."""
 
 Point = list[Any]
 
 
 class Curve:
-    """A line of at most `limit` points over a whole run: it gets coarser as it gets
-    longer.
+    """A line of at most `limit` points over a whole run: it gets coarser as the run
+    gets longer.
 
     Args:
-        limit: The most points kept.
+        limit: Maximum number of points.
     """
 
     def __init__(self, limit: int = CURVE_POINTS) -> None:
@@ -36,8 +37,8 @@ class Curve:
         self._stride = 0.0
 
     def add(self, points: Iterable[tuple[float, float]]) -> tuple[list[Point], bool]:
-        """Take in (x, y) in order of x; return the points added, and whether the line
-        was thinned instead.
+        """Add (x, y) in order of x; return the points added, and whether the line was
+        thinned instead.
         """
         fresh: list[Point] = []
         thinned = False
@@ -54,14 +55,14 @@ class Curve:
 
 
 class EquityCurve(Curve):
-    """Portfolio value over the run: each session's close, and what the ticks saw in
+    """Portfolio value over the run: each session's close, and the values at ticks in
     between.
 
     Attributes:
-        live: The latest point, which need not be in the line yet.
-        before: Portfolio value at the close before the current session.
-        drawdown: Loss against the highest value seen, as a fraction, 0 or below.
-        max_drawdown: The deepest of these.
+        live: The latest point, which may not be in the line yet.
+        before: Portfolio value at the previous session's close.
+        drawdown: Loss from the highest value so far, as a fraction, 0 or below.
+        max_drawdown: The deepest drawdown so far.
     """
 
     def __init__(self, core: TradingCore) -> None:
@@ -75,7 +76,9 @@ class EquityCurve(Curve):
         self._peak = self.before
 
     def step(self, core: TradingCore, value: float) -> tuple[list[Point], bool]:
-        """Return what `add` says of the sessions closed since, and of the value now."""
+        """Return the result of `add` for the sessions closed since, and for the current
+        value.
+        """
         rows = core.state.record.sessions
         backlog = len(rows) - self._sessions
         closes: list[tuple[float, float]] = []
@@ -97,10 +100,10 @@ class EquityCurve(Curve):
         return self.add(closes)
 
     def figures(self, value: float) -> dict[str, float | int | None]:
-        """Return the day's change and the drawdown, as the panel's money has them.
+        """Return the day's change and the drawdown, rounded like the panel's money.
 
         Args:
-            value: The portfolio's value now.
+            value: The portfolio's current value.
         """
         day = value - self.before
         return {
@@ -110,7 +113,7 @@ class EquityCurve(Curve):
             "max_drawdown": plain(self.max_drawdown, 6),
         }
 
-    # A session that has closed is the current one until the next begins.
+    # A closed session stays the current one until the next begins.
     def _note_closes(self, core: TradingCore, closes: list[tuple[float, float]]) -> None:
         for _moment, value in closes:
             self._note_value(value)
@@ -128,7 +131,7 @@ class EquityCurve(Curve):
 class PriceCurves:
     """Closes of the symbols that a run holds or traded last.
 
-    Only the watched symbol's points are sent; the others wait until somebody asks.
+    Only the watched symbol's points are sent; others wait until they are requested.
     """
 
     def __init__(self) -> None:
@@ -141,16 +144,16 @@ class PriceCurves:
 
     @property
     def symbols(self) -> list[str]:
-        """What can be watched, the latest first."""
+        """The symbols that can be watched, the latest first."""
         return list(reversed(self._curves))
 
     def follow(self, core: TradingCore, symbols: Sequence[str]) -> None:
-        """Follow these symbols, the first ones above all.
+        """Follow these symbols, in order of priority.
 
         Args:
-            core: The run's.
-            symbols: What is wanted; those beyond the `PRICES_KEPT` first are left out,
-                and while so many are followed one new one a call is enough.
+            core: The run's core.
+            symbols: The wanted symbols; only the first `PRICES_KEPT` are followed, and
+                when that many are, one new symbol per call is added.
         """
         fresh = 0
         for symbol in reversed(symbols[:PRICES_KEPT]):
@@ -176,8 +179,8 @@ class PriceCurves:
             del self._curves[oldest], self._indices[oldest]
 
     def step(self, core: TradingCore) -> list[Point] | None:
-        """Take in the prices of now; return all of the watched points if the line was
-        thinned or is another, the new ones otherwise.
+        """Add the current prices; return all points of the watched symbol if its line
+        was thinned or replaced, otherwise the new ones.
         """
         moment, fresh = core.state.market.now_us // 1000, None
         if not moment:
@@ -195,14 +198,14 @@ class PriceCurves:
                 fresh = curve.points if thinned or split else added
         return fresh
 
-    # A replay shows many bars between two ticks: the line goes through each, as the
-    # fills beside it do. 0 where there is at most the bar of now.
+    # A replay processes many bars between two ticks: the line goes through each, like
+    # the fills beside it. 0 if there is at most the current bar.
     def _missed_since_us(self, core: TradingCore) -> int:
         now_us, stamps = core.state.market.now_us, core.state.market.table.row_us
         seen, last = stamps.searchsorted([self._seen_us, now_us - 1], side="right").tolist()
         return self._seen_us if last > seen else 0
 
-    # Prices before a split are restated, as charts of prices are.
+    # Prices before a split are adjusted, as in price charts.
     def _apply_splits(self, core: TradingCore) -> bool:
         first, self._session = self._session + 1, core.state.market.session
         split = False
@@ -216,8 +219,8 @@ class PriceCurves:
         return split
 
     def now(self, core: TradingCore) -> Point | None:
-        """Return moment, price and symbol of the watched symbol, which need not be in
-        the line yet.
+        """Return time, price and symbol of the watched symbol, which may not be in the
+        line yet.
         """
         index = self._indices.get(self.watched)
         if index is None or not core.state.market.now_us:
@@ -231,7 +234,7 @@ class PriceCurves:
         return [] if curve is None else [list(point) for point in curve.points]
 
 
-# The panel's rows are read by index: nothing is learned from it, and nothing changes.
+# The panel reads rows by index, without changing anything.
 def _closes_until_now(
     core: TradingCore, index: int, after_us: int = 0
 ) -> list[tuple[float, float]]:
@@ -264,7 +267,7 @@ def _split_of(core: TradingCore, index: int, session: int) -> float:
 
 
 class RecordedCurves:
-    """The numbers that a strategy records, each with its course."""
+    """The numbers that a strategy records, each with its curve."""
 
     def __init__(self) -> None:
         self._curves: dict[str, Curve] = {}
@@ -302,7 +305,7 @@ class RecordedCurves:
         ]
 
 
-# A recorded value may be of a class of the user's, which may raise anything.
+# A recorded value may be of a user's class, which may raise anything.
 def _number(value: Any) -> Any:
     try:
         return plain(value)

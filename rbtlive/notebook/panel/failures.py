@@ -1,6 +1,6 @@
 """The latest kinds of failures of a session, each with its traceback.
 
-The rule: a failure is put into words once a kind, and starts with the user's own line.
+The rule: a failure is formatted once per kind, and starts with the user's own line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 class Failures:
-    """The latest kinds of failures, each with its traceback and how often it came."""
+    """The latest kinds of failures, each with its traceback and count."""
 
     def __init__(self) -> None:
         self.kinds: dict[tuple[str, str, int], Row] = {}
@@ -31,12 +31,11 @@ class Failures:
         self._last: dict[str, BaseException | None] = {}
 
     def step(self, sources: Mapping[str, deque[BaseException]]) -> list[Row]:
-        """Return the kinds that are new or came again, each with its number, the times
-        it came, title and traceback.
+        """Return the kinds that are new or recurred, each with its number, count, title
+        and traceback.
 
         Args:
-            sources: Bounded logs of failures to which failures are only appended, by
-                name.
+            sources: Bounded append-only logs of failures, by name.
         """
         changed: dict[tuple[str, str, int], BaseException] = {}
         for name, failures in sources.items():
@@ -53,7 +52,7 @@ class Failures:
             del self.kinds[next(iter(self.kinds))]
         for kind, failure in changed.items():
             row = self.kinds.get(kind)
-            if row is not None and not row["traceback"]:  # its text costs most: made once
+            if row is not None and not row["traceback"]:  # its text costs most, so it is built once
                 row["title"], row["traceback"] = (
                     cut(describe_error(failure)),
                     traceback_text(failure),
@@ -81,8 +80,8 @@ def _kind(failure: BaseException) -> tuple[str, str, int]:
 
 
 def traceback_text(failure: BaseException) -> str:
-    """Return a failure as a traceback of the user's own lines, cells named as the
-    notebook names them.
+    """Return a failure as a traceback of the user's own lines, with cells named as in
+    the notebook.
     """
     frames = list(traceback.extract_tb(failure.__traceback__, limit=-40))
     own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)] or frames[-1:]

@@ -1,7 +1,7 @@
-"""Rows that the panel shows: orders, fills, refusals, log lines.
+"""Rows of the panel: orders, fills, refusals, log lines.
 
-The rule: each part keeps what was sent last and returns only what changed since; none
-changes what it looks at, and each is bounded however long the session runs.
+The rule: each part remembers what it sent last and returns only the changes since; none
+changes the session, and each is bounded however long the session runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MARKERS_KEPT = 200
 LINES_KEPT = 100
 REFUSALS_KEPT = 20
 FILLS_A_TICK = 2000
-"""How many executions one tick looks at; what is left over waits for the next."""
+"""Maximum number of executions processed per tick; the rest waits for the next."""
 SYMBOLS_NOTED = 24
 _SETTLED_STEPS = 5
 _PRICES_KEPT = 4 * ORDERS_SHOWN
@@ -41,14 +41,14 @@ class Fills:
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 
     def step(self, core: TradingCore) -> list[Row]:
-        """Take in executions since the last step and return their markers: `at` (ms
+        """Process the executions since the last step and return their markers: `at` (ms
         since 1970), `amount`, `price`, `symbol`.
         """
         transactions = core.state.record.transactions
         self.latest = []
         first, last = self._at, min(len(transactions), self._at + FILLS_A_TICK)
         if len(transactions) - first > 10 * FILLS_A_TICK:
-            # Far behind: markers that would be dropped again are not caught up on.
+            # If far behind, skip markers that would be dropped again.
             first, last = len(transactions) - FILLS_A_TICK, len(transactions)
         for fill in transactions[first:last]:
             self.latest.append(fill.asset.symbol)
@@ -71,11 +71,11 @@ class Fills:
         return fresh
 
     def is_behind(self, core: TradingCore) -> bool:
-        """Whether executions wait to be taken in."""
+        """Whether executions wait to be processed."""
         return self._at < len(core.state.record.transactions)
 
     def mean_price(self, order: Order) -> float | int | None:
-        """Return the mean price of an order's executions, None if there are none or not
+        """Return the mean price of an order's executions, None if it has none or not
         all were seen.
         """
         amount, money = self._sums.get(order.id, (None, None))
@@ -84,8 +84,8 @@ class Fills:
         return plain_price(money / amount)
 
     def _forget(self) -> None:
-        # Sums are kept in the order of first fills; the oldest go, those of long-lived
-        # orders at worst.
+        # Sums are kept in the order of first fills; the oldest are dropped, at worst
+        # those of long-lived orders.
         excess = len(self._sums) - _PRICES_KEPT
         if excess > 0:
             for order_id in list(islice(self._sums, excess)):
@@ -93,11 +93,11 @@ class Fills:
 
 
 class _Seen:
-    """What an order's row was made of: all that a change of an order renews.
+    """The data of an order's row: if any of it changes, the row is rebuilt.
 
     Args:
         order: The order.
-        executions: How many of its executions the row shows; -1 asks for a new row.
+        executions: Number of its executions in the row; -1 requests a new row.
     """
 
     __slots__ = ("amount", "dt", "executions", "limit", "state", "stop")
@@ -113,7 +113,7 @@ class _Seen:
 
 
 class OrderRows:
-    """The open orders and the latest of the others."""
+    """The open orders and the latest other ones."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
@@ -125,13 +125,13 @@ class OrderRows:
         self._last_id = 0
 
     def step(self, orders: OrderManager, fills: Fills) -> tuple[list[Row], list[int]]:
-        """Return the rows that changed and the ids that are shown no more.
+        """Return the changed rows, and the ids no longer shown.
 
         A row has the keys of `ORDER_COLUMNS`, times in ms since 1970, and `open`.
         """
         self._steps += 1
         if self._steps % _SETTLED_STEPS == 0:
-            # An order that has ended can still change: a fill that comes late.
+            # An ended order can still change if a fill comes late.
             self._settled.clear()
         shown = self._shown(orders)
         changed, settled = self._changed(shown, fills), self._settled
@@ -145,8 +145,8 @@ class OrderRows:
             settled.discard(key)
         return changed, [int(key) for key in gone]
 
-    # Each tick asks of every open order whether it has changed: here, and by identity,
-    # that costs least.
+    # Each tick checks every open order for changes: comparing by identity here costs
+    # least.
     def _changed(self, shown: list[Order], fills: Fills) -> list[Row]:
         settled, known = self._settled, self._seen
         rows = []
@@ -176,8 +176,8 @@ class OrderRows:
         same_terms = seen is not None and seen.has_terms_of(order)
         before = self.rows.get(key)
         row = _order_row(order, price, before if same_terms else None)
-        # A price may come later than the fill it belongs to: executions are taken in a
-        # number at a time.
+        # A price may come later than its fill, because each tick processes a limited
+        # number of executions.
         executions = order.executions if price is not None or not order.executions else -1
         self._seen[key] = _Seen(order, executions)
         if before == row:
@@ -186,9 +186,9 @@ class OrderRows:
         return row
 
     def _shown(self, orders: OrderManager) -> list[Order]:
-        # At most ORDERS_SHOWN: open ones first, then the latest others, denied ones
-        # included; the newest come first.
-        # Ids count up from 1, and every order is in one of the two.
+        # At most ORDERS_SHOWN: open ones first, then the latest others, including
+        # denied ones; the newest come first. Ids count up from 1, and every order is in
+        # one of the two groups.
         last = len(orders) + len(orders.denied)
         for number in range(max(self._last_id, last - 2 * ORDERS_SHOWN) + 1, last + 1):
             order = orders.get_order(str(number))
@@ -207,8 +207,8 @@ class OrderRows:
                 room -= 1
         return shown
 
-    # Thousands are sorted every few steps only: in between, those that were placed
-    # since come first, and those that ended are skipped.
+    # Thousands of orders are sorted only every few steps: in between, new ones come
+    # first, and ended ones are skipped.
     def _newest_of(self, active: list[Order]) -> list[Order]:
         if self._steps % _SETTLED_STEPS == 0 or len(self._newest) < ORDERS_SHOWN:
             self._newest = sorted(active, key=_number_of, reverse=True)
@@ -221,7 +221,8 @@ class OrderRows:
 
 
 def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
-    # An order's row `before` of the same terms spares putting them into words again.
+    # If the terms did not change, the previous row `before` saves formatting them
+    # again.
     if before is None:
         row = {
             "id": int(order.id),
@@ -255,7 +256,7 @@ def _type_of(order: Order) -> str:
 
 
 class DenialReasons:
-    """Why orders were denied, each reason with its count and its latest order."""
+    """Reasons for denied orders, each with its count and latest order."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -263,8 +264,8 @@ class DenialReasons:
         self._seen = 0
 
     def step(self, orders: OrderManager) -> list[Row] | None:
-        """Return all reasons if an order was denied since, the latest first, else
-        None.
+        """Return all reasons if an order was denied since the last step, the latest
+        first, otherwise None.
         """
         denied = orders.denied
         if len(denied) == self._seen:
@@ -284,7 +285,7 @@ class DenialReasons:
 
 
 class LogLines:
-    """The last lines of a bounded log to which lines are only appended."""
+    """The last lines of a bounded append-only log."""
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=LINES_KEPT)
@@ -299,7 +300,7 @@ class LogLines:
             fresh.append(line)
         if log:
             self._last = log[-1]
-        # Tracebacks have a place of their own.
+        # Tracebacks are shown elsewhere.
         shown = [cut(line.partition("\n")[0]) for line in reversed(fresh)]
         self.lines.extend(shown)
         return shown

@@ -1,4 +1,4 @@
-"""Numbers and texts as the panel sends them: plain JSON of bounded size."""
+"""Numbers and texts in the panel's messages: JSON values of bounded size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARAMS_SHOWN = 24
 
 
 def plain(value: Decimal | float | None, digits: int = 6) -> float | int | None:
-    """Return a number that JSON can carry: rounded, None for what is not finite."""
+    """Return a number in JSON form: rounded, None if it is not finite."""
     if value is None:
         return None
     number = float(value)

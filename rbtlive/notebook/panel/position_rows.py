@@ -1,7 +1,7 @@
-"""The panel's positions: the largest ones as rows, and the sums over all of them.
+"""The panel's positions: the largest as rows, and sums over all of them.
 
 The rule: a tick costs little more with thousands of positions than with a hundred.
-Amounts are read again only where a position has changed, and prices all at once.
+Amounts are read again only if a position has changed, and prices all at once.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 POSITIONS_SHOWN = 100
 FEW = 12
-"""So many positions are read one by one: columns would cost more than they spare."""
+"""Up to this many positions are read one by one: columns would cost more."""
 
 Row = dict[str, Any]
 
 
 class PositionRows:
-    """What is held at the latest known prices; of very many positions the largest.
+    """The positions at the latest known prices; if there are very many, the largest.
 
     Attributes:
         rows: The rows shown, by symbol.
-        held: How many positions there are.
-        value: Of all of them.
-        long_value: Of the long ones.
-        open_profit: Of all of them.
+        held: Number of positions.
+        value: Value of all positions.
+        long_value: Value of the long positions.
+        open_profit: Open profit of all positions.
     """
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class PositionRows:
     def step(
         self, core: TradingCore, elsewhere: Callable[[str], str] = lambda _symbol: ""
     ) -> tuple[list[Row], list[str]]:
-        """Return the rows that changed and the symbols held no more.
+        """Return the changed rows, and the symbols no longer held.
 
         A row has the keys of `POSITION_COLUMNS`.
 
         Args:
-            core: The run's.
-            elsewhere: Says what others hold of a symbol on the account.
+            core: The run's core.
+            elsewhere: Returns the account's other holdings of a symbol, as text.
         """
         few = len(core.state.portfolio.positions) <= FEW
         rows = self._read_few(core) if few else self._read_many(core)
@@ -101,7 +101,7 @@ class PositionRows:
         prices = self._prices(core)
         values = self._amounts * prices
         unknown = np.isnan(values)
-        if unknown.any():  # without a price it is worth what it cost
+        if unknown.any():  # a position without a price is valued at cost
             values[unknown] = self._bases[unknown]
         self.held = len(self._assets)
         self.value = float(values.sum())
@@ -110,7 +110,7 @@ class PositionRows:
         total = float(core.state.portfolio.cash) + self.value
         return self._rows(_largest(values), prices, values, total)
 
-    # Exact numbers are turned into floats once, as long as they are the same objects.
+    # Exact numbers are converted to floats once, while they are the same objects.
     def _read_amounts(self, core: TradingCore) -> None:
         portfolio = core.state.portfolio
         if portfolio.version == self._version:
@@ -130,8 +130,8 @@ class PositionRows:
             self._bases = np.array(list(map(float, bases)), dtype=np.float64)
         self._read = amounts, bases
 
-    # Looked up and not marked: marking is the strategy's business, and changes what is
-    # booked.
+    # Looked up without marking: marking is the strategy's business, and changes the
+    # books.
     def _prices(self, core: TradingCore) -> NDArray[np.float64]:
         market = core.state.market
         prices: NDArray[np.float64] = np.full(len(self._indices), np.nan)
@@ -147,7 +147,7 @@ class PositionRows:
         price = market.price(asset.index) if market.now_us else math.nan
         return float(core.state.marks.of(asset).price) if math.isnan(price) else price
 
-    # Rounded all at once: one by one it would be most of a tick.
+    # Rounded all at once: one by one it would take most of a tick.
     def _rows(
         self,
         places: NDArray[np.intp],
@@ -175,7 +175,7 @@ def _largest(values: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.argsort(-np.abs(values), kind="stable")[:POSITIONS_SHOWN]
 
 
-# As `plain` and `plain_price` do, for a column that is rounded already.
+# The same as `plain` and `plain_price`, for an already rounded column.
 def _plain(column: NDArray[np.float64]) -> list[float | int | None]:
     return [
         (int(value) if value.is_integer() else value) if value - value == 0.0 else None

@@ -1,7 +1,8 @@
-"""The state of a session as the panel is sent it: once whole, then by what changed.
+"""The state of a session in the panel's messages: complete at first, then only the
+changes.
 
-The rule: what is sent is plain JSON of bounded size, numbered so that a listener
-notices a gap and asks for the whole.
+The rule: messages are JSON of bounded size, numbered so that a listener notices a gap
+and requests the complete state.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ State = dict[str, Any]
 
 
 class PanelState:
-    """Looks at a session, tick by tick, and says what changed.
+    """Examines a session tick by tick, and returns the changes.
 
     Args:
-        session: What to look at; it is only read.
+        session: The session; it is only read.
     """
 
     def __init__(self, session: OperatedSession) -> None:
@@ -55,7 +56,7 @@ class PanelState:
         self._watch(session.engine.core)
 
     def _watch(self, core: TradingCore) -> None:
-        # A live engine changes its core when the first bar says in which session the
+        # A live engine replaces its core when the first bar shows in which session the
         # run begins.
         self._core = core
         self._moment: tuple[int, ...] = ()
@@ -69,7 +70,7 @@ class PanelState:
         self._parameters = parameter_texts(core.strategy)
 
     def watch(self, symbol: str) -> State:
-        """Send the prices of this symbol from now on; return those it had so far."""
+        """Send the prices of this symbol from now on; return its earlier ones."""
         if symbol in self._prices.symbols:
             self._prices.watched = symbol
         return {"t": "price", **self._price()}
@@ -77,10 +78,10 @@ class PanelState:
     def _price(self) -> State:
         return {"symbol": self._prices.watched, "points": self._prices.points()}
 
-    # -- what is sent -----------------------------------------------------------------
+    # -- messages ----------------------------------------------------------------------
 
     def whole(self) -> State:
-        """Return everything, as it is now."""
+        """Return the complete current state."""
         self._look(anew=True)
         return self.sent()
 
@@ -95,13 +96,13 @@ class PanelState:
         return {"t": "delta", "seq": self.seq, **changes}
 
     def beat(self) -> State:
-        """Return a message that says nothing but that the session's loop is alive."""
+        """Return a message that only shows that the session's loop is alive."""
         self.seq += 1
         return {"t": "delta", "seq": self.seq}
 
     def sent(self) -> State:
-        """Return everything as it was at the last look: changes that are still to
-        be sent are not lost.
+        """Return the complete state as of the last look, so that unsent changes are not
+        lost.
         """
         return {
             "t": "whole",
@@ -123,7 +124,7 @@ class PanelState:
             "failures": [dict(row) for row in self._failures.kinds.values()],
         }
 
-    # On paper nobody else holds anything.
+    # On paper, no other owner holds anything.
     def _columns(self) -> State:
         if self._session.engine.link is not None:
             return _COLUMNS
@@ -131,13 +132,13 @@ class PanelState:
         return _COLUMNS | {"positions": described(mine)}
 
     def summary(self) -> State:
-        """Look, and return the groups of figures alone."""
+        """Examine the session, and return only the groups of figures."""
         self._look(anew=True)
         return dict(self._sent)
 
     def last(self) -> State:
-        """Return everything, all executions taken in; the session is not looked at
-        after this.
+        """Return the complete state with all executions processed; the session is not
+        examined after this.
         """
         state = self.whole()
         while self._fills.is_behind(self._core):
@@ -147,7 +148,7 @@ class PanelState:
     # -- looking ----------------------------------------------------------------------
 
     def _look(self, *, anew: bool = False) -> State | None:
-        # Returns None if there is nothing that the changes could be added to.
+        # Returns None if there is no earlier message to which changes could be added.
         self._ticks += 1
         engine = self._session.engine
         restarted = engine.core is not self._core
@@ -226,7 +227,7 @@ class PanelState:
         link = self._session.engine.link
         return "" if link is None else link.watch.elsewhere(symbol)
 
-    # Small groups, each sent again when any of it changed.
+    # Small groups, each sent again if any of its values changed.
     def _changed(self, *groups: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, facts in groups:
             if self._sent.get(name) != facts:
@@ -324,7 +325,7 @@ class PanelState:
         }
 
     def _is_stale(self) -> bool:
-        # Only a live feed can be late; it is judged as the breaker judges it.
+        # Only a live feed can be late; the breaker's own rule decides.
         engine = self._session.engine
         watched = engine.feed.is_live and engine.state == "running"
         return watched and engine.timekeeper.silence_s(engine.core) > 0
@@ -345,8 +346,8 @@ def _with_content(*changes: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
-    # The 50th and the 99th of a hundred. Sorting them all would cost four times as
-    # much, and more than the rest of a tick.
+    # The 50th and 99th of a hundred. Sorting all would cost four times as much, and
+    # more than the rest of a tick.
     count = len(latencies_ns)
     if not count:
         return [None, None]
@@ -359,4 +360,4 @@ _COLUMNS = {"orders": described(ORDER_COLUMNS), "positions": described(POSITION_
 
 
 PRIORITY_NAMES = tuple(priority.name.replace("_", " ").lower() for priority in sorted(Priority))
-"""What waits in the queue, the most urgent first."""
+"""Priorities in the queue, the most urgent first."""

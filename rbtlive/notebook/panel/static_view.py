@@ -1,9 +1,8 @@
-"""A session's state as still HTML: what stays in a saved notebook, in an export, and
-where no widget can live.
+"""A session's state as static HTML, for saved notebooks, exports, and places without
+widgets.
 
 The rule: every text is escaped, styles are inline, nothing is loaded, and the size is
-bounded. A page that takes styles away (GitHub does) leaves plain tables and text that
-still read well.
+bounded. A page that removes styles (as GitHub does) still has readable tables and text.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ _COUNTED = " so far, "
 _NUMBERS = re.compile(r"\d[\d.,]*")
 _GOOD, _BAD, _SOFT = "#2f7fc4", "#c8620a", "rgba(128,128,128,.35)"
 _THIN = "\u202f"
-_STAY = "\u00a0"  # between words that stay on one line, also where styles are taken away
-_NOTHING = "–"  # noqa: RUF001 - a dash for nothing
+_STAY = "\u00a0"  # keeps words on one line, even if styles are removed
+_NOTHING = "–"  # noqa: RUF001 - a dash for missing values
 _TYPE = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums"
 _BOX = f"{_TYPE};max-width:1100px"
 _RULE = f"border:0;border-bottom:1px solid {_SOFT}"
@@ -41,7 +40,7 @@ def static_html(state: State) -> str:
     """Return the whole state of a panel as HTML.
 
     Args:
-        state: What `PanelState.whole` returns.
+        state: Result of `PanelState.whole`.
     """
     parts = [_head(state), _figures(state), _course(state), _positions(state), _orders(state)]
     parts += [_failures(state), _logs(state)]
@@ -49,7 +48,7 @@ def static_html(state: State) -> str:
 
 
 def rows_html(title: str, columns: Sequence[Column], rows: Sequence[State]) -> str:
-    """Return a table of rows as HTML, in the form of the still view."""
+    """Return a table of rows as HTML, in the static form."""
     table = _table(title, columns, rows, all_rows=len(rows))
     return f'<div style="{_TYPE}">{table or f"<b>{title}</b>: none"}</div>'
 
@@ -65,11 +64,11 @@ def number(value: float | None, digits: int = 0, most: int | None = None) -> str
     while most > digits and text.endswith("0"):
         text, most = text[:-1], most - 1
     text = text.rstrip(".")
-    return ("−" if value < 0 and text.strip("0.") else "") + text  # noqa: RUF001 - a minus as wide as a plus
+    return ("−" if value < 0 and text.strip("0.") else "") + text  # noqa: RUF001 - a minus sign as wide as a plus
 
 
 def signed(value: float | None, digits: int = 0, most: int | None = None) -> str:
-    """Return a number that shows its sign even if it is positive."""
+    """Return a number that also shows a positive sign."""
     text = number(value, digits, most)
     return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text
 
@@ -247,7 +246,7 @@ def _logs(state: State) -> str:
     return f'<div style="margin-top:.6em"><b>Log</b>{_pre(lines)}</div>' if lines else ""
 
 
-# Of the lines that count one thing "so far", a still shows the last.
+# Of lines that count the same thing "so far", the static view shows the last.
 def _without_old_counts(lines: Sequence[str]) -> list[str]:
     kept: dict[object, str] = {}
     for place, line in enumerate(lines):

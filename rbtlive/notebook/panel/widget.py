@@ -1,11 +1,12 @@
-"""The live panel: one widget a session, fed by one throttled tick while somebody looks.
+"""The live panel: one widget per session, updated by one throttled tick while it is
+viewed.
 
-The rule: the panel looks at the session on the session's own loop and nowhere else.
-Whatever a view sends may come on any thread, and hops to that loop before it is heard.
+The rule: the panel reads the session only on the session's own loop. A message from a
+view may arrive on any thread, and is passed to that loop first.
 
-What is displayed, and therefore stored, is a still picture as HTML; the widget's code
-puts its live view in the picture's place. So a notebook whose kernel has gone, an
-export, and a page without widgets show the last state.
+The displayed, and therefore stored, output is a static picture in HTML; the widget's
+code replaces it by its live view. So a notebook whose kernel has gone, an export, and a
+page without widgets show the last state.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ from rbtlive.runtime.broker.operator_report import OperatorReport
 TICK_S = 0.2
 """Time between two looks at the session; each sends at most one message."""
 BEAT_S = 2.0
-"""A message is sent this often even if nothing changed, so that a view can tell a busy
-kernel from a quiet one.
+"""A message is sent this often even without changes, so that a view can distinguish a
+busy kernel from a quiet one.
 """
 UNHEARD_S = 90.0
-"""The feeding ends if no view was heard of for so long; views say that they are there
-every half minute.
+"""Updates stop if no view has reported for this long; views report every half
+minute.
 """
 SLOW_TICK_S = 2.0
-"""While a cell runs, views may be there and not get through: the feeding then only
-slows down.
+"""While a cell runs, the reports of views may not arrive: updates then only slow
+down.
 """
 PICTURES_S = (2.0, 30.0)
-"""While somebody looks, the picture that a notebook stores is renewed, soon at first
-and then every half minute.
+"""While the panel is viewed, the picture stored in the notebook is renewed, soon at
+first and then every half minute.
 """
 VIEWS_KEPT = 20
 ENDED_KEPT = 20
@@ -59,7 +60,7 @@ _WIDGETS: WeakKeyDictionary[OperatedSession, Any] = WeakKeyDictionary()
 
 
 def show(session: OperatedSession) -> None:
-    """Display a session in the cell that runs: live, and as a still picture once it has
+    """Display a session in the running cell: live, and as a static picture once it has
     ended.
     """
     from IPython import display
@@ -75,18 +76,18 @@ def show(session: OperatedSession) -> None:
 
 
 def mimebundle(session: OperatedSession) -> dict[str, Any]:
-    """Return a session as everything a front end might show: text, still HTML, and a
-    live view while it runs.
+    """Return all forms of a session for front ends: text, static HTML, and a live view
+    while it runs.
     """
     panel = _panel_of(session)
     return _still(session) if panel is None else panel.bundle()
 
 
 def session_widget(session: OperatedSession) -> Any:
-    """Return the widget of a session: live while it runs, its last state afterwards.
+    """Return the widget of a session: live while it runs, afterwards its last state.
 
     Raises:
-        MissingExtra: a package that widgets need is not installed.
+        MissingExtra: a package for widgets is not installed.
     """
     if not can_be_live():
         raise MissingExtra(
@@ -102,7 +103,7 @@ def session_widget(session: OperatedSession) -> Any:
 
 
 def session_html(session: OperatedSession) -> str:
-    """Return a still picture of a session, as it is now."""
+    """Return a static picture of a session's current state."""
     return static_html(_whole(session))
 
 
@@ -131,7 +132,7 @@ def _panel_of(session: OperatedSession) -> Panel | None:
 
 
 def _renders_widgets_only() -> bool:
-    # VS Code and Colab run a widget's code where the widget is displayed, apart from
+    # VS Code and Colab run a widget's code where the widget is displayed, separate from
     # the notebook's page.
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
@@ -141,15 +142,15 @@ def _renders_widgets_only() -> bool:
 
 
 def view_metadata(widget: Any) -> dict[str, Any]:
-    """Return what stands beside a displayed widget: in Colab where its manager of
-    foreign widgets is, without which it shows none; elsewhere nothing.
+    """Return the metadata of a displayed widget: in Colab the place of its manager for
+    foreign widgets, without which it shows none; elsewhere nothing.
     """
     shown = widget._repr_mimebundle_() if _renders_widgets_only() else None
     return dict(shown[1]) if isinstance(shown, tuple) else {}
 
 
 def can_be_live() -> bool:
-    """Whether the packages of live views are installed."""
+    """Whether the packages for live views are installed."""
     return all(
         importlib.util.find_spec(name) is not None
         for name in ("anywidget", "ipywidgets", "IPython")
@@ -181,13 +182,13 @@ def board_widget_class() -> Any:
 
 
 def display_still(text: str, still: str, *, key: str | None, widget: Any) -> None:
-    """Display HTML in whose place a widget puts its live view.
+    """Display HTML that a widget replaces by its live view.
 
     Args:
-        text: What plain terminals show.
+        text: Text for plain terminals.
         still: The HTML.
-        key: The widget's key, None if nothing will take the HTML's place.
-        widget: Shown itself by front ends that keep widgets apart from the page.
+        key: The widget's key, None if nothing will replace the HTML.
+        widget: Displayed itself by front ends that keep widgets apart from the page.
     """
     from IPython import display
 
@@ -222,9 +223,9 @@ def _widget_class() -> Any:
 
 
 class _CellWatch:
-    # Whether a cell is running: views on the kernel's main channel are not heard then.
-    # Programs that run a notebook from top to bottom take in what the running cell says
-    # and nothing else: at its end pictures are renewed.
+    # Whether a cell is running: messages of views on the kernel's main channel then do
+    # not arrive. Programs that run a notebook from top to bottom accept only messages
+    # of the running cell, so pictures are renewed at its end.
     def __init__(self) -> None:
         self.busy = False
         ipython = sys.modules.get("IPython")
@@ -247,11 +248,11 @@ _cell_watch = functools.cache(_CellWatch)
 
 
 class Panel:
-    """Feeds the views of one session, and carries out what they ask for.
+    """Updates the views of one session, and carries out their requests.
 
     Args:
-        session: The session, running.
-        loop: The loop it runs on.
+        session: The running session.
+        loop: The session's loop.
     """
 
     def __init__(self, session: OperatedSession, loop: asyncio.AbstractEventLoop) -> None:
@@ -278,8 +279,8 @@ class Panel:
             self._finish()
 
     def picture(self) -> dict[str, Any]:
-        """Return the state as text and still HTML, in whose place the live view is put
-        while the session runs.
+        """Return the state as text and static HTML, which the live view replaces while
+        the session runs.
         """
         still = static_html(self._picture)
         if self._session is not None:
@@ -287,22 +288,22 @@ class Panel:
         return {"text/plain": self._text, "text/html": still}
 
     def bundle(self) -> dict[str, Any]:
-        """Return the picture, and with it the widget's id for front ends that display
-        widgets alone.
+        """Return the picture, and the widget's id for front ends that display only
+        widgets.
         """
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {**self.picture(), _VIEW_TYPE: view}
 
     def add_view(self, handle: object) -> None:
-        """Keep a display's handle: its picture is renewed now and then, and for the
-        last time at the session's end.
+        """Keep a display's handle: its picture is renewed from time to time, and for
+        the last time at the session's end.
         """
         self._views.append(handle)
 
     # -- from the views ---------------------------------------------------------------
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
-        # May come on a thread of its own, with another loop.
+        # May arrive on its own thread, with another loop.
         if not call_on(self._loop, self._hear, content) and content.get("t") == "resync":
             self._send(self._picture)
 
@@ -382,7 +383,7 @@ class Panel:
                     await asyncio.sleep(SLOW_TICK_S)
                 self.tick()
                 if monotonic() - self._pictured_s >= self._picture_again_s:
-                    await asyncio.sleep(0)  # a step of its own: it costs more than a tick
+                    await asyncio.sleep(0)  # a separate step: it costs more than a tick
                     self._picture_again_s = min(2 * self._picture_again_s, PICTURES_S[1])
                     self.renew_picture()
         except Exception as failure:  # noqa: BLE001 - the outermost frame of this task: the session goes on without a picture
@@ -394,9 +395,7 @@ class Panel:
         self._answer(f"the panel stands still: {describe_error(failure)}")
 
     def tick(self) -> None:
-        """Look at the session and send what changed; to be called on the session's
-        loop.
-        """
+        """Examine the session and send the changes; call it on the session's loop."""
         state = self._state
         if state is None:
             return
@@ -416,7 +415,7 @@ class Panel:
     # -- the end ----------------------------------------------------------------------
 
     def _finish(self) -> None:
-        # The last state is sent and kept; the session itself is let go.
+        # The last state is sent and kept; the session itself is released.
         session, state = self._session, self._state
         if session is None or state is None:
             return
@@ -434,21 +433,21 @@ class Panel:
     # -- the stored picture -----------------------------------------------------------
 
     def renew_in_peace(self, *, in_cell: bool = False) -> None:
-        """Renew the picture as `renew_picture` does; a failure is the panel's alone,
-        and not of the cell or the session that ends.
+        """Renew the picture like `renew_picture`; a failure affects only the panel, not
+        the cell or the ending session.
         """
         try:
             self.renew_picture(in_cell=in_cell)
-        except Exception as failure:  # noqa: BLE001 - the display hook: cells, sessions and an IPython that exits have nothing to do with it
+        except Exception as failure:  # noqa: BLE001 - the display hook: cells, sessions and an exiting IPython must not be affected
             self._views.clear()
             self._stand_still(failure)
 
     def renew_picture(self, *, in_cell: bool = False) -> None:
-        """Replace the picture in all displays of this panel, if the session has moved
+        """Replace the picture in all displays of this panel, if the session has changed
         since.
 
         Args:
-            in_cell: A cell is ending: what was sent outside of cells is sent again, in
+            in_cell: A cell is ending: pictures sent outside cells are sent again, in
                 its name.
         """
         moment = self._moment()

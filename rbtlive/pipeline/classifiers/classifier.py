@@ -1,6 +1,6 @@
-"""Classifiers: a label, a whole number or a text, an asset and day.
+"""Classifiers: a label (a whole number or a text) per asset and day.
 
-The rule: a missing label is in no group, and no comparison holds for it.
+The rule: a missing label belongs to no group, and every comparison with it is False.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class InvalidClassifierComparison(TypeError):  # noqa: N818 - zipline's name
         )
 
 
-# Texts are compared one by one; a missing one fits nothing.
+# Texts are compared one by one; a missing one never matches.
 def _texts(values: Any, fits: Callable[[str], Any]) -> Any:
     def one(value: Any) -> bool:
         return value is not None and bool(fits(value))
@@ -55,7 +55,7 @@ def ends_with(values: Any, missing: Any, suffix: str) -> Any:
 
 
 def has_part(values: Any, missing: Any, part: str) -> Any:
-    """Return where texts contain another."""
+    """Return where texts contain another text."""
     return _texts(values, lambda v: v != missing and part in v)
 
 
@@ -66,24 +66,24 @@ def fits_pattern(values: Any, missing: Any, pattern: Any) -> Any:
 
 
 def is_one_of(values: Any, missing: Any, choices: frozenset[Any]) -> Any:
-    """Return where labels are among some."""
+    """Return where labels are in a set."""
     if values.dtype.kind in "iu":
         return np.isin(values, list(choices))
     return _texts(values, lambda v: v != missing and v in choices)
 
 
 def equals(values: Any, missing: Any, other: str) -> Any:
-    """Return where texts are another."""
+    """Return where texts equal another text."""
     return _texts(values, lambda v: v != missing and v == other)
 
 
 def differs(values: Any, missing: Any, other: str) -> Any:
-    """Return where texts are there and not another."""
+    """Return where texts are present and differ from another text."""
     return _texts(values, lambda v: v not in (missing, other))
 
 
 class Classifier(RestrictedDType, ComputableTerm):
-    """A label an asset and day."""
+    """A label per asset and day."""
 
     ALLOWED_DTYPES = frozenset({INT, TEXT})
 
@@ -91,7 +91,7 @@ class Classifier(RestrictedDType, ComputableTerm):
         """Return a filter of assets with this label.
 
         Raises:
-            ValueError: it is the missing one; use `isnull`.
+            ValueError: `other` is the missing value; use `isnull`.
         """
         if other == self.missing_value:
             raise ValueError(
@@ -106,7 +106,9 @@ class Classifier(RestrictedDType, ComputableTerm):
         return self._predicate(equals, other)
 
     def __ne__(self, other: object) -> Any:
-        """Return a filter of assets with another label; False for those without one."""
+        """Return a filter of assets with another label; False for assets without a
+        label.
+        """
         self._comparable(other)
         if isinstance(other, Number):
             label = int(other)  # type: ignore[call-overload]
@@ -159,21 +161,21 @@ class Classifier(RestrictedDType, ComputableTerm):
         return self._predicate(fits_pattern, pattern)
 
     def relabel(self, relabeler: Callable[[str], str | None]) -> Any:
-        """Return a classifier of what a function makes of each label; what has none is
-        not asked for.
+        """Return a classifier with a function applied to each label; missing labels are
+        not passed to it.
 
         Raises:
-            TypeError: when computed, if the function returns no text.
+            TypeError: when computed, if the function returns anything other than text.
         """
         self._only_texts("relabel")
         return Relabel(self, relabeler)
 
     def element_of(self, choices: Iterable[Any]) -> Any:
-        """Return a filter of labels among some.
+        """Return a filter of labels in a set.
 
         Raises:
-            TypeError: they are no labels of this type.
-            ValueError: the missing one is among them; use `isnull`.
+            TypeError: the choices are not labels of this type.
+            ValueError: they include the missing value; use `isnull`.
         """
         try:
             choices = frozenset(choices)
@@ -195,15 +197,15 @@ class Classifier(RestrictedDType, ComputableTerm):
         return self._predicate(is_one_of, choices)
 
     def peer_count(self, mask: Any = NotSpecified) -> Any:
-        """Return a factor of how many assets have the same label."""
+        """Return a factor with the number of assets that have the same label."""
         return kind("PeerCount")(inputs=[self], mask=mask)
 
-    # Labels as whole numbers, and the one that stands for none.
+    # Labels as whole numbers, and the number for a missing label.
     def _to_integral(self, values: Any) -> tuple[Any, int]:
         return rows.group_codes(values, self.missing_value)
 
     def postprocess(self, values: Any) -> Any:
-        """Return labels as a pipeline shows them; a missing text is None."""
+        """Return labels in a pipeline's output form; a missing text is None."""
         if self.dtype == INT:
             return values
         return np.where(is_missing(values, self.missing_value), None, values)
@@ -215,7 +217,7 @@ class Classifier(RestrictedDType, ComputableTerm):
 
 @registered("Everything")
 class Everything(Classifier):
-    """One label for all assets that are listed, or in its mask."""
+    """One label for all listed assets, or all in its mask."""
 
     dtype = INT
     window_length = 0
@@ -243,18 +245,18 @@ class Quantiles(SingleInputMixin, Classifier):
         return np.where(np.isnan(labels), self.missing_value, labels).astype(np.int64)
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return f"Quantiles({self.params['bins']})"
 
 
 class Relabel(SingleInputMixin, Classifier):
-    """What a function makes of another classifier's labels."""
+    """Another classifier's labels with a function applied."""
 
     window_length = 0
     params: Any = ("relabeler",)
 
     def __new__(cls, term: Any, relabeler: Any) -> Any:
-        """Return the term of the new labels."""
+        """Return the term with the new labels."""
         return super().__new__(
             cls,
             inputs=(term,),
@@ -272,7 +274,7 @@ class Relabel(SingleInputMixin, Classifier):
         out[~mask] = self.missing_value
         return out
 
-    # What has no label gets none.
+    # A missing label stays missing.
     def _label(self, value: Any) -> Any:
         missing = self.missing_value
         if value is None or value == missing:
@@ -286,7 +288,7 @@ class Relabel(SingleInputMixin, Classifier):
 
 
 class CustomClassifier(PositiveWindowLengthMixin, StandardOutputs, CustomTermMixin, Classifier):
-    """A classifier of one's own: override `compute`; see `CustomFactor`."""
+    """Base of custom classifiers: override `compute`; see `CustomFactor`."""
 
 
 @registered("LatestLabel")

@@ -1,7 +1,7 @@
-"""Data sets: named columns of values that are loaded.
+"""Data sets: named columns of loaded values.
 
-The rule: a data set says what its columns are; a loader, or a frame given to `use`,
-says where the values come from.
+The rule: a data set defines its columns; a loader, or a frame given to `use`, provides
+the values.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from rbtlive.pipeline.term import BOOL, INT, TEXT, AssetExists, LoadableTerm, va
 
 
 class Column:
-    """A column of a data set, as written in its class.
+    """A column of a data set, as declared in its class.
 
     Args:
         dtype: float64, int64, bool, datetime64[ns] or object (texts).
-        missing_value: What stands for a missing value; int64 needs one.
-        doc: What it is.
-        metadata: Whatever else is to be known.
+        missing_value: The value that means missing; int64 needs one.
+        doc: Its description.
+        metadata: Any further facts.
         currency_aware: No effect: there is one currency.
     """
 
@@ -54,7 +54,7 @@ class _ColumnOf:
 
 
 class BoundColumn(LoadableTerm):
-    """A column of a data set, to be used as a term's input.
+    """A column of a data set, for use as a term's input.
 
     Attributes:
         dataset: The data set.
@@ -90,18 +90,18 @@ class BoundColumn(LoadableTerm):
 
     @property
     def qualname(self) -> str:
-        """Name of the data set, its market in angle brackets, and of the column."""
+        """Name of the data set with its market in angle brackets, and of the column."""
         country = self.dataset.domain.country_code
         market = f"<{country}>" if country and self.dataset is not self.dataset.root else ""
         return f"{self.dataset.__name__}{market}.{self.name}"
 
     def specialize(self, domain: Domain) -> BoundColumn:
-        """Return the column of the data set on a domain."""
+        """Return the column of the data set in a domain."""
         found: BoundColumn = getattr(self.dataset.specialize(domain), self.name)
         return found
 
     def unspecialize(self) -> BoundColumn:
-        """Return the column of the data set on no domain."""
+        """Return the column of the data set without a domain."""
         found: BoundColumn = getattr(self.dataset.root, self.name)
         return found
 
@@ -181,7 +181,7 @@ class DataSetMeta(type):
 
 
 class DataSet(metaclass=DataSetMeta):
-    """The base of data sets: columns are class attributes.
+    """Base of data sets: columns are class attributes.
 
     ```python
     class Fundamentals(DataSet):
@@ -192,9 +192,9 @@ class DataSet(metaclass=DataSetMeta):
     ```
 
     Attributes:
-        domain: The market it is of.
-        root: The data set on no domain.
-        loader: Where values come from; None before `use`.
+        domain: Its market.
+        root: The data set without a domain.
+        loader: Provides the values; None before `use`.
     """
 
     domain: ClassVar[Domain] = GENERIC
@@ -209,7 +209,7 @@ class DataSet(metaclass=DataSetMeta):
         """Return a column by its name.
 
         Raises:
-            AttributeError: there is none of that name.
+            AttributeError: the data set has no such column.
         """
         if name not in cls.column_names:
             raise no_attribute(cls.__name__, name, cls.column_names, what="column")
@@ -223,7 +223,7 @@ class DataSet(metaclass=DataSetMeta):
 
     @classmethod
     def specialize(cls, domain: Domain) -> Any:
-        """Return the data set on a domain."""
+        """Return the data set in a domain."""
         known = cls.root.on_domains
         if domain not in known:
             facts = {"domain": domain, "root": cls.root, "__doc__": cls.__doc__}
@@ -233,18 +233,19 @@ class DataSet(metaclass=DataSetMeta):
 
     @classmethod
     def unspecialize(cls) -> Any:
-        """Return the data set on no domain."""
+        """Return the data set without a domain."""
         return cls.root
 
     @classmethod
     def use(cls, frame: Any, *, lag: int = 0) -> None:
-        """Take values from a frame in which each row says since when it is known.
+        """Use the values of a frame in which each row says since when it has been
+        known.
 
         Args:
-            frame: polars or pandas, with `symbol` or `sid`, `timestamp`, if wanted
+            frame: polars or pandas, with `symbol` or `sid`, `timestamp`, optionally
                 `asof`, and the columns; see `rbtlive.pipeline.loaders.FrameLoader`. Or
-                anything with `load(...)`, such as a `DataFrameLoader`.
-            lag: Further sessions before a row is seen.
+                any object with `load(...)`, such as a `DataFrameLoader`.
+            lag: Additional sessions before a row becomes visible.
 
         Raises:
             NoTimeOfKnowledge: the frame has no `timestamp`, or not in each row.

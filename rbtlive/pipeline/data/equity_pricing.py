@@ -8,7 +8,7 @@ from rbtlive.pipeline.term import FLOAT
 
 
 class EquityPricing(DataSet):
-    """Daily bars: prices restated for splits and dividends, volume for splits."""
+    """Daily bars: prices adjusted for splits and dividends, volume for splits."""
 
     open = Column(FLOAT)
     high = Column(FLOAT)
@@ -18,4 +18,4 @@ class EquityPricing(DataSet):
 
 
 USEquityPricing = EquityPricing.specialize(US_EQUITIES)
-USEquityPricing.__qualname__ = "USEquityPricing"  # the name by which it travels to a process
+USEquityPricing.__qualname__ = "USEquityPricing"  # its name for pickling

@@ -1,6 +1,6 @@
 """Common factors of prices and volumes.
 
-The rule: formulas are zipline's, to the treatment of missing values.
+The rule: formulas are zipline's, including the treatment of missing values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def exponential_weights(length: int, decay_rate: float) -> Any:
 
 
 class Returns(CustomFactor):
-    """The change of the close over the window, as a share of its first value."""
+    """The change of the close over the window, as a fraction of its first value."""
 
     inputs = (EquityPricing.close,)
     window_safe = True
@@ -53,7 +53,7 @@ def _at_least_two(term: Any) -> None:
 
 
 class PercentChange(SingleInputMixin, CustomFactor):
-    """The change over the window, as a share of its first value's size."""
+    """The change over the window, as a fraction of its first value's size."""
 
     window_safe = True
 
@@ -79,7 +79,7 @@ class DailyReturns(Returns):
 
 
 class SimpleMovingAverage(SingleInputMixin, CustomFactor):
-    """The mean of the values that are there."""
+    """The mean without missing values."""
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the mean."""
@@ -111,7 +111,7 @@ class VWAP(WeightedAverageValue):
 
 
 class MaxDrawdown(SingleInputMixin, CustomFactor):
-    """The largest drop from a peak in money, as a share of where it ended."""
+    """The largest drop from a peak, in money, as a fraction of its end value."""
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the drawdown."""
@@ -132,7 +132,7 @@ class MaxDrawdown(SingleInputMixin, CustomFactor):
 
 
 class AverageDollarVolume(CustomFactor):
-    """Money traded a day, over all days of the window."""
+    """Money traded per day, over all days of the window."""
 
     inputs = (EquityPricing.close, EquityPricing.volume)
 
@@ -151,7 +151,7 @@ class _ExponentialWeightedFactor(SingleInputMixin, CustomFactor):
 
     @classmethod
     def from_span(cls, inputs: Any, window_length: int, span: float, **kwargs: Any) -> Any:
-        """Return the factor with the decay of a span, which must be above 1."""
+        """Return the factor with the decay for a span, which must be above 1."""
         if span <= 1:
             raise ValueError(f"`span` must be a positive number. {span} was passed.")
         decay = 1.0 - 2.0 / (1.0 + span)
@@ -159,7 +159,7 @@ class _ExponentialWeightedFactor(SingleInputMixin, CustomFactor):
 
     @classmethod
     def from_halflife(cls, inputs: Any, window_length: int, halflife: float, **kwargs: Any) -> Any:
-        """Return the factor with the decay of a half-life, in days."""
+        """Return the factor with the decay for a half-life, in days."""
         if halflife <= 0:
             raise ValueError(f"`span` must be a positive number. {halflife} was passed.")
         decay = float(np.exp(np.log(0.5) / halflife))
@@ -169,13 +169,13 @@ class _ExponentialWeightedFactor(SingleInputMixin, CustomFactor):
     def from_center_of_mass(
         cls, inputs: Any, window_length: int, center_of_mass: float, **kwargs: Any
     ) -> Any:
-        """Return the factor with the decay of a centre of mass, in days."""
+        """Return the factor with the decay for a centre of mass, in days."""
         decay = 1.0 - 1.0 / (1.0 + center_of_mass)
         return cls(inputs=inputs, window_length=window_length, decay_rate=decay, **kwargs)
 
 
 class ExponentialWeightedMovingAverage(_ExponentialWeightedFactor):
-    """The mean with weights that decay; NaN if a value is missing."""
+    """The mean with decaying weights; NaN if a value is missing."""
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the mean."""
@@ -189,7 +189,7 @@ class ExponentialWeightedMovingAverage(_ExponentialWeightedFactor):
 
 
 class ExponentialWeightedMovingStdDev(_ExponentialWeightedFactor):
-    """The standard deviation with weights that decay, corrected for bias."""
+    """The standard deviation with decaying weights, corrected for bias."""
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the standard deviation."""
@@ -222,7 +222,7 @@ class LinearWeightedMovingAverage(SingleInputMixin, CustomFactor):
 
 
 class AnnualizedVolatility(CustomFactor):
-    """The population standard deviation of daily returns, a year."""
+    """The annualised population standard deviation of daily returns."""
 
     inputs = (Returns(window_length=2),)
     params: Any = {"annualization_factor": 252.0}  # noqa: RUF012 - zipline's form
@@ -240,7 +240,7 @@ class AnnualizedVolatility(CustomFactor):
 
 @registered("PeerCount")
 class PeerCount(SingleInputMixin, CustomFactor):
-    """How many assets have the same label."""
+    """The number of assets with the same label."""
 
     window_length = 1
 
@@ -261,13 +261,13 @@ class PeerCount(SingleInputMixin, CustomFactor):
 
 @registered("Clip")
 class Clip(CustomFactor):
-    """Values cut to two bounds."""
+    """Values limited to two bounds."""
 
     window_length = 1
     params: Any = ("min_bound", "max_bound")
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
-        """Write the cut values."""
+        """Write the limited values."""
         del today, assets
         np.clip(inputs[0][-1], params["min_bound"], params["max_bound"], out=out)
 

@@ -1,4 +1,4 @@
-"""How many business days lie between a day and an event."""
+"""The number of business days between a day and an event."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A factor written as a polars expression over daily bars.
 
-The rule: a day's values come from the bars before it, restated to that day; an
-expression that gives another value once later bars are known is refused.
+The rule: a day's values come from the bars before it, adjusted to that day; an
+expression whose value changes with later bars is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ExprFactor(Factor):
     """A polars expression as a factor; made by `Factor.from_expr`.
 
     Attributes:
-        text: The expression, as polars writes it down.
+        text: The expression in polars' serialized form.
     """
 
     dtype = FLOAT
@@ -36,10 +36,10 @@ class ExprFactor(Factor):
     expression: Any
 
     def __new__(cls, expression: Any, *, window_safe: bool = False) -> Any:
-        """Return the term of an expression.
+        """Return the term for an expression.
 
         Raises:
-            StrategyError: it is no polars expression.
+            StrategyError: it is not a polars expression.
         """
         if not isinstance(expression, pl.Expr):
             raise StrategyError(
@@ -59,7 +59,7 @@ class ExprFactor(Factor):
         return partial(ExprFactor, window_safe=self.window_safe), (self.expression,)
 
     reads_history = True
-    """The engine hands it all sessions with bars, each column as it was loaded."""
+    """The engine passes it all sessions with bars, each column as loaded."""
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Mask) -> Any:
         frames = _Restated(inputs, assets)
@@ -85,7 +85,7 @@ class ExprFactor(Factor):
             )
         return found.fill_null(float("nan")).to_numpy().reshape(width, -1).T
 
-    # What is computed with fewer days known must be the same.
+    # Results computed with fewer known days must be the same.
     def _check(self, shorter: pl.DataFrame, known: Any, width: int) -> None:
         alone = self._values(shorter, width)
         same = np.isclose(alone, known, rtol=1e-9, atol=1e-12, equal_nan=True)
@@ -102,7 +102,7 @@ class ExprFactor(Factor):
 
 
 class _Restated:
-    """All bars, restated to a day, as frames sorted by symbol and date."""
+    """All bars, adjusted to a day, as frames sorted by symbol and date."""
 
     def __init__(self, inputs: list[Loaded], assets: Any) -> None:
         self._inputs = inputs
@@ -115,7 +115,7 @@ class _Restated:
     def next_change(self, row: int, rows: int) -> int:
         return min([change for change in self._changes if change > row], default=rows)
 
-    # Rows up to `until`, as they look on the morning of row `day`.
+    # Rows up to `until`, as seen on the morning of row `day`.
     def at(self, day: int, until: int) -> pl.DataFrame:
         rows, width = until, len(self._assets)
         columns: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Factors: a number, or a time, an asset and day.
+"""Factors: a number or a time per asset and day.
 
-The rule: methods make new terms; nothing is computed here but what the private terms at
-the end say of a cross-section.
+The rule: methods create new terms; only the private terms at the end compute anything,
+on a day's cross-section.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SUMMARIES: Final[dict[str, Any]] = {
 
 
 class Factor(RestrictedDType, ComputableTerm):
-    """A number (float64, int64) or a time an asset and day.
+    """A number (float64, int64) or a time per asset and day.
 
     Operators and mathematical functions give factors; comparisons give filters.
     """
@@ -47,12 +47,14 @@ class Factor(RestrictedDType, ComputableTerm):
     locals().update(factor_methods())
 
     def demean(self, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:
-        """Return the distance from the day's mean, in the group if one is given."""
+        """Return the difference from the day's mean, or from the group's."""
         float_only(self, "demean")
         return self._by_row(rows.demean, mask, groupby, window_safe=self.window_safe)
 
     def zscore(self, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:
-        """Return the distance from the day's mean in population standard deviations."""
+        """Return the difference from the day's mean in population standard
+        deviations.
+        """
         float_only(self, "zscore")
         return self._by_row(rows.zscore, mask, groupby, window_safe=True)
 
@@ -66,13 +68,13 @@ class Factor(RestrictedDType, ComputableTerm):
         """Return values with the day's lowest and highest replaced by the next ones.
 
         Args:
-            min_percentile: Share of the lowest, 0.0 to 1.0.
-            max_percentile: Share from which values are the highest.
-            mask: Filter of the assets that count.
-            groupby: Classifier within whose groups this is done.
+            min_percentile: Fraction of the lowest values, 0.0 to 1.0.
+            max_percentile: Fraction above which values are the highest.
+            mask: Filter of the assets to include.
+            groupby: Classifier whose groups are treated separately.
 
         Raises:
-            BadPercentileBounds: the shares are out of order.
+            BadPercentileBounds: the fractions are out of order.
         """
         float_only(self, "winsorize")
         if not 0.0 <= min_percentile < max_percentile <= 1.0:
@@ -80,7 +82,7 @@ class Factor(RestrictedDType, ComputableTerm):
         cuts = (min_percentile, max_percentile)
         return self._by_row(rows.winsorize, mask, groupby, cuts, window_safe=self.window_safe)
 
-    # All that works on a day's row, within a mask and groups.
+    # Any function of a day's row, within a mask and groups.
     def _by_row(
         self,
         transform: Any,
@@ -104,14 +106,14 @@ class Factor(RestrictedDType, ComputableTerm):
         """Return the rank in the day's cross-section, from 1.
 
         Args:
-            method: "ordinal" gives equals different ranks, in order of their sids;
-                "min", "max", "average" and "dense" as in scipy.
+            method: "ordinal" gives equal values different ranks, in order of their
+                sids; "min", "max", "average" and "dense" as in scipy.
             ascending: Whether the smallest value has rank 1.
-            mask: Filter of the assets that are ranked.
-            groupby: Classifier within whose groups ranks are counted.
+            mask: Filter of the assets to rank.
+            groupby: Classifier whose groups are ranked separately.
 
         Raises:
-            UnknownRankMethod: there is no such method.
+            UnknownRankMethod: the method is unknown.
         """
         if groupby is NotSpecified:
             return Rank(self, method, ascending=ascending, mask=mask)
@@ -141,7 +143,7 @@ class Factor(RestrictedDType, ComputableTerm):
         )
 
     def quantiles(self, bins: int, mask: Any = NotSpecified) -> Any:
-        """Return a classifier of the day's quantile, from 0; -1 where missing."""
+        """Return a classifier of the day's quantile, from 0; -1 if missing."""
         mask = self.mask if mask is NotSpecified else mask
         return kind("Quantiles")(inputs=(self,), bins=count_of(bins, "bins"), mask=mask)
 
@@ -158,16 +160,16 @@ class Factor(RestrictedDType, ComputableTerm):
         return self.quantiles(10, mask)
 
     def top(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
-        """Return a filter of the day's N largest, in each group if one is given."""
+        """Return a filter of the day's N largest, or of each group's."""
         if N == 1:
             return kind("MaximumFilter")(self, groupby=groupby, mask=mask)
         return self._first(N, mask, groupby, ascending=False)
 
     def bottom(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
-        """Return a filter of the day's N smallest, in each group if one is given."""
+        """Return a filter of the day's N smallest, or of each group's."""
         return self._first(N, mask, groupby, ascending=True)
 
-    # Without groups nothing needs to be ranked but the border.
+    # Without groups, only the boundary needs to be ranked.
     def _first(self, count: Any, mask: Any, groupby: Any, *, ascending: bool) -> Any:
         if groupby is NotSpecified and isinstance(count, (int, np.integer)):
             return kind("FirstRanked")(self, int(count), ascending=ascending, mask=mask)
@@ -180,7 +182,7 @@ class Factor(RestrictedDType, ComputableTerm):
         included.
 
         Raises:
-            BadPercentileBounds: they are out of order.
+            BadPercentileBounds: the percentiles are out of order.
         """
         return kind("PercentileFilter")(self, min_percentile, max_percentile, mask=mask)
 
@@ -200,22 +202,22 @@ class Factor(RestrictedDType, ComputableTerm):
         return (self > -np.inf) & (self < np.inf)  # type: ignore[operator]
 
     def clip(self, min_bound: Any, max_bound: Any, mask: Any = NotSpecified) -> Any:
-        """Return values cut to two bounds. zipline ignores the mask here, and so it
-        is.
+        """Return values limited to two bounds. As in zipline, the mask has no
+        effect.
         """
         del mask
         return kind("Clip")(inputs=[self], min_bound=min_bound, max_bound=max_bound)
 
     @staticmethod
     def from_expr(expression: Any, *, window_safe: bool = False) -> Any:
-        """Return a factor of a polars expression over the daily bars.
+        """Return a factor from a polars expression over the daily bars.
 
         Args:
-            expression: Over the columns `date`, `symbol`, `open`, `high`, `low`,
-                `close`, `volume` of all assets, sorted by symbol and date, restated to
-                the day that looks; use `.over("symbol")` for what runs along time, and
-                `.over("date")` for what runs across assets.
-            window_safe: Whether windows of it can be taken.
+            expression: Uses the columns `date`, `symbol`, `open`, `high`, `low`,
+                `close`, `volume` of all assets, sorted by symbol and date, adjusted to
+                the current day; use `.over("symbol")` for operations along time, and
+                `.over("date")` for operations across assets.
+            window_safe: Whether other terms may use windows of it.
 
         Raises:
             LookAheadIndicator: when computed, if a value depends on later bars.
@@ -247,7 +249,7 @@ class NumExprFactor(NumericalExpression, Factor):
 
 
 class GroupedRowTransform(Factor):
-    """A function of each day's row, group by group."""
+    """A function of each day's row, applied group by group."""
 
     window_length = 0
     transform: Any
@@ -288,11 +290,11 @@ class GroupedRowTransform(Factor):
         return np.where(labels != none, out, self.missing_value)
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return f"GroupedRowTransform({self.transform.__name__})"
 
 
-# zipline's filters know `&` with whatever is boolean; the default mask is no filter.
+# zipline's filters support `&` with any boolean term; the default mask is not a filter.
 def _both(mask: Any, other: Any) -> Any:
     return mask & other
 
@@ -332,7 +334,8 @@ class Rank(SingleInputMixin, Factor):
 
 
 class CustomFactor(PositiveWindowLengthMixin, CustomTermMixin, Factor):
-    """A factor of one's own: override `compute`, and set `inputs` and `window_length`.
+    """Base of custom factors: override `compute`, and set `inputs` and
+    `window_length`.
 
     ```python
     class Gap(CustomFactor):
@@ -343,7 +346,7 @@ class CustomFactor(PositiveWindowLengthMixin, CustomTermMixin, Factor):
             out[:] = opens[-1] / closes[0] - 1.0
     ```
 
-    With `outputs`, `out` has an attribute of each name, and so has the factor.
+    With `outputs`, `out` has an attribute for each name, and so does the factor.
     """
 
     dtype = FLOAT
@@ -378,13 +381,13 @@ class CustomFactor(PositiveWindowLengthMixin, CustomTermMixin, Factor):
 
 
 class RecarrayField(SingleInputMixin, Factor):
-    """One output of a factor with several."""
+    """One output of a factor with several outputs."""
 
     window_length = 0
     attribute: str
 
     def __new__(cls, factor: Any, attribute: str) -> Any:
-        """Return the output of `factor` of that name."""
+        """Return the output of `factor` with that name."""
         return super().__new__(
             cls,
             inputs=[factor],
@@ -400,7 +403,7 @@ class RecarrayField(SingleInputMixin, Factor):
         return np.asarray(inputs[0][self.attribute])
 
     def graph_repr(self) -> str:
-        """Return a short text for pictures."""
+        """Return a short text for diagrams."""
         return f"{self.inputs[0].recursive_repr()}.{self.attribute}"
 
 
@@ -408,7 +411,7 @@ class RecarrayField(SingleInputMixin, Factor):
 class Latest(LatestMixin, CustomFactor):
     """The last known number of a column."""
 
-    compute = LatestMixin.compute  # of the class that knows how to do many days at once
+    compute = LatestMixin.compute  # of the class that can compute many days at once
 
     def _whole(self, windows: Any, mask: Any) -> Any:
         from rbtlive.pipeline.whole import latest
@@ -417,7 +420,7 @@ class Latest(LatestMixin, CustomFactor):
 
 
 class DailySummary(SingleInputMixin, Factor):
-    """One number a day over all assets."""
+    """One number per day over all assets."""
 
     ndim = 1
     window_length = 0

@@ -1,6 +1,6 @@
 """Rolling correlations, regressions and betas.
 
-The rule: correlations allow no missing value; a beta allows a share of them.
+The rule: correlations allow no missing value; a beta allows a fraction of them.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class RollingSpearman(_RollingCorrelation):
     window_safe = True
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
-        """Write the rank correlations; NaN where a value is missing."""
+        """Write the rank correlations; NaN if a value is missing."""
         from scipy.stats import rankdata
 
         del today, assets
@@ -135,7 +135,7 @@ class RollingLinearRegression(CustomFactor):
             rolling.plain_extreme(independent, length, 0, largest=which) for which in (True, False)
         )
         if ((largest == smallest) & mask).any() or length == 2:
-            return None  # each day is asked for itself
+            return None  # each day is computed separately
         fit = fitted(*cross_moments(independent, dependent, length), length)
         out = self._allocate(mask.shape)
         for name, found in zip(self._names, fit, strict=True):
@@ -143,18 +143,18 @@ class RollingLinearRegression(CustomFactor):
         return out
 
 
-# The asset itself must be computed, even where it is not listed.
+# The asset itself must be computed, even if it is not listed.
 def _returns_with(target: Any, length: int) -> Any:
     return Returns(window_length=length, mask=AssetExistsOr(target))
 
 
-def AssetExistsOr(target: Any) -> Any:  # noqa: N802 - reads like the term it makes
-    """Return the filter of listed assets, which a target must be among."""
+def AssetExistsOr(target: Any) -> Any:  # noqa: N802 - reads like the term it creates
+    """Return the filter of listed assets, which must include the target."""
     return SingleAsset(target) | AssetExists()
 
 
 class RollingPearsonOfReturns(RollingPearson):
-    """The rolling correlation of returns with one asset's."""
+    """The rolling correlation of returns with those of one asset."""
 
     def __new__(
         cls, target: Any, returns_length: int, correlation_length: int, mask: Any = NotSpecified
@@ -165,7 +165,7 @@ class RollingPearsonOfReturns(RollingPearson):
 
 
 class RollingSpearmanOfReturns(RollingSpearman):
-    """The rolling rank correlation of returns with one asset's."""
+    """The rolling rank correlation of returns with those of one asset."""
 
     def __new__(
         cls, target: Any, returns_length: int, correlation_length: int, mask: Any = NotSpecified
@@ -176,7 +176,7 @@ class RollingSpearmanOfReturns(RollingSpearman):
 
 
 class RollingLinearRegressionOfReturns(RollingLinearRegression):
-    """Rolling regressions of returns on one asset's."""
+    """Rolling regressions of returns on those of one asset."""
 
     window_safe = True
 
@@ -189,12 +189,12 @@ class RollingLinearRegressionOfReturns(RollingLinearRegression):
 
 
 class SimpleBeta(CustomFactor, StandardOutputs):
-    """The slope of daily returns on one asset's.
+    """The slope of daily returns on those of one asset.
 
     Args:
         target: The asset.
-        regression_length: Days of the window, 3 at least.
-        allowed_missing_percentage: Share of them that may be missing, 0.0 to 1.0.
+        regression_length: Days of the window, at least 3.
+        allowed_missing_percentage: Fraction of them that may be missing, 0.0 to 1.0.
     """
 
     window_safe = True
@@ -253,7 +253,7 @@ def regressions(independent: Values, dependent: Values) -> tuple[Any, Any, Any, 
         dependent: Days x assets.
 
     Raises:
-        ValueError: all values of an independent column are the same.
+        ValueError: all values of an independent column are equal.
     """
     if (independent.max(axis=0) == independent.min(axis=0)).any():
         raise ValueError("Cannot calculate a linear regression if all x values are identical")
@@ -276,10 +276,10 @@ def fitted(
     Args:
         x_mean: Means of x.
         y_mean: Means of y.
-        xx: Mean squares of the distances of x from its mean.
-        xy: Mean products of both distances.
-        yy: Mean squares of the distances of y.
-        days: How many values a regression has.
+        xx: Mean squared differences of x from its mean.
+        xy: Mean products of both differences.
+        yy: Mean squared differences of y.
+        days: Number of values in a regression.
     """
     from scipy.special import stdtr
 
@@ -303,8 +303,8 @@ def vectorized_beta(
     Args:
         dependents: Days x assets.
         independent: Days x 1.
-        allowed_missing: How many days may be missing.
-        out: Written to if given.
+        allowed_missing: Number of days that may be missing.
+        out: Array to write to, if given.
     """
     out = np.full(dependents.shape[1], np.nan) if out is None else out
     independent = np.where(np.isnan(dependents), np.nan, independent)
@@ -323,8 +323,8 @@ def vectorized_pearson_r(
     Args:
         dependents: Days x assets.
         independents: Days x assets, or days x 1.
-        allowed_missing: How many days may be missing.
-        out: Written to if given.
+        allowed_missing: Number of days that may be missing.
+        out: Array to write to, if given.
     """
     out = np.full(dependents.shape[1], np.nan) if out is None else out
     mean: Any = np.mean

@@ -1,6 +1,6 @@
 """Technical indicators as factors.
 
-The rule: formulas are zipline's, quirks included.
+The rule: formulas are zipline's, including its quirks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rbtlive.pipeline.windows import InputWindows
 
 
 class RSI(SingleInputMixin, CustomFactor):
-    """Relative strength: plain means of the ups and downs of the window."""
+    """Relative strength: simple means of the rises and falls in the window."""
 
     window_length = 15
     inputs = (EquityPricing.close,)
@@ -95,20 +95,20 @@ class Aroon(CustomFactor):
         for name, values in (("up", highs), ("down", -lows)):
             places = place_of_largest(values, given.length)
             if (mask & (places < 0)).any():
-                return None  # each day is asked for itself, up to the one without values
+                return None  # each day is computed separately, up to the one without values
             out[name] = given.masked(100 * places / (given.length - 1))
         return out
 
 
 class FastStochasticOscillator(CustomFactor):
-    """Where the close lies between the window's low and high, 0 to 100."""
+    """Position of the close between the window's low and high, 0 to 100."""
 
     inputs = (EquityPricing.close, EquityPricing.low, EquityPricing.high)
     window_safe = True
     window_length = 14
 
     def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
-        """Write the place of the close."""
+        """Write the position of the close."""
         del today, assets
         closes, lows, highs = inputs
         low, high = rows.nanmin(lows), rows.nanmax(highs)
@@ -181,7 +181,7 @@ class RateOfChangePercentage(CustomFactor):
 
 
 class TrueRange(CustomFactor):
-    """The day's range, the gap from the close before included."""
+    """The day's range, including the gap from the previous close."""
 
     inputs = (EquityPricing.high, EquityPricing.low, EquityPricing.close)
     window_length = 2
@@ -202,7 +202,7 @@ class TrueRange(CustomFactor):
 
 
 class MovingAverageConvergenceDivergenceSignal(CustomFactor):
-    """The signal line: an exponential mean of the difference of two others."""
+    """The signal line: an exponential mean of the difference of two other means."""
 
     inputs = (EquityPricing.close,)
     params: Any = ("fast_period", "slow_period", "signal_period")
@@ -215,7 +215,7 @@ class MovingAverageConvergenceDivergenceSignal(CustomFactor):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Return the signal line of three periods, in days."""
+        """Return the signal line for three periods, in days."""
         periods: dict[str, Any] = {
             "fast_period": fast_period,
             "slow_period": slow_period,

@@ -1,6 +1,6 @@
-"""Filters: yes or no, an asset and day.
+"""Filters: yes or no per asset and day.
 
-The rule: what is computed by an operator is False where the asset is not listed.
+The rule: the result of an operator is False if the asset is not listed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rbtlive.pipeline.term import BOOL, ComputableTerm, is_missing
 
 
 class Filter(RestrictedDType, ComputableTerm):
-    """Yes or no, an asset and day; combined with `&`, `|`, `~`."""
+    """Yes or no per asset and day; combined with `&`, `|`, `~`."""
 
     ALLOWED_DTYPES = frozenset({BOOL})
     dtype = BOOL
@@ -41,7 +41,7 @@ class Filter(RestrictedDType, ComputableTerm):
         return NumExprFilter("~", (self,), BOOL)
 
     def if_else(self, if_true: Any, if_false: Any) -> Any:
-        """Return a term of `if_true` where this holds, else of `if_false`.
+        """Return a term with `if_true` where this is True, otherwise `if_false`.
 
         Raises:
             TypeError: they are of different kinds or types.
@@ -104,7 +104,7 @@ class NotNullFilter(SingleInputMixin, Filter):
     window_length = 0
 
     def __new__(cls, term: Any) -> Any:
-        """Return the filter of values that are there."""
+        """Return the filter of present values."""
         return super().__new__(cls, inputs=(term,))
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
@@ -114,7 +114,7 @@ class NotNullFilter(SingleInputMixin, Filter):
 
 @registered("FirstRanked")
 class FirstRanked(SingleInputMixin, Filter):
-    """The day's largest or smallest few; of equals those with the lower sids."""
+    """The day's largest or smallest few; among equal ones, those with lower sids."""
 
     window_length = 0
     count: int
@@ -166,7 +166,7 @@ class PercentileFilter(SingleInputMixin, Filter):
 
 
 class CustomFilter(PositiveWindowLengthMixin, CustomTermMixin, Filter):
-    """A filter of one's own: override `compute`; see `CustomFactor`."""
+    """Base of custom filters: override `compute`; see `CustomFactor`."""
 
 
 class ArrayPredicate(SingleInputMixin, Filter):
@@ -190,14 +190,14 @@ class Latest(LatestMixin, CustomFilter):
 
 
 class SingleAsset(Filter):
-    """One asset, which must be listed all the time."""
+    """One asset, which must be listed on all days."""
 
     inputs = ()
     window_length = 1
     asset: Any
 
     def __new__(cls, asset: Any) -> Any:
-        """Return the filter of `asset` alone."""
+        """Return the filter of `asset` only."""
         return super().__new__(cls, facts={"asset": asset})
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
@@ -217,7 +217,7 @@ class StaticSids(Filter):
     params: Any = ("sids",)
 
     def __new__(cls, sids: Iterable[int]) -> Any:
-        """Return the filter of the assets with those sids.
+        """Return the filter of the assets with these sids.
 
         Raises:
             TypeError: they are no list of whole numbers.
@@ -240,7 +240,7 @@ class StaticAssets(StaticSids):
     """Given assets."""
 
     def __new__(cls, assets: Iterable[Any]) -> Any:
-        """Return the filter of those assets.
+        """Return the filter of these assets.
 
         Raises:
             TypeError: they are no list.
@@ -257,7 +257,7 @@ class StaticAssets(StaticSids):
 
 
 class AllPresent(CustomFilter, SingleInputMixin, StandardOutputs):
-    """Assets whose input is there on all days of the window."""
+    """Assets whose input is present on all days of the window."""
 
     def _validate(self) -> None:
         if isinstance(self.inputs[0], Filter):
@@ -265,16 +265,16 @@ class AllPresent(CustomFilter, SingleInputMixin, StandardOutputs):
         super()._validate()
 
     def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
-        """Write whether nothing is missing in the window."""
+        """Write whether no value in the window is missing."""
         del today, assets
         out[:] = ~is_missing(inputs[0], self.inputs[0].missing_value).any(axis=0)
 
 
 @registered("MaximumFilter")
 class MaximumFilter(Filter, StandardOutputs):
-    """The day's largest value, in each group.
+    """The day's largest value, per group.
 
-    As zipline does, it compares the bits of numbers as if they were whole numbers: of
+    As in zipline, it compares the bits of numbers as if they were whole numbers: among
     negative ones it takes the lowest.
     """
 

@@ -8,29 +8,29 @@ from rbtlive.pipeline.filters.filter import CustomFilter
 
 
 class All(CustomFilter):
-    """Whether the input held on all days of the window."""
+    """Whether the input was True on all days of the window."""
 
     def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
-        """Write whether all days held."""
+        """Write whether all days were True."""
         del today, assets
         out[:] = inputs[0].sum(axis=0) == self.window_length
 
 
 class Any_(CustomFilter):  # noqa: N801 - it is exported as Any, zipline's name
-    """Whether the input held on a day of the window."""
+    """Whether the input was True on any day of the window."""
 
     def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
-        """Write whether one day held."""
+        """Write whether any day was True."""
         del today, assets
         out[:] = inputs[0].sum(axis=0) > 0
 
 
 class AtLeastN(CustomFilter):
-    """Whether the input held on N days of the window or more."""
+    """Whether the input was True on at least N days of the window."""
 
     params: Any = ("N",)
 
     def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
-        """Write whether N days held."""
+        """Write whether at least N days were True."""
         del today, assets
         out[:] = inputs[0].sum(axis=0) >= params["N"]

@@ -1,6 +1,6 @@
-"""Where the values of data sets come from.
+"""Loaders: they provide the values of data sets.
 
-The rule: a value is seen from the first session after it became known.
+The rule: a value is visible from the first session after it became known.
 """
 
 from rbtlive.pipeline.loaders.base import PipelineLoader

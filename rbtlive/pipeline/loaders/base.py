@@ -1,6 +1,6 @@
-"""Loaders of one's own, in zipline's form.
+"""Custom loaders, in zipline's form.
 
-The rule: what a loader gives for a day is what is seen on that day.
+The rule: a loader's values for a day are the ones visible on that day.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rbtlive.pipeline.windows import Loaded, Revision
 
 
 class PipelineLoader:
-    """The base of loaders: override `load_adjusted_array`."""
+    """Base of loaders: override `load_adjusted_array`."""
 
     def load_adjusted_array(
         self, domain: Any, columns: Any, dates: Any, sids: Any, mask: Any
@@ -24,10 +24,10 @@ class PipelineLoader:
 
         Args:
             domain: The market.
-            columns: Columns that are wanted; one at a time.
+            columns: The wanted columns; one at a time.
             dates: Days, a pandas index.
             sids: Sids, a pandas index.
-            mask: Which assets are listed, days x assets.
+            mask: Whether each asset is listed, days x assets.
 
         Returns:
             An array by column, days x assets, or an object with `data` and
@@ -37,10 +37,10 @@ class PipelineLoader:
 
 
 def loaded_by(loader: Any, column: Any, source: Any, first: int, last: int, assets: Any) -> Loaded:
-    """Return what a loader has of a column over the sessions `first` to `last`.
+    """Return a loader's values of a column over the sessions `first` to `last`.
 
     Raises:
-        TypeError: it is no loader, or gives no table of that size.
+        TypeError: it is not a loader, or its table has another size.
     """
     if hasattr(loader, "load"):
         found: Loaded = loader.load(column, source, first, last, assets)
@@ -74,15 +74,15 @@ _KINDS = (("Multiply", MULTIPLY), ("Add", ADD), ("Overwrite", OVERWRITE))
 
 
 def as_loaded(values: Any, adjustments: Mapping[int, Iterable[Any]], first: int = 0) -> Loaded:
-    """Return values with zipline's adjustments, of whichever package's classes.
+    """Return values with zipline's adjustments, from any package's classes.
 
     Args:
         values: Days x assets.
-        adjustments: By the row of the first day that sees them.
+        adjustments: Adjustments by the row of the first day that sees them.
         first: Session number of the first row.
 
     Raises:
-        NotBuilt: an adjustment is of another kind than one value for a block of cells.
+        NotBuilt: an adjustment is not a single value for a block of cells.
     """
     revisions = []
     for row in sorted(adjustments):

@@ -1,7 +1,7 @@
-"""Values of data sets out of frames.
+"""Values of data sets from frames.
 
-The rule: a row is seen from the first session whose label is after its `timestamp`; of
-what is known, the row with the latest `asof` counts.
+The rule: a row is visible from the first session whose label is after its `timestamp`;
+among the known rows, the one with the latest `asof` counts.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ _KINDS = {"multiply": MULTIPLY, "add": ADD, "overwrite": OVERWRITE}
 
 @registered("FrameLoader")
 class FrameLoader:
-    """A frame in which each row says since when it is known.
+    """A frame in which each row says since when it has been known.
 
     Args:
-        dataset: The data set whose columns it has.
-        frame: polars or pandas: `symbol` or `sid`; `timestamp`, when the row became
-            known, a date or a moment in UTC (midnights without a zone are dates);
-            `asof`, the day it is about, by default `timestamp`; and the columns.
-        lag: Further sessions before a row is seen.
+        dataset: The data set with its columns.
+        frame: polars or pandas: `symbol` or `sid`; `timestamp`, the date or UTC moment
+            when the row became known (midnights without a zone are dates); `asof`, the
+            day it describes, by default `timestamp`; and the columns.
+        lag: Additional sessions before a row becomes visible.
 
     Raises:
-        NoTimeOfKnowledge: the frame has no `timestamp`, or not in each row.
-        NotAFrame: it is no frame.
-        MissingColumn: it has not all columns.
-        WrongColumnType: a column holds something else.
-        DataError: two rows say different things, or one is about a day to come.
+        NoTimeOfKnowledge: `timestamp` is missing, in all rows or some.
+        NotAFrame: `frame` is not a frame.
+        MissingColumn: a column is missing.
+        WrongColumnType: a column has another type.
+        DataError: two rows contradict each other, or one describes a future day.
     """
 
     def __init__(self, dataset: Any, frame: Any, *, lag: int = 0) -> None:
         self._rows, self._key = known_rows(dataset, frame)
         self._lag = _sessions(lag)
 
-    # The number of the first session that sees each row.
+    # The number of the first session in which each row is visible.
     def _seen_from(self, source: Any) -> Any:
         labels = source.labels.astype("datetime64[us]")
         known = self._rows["timestamp"]
@@ -59,7 +59,7 @@ class FrameLoader:
         """Return a column over sessions `first` to `last`, as known on each morning.
 
         Raises:
-            UnknownSymbol: a row is of no asset of the data.
+            UnknownSymbol: a row's symbol has no asset in the data.
         """
         out = np.full((last - first + 1, len(assets)), column.missing_value, dtype=column.dtype)
         place = {getattr(asset, self._key): number for number, asset in enumerate(assets)}
@@ -103,18 +103,19 @@ def _sessions(lag: object) -> int:
 
 
 class DataFrameLoader:
-    """zipline's loader of one column: a frame of days down and sids across.
+    """zipline's loader of one column: a frame with a row per day and a column per
+    sid.
 
-    The row of a day is what is seen on that day; nothing is moved. An asset has no
-    values on days on which it is not listed.
+    The row of a day is visible on that day; nothing is shifted. An asset has no values
+    on days on which it is not listed.
 
     Args:
         column: The column.
-        baseline: pandas: index of days, columns of sids.
+        baseline: pandas: an index of days, and columns of sids.
         adjustments: pandas, zipline's columns `sid`, `value`, `kind` ("multiply",
             "add", "overwrite", or the numbers of `rbtlive.lib.adjustment`),
             `start_date` (NaT: from the first day on), `end_date`, `apply_date`; values
-            of days from `start_date` to `end_date` are changed as seen on and after
+            of days from `start_date` to `end_date` are changed, as visible on and after
             `apply_date`.
     """
 
