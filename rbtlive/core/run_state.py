@@ -270,6 +270,7 @@ class RunState:
 
     def note_change(self, order: Order) -> None:
         """Mark an order as the one changed last."""
+        self.orders.waiting.flush()  # those that wait were placed before
         self.changed_orders.pop(order.id, None)
         self.changed_orders[order.id] = order
 

@@ -137,6 +137,7 @@ class SimVenue:
         with np.errstate(all="ignore"):
             asked = self._prices_of_all(self.slippage, shares, closes, volumes)
             fits = (closes > 0.0) & (volumes > 0.0) & (asked > 0.0) & (asked < _FAR)
+            fits &= shares != 0.0
             prices = units_of(np.where(fits, asked, 0.0))
             exact = None if prices is None else floats_of(prices)
             costs = (
@@ -169,7 +170,7 @@ class SimVenue:
         self, amount: int, close: float, volume: float
     ) -> tuple[Decimal, Decimal] | None:
         """Return the same for one order of this many shares on a bar."""
-        if not (close > 0.0 and volume > 0.0):
+        if not (amount and close > 0.0 and volume > 0.0):
             return None
         shares = float(amount)
         price = self._price_of_all(shares, close, volume)

@@ -32,6 +32,7 @@ from tests.benchmarks.counting import (
     calls_per_row_of_a_live_stream,
     calls_per_session,
 )
+from tests.benchmarks.crowd import KINDS, calls_per_order_of_a_crowd
 
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
@@ -40,6 +41,8 @@ A_STOP = 138.0
 A_LIMIT = 132.0
 A_RESTING_BAR = 0.1
 A_DAILY_ORDER = 210.0
+ONE_OF_MANY = 25.0
+ONE_OF_MANY_WITH_NEWS = 31.0
 ITS_METRICS = 21.0
 A_SESSION = 10.2
 AN_EVENT = 60.0
@@ -77,6 +80,15 @@ def test_an_order_of_a_run_over_days_stays_within_its_calls() -> None:
 
     assert trading <= A_DAILY_ORDER
     assert metrics <= ITS_METRICS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_of_many_orders_stays_within_its_calls_whatever_happens_to_another(
+    kind: str,
+) -> None:
+    limit = ONE_OF_MANY if kind == "plain" else ONE_OF_MANY_WITH_NEWS
+
+    assert calls_per_order_of_a_crowd(kind) <= limit
 
 
 def test_a_session_of_ten_positions_stays_within_its_calls() -> None:

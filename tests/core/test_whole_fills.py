@@ -95,6 +95,15 @@ def test_a_part_is_rounded_as_money_is(total: int, part: int, more: int, sign: i
     assert DECIMALS == 12
 
 
+def test_an_order_of_a_range_stands_by_itself_when_it_changes() -> None:
+    touched = TouchedOrders()
+    touched.note_range(range(1, 9))
+    touched.single_out("2")
+    touched.put_last("5", None)
+
+    assert list(touched) == ["1", "2", range(3, 5), range(6, 9), "5"]
+
+
 def test_orders_of_a_range_are_named_when_one_is_asked_for() -> None:
     touched = TouchedOrders()
     touched.note_range(range(3, 6))

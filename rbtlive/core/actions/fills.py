@@ -34,14 +34,22 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill open orders on the current bar."""
     orders, venue = state.orders, state.venue
     waiting = orders.waiting
+    if waiting.amounts and not waiting.is_flushed:
+        waiting.make()  # placed since the last bar: they are news of this one
+        orders.version += 1
+    before = open_orders  # fills follow the order of the book
+    if waiting.amounts and not open_orders.keys().isdisjoint(waiting.amounts):
+        before = waiting.placed_before()
     # Limit and stop orders mostly rest: one comparison shows it.
-    if open_orders and not venue.has_nothing_to_do(
-        open_orders, version=orders.version, close_of=state.market.close
+    if before and not venue.has_nothing_to_do(
+        before, version=orders.version, close_of=state.market.close
     ):
-        if waiting.amounts and not open_orders.keys().isdisjoint(waiting.amounts):
-            waiting.make()  # convert them to objects: fills follow the order of the book
+        if waiting.amounts and not before.keys().isdisjoint(waiting.amounts):
+            # The first one's asset has orders that came before it.
+            waiting.make_one(next(iter(waiting.amounts)))
             orders.version += 1
-        _match(state, open_orders)
+            before = before if waiting.amounts else open_orders
+        _match(state, before, is_alone=not waiting.amounts)
     if waiting.amounts:
         fill_waiting(state, _match)
     orders.prune()
@@ -66,14 +74,16 @@ def match_resting(state: RunState) -> Calm | None:
     return None if found is None else (version, table.view(found[0], "close"), *found[1:])
 
 
-def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
+def _match(
+    state: RunState, open_orders: dict[Asset, list[Order]], *, is_alone: bool = False
+) -> None:
     now, emit = state.now, state.emit
     book_whole = None
     if emit is None:
         if state.callbacks.hooks["on_order_fill"] is None:
             is_only = (
-                len(open_orders) == 1
-                and not state.orders.waiting.amounts
+                is_alone
+                and len(open_orders) == 1
                 and not state.unbooked_commissions
                 and not state.unbooked_charges
             )

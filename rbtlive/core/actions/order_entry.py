@@ -343,8 +343,7 @@ def show_order(state: RunState, order_id: str) -> OrderView | None:
 def show_open_orders(state: RunState, asset: Asset) -> list[OrderView]:
     """Return views of an asset's open orders, as they are now."""
     orders = state.orders
-    if asset in orders.waiting.amounts:
-        orders.waiting.make()
+    orders.waiting.make_one(asset)
     open_orders, presenter = orders.book.get(asset), state.presenter
     if not open_orders:
         return []

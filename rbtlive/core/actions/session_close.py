@@ -12,13 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
-from rbtlive.core.actions.cancelling import cancel_order, end_order
+from rbtlive.core.actions.session_ends import apply_cancel_policy, close_delisted
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.session_figures import SessionClose
-from rbtlive.data.calendars.calendar import us_of
-from rbtlive.finance.cancel_policy import SESSION_END, NeverCancel
-from rbtlive.model.number import ZERO, plain_text
-from rbtlive.model.order_facts import Transaction
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -29,80 +25,21 @@ def finish_session(state: RunState) -> None:
     if not state.session_open:
         return
     state.keep_decimals()
-    _close_delisted(state)
+    close_delisted(state)
     state.flush_changes()
     # In daily runs, orders cancelled here are reported in the next session, as in
     # zipline.
-    _apply_cancel_policy(state)
+    apply_cancel_policy(state)
     if state.account_controls:
         _check_account(state)
     _note_close(state)
-    deliver(state)
+    if state.callbacks.waiting:
+        with state.orders.waiting.barred():  # what is ordered now is news of the next session
+            deliver(state)
     state.market.end_session(state.market.session)
     state.session_open = False
     if state.on_session_closed is not None:
         state.on_session_closed(state.record.sessions[-1])
-
-
-def _close_delisted(state: RunState) -> None:
-    now_us, auto_close_us = state.market.now_us, state.auto_close_us
-    if now_us < state.first_auto_close_us:
-        return
-    over = [asset for asset in state.portfolio.positions if auto_close_us[asset.index] <= now_us]
-    for asset in [asset for asset in over if _leaves(state, asset.index)]:
-        position = state.portfolio.positions[asset]
-        price = state.marks.value_of(asset)
-        price = state.marks.of(asset).price if price is None else price
-        amount = -position.amount
-        state.portfolio.book_transaction(asset, amount, price=price, dt=state.now)
-        name = f"close-{asset.sid}-{state.session_label}"
-        state.record.transactions.append(
-            Transaction(state.now, asset, amount, price, ZERO, None, name)
-        )
-    for order in state.orders.get_active_orders():
-        if _leaves(state, order.asset.index):
-            cancel_order(state, order.id, f"{order.asset.symbol} has left the market")
-
-
-# In zipline, a session that ends at midnight ends on the next day.
-def _leaves(state: RunState, index: int) -> bool:
-    if state.market.now_us < state.auto_close_us[index]:
-        return False
-    return (
-        state.quirks.lag_at_midnight
-        or state.session_label >= state.market.assets[index].auto_close_date
-    )
-
-
-def _apply_cancel_policy(state: RunState) -> None:
-    if type(state.cancel_policy) is NeverCancel:
-        return
-    book = state.orders.open_by_asset()
-    if not book or not state.cancel_policy.should_cancel(SESSION_END):
-        return
-    warn = getattr(state.cancel_policy, "warn_on_cancel", False)
-    daily = not state.settings.intraday
-    for asset, orders in list(book.items()):
-        leaving = list(orders)
-        if daily and state.quirks.cancel_oldest_only:
-            leaving = leaving[:1] if len(leaving) > 1 else []
-        if daily and not state.quirks.cancel_oldest_only:
-            # an order placed at this close can first fill in the next session
-            leaving = [order for order in leaving if us_of(order.created) < state.market.now_us]
-        for order in leaving:
-            reason = "not filled by the end of the session"
-            if state.venue.cancels_at_once:
-                end_order(state, order, reason, report=daily)
-            else:
-                cancel_order(state, order.id, reason)
-            if warn:
-                state.on_message(
-                    "warning",
-                    f"order {order.id} for {plain_text(order.amount)} {asset.symbol} was "
-                    "cancelled at the "
-                    f"session's end, {plain_text(order.filled)} filled",
-                )
-    state.orders.prune()
 
 
 def _check_account(state: RunState) -> None:

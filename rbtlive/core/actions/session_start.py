@@ -86,10 +86,12 @@ def start_hook_if_due(state: RunState, us: int) -> None:
     state.market.before_trading_start(state.market.session)
     state.in_before_trading_start = True
     try:
-        if state.pipelines.has_eager:
-            call(state, compute_eager, state)
-        if callback is not None:
-            call(state, callback, state.callbacks.context, state.data)
+        # What is ordered now was not placed at the bar that those were which wait.
+        with state.orders.waiting.barred():
+            if state.pipelines.has_eager:
+                call(state, compute_eager, state)
+            if callback is not None:
+                call(state, callback, state.callbacks.context, state.data)
     finally:
         state.in_before_trading_start = False
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import count
 from typing import TypeAlias
 
 from rbtlive.core.run_state import RunState
@@ -32,7 +31,7 @@ def fill_waiting(state: RunState, match: Match) -> None:
 
     Args:
         state: The run.
-        match: The slow path, for the orders of one asset.
+        match: The slow path, for the orders of some assets.
     """
     orders, venue = state.orders, state.venue
     assert isinstance(venue, SimVenue)
@@ -42,19 +41,19 @@ def fill_waiting(state: RunState, match: Match) -> None:
     many = len(asked.amounts) >= whole_fills.COLUMNS_FROM
     if many and _fill_in_columns(state, venue, asked, match):
         return
-    whole: list[WholeFill] = []
-    first = asked.first
     costs = venue.whole_fills(asked.amounts, state.data.floats)
-    for number, (asset, shares), fill in zip(count(first), asked.amounts, costs, strict=False):
-        if fill is not None:
-            whole.append((asset, Decimal(shares), *fill))
+    for is_whole, begun, past in asked.runs([cost is not None for cost in costs]):
+        if not is_whole:
+            _match_objects(state, asked, range(begun, past), match)
             continue
-        _book_whole(state, whole, asked, first)
-        whole, first = [], number + 1
-        order = orders.waiting.made(asked, number, asset, shares)
-        orders.version += 1  # the book was last checked without it
-        match(state, {asset: [order]})
-    _book_whole(state, whole, asked, first)
+        fills = [
+            (asset, Decimal(shares), *cost)
+            for (asset, shares), cost in zip(
+                asked.amounts[begun:past], costs[begun:past], strict=True
+            )
+            if cost is not None
+        ]
+        _book_whole(state, fills, asked, asked.number_at(begun))
 
 
 # Does the same with prices, costs and books in columns; False if they do not fit there.
@@ -65,23 +64,34 @@ def _fill_in_columns(state: RunState, venue: SimVenue, asked: Asked, match: Matc
     if found is None:
         return False
     prices, costs, fits = found
-    fills, begun = WholeFills(assets, np.array(sizes, dtype=np.int64), prices, costs), 0
-    for place in [*np.flatnonzero(~fits).tolist(), len(sizes)]:
-        if place > begun:
-            _book_columns(state, asked, fills.cut(begun, place), begun)
-        if place < len(sizes):
-            asset = assets[place]
-            order = state.orders.waiting.made(asked, asked.first + place, asset, sizes[place])
-            state.orders.version += 1  # the book was last checked without it
-            match(state, {asset: [order]})
-        begun = place + 1
+    fills = WholeFills(assets, np.array(sizes, dtype=np.int64), prices, costs)
+    for is_whole, begun, past in asked.runs(fits.tolist()):
+        if is_whole:
+            _book_columns(state, asked, fills.cut(begun, past), begun)
+        else:
+            _match_objects(state, asked, range(begun, past), match)
     return True
+
+
+# Lets the venue fill what does not fill completely on the bar, or is an object already.
+def _match_objects(state: RunState, asked: Asked, places: range, match: Match) -> None:
+    orders, turn = state.orders, {}
+    for place in places:
+        asset, shares = asked.amounts[place]
+        if shares:
+            turn[asset] = [orders.waiting.made(asked, asked.number_at(place), asset, shares)]
+            continue
+        orders.waiting.keep_place(asset)
+        if orders.book.get(asset):
+            turn[asset] = orders.book[asset]
+    orders.version += 1  # the book was last checked without them
+    match(state, turn)
 
 
 # Books executions of consecutive waiting orders, the first at `place`, with the same
 # result as the slow path.
 def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) -> None:
-    count, first, now = len(fills.assets), asked.first + place, state.now
+    count, first, now = len(fills.assets), asked.number_at(place), state.now
     if count < whole_fills.COLUMNS_FROM or not state.portfolio.takes_columns(count):
         _book_whole(state, list(fills.rows()), asked, first)
         return
@@ -99,7 +109,7 @@ def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) 
 def _fill_only(state: RunState, venue: SimVenue) -> bool:
     orders, now, log = state.orders, state.now, state.record.transactions
     [(asset, shares)] = orders.waiting.amounts.items()
-    costs = venue.whole_fill(shares, *state.data.floats.traded_of(asset))
+    costs = venue.whole_fill(shares, *state.data.floats.traded_of(asset)) if shares else None
     if costs is None:
         return False
     fill = (asset, Decimal(shares), *costs)

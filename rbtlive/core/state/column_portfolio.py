@@ -12,12 +12,13 @@ from decimal import Decimal
 
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.last_sales import LastSales
+from rbtlive.core.state.order import split_amount
 from rbtlive.core.state.portfolio import Portfolio, WholeFill
 from rbtlive.core.state.position import Position, PositionColumns
-from rbtlive.core.state.whole_fills import Charges, CostsAfter, WholeFills
+from rbtlive.core.state.whole_fills import Charges, CostsAfter, SplitCost, WholeFills
 from rbtlive.model.asset import Asset
 from rbtlive.model.money_units import money_of_units, sum_of_units, units_of_money
-from rbtlive.model.number import ENGINE_CONTEXT, ZERO
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 
 _normalize = ENGINE_CONTEXT.normalize
 FEW_HELD = 2
@@ -123,9 +124,33 @@ class ColumnPortfolio(Portfolio):
 
     def apply_split(self, asset: Asset, ratio: Decimal) -> None:
         """Adjust a position for a split, as `Portfolio` does."""
-        if asset in self.positions:
+        if asset in self.positions and not self._split_in_columns(asset, ratio):
             self._end_columns()
-        super().apply_split(asset, ratio)
+            super().apply_split(asset, ratio)
+
+    # False if it is not to be done, or cannot be done, in columns.
+    def _split_in_columns(self, asset: Asset, ratio: Decimal) -> bool:
+        columns = self._columns
+        if columns is None:
+            return False
+        place, log = asset.index, columns.log
+        before, paid = columns.shares[place], columns.costs[place]
+        whole, fraction = split_amount(Decimal(before), ratio, asset.lot_size)
+        if not (whole and columns.takes(whole)):
+            return False
+        split = SplitCost(place, int(whole), ratio)
+        cash = removed = ZERO
+        if fraction:  # it is paid at the cost basis
+            basis = split.basis(log.costs_after(len(log))[place], before)
+            cash = to_money(round(float(fraction) * float(basis), 2))
+            removed = to_money(money_of_units(paid) * fraction / (whole + fraction))
+        units = units_of_money(removed)
+        if units is None:
+            return False
+        columns.split(split, units)
+        self.realized += cash - removed
+        self._move_cash(cash)
+        return True
 
     def _book_in_columns(
         self, asset: Asset, amount: Decimal, *, price: Decimal, cash_flow: Decimal, dt: datetime

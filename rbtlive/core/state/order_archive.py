@@ -146,8 +146,10 @@ class OrderArchive:
         """
         where = self._where
         missing = number - len(where)
+        if missing < 0:  # a later order has ended before it
+            where[number] = 1 + place
+            return
         if missing:
-            assert missing > 0  # no later order has ended: see `note_filled`
             where.extend([0] * missing)
         where.append(1 + place)
 
@@ -164,9 +166,8 @@ class OrderArchive:
         missing = first - len(where)
         if missing > 0:
             where.extend([0] * missing)
-        # No later order has ended: later orders also fill later.
-        assert missing >= 0
-        where.extend(range(1 + place, 1 + place + count))
+        places = array("q", range(1 + place, 1 + place + count))
+        where[first : first + count] = places  # a later order may have ended before
         if tags:
             self._tags.update((n, tags[n]) for n in range(first, first + count) if n in tags)
 

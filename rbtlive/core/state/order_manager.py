@@ -55,7 +55,7 @@ class OrderManager:
 
     def __len__(self) -> int:
         ended = 0 if self.archive is None else len(self.archive)
-        return ended + len(self._orders) + len(self.waiting.amounts)
+        return ended + len(self._orders) + len(self.waiting)
 
     def __iter__(self) -> Iterator[Order]:
         self.waiting.make()
@@ -98,9 +98,9 @@ class OrderManager:
             limit: Limit price.
             stop: Stop price.
         """
-        if self.waiting.amounts:
-            self.waiting.make()
         self.last_id += 1
+        if self.waiting.amounts:
+            self.waiting.hold_place(asset, self.last_id)
         order = Order(str(self.last_id), asset, amount, dt, dt, limit, stop)
         if dt is not self._stamp and self.archive is not None:
             self.archive.note_time(self.last_id, dt)
@@ -180,8 +180,9 @@ class OrderManager:
 
     def get_order(self, order_id: str) -> Order | None:
         """Return the order with that id, or None."""
-        if self.waiting.holds(order_id):
-            self.waiting.make()
+        asset = self.waiting.asset_of(order_id)
+        if asset is not None:
+            self.waiting.make_one(asset)
         order = self._orders.get(order_id) or self.denied.get(order_id)
         return self.archive.order(order_id) if order is None and self.archive is not None else order
 
@@ -193,8 +194,7 @@ class OrderManager:
     def get_active_orders(self, asset: Asset | None = None) -> list[Order]:
         """Return the open orders, of one asset or of all, in the order of the book."""
         if asset is not None:
-            if asset in self.waiting.amounts:
-                self.waiting.make()
+            self.waiting.make_one(asset)
             return list(self.book.get(asset, ()))
         self.waiting.make()
         return [order for orders in self.book.values() for order in orders]
@@ -290,7 +290,9 @@ class OrderManager:
         """Adjust the open orders of `asset` for a split; return those left with nothing
         to trade, which leave the book.
         """
-        if asset in self.waiting.amounts:
+        if self.waiting.is_flushed:
+            self.waiting.make_one(asset)
+        else:  # placed after the last session's close: they are news of the next bar
             self.waiting.make()
         orders = self.book.get(asset, [])
         if self.archive is not None:
@@ -305,6 +307,8 @@ class OrderManager:
             order.dt = stamp  # nothing traded: the time of the last change stays, as in zipline
             self.touched.forget(order.id)
         if not orders:
+            if asset in self.waiting.amounts:
+                self.waiting.make()  # the place is free
             self.book.pop(asset, None)
         return emptied
 
@@ -383,6 +387,9 @@ class OrderManager:
         """Remove assets without open orders from the book."""
         if not self._emptied:
             return
+        waiting = self.waiting
+        if waiting.amounts and not waiting.amounts.keys().isdisjoint(self._emptied):
+            waiting.make()  # nor do those that wait keep it
         for asset in self._emptied:
             if not self.book.get(asset, True):
                 del self.book[asset]

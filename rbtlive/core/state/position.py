@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from rbtlive.core.state.whole_fills import CostLog, OneFill, WholeFills
+from rbtlive.core.state.whole_fills import CostLog, OneFill, SplitCost, WholeFills
 from rbtlive.model.asset import Asset
 from rbtlive.model.money_units import money_of_units, rounded_part, units_of_money
 from rbtlive.model.number import ZERO, to_money
@@ -198,6 +198,18 @@ class PositionColumns:
         self.forget_read()
         for asset, cost in costs:
             self.log.note((asset.index, cost))
+
+    def split(self, split: SplitCost, removed: int) -> None:
+        """Restate a position for a split, which leaves some of it.
+
+        Args:
+            split: The split.
+            removed: What leaves with a part of a share, in units of money.
+        """
+        self.forget_read()
+        self.log.note(split)
+        self.shares[split.place] = split.shares
+        self.costs[split.place] -= removed
 
     def drop(self, place: int) -> None:
         """Remove a closed position."""

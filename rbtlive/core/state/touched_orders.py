@@ -37,16 +37,11 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
                 self.name_each()
             for number in numbers if len(self) > len(self._ranges) else ():
                 self.pop(str(number), None)
-        if len(numbers) > 1:
-            self[numbers] = None
-            self._ranges.append(numbers)
-        else:
-            self[str(numbers[0])] = None
+        self._put(numbers)
 
     def forget(self, order_id: str) -> None:
         """Forget that an order changed."""
-        if self._ranges and any(int(order_id) in numbers for numbers in self._ranges):
-            self.name_each()
+        self.single_out(order_id)
         self.pop(order_id, None)
 
     def put_last(self, order_id: str, order: Order | None) -> None:
@@ -56,6 +51,35 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
         elif order_id in self:
             del self[order_id]
         self[order_id] = order
+
+    def single_out(self, order_id: str) -> None:
+        """Let an order of a range stand by itself."""
+        if not self._ranges:
+            return
+        number = int(order_id)
+        for numbers in self._ranges:
+            if number in numbers:
+                break
+        else:
+            return
+        known = dict(self)
+        self.clear()
+        for key, order in known.items():
+            if key == numbers:
+                self._put(range(numbers.start, number))
+                self[order_id] = None
+                self._put(range(number + 1, numbers.stop))
+            elif isinstance(key, range):
+                self._put(key)
+            else:
+                self[key] = order
+
+    def _put(self, numbers: range) -> None:
+        if len(numbers) > 1:
+            self[numbers] = None
+            self._ranges.append(numbers)
+        elif numbers:
+            self[str(numbers[0])] = None
 
     def name_each(self) -> None:
         """Give each order of a range an entry of its own."""

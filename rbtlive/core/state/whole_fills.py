@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.money_units import money_of_units
-from rbtlive.model.number import ENGINE_CONTEXT, ZERO
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 
 _add, _multiply, _divide = ENGINE_CONTEXT.add, ENGINE_CONTEXT.multiply, ENGINE_CONTEXT.divide
 COLUMNS_FROM = 16
@@ -77,11 +77,35 @@ class Charges(NamedTuple):
     fills: WholeFills
 
 
+class SplitCost(NamedTuple):
+    """A position restated for a split.
+
+    Attributes:
+        place: Index of the asset.
+        shares: Signed whole shares after it.
+        ratio: Of the split; 0.5 is two for one.
+    """
+
+    place: int
+    shares: int
+    ratio: Decimal
+
+    def basis(self, cost: Decimal, shares: int) -> Decimal:
+        """Return the cost basis after it, to the cent.
+
+        Args:
+            cost: Signed money behind the basis before.
+            shares: Signed whole shares before.
+        """
+        before = float(_divide(cost, Decimal(shares)))
+        return to_money(round(before * float(self.ratio), 2))
+
+
 OneFill: TypeAlias = tuple[int, int, Decimal]
 """Index of the asset, signed whole shares, price per share."""
 OneCharge: TypeAlias = tuple[int, Decimal]
 """Index of the asset, commission."""
-Booked: TypeAlias = WholeFills | Charges | OneFill | OneCharge
+Booked: TypeAlias = WholeFills | Charges | SplitCost | OneFill | OneCharge
 
 
 class CostLog:
@@ -137,6 +161,10 @@ class CostLog:
             for asset, cost in zip(fills.assets, fills.costs.tolist(), strict=True):
                 if cost > 0 and asset.index in costs:
                     costs[asset.index] = _add(costs[asset.index], money_of_units(cost))
+        elif isinstance(booked, SplitCost):
+            place, shares, _ = booked
+            basis = booked.basis(costs[place], self._shares[place])
+            self._shares[place], costs[place] = shares, _multiply(Decimal(shares), basis)
         elif len(booked) == 3:
             self._fill(*booked)
         elif booked[0] in costs:
