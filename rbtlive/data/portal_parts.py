@@ -1,7 +1,7 @@
-"""What a portal is made of: read, then fitted together on one calendar.
+"""Read the parts of a portal, and fit them together on one calendar.
 
-The rule: all that was given is read before any of it is fitted, for the calendar must
-reach as far as the last of it. Each error names the first thing that is wrong.
+The rule: all parts are read before any is fitted, because the calendar must reach the
+last date in any of them. Each error names the first fault.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from rbtlive.model.interval import Interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalParts:
-    """What a portal holds; its attributes of these names say what each is.
+    """The contents of a portal, which documents them under the same names.
 
     Attributes:
-        daily: The daily bars; None if minute bars in memory are all there is.
-        ends_given: Symbols of the assets whose end was said.
+        daily: The daily bars; None if there are only minute bars in memory.
+        ends_given: Symbols of the assets with a given end date.
     """
 
     calendar: TradingCalendar
@@ -64,13 +64,13 @@ class PortalParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenParts:
-    """What was given for a portal, each part read and checked by itself.
+    """The arguments of a portal, each read and checked separately.
 
     Attributes:
         daily: Daily bars.
-        minute: Minute bars that are held in memory.
-        on_disk: Minute bars that are left where they are.
-        assets: What is said of assets.
+        minute: Minute bars in memory.
+        on_disk: Minute bars that are not loaded into memory.
+        assets: The table of assets.
         splits: Splits.
         dividends: Dividends.
     """
@@ -93,10 +93,10 @@ class GivenParts:
         splits: object,
         dividends: object,
     ) -> GivenParts:
-        """Read what a portal is given; the arguments are the portal's.
+        """Read and check a portal's arguments.
 
         Raises:
-            DataError: a part cannot be right by itself.
+            DataError: a part is invalid on its own.
         """
         daily = None if bars is None else typed_bars(bars, what="bars")
         seen = None if minute_bars is None else survey(minute_bars, in_memory=in_memory)
@@ -111,12 +111,12 @@ class GivenParts:
         )
 
     def fitted(self, calendar: str, interval: Interval, *, asset_class: str | None) -> PortalParts:
-        """Return the parts as a portal holds them.
+        """Return the parts, fitted to a calendar.
 
         Args:
             calendar: The calendar's name.
-            interval: How long the bars are.
-            asset_class: Class of all assets that nothing is said of.
+            interval: Length of the bars.
+            asset_class: Class of all assets without a given class.
 
         Raises:
             DataError: the parts do not fit the calendar, or one another.
@@ -158,8 +158,8 @@ class GivenParts:
             ends_given=_with_ends(self.assets),
         )
 
-    # Where a calendar is not known far enough, the rows beyond it are what is wrong,
-    # and are named when their turn comes.
+    # If a calendar cannot be computed far enough, the rows beyond it are the fault; a
+    # later check names them.
     def _calendar(self, name: str, interval: Interval) -> TradingCalendar:
         parts: Iterable[TypedBars | Survey | Table | None] = (
             self.daily,
@@ -173,7 +173,7 @@ class GivenParts:
         return calendar_through(name, last, interval)
 
 
-# A symbol whose bars were all left out has no asset, and no row either.
+# A symbol whose bars were all left out has neither an asset nor rows.
 def _places(symbols: Sequence[str], index: dict[str, int]) -> list[int]:
     return [index.get(symbol, -1) for symbol in symbols]
 
@@ -186,7 +186,7 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
     return sorted(names)
 
 
-# The assets whose end was said.
+# The assets with a given end date.
 def _with_ends(assets: Table | None) -> frozenset[str]:
     rows = [] if assets is None else assets.rows()
     return frozenset(row["symbol"] for row in rows if row.get("end_date") is not None)

@@ -12,7 +12,7 @@ class DataError(RbtliveError, ValueError):
 
 
 class UnknownSymbol(SymbolNotFound, DataError):
-    """The data holds no asset of this symbol; the message suggests the nearest."""
+    """The data has no asset with this symbol; the message suggests the nearest."""
 
 
 class MissingColumn(DataError):
@@ -60,7 +60,7 @@ class DuplicateBar(DataError):
 
 
 class BarOutsideSession(DataError):
-    """A bar stands on a day that is no session of the calendar."""
+    """A bar is on a day that is not a session of the calendar."""
 
 
 class InvalidAsset(DataError):

@@ -79,11 +79,11 @@ class WindowLengthNotSpecified(ZiplineError):
 
 
 class NonWindowSafeInput(ZiplineError):
-    """A windowed term was fed one that is adjusted."""
+    """The values of a windowed term's input cannot be compared over time."""
 
 
 class NonPipelineInputs(ZiplineError):
-    """A pipeline term was fed something that is none."""
+    """An input of a pipeline term is not a term."""
 
 
 class NonSliceableTerm(ZiplineError):
@@ -107,7 +107,7 @@ class InvalidOutputName(ZiplineError):
 
 
 class InvalidTermParams(ZiplineError):
-    """A pipeline term's params are no list of names."""
+    """A pipeline term's params are not a list of names."""
 
 
 class DTypeNotSpecified(ZiplineError):
@@ -115,7 +115,7 @@ class DTypeNotSpecified(ZiplineError):
 
 
 class NotDType(ZiplineError):
-    """A pipeline term's dtype is no numpy dtype."""
+    """A pipeline term's dtype is not a numpy dtype."""
 
 
 class UnsupportedDType(ZiplineError):

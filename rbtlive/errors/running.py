@@ -13,12 +13,12 @@ class EngineError(RbtliveError):
 
 
 class EngineStopped(EngineError):
-    """The engine has stopped and takes nothing more."""
+    """The engine has stopped and accepts no more events."""
 
 
 class StrategyExited(EngineError):
-    """A callback, a feed or a broker's adapter raised what ends programs or tasks, such
-    as SystemExit; it ended its session instead.
+    """A callback, a feed or a broker's adapter raised an exception that ends programs
+    or tasks, such as SystemExit; it ended only its session.
     """
 
 
@@ -27,7 +27,7 @@ class TooManyErrors(EngineError):
 
 
 class InvariantBroken(EngineError):
-    """Something that must always hold does not: a bug, and a reason to stop."""
+    """An invariant is broken: this is a bug, and the run must stop."""
 
 
 class AmountTooLarge(EngineError, ArithmeticError):
@@ -35,7 +35,7 @@ class AmountTooLarge(EngineError, ArithmeticError):
 
 
 class IllegalTransition(EngineError):
-    """An order cannot go from its state to that one."""
+    """An order cannot change from its state to the requested one."""
 
 
 class UnknownOrder(EngineError, LookupError):
@@ -59,7 +59,7 @@ class FeedDisconnected(FeedError, ConnectionError):
 
 
 class InvalidBar(FeedError, ValueError):
-    """A feed gave something that is no usable bar."""
+    """A feed gave an object that is not a usable bar."""
 
 
 class BrokerError(RbtliveError):
@@ -67,11 +67,11 @@ class BrokerError(RbtliveError):
 
 
 class OrderRefused(BrokerError):
-    """A broker said no to an order, for good."""
+    """A broker finally rejected an order."""
 
 
 class ReconciliationFailed(BrokerError):
-    """A broker's books and ours differ, and nothing explains it."""
+    """A broker's books differ from the run's without an explanation."""
 
 
 class ResultError(RbtliveError):

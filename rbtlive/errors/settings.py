@@ -12,7 +12,7 @@ class StrategyError(RbtliveError):
 
 
 class NotAStrategy(StrategyError, TypeError):
-    """What was given is no strategy."""
+    """The object is not a strategy."""
 
 
 class NoCallbacks(StrategyError):
@@ -44,7 +44,7 @@ class StartAfterEnd(SettingsError):
 
 
 class NotASession(SettingsError):
-    """A date is no session of the calendar."""
+    """A date is not a session of the calendar."""
 
 
 class OutsideCalendar(SettingsError):
@@ -52,7 +52,7 @@ class OutsideCalendar(SettingsError):
 
 
 class OutsideData(SettingsError):
-    """The start or the end lies where there is no data."""
+    """The start or the end lies outside the data."""
 
 
 class ForkedProcess(SettingsError, RuntimeError):
@@ -60,11 +60,11 @@ class ForkedProcess(SettingsError, RuntimeError):
 
 
 class InvalidSetting(SettingsError):
-    """A setting has a value that cannot be."""
+    """A setting has an invalid value."""
 
 
 class BadFrequency(SettingsError):
-    """A frequency is no interval, or the data has no bars it can be made of."""
+    """A frequency is not an interval, or the data has no bars that add up to it."""
 
 
 class BadSessionName(SettingsError):

@@ -59,7 +59,7 @@ class ZeroCapitalError(ZiplineError):
 
 
 class TransactionWithWrongDirection(ZiplineError):
-    """A fill goes the other way than its order."""
+    """A fill has the opposite direction of its order."""
 
 
 class TransactionVolumeExceedsOrder(ZiplineError):

@@ -37,7 +37,7 @@ class Restriction(NamedTuple):
 
 
 class Restrictions(abc.ABC):
-    """Base of restrictions; `a | b` restricts whatever either one does."""
+    """Base of restrictions; `a | b` restricts an asset if either one does."""
 
     @abc.abstractmethod
     def is_restricted(self, assets: Any, dt: Any) -> Any:

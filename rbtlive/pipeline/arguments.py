@@ -34,7 +34,7 @@ def terms_of(name: str, inputs: object) -> tuple[object, ...]:
     """Return inputs as a tuple.
 
     Raises:
-        TypeError: they are no list.
+        TypeError: `inputs` is not a list.
     """
     if isinstance(inputs, Iterable) and not isinstance(inputs, (str, bytes)):
         try:
@@ -53,7 +53,7 @@ def terms_of(name: str, inputs: object) -> tuple[object, ...]:
 
 
 def no_filter(what: str, value: object, *, column: bool, term: bool) -> TypeError:
-    """Return the error of something that is given for a filter.
+    """Return the error for a value that is not a filter.
 
     Args:
         what: Where it was given, e.g. "screen".

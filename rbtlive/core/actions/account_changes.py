@@ -115,7 +115,7 @@ def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
         state.on_message("warning", f"{event.symbol} is no asset of this run: {event.reason}")
         return
     at = event.timestamp
-    if not event.price:  # shares that left without a price are no sale: the last price stays
+    if not event.price:  # shares that left without a price were not sold: the last price stays
         at = state.marks.of(asset).dt or at
     state.portfolio.book_transaction(asset, event.amount, price=event.price, dt=at)
     number = len(state.record.transactions) + 1

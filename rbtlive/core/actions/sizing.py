@@ -111,8 +111,8 @@ def quick_shares(state: RunState, asset: Asset, value: object) -> int | None:
 
 
 def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> int | None:
-    """Return the whole shares worth a fraction of the portfolio's value; None where
-    floats cannot decide exactly, or for less than a share.
+    """Return the whole shares worth a fraction of the portfolio's value; None if floats
+    cannot decide exactly, or if the value is less than a share.
     """
     if type(percent) is not float:
         return None

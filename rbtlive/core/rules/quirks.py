@@ -9,7 +9,8 @@ The rule: only this module distinguishes the two settings. The core asks a quest
 | `cancel_oldest_only` | `EODCancel` cancels every open order | daily mode: the oldest of an asset that has two or more |
 | `limit_may_be_passed` | a limit order never fills worse than its limit | the slippage model's price stands |
 | `round_in_binary` | amounts within 0.0001 of an integer, inclusive, are that integer (Decimal) | decided in binary |
-| `lose_dividend_off_session` | an ex or pay date that is no session counts as the next session | never earned, never paid |
+| `lose_dividend_off_session` | an ex or pay date that is not a session counts as the
+next session | never earned, never paid |
 | `target_ignores_open_orders` | `order_target*` counts the asset's open orders | it counts the position only |
 | `loose_initialize_errors` | calls not allowed in `initialize` raise the documented class | AssertionError, as zipline does |
 | `round_history` | history keeps every digit | history is rounded to three decimals |

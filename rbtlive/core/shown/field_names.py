@@ -1,6 +1,7 @@
 """The names that `data` accepts: fields of every bar, indicators, further columns.
 
-The rule: the error for any other name suggests a close one, or says why there is none.
+The rule: the error for any other name suggests a close one, or says why it is not
+available.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def check_window_field(market: Market, name: object, method: str) -> None:
     """Raise an error for a name that windows do not accept.
 
     Raises:
-        TypeError: it is not a string.
+        TypeError: the name is not a string.
         ValueError: there is no such field.
     """
     if not isinstance(name, str):

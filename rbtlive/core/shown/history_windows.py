@@ -1,7 +1,7 @@
-"""Windows that `data.history` gives: of one asset or several, of one field or several.
+"""Windows for `data.history`: one or several assets, one or several fields.
 
-The rule: a window of the run's own bars that was asked for before is one slice of what
-was found then; whatever else it may be goes the long way, with the same answer.
+The rule: a repeated request for a window of the run's own bars is one slice of a kept
+array; any other request takes the slow path and gets the same answer.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from rbtlive.data.windows.windows import Span
 
 
 def bar_count_of(bar_count: Any, method: str) -> int:
-    """Return how many bars are asked for.
+    """Return the number of bars requested.
 
     Raises:
-        TypeError: `bar_count` is no whole number.
+        TypeError: `bar_count` is not a whole number.
         ValueError: it is less than one.
     """
     try:
@@ -40,14 +40,14 @@ def bar_count_of(bar_count: Any, method: str) -> int:
 
 
 class HistoryWindows:
-    """Windows of the market that end at its cursor, as a run's frames show them.
+    """Windows that end at the market's cursor, in the run's kind of frame.
 
     Args:
         market: The market.
-        presenter: How windows are shown.
+        presenter: Converts windows to the run's frames.
         index: Index of each asset of the run.
-        exact_series: Whether they are shown as polars frames, which are what the market
-            has, and can be exact.
+        exact_series: Whether windows are polars frames, which the market uses itself
+            and which can be exact.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class HistoryWindows:
         self._exact_series = exact_series
 
     def several_assets(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
-        """Return a window of several assets; those that were asked for together before
-        need no look at each of them.
+        """Return a window of several assets; if they were requested together before,
+        they are not checked one by one.
         """
         market, chosen = self._market, tuple(assets)
         try:
@@ -71,7 +71,7 @@ class HistoryWindows:
         except (
             KeyError,
             TypeError,
-        ):  # not asked for before; or several fields; or no number of bars
+        ):  # a first request, several fields, or an invalid count
             pass
         shown = self.long_way(assets, fields, bar_count_of(bar_count, "history"), frequency, None)
         if type(fields) is str and fields in SLICED_FIELDS:
@@ -123,9 +123,7 @@ class HistoryWindows:
         return None if cut is None else (cut, found[1])
 
     def make_fast(self, assets: Any, fields: object) -> None:
-        """From the second time on, cut a window of one field of one asset out of its
-        column.
-        """
+        """Make later requests for one field of one asset slices of its column."""
         index = self._index.number_of(assets)
         if index is None or type(fields) is not str or fields not in SLICED_FIELDS:
             return
@@ -147,11 +145,12 @@ class HistoryWindows:
         *,
         partial: bool = True,
     ) -> Any:
-        """Return any window the long way; the arguments are those of `data.history`.
+        """Return any window by the slow path; the arguments are those of
+        `data.history`.
 
         Raises:
             TypeError: an argument is of the wrong type.
-            ValueError: a field or the frequency is impossible.
+            ValueError: a field or the frequency is invalid.
         """
         many_assets, many_fields = is_many(assets), is_many(fields)
         chosen = whole_list(assets) if many_assets else [assets]

@@ -66,7 +66,7 @@ class Presenter(Protocol):
         ...
 
     def timestamps(self, us: NDArray[np.int64]) -> Any:
-        """Show moments, given in µs UTC."""
+        """Convert moments in µs UTC to the run's type."""
         ...
 
     def present_asset(self, asset: Asset) -> Asset:

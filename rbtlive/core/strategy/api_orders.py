@@ -197,8 +197,8 @@ class OrderMethods(Bound):
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None
     ) -> dict[Asset, str | None]:
-        """Order the shares missing to hold these fractions of the portfolio's value, at
-        market: `order_target_percent` for each asset, in the order given.
+        """At market, order the shares that are missing to hold these fractions of the
+        portfolio's value: `order_target_percent` for each asset, in the order given.
 
         Args:
             targets: Fraction by asset: a mapping, or a pandas Series.

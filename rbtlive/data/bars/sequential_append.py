@@ -97,8 +97,8 @@ class SequentialAppend:
             bars: Bars by symbol.
 
         Returns:
-            Its row; -1 for any other slice, or one that needs checking: then nothing
-            changes.
+            The slice's row; -1, without any change, for another slice or one that needs
+            checks.
         """
         if timestamp != self.due:
             return -1

@@ -1,7 +1,7 @@
 """Frames and files that users have (polars, pandas, Parquet, CSV), as polars frames.
 
-The rule: only the columns that are wanted are read, and they stay as they are; what
-cannot be read is refused with an error that names it.
+The rule: only the wanted columns are read, unchanged; the error for an unreadable
+column or file names it.
 """
 
 from __future__ import annotations

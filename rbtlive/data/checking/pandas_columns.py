@@ -1,7 +1,7 @@
-"""What pandas has, as polars columns.
+"""Convert pandas columns to polars.
 
-The rule: values are copied, for a pandas frame may be changed in place, and pandas is
-not imported to ask: who passes a frame of it has imported it already.
+The rule: values are copied, because pandas frames can change in place. pandas is never
+imported here: a caller with a pandas frame has imported it already.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ NO_ONE_TYPE: Final = (
     pl.exceptions.PanicException,
     pl.exceptions.PolarsError,
 )
-"""What polars raises of objects that it has no common type for."""
+"""polars' exceptions for objects without a common type."""
 
 
 def is_pandas(source: object, kind: str = "DataFrame") -> bool:
-    """Say whether this is a pandas frame, or another kind of pandas object."""
+    """Say whether an object is a pandas frame, or another given kind of pandas
+    object.
+    """
     kinds = (
         f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(source).__mro__
     )
     return f"pandas.{kind}" in kinds
 
 
-# pl.from_pandas needs pyarrow, which pandas does not bring along; columns are taken
-# over one by one instead.
+# pl.from_pandas needs pyarrow, which pandas does not install, so columns are converted
+# one by one.
 def from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
-    """Return those of the wanted columns that a pandas frame has, index included.
+    """Return the wanted columns that a pandas frame has, in its index or besides it.
 
     Raises:
-        WrongColumnType: a column is there twice, or polars has no type for it.
+        WrongColumnType: a column appears twice, or polars has no type for it.
     """
     if any(name in wanted and name not in source.columns for name in source.index.names):
         source = source.reset_index()
@@ -64,16 +66,17 @@ def from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFr
 
 
 def pandas_column(column: Any) -> pl.Series:
-    """Return a pandas Series as polars has it; times keep their zone.
+    """Return a pandas Series as a polars Series; times keep their zone.
 
     Raises:
-        TypeError, ValueError, OverflowError, PolarsError: its values have no one type.
+        TypeError, ValueError, OverflowError, PolarsError: its values have no common
+            type.
     """
     kind = column.dtype.kind
     if kind == "M":
         if getattr(column.dtype, "tz", None) is None:
             return _moments(column)
-        # kept in its own zone: midnight there is what makes it a date
+        # the zone is kept: a time is a date if it is midnight there
         return (
             _moments(column.dt.tz_convert(None))
             .dt.replace_time_zone("UTC")
@@ -83,8 +86,8 @@ def pandas_column(column: Any) -> pl.Series:
         return pl.Series(column.to_numpy(copy=True))
     if kind in "iuf":
         return pl.Series(column.to_numpy(dtype="float64", na_value=float("nan"), copy=True))
-    # text, categories and other objects: few distinct values, so only those are looked
-    # at
+    # text, categories and other objects have few distinct values, so only those are
+    # examined
     codes, distinct = column.factorize()
     values = [value.item() if hasattr(value, "item") else value for value in list(distinct)]
     places = pl.Series(codes)
@@ -93,7 +96,7 @@ def pandas_column(column: Any) -> pl.Series:
 
 def _moments(column: Any) -> pl.Series:
     values = column.to_numpy(copy=True)
-    if np.datetime_data(values.dtype)[0] == "s":  # polars begins at milliseconds
+    if np.datetime_data(values.dtype)[0] == "s":  # polars' coarsest unit is milliseconds
         values = values.astype("datetime64[ms]")
     return pl.Series(values)
 

@@ -1,4 +1,4 @@
-"""Columns of symbols, numbers, dates and times, by their one type.
+"""Convert columns of symbols, numbers, dates and times to one type each.
 
 The rule: a value is either read exactly or refused with an error that names column, row
 and value. Nothing is guessed.
@@ -19,7 +19,7 @@ TIME_COLUMNS: Final = ("date", "timestamp", "effective_date", "ex_date")
 
 
 def row_words(frame: pl.DataFrame, row: int) -> str:
-    """Return words that name a row: its symbol and its date or time, whatever of it is
+    """Return words that name a row: its symbol and its date or time, as far as
     known.
     """
     symbol = frame["symbol"][row] if "symbol" in frame.columns else None
@@ -42,11 +42,11 @@ def number_column(frame: pl.DataFrame, name: str, *, what: str, exact: bool = Fa
         frame: Holds the column.
         name: The column; integers, floats and decimals are numbers, booleans and text
             are not.
-        what: How messages call the frame.
-        exact: Leave integers and decimals as they are.
+        what: The frame's name in messages.
+        exact: Keep integers and decimals unconverted.
 
     Raises:
-        WrongColumnType: the column holds no numbers.
+        WrongColumnType: the column does not contain numbers.
     """
     column = frame[name]
     if column.dtype.is_numeric():
@@ -66,7 +66,7 @@ def symbol_column(frame: pl.DataFrame, *, what: str) -> pl.Series:
     """Return the symbols as String.
 
     Raises:
-        WrongColumnType: the column holds no text.
+        WrongColumnType: the column does not contain text.
         MissingValue: a symbol is null or empty.
     """
     column = frame["symbol"]
@@ -109,7 +109,8 @@ def date_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     own zone, and ISO 8601 text.
 
     Raises:
-        WrongColumnType: the column holds no dates, or a date-time that is not midnight.
+        WrongColumnType: the column does not contain dates, or a date-time is not
+            midnight.
     """
     column = frame[name]
     if column.dtype == pl.Date:
@@ -137,10 +138,10 @@ def date_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
 def instant_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     """Return a column of date-times as Int64 microseconds since 1970, UTC; nulls stay.
 
-    Without a time zone they are taken as UTC. Takes ISO 8601 text as well.
+    Times without a zone are taken as UTC. ISO 8601 text is accepted too.
 
     Raises:
-        WrongColumnType: the column holds no date-times.
+        WrongColumnType: the column does not contain date-times.
     """
     column = frame[name]
     if isinstance(column.dtype, pl.Datetime):

@@ -1,1 +1,1 @@
-"""Further columns of a source, besides its bars, as fields."""
+"""Extra columns of a source, available as fields."""

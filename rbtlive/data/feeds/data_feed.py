@@ -166,7 +166,7 @@ class DataFeed(ABC):
 
         Raises:
             BrokerError: the source cannot be asked.
-            DataError: it has no such bars.
+            DataError: the source does not have these bars.
         """
         fetch: Callable[..., Awaitable[object]] | None
         fetch = getattr(self, "fetch_bars", None)
@@ -209,7 +209,7 @@ class DataFeed(ABC):
         """Interpret the source's stamps as ends of bars, or as starts.
 
         Raises:
-            InvalidSetting: the feed knows its stamps, and they are the other end.
+            InvalidSetting: the feed's stamps are fixed, at the other end of the bar.
         """
         if labels != "end":
             raise InvalidSetting(

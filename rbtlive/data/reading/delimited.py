@@ -82,7 +82,7 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
     comma = {";": True}.get(layout.delimiter)
     dates = _EITHER_WAY.search(text) is None
     if comma and re.search(r"\d,\d", text):
-        layout = replace(layout, texts=True)  # beside 1,5 the text 1.234 has no decimal point
+        layout = replace(layout, texts=True)  # if 1,5 is a decimal, the point of 1.234 is not
     start = text.lstrip().lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
         raise UnreadableFile(

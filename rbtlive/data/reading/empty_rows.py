@@ -1,7 +1,7 @@
-"""Rows that can be no bars: without time, close or symbol.
+"""Rows that cannot be bars: they lack a time, a close or a symbol.
 
-The rule: a few are left out and counted; many without a symbol are refused, for they
-may be somebody's bars.
+The rule: a few such rows are left out and counted; many rows without a symbol raise an
+error, because they may be real bars.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rbtlive.errors import RowsLost
 
 
 def refuse_without_symbol(frame: pl.DataFrame, moments: Moments, needs: Needs) -> None:
-    """Refuse bars of which too many have no symbol.
+    """Raise an error if too many bars lack a symbol.
 
     Raises:
-        RowsLost: names the first row, and how many they are.
+        RowsLost: the message names the first row and their number.
     """
     symbols = frame["symbol"]
     nameless = (symbols.is_null() | (symbols == "")).fill_null(value=True)
@@ -43,7 +43,7 @@ def without_empty(
     Args:
         frame: Symbol and fields.
         moments: Their times, row by row.
-        intake: Takes how many were left out, and why.
+        intake: Counts the rows left out, by reason.
     """
     no_time = moments.us.is_null()
     no_price = frame["close"].is_null() | frame["close"].is_nan()

@@ -142,8 +142,8 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     if isinstance(column.dtype, pl.Datetime) and time == "timestamp":
         us = column.dt.epoch("us").unique().to_numpy()
         if interval.intraday:
-            # Bars with gaps seem longer than they are: if minutes fit, that is no
-            # contradiction.
+            # Bars with gaps seem longer than they are, so stamps that fit minutes
+            # contradict nothing.
             grids = (BarGrid(exchange, _actual(us, interval)), BarGrid(exchange, MINUTE))
             return all(_stamps_contradict(us, grid) for grid in grids)
         symbols = frame["symbol"].n_unique()

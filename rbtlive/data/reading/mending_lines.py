@@ -1,5 +1,4 @@
-"""Lines of Python that change a source so that it can be read: what an error tells the
-user to write.
+"""Lines of Python that make a source readable; errors tell the user to write them.
 
 The rule: a line fits what the source is, polars, pandas, a path or plain data, and runs
 as it stands.
@@ -30,8 +29,8 @@ class MendingLines:
 
         Args:
             column: The column.
-            how: The argument with which pandas does it.
-            form: The form for polars.
+            how: The argument for pandas.
+            form: The format for polars.
         """
         return self.changing(
             f'pl.col("{column}").str.to_datetime("{form}")',
@@ -39,7 +38,7 @@ class MendingLines:
         )
 
     def counting(self, column: str, zero: float) -> str:
-        """Return the line that makes dates of a column of numbers of days.
+        """Return the line that converts a column of day numbers to dates.
 
         Args:
             column: The column.
@@ -51,8 +50,8 @@ class MendingLines:
         )
 
     def flooring(self, columns: Sequence[str]) -> str | None:
-        """Return the line that rounds times down to full minutes; None where two
-        columns have them.
+        """Return the line that rounds times down to full minutes; None if two columns
+        hold the times.
         """
         if len(columns) != 1:
             return None
@@ -68,8 +67,8 @@ class MendingLines:
         """Return the line that changes a column.
 
         Args:
-            expression: What polars makes of it.
-            statement: The statement that does it to a pandas frame.
+            expression: The new column, as a polars expression.
+            statement: The statement that changes a pandas frame.
         """
         if isinstance(self._source, (pl.DataFrame, pl.LazyFrame)):
             return f"source = source.with_columns({expression})"
@@ -81,13 +80,13 @@ class MendingLines:
 
 
 def form_for_pandas(column: pl.Series) -> str:
-    """Return the argument with which pandas reads times whose form this package does
-    not know.
+    """Return the argument that makes pandas read times in a format unknown to this
+    package.
     """
     import pandas as pd
 
     try:
         pd.to_datetime(pd.Series(column.drop_nulls().head(1_000).to_list()), format="mixed")
-    except Exception:  # noqa: BLE001 - it raises errors of many kinds, and is only asked
+    except Exception:  # noqa: BLE001 - pandas raises many kinds of errors here
         return 'format="..."'
     return 'format="mixed"'

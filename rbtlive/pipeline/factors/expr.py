@@ -39,7 +39,7 @@ class ExprFactor(Factor):
         """Return the term for an expression.
 
         Raises:
-            StrategyError: it is not a polars expression.
+            StrategyError: `expression` is not a polars expression.
         """
         if not isinstance(expression, pl.Expr):
             raise StrategyError(

@@ -220,7 +220,7 @@ class StaticSids(Filter):
         """Return the filter of the assets with these sids.
 
         Raises:
-            TypeError: they are no list of whole numbers.
+            TypeError: `sids` is not a list of whole numbers.
         """
         chosen = frozenset([sids] if isinstance(sids, str) else sids)
         strange = [one for one in chosen if not isinstance(one, (int, np.integer))]
@@ -243,8 +243,8 @@ class StaticAssets(StaticSids):
         """Return the filter of these assets.
 
         Raises:
-            TypeError: they are no list.
-            AttributeError: one of them is no asset.
+            TypeError: `assets` is not a list.
+            AttributeError: one of them is not an asset.
         """
         write = "write StaticAssets([symbol('AAPL'), symbol('IBM')])"
         if not isinstance(assets, Iterable):

@@ -103,7 +103,7 @@ def _sessions(lag: object) -> int:
 
 
 class DataFrameLoader:
-    """zipline's loader of one column: a frame with a row per day and a column per
+    """zipline's loader for one column; its frame has a row per day and a column per
     sid.
 
     The row of a day is visible on that day; nothing is shifted. An asset has no values

@@ -1,7 +1,7 @@
-"""Checks a frame of a data set's values: who, since when it is known, about which day.
+"""Checks a frame of a data set's values: asset, time of knowledge and described day.
 
-The rule: what would show a backtest something that nobody knew, or that depends on the
-order of rows, is refused.
+The rule: values are refused if a backtest would see them before they were known, or if
+they depend on the order of rows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str]:
-    """Return the rows of a frame by time of knowledge, and the column that says whose
-    they are.
+    """Return the rows of a frame by time of knowledge, and the column that names their
+    asset.
 
     Args:
         dataset: The data set.
@@ -72,7 +72,7 @@ def _as_polars(name: str, frame: object) -> pl.DataFrame:
     )
 
 
-# Dates where there is no time of day, else moments in UTC.
+# Returns dates if the column has no times of day, and moments in UTC otherwise.
 def _moments(name: str, rows: pl.DataFrame, key: str, column: str) -> pl.Series:
     values = rows[column]
     if values.dtype != pl.Date and not isinstance(values.dtype, pl.Datetime):
@@ -91,7 +91,7 @@ def _moments(name: str, rows: pl.DataFrame, key: str, column: str) -> pl.Series:
         return values
     assert isinstance(values.dtype, pl.Datetime)
     if values.dtype.time_zone is None and (values.dt.time() == time()).all():
-        return values.dt.date()  # pandas has no dates
+        return values.dt.date()  # pandas has no type for dates
     return values.cast(pl.Datetime("us")).alias(column)
 
 
@@ -118,7 +118,7 @@ def _check_values(dataset: type[DataSet], rows: pl.DataFrame) -> None:
             )
 
 
-# A row without a value says nothing of it.
+# Rows without a value contradict nothing.
 def _check_copies(dataset: type[DataSet], rows: pl.DataFrame, key: str) -> None:
     said = [key, "timestamp", "asof"]
     for column in dataset.column_names:

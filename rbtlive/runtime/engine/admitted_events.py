@@ -1,7 +1,7 @@
 """The queue's events, validated and timed as the engine takes them.
 
-The rule: an event is validated when its turn comes and not before, because what may be
-admitted depends on the events before it.
+The rule: an event is validated only when its turn comes, because its validity depends
+on the events before it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class AdmittedEvents:
         self._meters = meters
 
     def until_due(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
-        """Yield events until none wait or the loop is due to be released."""
+        """Yield events until none wait or the loop must be released."""
         # Each event is done when the next is requested: one clock reading ends one
         # event and begins the next.
         queue, run, age, slices = self._queue, self._run, self._age, self._slices

@@ -1,7 +1,7 @@
-"""Lets the sessions of a live run begin.
+"""Decides when the sessions of a live run begin.
 
-The rule: a session begins once the run has the days before it, or has waited long
-enough for them, so that its first table is a backtest's.
+The rule: a session begins when the run has the bars of all earlier days, or has waited
+long enough for them, so that its first table equals a backtest's.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class SessionGate:
-    """Lets sessions begin, one after the other.
+    """Lets sessions begin, one at a time.
 
     Args:
-        cores: The run's.
+        cores: The run's cores.
 
     Attributes:
-        begun_until: Close of the last session that may begin; the end of time where no
+        begun_until: Close of the last session that may begin; the end of time if no
             session waits.
     """
 
@@ -35,11 +35,11 @@ class SessionGate:
 
     @property
     def is_held(self) -> bool:
-        """Whether no session may begin now."""
+        """Whether the next session must wait."""
         return self._cores.universe.is_waiting
 
     async def let_begin(self, moment: datetime) -> None:
-        """Return once the session of a slice may begin."""
+        """Wait until the session of a slice may begin."""
         await self._cores.universe.completed()
         calendar = self._cores.calendar
         session = calendar.session_of_us(us_of(moment))

@@ -121,8 +121,8 @@ class Timekeeper:
         if self.is_present:
             self._was_present = True
         elif self._was_present and known_us is not None:
-            # A wall clock that was changed tells nothing about a feed that goes on as
-            # before.
+            # If the wall clock was changed, a feed that continues as before is still
+            # live.
             going_on = datetime_of(known_us + self._passed_us())
             self.is_present = abs(going_on - timestamp) <= near
         self.stale = False

@@ -270,7 +270,7 @@ class Journal(RecordedRun):
 
     @property
     def failure(self) -> str | None:
-        """Why nothing can be written any more; None if the journal is fine."""
+        """The reason why writing has failed for good; None if the journal is fine."""
         return self._failure
 
     def close(self) -> None:
