@@ -24,7 +24,7 @@ class WrongColumnType(DataError):
 
 
 class NotAFrame(DataError, TypeError):
-    """What was given is neither a frame nor a path nor a portal."""
+    """The object is not a frame, a path or a portal."""
 
 
 class UnreadableFile(DataError):

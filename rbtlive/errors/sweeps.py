@@ -7,7 +7,9 @@ from rbtlive.errors.base import RbtliveError
 
 
 class SweepError(RbtliveError, ValueError):
-    """A sweep, a walk-forward or a statistic of them is impossible as asked."""
+    """A sweep, a walk-forward or a statistic of them cannot be computed as
+    requested.
+    """
 
 
 class EmptySweep(SweepError):

@@ -369,7 +369,7 @@ class BarData:
             HistoryWindowStartsBeforeData: the window begins before the data.
             IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
             TypeError: an argument is of the wrong type.
-            ValueError: the field or the bar count is impossible.
+            ValueError: the field or the bar count is invalid.
         """
         chosen = whole_list(assets) if is_many(assets) else (assets,)
         try:

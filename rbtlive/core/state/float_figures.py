@@ -155,7 +155,7 @@ class _Books(NamedTuple):
 
 
 # Most amounts of a close are the same objects as in the close before: each is examined
-# once. Quiet days begin and end with what the close before them left: no cash flows.
+# once. On quiet days no cash flows, so their money is that of the close before them.
 def _books(
     closes: Sequence[SessionClose],
     which: NDArray[np.intp],

@@ -25,8 +25,8 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
         self._ranges: list[range] = []
 
     def note_range(self, numbers: range) -> None:
-        """Mark orders with these numbers, none of which is an object, as the last that
-        changed.
+        """Mark orders with these numbers as the last that changed; none of them is an
+        object yet.
         """
         if numbers in self:
             del self[numbers]

@@ -153,7 +153,7 @@ class WaitingOrders:
         self.takes = True
 
     def end(self) -> None:
-        """Convert the waiting orders to objects, and let no more wait."""
+        """Convert the waiting orders to objects; later orders do not wait."""
         self.make()
         self.takes = False
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Grid(Protocol):
-    """The size and state that are needed of a table."""
+    """The size and state of a table."""
 
     rows: int
     width: int

@@ -1,7 +1,7 @@
 """How far a calendar must reach for given data.
 
-The rule: as far as the data, within reason; rows beyond it are reported when they are
-checked.
+The rule: it reaches to the data's end, up to a sensible limit; later checks report rows
+beyond it.
 """
 
 from __future__ import annotations

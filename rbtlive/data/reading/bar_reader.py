@@ -106,7 +106,7 @@ class ReadBars:
 
 @dataclass
 class _Part:
-    frame: pl.DataFrame  # symbol and fields, row by row with the moments
+    frame: pl.DataFrame  # symbol and fields, one row per moment
     moments: Moments
     table: Table
     labels: Labels | None

@@ -248,8 +248,8 @@ class DataSet(metaclass=DataSetMeta):
             lag: Additional sessions before a row becomes visible.
 
         Raises:
-            NoTimeOfKnowledge: the frame has no `timestamp`, or not in each row.
-            DataError: it is not what `FrameLoader` takes.
+            NoTimeOfKnowledge: `timestamp` is missing, in all rows or some.
+            DataError: the frame does not fit `FrameLoader`.
         """
         cls.root.loader = (
             frame if hasattr(frame, "load") else kind("FrameLoader")(cls, frame, lag=lag)

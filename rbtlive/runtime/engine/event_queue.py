@@ -75,7 +75,7 @@ class EventQueue:
         if size > self.high_water:  # noqa: PLR1730 - `max` costs more than all the rest
             self.high_water = size
 
-    # Any event other than a slice that there is room for.
+    # Puts any event except a slice that has room.
     def _put_other(self, event: Event) -> None:
         lane = self._lane_of.get(type(event), -1)
         if lane < 0:

@@ -273,8 +273,7 @@ class Launch:
         return None
 
     def _go_on(self, journal: Journal) -> None:
-        # A replay diverged: start a new segment from the state in which the run
-        # stopped, as its rows give it.
+        # A replay diverged: start a new segment from the last recorded state.
         self._write_segment(journal, self._state_at_end(journal))
 
     def _state_at_end(self, journal: Journal) -> Mapping[str, Any]:

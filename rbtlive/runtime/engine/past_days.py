@@ -142,7 +142,7 @@ class PastDays:
         spans = [span for part in parts for span in self._sessions_in(part)]
         return [span for span in spans if (symbol, span) not in self._in_vain]
 
-    # What an answer leaves of a gap may begin or end on a day without a session.
+    # The rest of a gap after an answer may begin or end on a day without a session.
     def _sessions_in(self, gap: Gap) -> list[Gap]:
         calendar = self._run.core.state.calendar
         first, last = calendar.at_or_after(gap.first), calendar.at_or_before(gap.last)
