@@ -63,7 +63,7 @@ class AlpacaKeys:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "keys are not written to files: pass them anew, or set the environment's variables"
+            "keys are not written to files: pass them again, or set the environment's variables"
         )
 
 

@@ -99,9 +99,7 @@ class ThroughZero:
                     return
             except BrokerError:
                 return  # polling finds it, or its end
-        await self._tell(
-            client_order_id, f"what was held is closed, the rest was refused: {reason}"
-        )
+        await self._tell(client_order_id, f"the position is closed, the rest was refused: {reason}")
 
     def close(self) -> None:
         """Stop sending."""

@@ -65,9 +65,7 @@ class Announcer:
         engine, launch = self._engine, self._launch
         journal, settings = engine.journal, launch.settings
         how = (
-            f"carries on run {journal.run_id}"
-            if journal.resumed
-            else f"starts run {journal.run_id}"
+            f"continues run {journal.run_id}" if journal.resumed else f"starts run {journal.run_id}"
         )
         self.write(
             "info",

@@ -89,7 +89,7 @@ def _what_is_missing(name: str, names: dict[str, Any]) -> str:
         near = difflib.get_close_matches(function, CALLBACKS, n=1, cutoff=0.8)
         if near:
             return (
-                f"cell {name!r} is no strategy yet: it defines {function}(); did you mean "
+                f"cell {name!r} is not a strategy yet: it defines {function}(); did you mean "
                 f"{near[0]}()?"
             )
     return (

@@ -78,7 +78,7 @@ def _stale(path: str, functions: Iterable[FunctionType]) -> str:
     try:
         written = _written(path, age.st_mtime_ns, age.st_size)
     except SyntaxError as error:
-        return f"line {error.lineno} is no Python, and everything"
+        return f"line {error.lineno} is not valid Python, and everything"
     for function in functions:
         codes = written.get(function.__qualname__, ())
         if not any(_alike(function.__code__, code) for code in codes):

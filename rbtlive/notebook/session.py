@@ -126,7 +126,7 @@ class LiveSession(OperatedSession):
                 self._wire(launch, launch.engine())
                 if launch.waited_for:
                     start = launch.settings.start
-                    self._log("info", f"begins anew on {start}: {early.window} had to be there")
+                    self._log("info", f"restarts on {start}: {early.window} must be available")
             else:
                 return
 

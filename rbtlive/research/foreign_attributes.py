@@ -172,7 +172,9 @@ class Figures(dict[str, Any]):
         step = f"write {own!r}" if own in self else what_to_write(own, {}, self)
         if step is None and own in FACTS:
             step = f'write result.stats.filter(statistic="{own}")'
-        raise KeyError(f"there is no metric {name!r}: {step or 'there is ' + ', '.join(self)}")
+        raise KeyError(
+            f"there is no metric {name!r}: {step or 'the metrics are ' + ', '.join(self)}"
+        )
 
     def __reduce__(self) -> tuple[type[Figures], tuple[dict[str, Any]]]:
         return Figures, (dict(self),)

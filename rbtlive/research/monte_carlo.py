@@ -166,7 +166,7 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
     amount = check_amount(method, amount)
     if method in ("delay", "costs") and (n or 1) > 1:
         raise SettingsError(
-            f"method={method!r} is one run, in which there is no chance: leave n out, was {n}"
+            f"method={method!r} is one run without randomness: leave n out, was {n}"
         )
     if not is_number(ruin_below) or not 0 <= ruin_below <= 1:
         raise SettingsError(

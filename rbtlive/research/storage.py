@@ -166,7 +166,7 @@ def unpack(content: bytes, source: Path) -> tuple[RunRecord, KeptBars, dict[str,
             tables = {name: _read_table(archive, name, source) for name in names}
     except zipfile.BadZipFile as error:
         raise ResultError(
-            f"{source} is no saved result: {error}; load() reads what save() wrote"
+            f"{source} is not a saved result: {error}; load() reads what save() wrote"
         ) from error
     try:
         return _unpack(document, tables)
@@ -316,8 +316,8 @@ def _document(archive: zipfile.ZipFile, source: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ResultError(
-            f"{source} is no saved result: its format is not {FORMAT!r}; load() reads what save() "
-            "wrote"
+            f"{source} is not a saved result: its format is not {FORMAT!r}; load() reads what "
+            "save() wrote"
         )
     if document.get("version") not in READABLE:
         raise ResultVersion(
@@ -335,7 +335,7 @@ def _member(archive: zipfile.ZipFile, name: str, source: Path) -> bytes:
         raise ResultError(f"{source} cannot be read: {error}") from error
     except KeyError as error:
         raise ResultError(
-            f"{source} is no saved result: it holds no {name}; load() reads what save() wrote"
+            f"{source} is not a saved result: it holds no {name}; load() reads what save() wrote"
         ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ResultCorrupt(
@@ -353,7 +353,7 @@ def _read_table(archive: zipfile.ZipFile, name: str, source: Path) -> pl.DataFra
         raise ResultError(f"{source} cannot be read: {error}") from error
     except pl.exceptions.PolarsError as error:
         raise ResultCorrupt(
-            f"{source} is damaged: {member} is no Parquet table ({error}); save the result again"
+            f"{source} is damaged: {member} is not a Parquet table ({error}); save the result again"
         ) from error
 
 

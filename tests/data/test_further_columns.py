@@ -384,7 +384,7 @@ def test_the_report_says_which_columns_are_fields():
 
     assert portal.report().notes == [
         "further columns are fields: score, rose",
-        "column 'sector' is no field: it holds text",
+        "column 'sector' is not a field: it holds text",
     ]
 
 

@@ -181,7 +181,7 @@ def unknown(stamp, count):
     ("what", "said"),
     [
         ("too many", f"a list of {MOST_BARS + 1:,} bars was left out"),
-        ("unknown", "1000 of the kind so far"),
+        ("unknown", "1000 of this kind so far"),
         ("iterator", "a bar, a mapping or a list of them is expected"),
     ],
 )

@@ -347,12 +347,12 @@ def test_a_picture_that_fails_is_said_in_the_panel_and_leaves_the_users_cell_alo
     kernel.run("panels.static_html = kept")
     kernel.listen(
         lambda: any(
-            "stands still: ValueError: no picture" in m["text"] for m in shown.of_kind("answer")
+            "has stopped: ValueError: no picture" in m["text"] for m in shown.of_kind("answer")
         )
     )
 
     assert seen == "fine\n"
     assert "no picture" in kernel.run(
-        "print([line for line in session.logs if 'stands still' in line])"
+        "print([line for line in session.logs if 'panel has stopped' in line])"
     )
     assert kernel.run("print(session.state)").strip() == "running"

@@ -134,7 +134,7 @@ def test_a_file_that_was_edited_into_something_that_is_no_python_is_reported(mod
     module.write(1, TEXT + "\ndef handle_data(context, data:\n")
 
     with pytest.warns(
-        RuntimeWarning, match=r"line \d+ is no Python, and everything of .* old code"
+        RuntimeWarning, match=r"line \d+ is not valid Python, and everything of .* old code"
     ):
         warn_of_unread_edits(loaded)
 

@@ -181,7 +181,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("hello")
 
-    with pytest.raises(ResultError, match="is no saved result"):
+    with pytest.raises(ResultError, match="is not a saved result"):
         BacktestResult.load(path)
 
 
@@ -220,7 +220,7 @@ def test_a_document_that_is_no_json_is_damage(saved, content):
 def test_a_table_that_is_no_parquet_is_damage(saved):
     rewritten(saved, "orders.parquet", b"PAR1 nothing")
 
-    with pytest.raises(ResultCorrupt, match=r"orders\.parquet is no Parquet table"):
+    with pytest.raises(ResultCorrupt, match=r"orders\.parquet is not a Parquet table"):
         BacktestResult.load(saved)
 
 

@@ -112,7 +112,7 @@ def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
     """Book and report shares that came or went without an order."""
     asset = _asset(state, event.symbol)
     if asset is None:
-        state.on_message("warning", f"{event.symbol} is no asset of this run: {event.reason}")
+        state.on_message("warning", f"{event.symbol} is not an asset of this run: {event.reason}")
         return
     at = event.timestamp
     if not event.price:  # shares that left without a price were not sold: the last price stays
@@ -159,7 +159,7 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
     """
     asset = _asset(state, event.symbol)
     if asset is None:
-        state.on_message("warning", f"split of {event.symbol}, which is no asset of this run")
+        state.on_message("warning", f"split of {event.symbol}, which is not an asset of this run")
         return
     market, calendar = state.market, state.calendar
     coming = market.session if state.session_open else market.session + 1

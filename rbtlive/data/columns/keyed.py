@@ -303,7 +303,7 @@ class PortalColumns:
         fields, rest = self.names, [name for name in self.all_names if name not in self.names]
         said = [f"further columns are fields: {', '.join(fields)}"] if fields else []
         why = {name: self.why_not(name) for name in (*rest, *self.left_out)}
-        said += [f"column {name!r} is no field: it {reason}" for name, reason in why.items()]
+        said += [f"column {name!r} is not a field: it {reason}" for name, reason in why.items()]
         return said
 
 

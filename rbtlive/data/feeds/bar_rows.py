@@ -223,7 +223,7 @@ def moment_of_stamp(stamp: object) -> datetime | date:
             stamp = datetime.fromisoformat(stamp)
         except ValueError:
             raise RefusedBar(
-                "wrong_type", f"timestamp {shown(stamp)} is no ISO 8601 date-time"
+                "wrong_type", f"timestamp {shown(stamp)} is not an ISO 8601 date-time"
             ) from None
     elif isinstance(stamp, np.datetime64):
         stamp = _of_numpy(stamp)

@@ -48,7 +48,7 @@ class Quarantine:
         if reason in IN_FLOODS:
             if not _is_round(count):
                 return None
-            more = "more of the kind are counted" if count == 1 else f"{count} of the kind so far"
+            more = "more of this kind are counted" if count == 1 else f"{count} of this kind so far"
             ending = f"{ending}; {more}"
         message = f"{what} left out: {refusal} in {described(item)}; {ending}"
         return SystemErrorEvent(timestamp=now, message=clean(message), source="feed")

@@ -156,7 +156,7 @@ class TickBars:
     def _slot_of(self, us: int) -> int:
         slot_us = self._axis.slot_at(us)
         if slot_us is None:
-            raise OutsideSession(f"{stamp_text(us)} lies in no session", datetime_of(us))
+            raise OutsideSession(f"{stamp_text(us)} lies outside every session", datetime_of(us))
         return slot_us
 
     def _is_leap(self, us: int, now_us: int | None) -> bool:

@@ -102,8 +102,8 @@ class _Placing:
             return wanted
         if found is None and step and not self.moments.days and step < DAY_US:
             self.needs.ask(
-                f"the interval: bars are {step / 1e6:g} s apart, which is no whole number of "
-                "minutes; make minute bars of them first",
+                f"the interval: bars are {step / 1e6:g} s apart, which is not a whole number of "
+                "minutes; convert them to minute bars first",
                 before=self.needs.minutes,
             )
             if self.needs.minutes is not None:  # such bars are named, and stamped at the start
@@ -114,8 +114,8 @@ class _Placing:
         elif found is None and (self.moments.days or _all_midnight(us)):
             if step > DAY_US and len(us) > _FEW_ROWS:
                 self.needs.ask(
-                    f"the interval: bars are {step / DAY_US:g} days apart, which is none of 1d, 1w "
-                    "and 1mo",
+                    f"the interval: bars are {step / DAY_US:g} days apart, which is not 1d, 1w "
+                    "or 1mo",
                     interval='"1mo"' if step > 20 * DAY_US else '"1w"',
                 )
             found = DAY

@@ -76,7 +76,7 @@ class Indicators:
             or name in (*BASE_FIELD, "last_traded", "contract")
         ):
             raise StrategyError(
-                f"an indicator needs a name that is no field: was {name!r}; pick another"
+                f"an indicator needs a name that is not a field: was {name!r}; pick another"
             )
         self.expressions[name] = expression
         self._fields[name] = fields_of(expression, self._history)

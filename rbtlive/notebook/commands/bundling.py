@@ -62,7 +62,7 @@ def add_bundles(commands: Commands) -> None:
     parser.add_argument("--show-progress", action="store_true", help="no effect")
     parser.add_argument("--no-show-progress", action="store_true", help="no effect")
     parser.set_defaults(act=ingest)
-    parser = commands.add_parser("clean", help="nothing: bundles are no copies")
+    parser = commands.add_parser("clean", help="nothing: bundles are not copies")
     _add_name(parser)
     for short, long in (("-e", "--before"), ("-a", "--after"), ("-k", "--keep-last")):
         parser.add_argument(short, long, help="no effect")

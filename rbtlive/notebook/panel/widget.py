@@ -391,8 +391,8 @@ class Panel:
 
     def _stand_still(self, failure: Exception) -> None:
         if self._session is not None:
-            self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
-        self._answer(f"the panel stands still: {describe_error(failure)}")
+            self._session.logs.append(f"error: the panel has stopped: {traceback_text(failure)}")
+        self._answer(f"the panel has stopped: {describe_error(failure)}")
 
     def tick(self) -> None:
         """Examine the session and send the changes; call it on the session's loop."""

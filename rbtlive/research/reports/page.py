@@ -186,7 +186,7 @@ def _returns(result: ResultTables) -> Iterator[str]:
     word = row_word(settings)
     yield section(
         f"Returns of {word}s",
-        histogram(daily_returns(sessions), words=f"How often which return of a {word} came"),
+        histogram(daily_returns(sessions), words=f"How often each return of a {word} occurred"),
     )
     window = max(2, min(half_a_year(settings), len(sessions) // 2))
     rolling = result.rolling(window)["sharpe"].fill_null(float("nan")).to_numpy()

@@ -191,7 +191,7 @@ class SweepResult:
                 "are in frame, e.g. frame[:3], and the best rows in top(3)"
             )
         if not -count <= number < count:
-            raise IndexError(f"row {number} is none of the sweep's {count}: 0 to {count - 1}")
+            raise IndexError(f"row {number} is not among the sweep's {count}: 0 to {count - 1}")
         return SweepRow(self, number % count, self._rows[number])
 
     __getitem__ = row

@@ -74,7 +74,8 @@ class RunStore:
             if isinstance(error, SweepError):
                 raise
             raise StoreMismatch(
-                f"store {self.path} is no file of a sweep, or damaged: {error}; pass another path"
+                f"store {self.path} is not a file of a sweep, or is damaged: {error}; pass another "
+                "path"
             ) from error
 
     def _failed(self, error: Exception) -> SweepError:

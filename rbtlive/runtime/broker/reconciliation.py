@@ -88,7 +88,7 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
     if known.state is OrderState.FILLED:
         if order.is_open and order.filled == known.filled == known.amount != order.amount:
             # A process died between the two parts of an order that crosses zero.
-            reason = "what was held is closed, the rest was never sent"
+            reason = "the position is closed, the rest was never sent"
             events.append(_ended(order, known, reason))
         return events  # the fills show it, as soon as the broker reports them
     if told_otherwise and order.is_open:

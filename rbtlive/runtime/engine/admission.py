@@ -360,7 +360,7 @@ class SliceAdmission:
 def _objection(state: RunState, event: Event) -> str | None:
     kind = type(event)
     if EVENT_TYPES.get(kind.__name__) is not kind:
-        return f"{kind.__name__} is no event that a journal can give back: it is not taken in"
+        return f"{kind.__name__} is not an event that a journal can restore: it is rejected"
     if isinstance(event, OrderFillEvent):
         wrong = _wrong_size(event) or objection(state.orders, event)
     elif isinstance(event, (OrderUpdateEvent, OrderRejectEvent)):

@@ -77,7 +77,7 @@ def history_of(run: RecordedRun) -> dict[str, str]:
     named = (f"{name} = {text}" for name, text in sorted(_parameters(first).items()))
     held = {f"from {first.settings['start']}": ", ".join(named) or "no parameters"}
     for before, after in pairwise(segments):
-        phrases = what_changed(before, after, live=live) or ["begun anew from its positions"]
+        phrases = what_changed(before, after, live=live) or ["restarted from its positions"]
         when = f"from {_when(after)}"
         held[when] = "; ".join([*([held[when]] if when in held else []), *phrases])
     return held

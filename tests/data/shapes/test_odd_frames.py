@@ -352,9 +352,9 @@ def test_intervals_that_are_none_are_named():
         {"timestamp": [datetime(2024, 3, 1, 14, 30, n, tzinfo=UTC) for n in range(50)]}
     ).with_columns(symbol=pl.lit("A"), close=pl.lit(1.0))
 
-    with pytest.raises(UnclearData, match="none of 1d, 1w and 1mo"):
+    with pytest.raises(UnclearData, match="not 1d, 1w or 1mo"):
         rbt.read(quarters)
-    with pytest.raises(UnclearData, match=r"make minute bars of them first\n"):
+    with pytest.raises(UnclearData, match=r"convert them to minute bars first\n"):
         rbt.read(seconds)
 
 

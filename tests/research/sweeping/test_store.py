@@ -116,7 +116,7 @@ def test_a_damaged_row_is_said(tmp_path):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE rbtlive_runs SET metrics = '{'")
 
-    with pytest.raises(StoreMismatch, match="is no file of a sweep, or damaged"):
+    with pytest.raises(StoreMismatch, match="is not a file of a sweep, or is damaged"):
         sweep(store=path)
 
 

@@ -268,7 +268,7 @@ def test_a_store_of_another_sweep_is_refused_naming_the_difference(tmp_path):
         sweep(FailsOnThree, store=path)
     other = tmp_path / "other"
     other.write_bytes(b"no database at all" * 100)
-    with pytest.raises(StoreMismatch, match="is no file of a sweep"):
+    with pytest.raises(StoreMismatch, match="is not a file of a sweep"):
         sweep(store=other)
 
 
@@ -377,7 +377,7 @@ def test_a_sweep_and_its_best_row_are_shown_and_can_be_pickled_with_its_class():
 
     assert repr(found).startswith("SweepResult(Cross, 6 runs, best: SweepRow(")
     assert "<table>" in found._repr_html_()
-    with pytest.raises(IndexError, match="row 6 is none of the sweep's 6"):
+    with pytest.raises(IndexError, match="row 6 is not among the sweep's 6"):
         found.row(6)
     again = pickle.loads(pickle.dumps(found))
     assert again.frame.equals(found.frame)
