@@ -430,13 +430,17 @@ class PastDaysEvent(Event):
         first: Label of the first session requested.
         last: Label of the last one.
         bars: One per session and asset; the timestamp is the session's close.
+        frequency: How long the bars are, if they are those of the run within the day;
+            None for daily bars.
     """
 
     default_priority = Priority.SYSTEM_ERROR
+    written_if_set = frozenset({"frequency"})
     symbols: tuple[str, ...]
     first: date
     last: date
     bars: tuple[Bar, ...]
+    frequency: str | None = None
 
 
 EVENT_TYPES: dict[str, type[Event]] = {

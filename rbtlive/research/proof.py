@@ -285,8 +285,19 @@ class Proof:
         end = self._last_label() if settings.end is None else settings.end
         end = calendar.label(max(calendar.number(end), calendar.number(settings.start)))
         return new_core(
-            strategy, self.portal, replace(settings, end=end), preload=True, simulated=simulated
+            strategy,
+            self.portal,
+            replace(settings, end=end),
+            preload=True,
+            simulated=simulated,
+            amends=self._has_bars_of_joined(),
         )
+
+    # Assets that joined got their earlier bars while the run went on.
+    def _has_bars_of_joined(self) -> bool:
+        rows = self.run.rows_without_slices()
+        answers = (row.event() for row in rows if row.type == PastDaysEvent.__name__)
+        return any(isinstance(one, PastDaysEvent) and one.frequency for one in answers)
 
     # For a remote broker, the account determined the capital.
     def _with_capital(self, settings: RunSettings) -> RunSettings:

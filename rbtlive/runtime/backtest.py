@@ -238,7 +238,9 @@ def feed_portal(feed: DataFeed, portal: object, options: Mapping[str, Any]) -> P
     return found.without_end() if feed.is_live else found
 
 
-def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: bool) -> Market:
+def make_market(
+    portal: PolarsDataPortal, settings: RunSettings, *, preload: bool, amends: bool = False
+) -> Market:
     """Return the market of a run."""
     rules = quirks(zipline_quirks=settings.zipline_quirks)
     calendar = portal.calendar
@@ -251,6 +253,7 @@ def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: boo
         round_history=rules.round_history,
         look_ahead_before_start=rules.look_ahead_before_start,
         lag_at_midnight=rules.lag_at_midnight,
+        amends=amends,
     )
 
 
@@ -340,10 +343,11 @@ def new_core(
     *,
     preload: bool,
     simulated: bool = True,
+    amends: bool = False,
 ) -> TradingCore:
     """Return a fresh core for `strategy` that accepts orders only from this thread."""
     executor = StrategyExecutor(strategy, settings.params)
-    market = make_market(portal, settings, preload=preload)
+    market = make_market(portal, settings, preload=preload, amends=amends)
     core = TradingCore(
         executor, market, settings, simulated=simulated, on_message=message_sink(executor.name)
     )

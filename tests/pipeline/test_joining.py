@@ -129,14 +129,18 @@ class Remembering(LiveReplay):
                 await until(lambda told=universe: told._seen == self.subscription_changes)
                 await self._rest()
 
+    # What a slice asks for is asked for when it has been taken.
     async def _rest(self) -> None:
-        if self.waits:
-            await until(lambda: not (self.engine and asking(self.engine)))
-        await until(lambda: not (self.queue and self.queue.size))
+        def rests() -> bool:
+            taken = not (self.queue and self.queue.size)
+            return taken and not (self.waits and self.engine and asking(self.engine))
+
+        await until(rests)
 
 
 def asking(engine: Any) -> bool:
-    return any("history through" in task.get_name() for task in engine.tasks.running)
+    names = ("history through", "bars within the day")
+    return any(name in task.get_name() for task in engine.tasks.running for name in names)
 
 
 def without(name: str, *days: date) -> Any:

@@ -1,4 +1,4 @@
-"""Daily bars that arrive after their sessions have ended.
+"""Bars that arrive after their sessions, or their slices, have ended.
 
 The rule: they change windows and tables of later decisions; a table that was already
 shown stays as it was.
@@ -15,9 +15,12 @@ from rbtlive.model.events import PastDaysEvent
 
 
 def take_past_days(state: RunState, event: PastDaysEvent) -> None:
-    """Apply daily bars of past sessions, all bars of one answer in one step."""
+    """Apply bars of the past, all bars of one event in one step."""
     market = state.market
     if not state.settings.intraday:
+        return
+    if event.frequency is not None:
+        _take_bars_within_days(state, event)
         return
     indices = {asset.symbol: asset.index for asset in market.assets}
     days: dict[int, dict[int, Sequence[float]]] = {}
@@ -29,6 +32,21 @@ def take_past_days(state: RunState, event: PastDaysEvent) -> None:
     if days:
         market.take_past_days(days)
         _forget_days_ahead(state)
+
+
+# Bars of the run's own frequency, of rows that have passed.
+def _take_bars_within_days(state: RunState, event: PastDaysEvent) -> None:
+    market = state.market
+    if event.frequency != market.frequency:
+        return
+    indices = {asset.symbol: asset.index for asset in market.assets}
+    bars: dict[int, dict[int, Sequence[float]]] = {}
+    for bar in event.bars:
+        index = indices.get(bar.symbol, -1)
+        if index >= 0:
+            bars.setdefault(us_of(bar.timestamp), {})[index] = bar.floats()
+    market.take_past_bars(bars)
+    state.pipelines.day_so_far = None
 
 
 # Tables that were computed ahead, as in a backtest, have not seen these bars.

@@ -101,12 +101,16 @@ class Cursor:
         self._look_ahead = look_ahead_before_start
         self._lag = lag
         self._intraday = table.interval.intraday
-        self._known = LastRows(table, "close")
-        self._traded = LastRows(table, "volume")
+        self.forget_last_rows()
         self._without_volume = without_volume
         self.session, self.now_us = -1, 0
         self.before_open = self.looks_back = False
         self.row = self.view = self.seen = self.view_session = -1
+
+    def forget_last_rows(self) -> None:
+        """Forget where assets had their last price and volume: earlier bars came."""
+        self._known = LastRows(self.table, "close")
+        self._traded = LastRows(self.table, "volume")
 
     # Flat views of the columns: reading a number is one indexing operation. They become
     # invalid when the table moves its arrays.

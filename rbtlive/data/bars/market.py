@@ -7,9 +7,11 @@ floats, NaN is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import partial
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -55,6 +57,8 @@ class Market(Cursor):
             session's bar, as zipline does.
         lag_at_midnight: If sessions end at midnight (24/7), show each daily bar one
             session late, as zipline does; positions are valued at the current one.
+        amends: Let `take_past_bars` fill rows of bars that are all taken from the
+            portal.
 
     Attributes:
         assets: The assets, in the order of their index.
@@ -100,7 +104,7 @@ class Market(Cursor):
         "windows",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a market is made of, each by name
         self,
         portal: PolarsDataPortal,
         *,
@@ -111,6 +115,7 @@ class Market(Cursor):
         round_history: bool = False,
         look_ahead_before_start: bool = False,
         lag_at_midnight: bool = False,
+        amends: bool = False,
     ) -> None:
         self.portal = portal
         self.calendar = portal.calendar
@@ -136,7 +141,7 @@ class Market(Cursor):
             thousandths=round_history,
         )
         super().__init__(
-            maker.main(interval),
+            _amendable(maker.main(interval)) if amends else maker.main(interval),
             listing,
             look_ahead_before_start=look_ahead_before_start,
             lag=int(lag_at_midnight and interval == DAY and self._ends_at_midnight()),
@@ -332,6 +337,34 @@ class Market(Cursor):
             self.days.history.begin_anew(factors)
         self.quick.forget()
 
+    def take_past_bars(self, bars: Mapping[int, Mapping[int, Sequence[float]]]) -> None:
+        """Take bars of the run's own frequency where an asset has none yet.
+
+        Args:
+            bars: Open, high, low, close and volume by END, µs UTC, then by asset index.
+        """
+        table, taken = self.table, False
+        for us, given in bars.items():
+            session = self.calendar.session_of_us(us)
+            row = -1 if session < 0 else table.row_of(us, session)
+            if not 0 <= row <= self.row:
+                continue
+            closes = table.values("close", row, row + 1)[0]
+            new = {
+                index: bar
+                for index, bar in given.items()
+                if isnan(closes[index]) and self.is_listed(index, session)
+            }
+            if new:
+                table.amend(row, new)
+                taken = True
+        if taken:
+            self._history.forget_bars()
+            self.indicators.forget()
+            self.windows.forget()
+            self.forget_last_rows()
+            self.quick.forget()
+
     def is_listed(self, index: int, session: int) -> bool:
         """Say whether an asset is listed in a session."""
         return self._first[index] <= session <= self._last[index]
@@ -428,6 +461,14 @@ class Market(Cursor):
         return self.days.returns(
             index, first_session=first_session, count=count, listed_since=self._first[index]
         )
+
+
+# A table whose rows may be filled, where several runs share the portal's.
+def _amendable(table: BarTable) -> BarTable:
+    if table.frozen:
+        table = copy(table)
+        table.loosen()
+    return table
 
 
 def _history_of(

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from inspect import signature
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.feeds.slot_axis import Labels
@@ -173,6 +174,38 @@ class DataFeed(ABC):
         if fetch is None:
             raise NoFeed(f"{type(self).__name__} has no history: it has no fetch_bars")
         return await fetch(symbols, first, last)
+
+    @property
+    def has_past_bars(self) -> bool:
+        """Whether `past_bars` can be asked: the class has a way of its own, or a
+        `fetch_bars` that takes a frequency.
+        """
+        if type(self).past_bars is not DataFeed.past_bars:
+            return True
+        fetch = getattr(self, "fetch_bars", None)
+        return fetch is not None and "frequency" in signature(fetch).parameters
+
+    async def past_bars(
+        self, symbols: Sequence[str], first: datetime, last: datetime, frequency: str
+    ) -> object:
+        """Return bars within the day, as traded, that are over: a portal, or what makes
+        one. What `fetch_bars` gives, if the feed has it.
+
+        Args:
+            symbols: Whose bars.
+            first: No bar ends before this moment.
+            last: END of the last one.
+            frequency: How long a bar is, e.g. "1m".
+
+        Raises:
+            BrokerError: the source cannot be asked.
+            DataError: it has none of these.
+        """
+        fetch: Callable[..., Awaitable[object]] | None
+        fetch = getattr(self, "fetch_bars", None)
+        if fetch is None:
+            raise NoFeed(f"{type(self).__name__} has no history: it has no fetch_bars")
+        return await fetch(symbols, first, last, frequency)
 
     @abstractmethod
     def configure(self, plan: FeedPlan) -> None:

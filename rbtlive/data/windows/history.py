@@ -98,6 +98,12 @@ class History:
         # None.
         self._matrices: dict[tuple[tuple[int, ...], str], Floats | None] = {}
 
+    def forget_bars(self) -> None:
+        """Forget what was made of the bars: some are others, and no factor is."""
+        self.changes += 1
+        for kept in (self._adjusted, self._every_close, self._frames, self._matrices):
+            kept.clear()
+
     def begin_anew(self, factors: list[Factor]) -> None:
         """Discard results from bars and factors, because some of them have changed.
 

@@ -85,6 +85,11 @@ class Indicators:
             del self._columns[key]
             self._flat.pop(key, None)
 
+    def forget(self) -> None:
+        """Forget all columns: some earlier bars are others."""
+        self._columns.clear()
+        self._flat.clear()
+
     def flat(self, index: int, name: str) -> Sequence[float] | None:
         """Return a column as one sequence of floats, valid until factors are recorded;
         None if it ends with today's rows.

@@ -103,6 +103,11 @@ class Windows:
         self._of_day: dict[Interval, BarsOfDay] = {}
         self._of_sessions: dict[Interval, BarsOfSessions] = {}
 
+    def forget(self) -> None:
+        """Forget what was made of the bars: some earlier ones are others."""
+        self._so_far = TodaySoFar(self._history.table)
+        self._of_day.clear()
+
     def release(self) -> None:
         """Drop the market, so that the two form no cycle."""
         self._market = weakref.proxy(self._market)

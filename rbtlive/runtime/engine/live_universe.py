@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rbtlive.core.actions.universe import wanted
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import Event, PastDaysEvent, UniverseChangedEvent
+from rbtlive.runtime.engine.past_bars import PastBars
 from rbtlive.runtime.engine.past_days import NAMED, PastDays
 from rbtlive.runtime.recorded.attendance import Attendance, Gap
 
@@ -34,6 +35,7 @@ class LiveUniverse:
     def __init__(self, run: LiveRun, tasks: BackgroundTasks) -> None:
         self._run = run
         self._past_days = PastDays(run, tasks, self._look)
+        self._past_bars = PastBars(run, tasks)
         self._attendance: Attendance | None = None  # None before the run is recovered
         self._left_out: frozenset[str] = frozenset()
         self._seen = 0  # number of the feed's changes seen
@@ -105,8 +107,13 @@ class LiveUniverse:
 
     def look_at_feed(self) -> None:
         """Record changes of the feed's subscriptions that others made."""
-        if self._run.feed.subscription_changes != self._seen and self._attendance is not None:
+        known = self._attendance
+        if known is None:
+            return
+        if self._run.feed.subscription_changes != self._seen:
             self._note_change()
+        if known.without_bars or self._past_bars.is_open:
+            self._past_bars.look(known.without_bars)
 
     @property
     def is_waiting(self) -> bool:
@@ -171,6 +178,7 @@ class LiveUniverse:
             self._say_what_is_missing([symbol for symbol in joined if symbol in known.gaps])
         elif isinstance(event, PastDaysEvent):
             self._past_days.note(event)
+            self._past_bars.note(event)
         self._look()
 
     # --- missing days -----------------------------------------------------------------

@@ -92,8 +92,8 @@ class PastDays:
             self._run.on_message(
                 "warning",
                 f"the feed gave no answer yet on the daily bars of {question.gap.words} for "
-                f"{_some(question.symbols)}: the session begins without them, and its windows of "
-                "days and tables may differ from a backtest's",
+                f"{shortened(question.symbols)}: the session begins without them, and its windows "
+                "of days and tables may differ from a backtest's",
             )
         self._unheard.clear()
 
@@ -126,7 +126,8 @@ class PastDays:
 
     def note(self, event: PastDaysEvent) -> None:
         """Record that an answer was processed, so that a later gap is a new request."""
-        self._forget(event.symbols, event.first, event.last)
+        if event.frequency is None:
+            self._forget(event.symbols, event.first, event.last)
 
     def _forget(self, symbols: Sequence[str], first: date, last: date) -> None:
         for symbol in symbols:
@@ -273,9 +274,10 @@ class PastDays:
     def _say(self, question: Question, why: str) -> None:
         self._run.on_message(
             "warning",
-            f"the feed gave no daily bars of {question.gap.words} for {_some(question.symbols)}, "
-            f"of which the run has none: {why:.200}; windows of days and tables lack them until "
-            "the feed answers: it is asked again after the next session, or after a restart",
+            f"the feed gave no daily bars of {question.gap.words} for "
+            f"{shortened(question.symbols)}, of which the run has none: {why:.200}; windows of "
+            "days and tables lack them until the feed answers: it is asked again after the next "
+            "session, or after a restart",
         )
 
     def _say_jumps(self, found: Found) -> None:
@@ -285,7 +287,7 @@ class PastDays:
             self._run.on_message(
                 "warning",
                 "these prices jumped as in a split while the assets were outside, and the run "
-                f"knows of no split: {_some([jump.words for jump in jumps])}; if one happened, "
+                f"knows of no split: {shortened([jump.words for jump in jumps])}; if one happened, "
                 "windows and tables over that day are wrong until you attach again with data= "
                 "that has it: the run goes on",
             )
@@ -298,11 +300,12 @@ class PastDays:
         self._run.on_message(
             "warning",
             "the feed has no daily bars of these assets and sessions, so that windows of days and "
-            f"tables have none: {_some(words)}; if they traded then, ask the feed's provider",
+            f"tables have none: {shortened(words)}; if they traded then, ask the feed's provider",
         )
 
 
-def _some(words: Sequence[str]) -> str:
+def shortened(words: Sequence[str]) -> str:
+    """Return words as a list in a message, of many the first."""
     return ", ".join(words[:NAMED]) + (f", … ({len(words)} in all)" if len(words) > NAMED else "")
 
 

@@ -53,6 +53,8 @@ class Attendance:
         inside: The session since which the feed gives all bars of an asset, by symbol;
             None while it gives all bars of all assets.
         gaps: Unanswered gaps, by symbol, the oldest first.
+        without_bars: Those that joined in this session or the one before and whose
+            earlier bars within the day have not come.
         closed: Label of the session closed last.
     """
 
@@ -62,6 +64,7 @@ class Attendance:
         self._begun: date | None = None
         self.inside: dict[str, date] | None = None
         self.gaps: dict[str, list[Gap]] = {}
+        self.without_bars: dict[str, int] = {}
         self.closed: date | None = None
 
     def read(self, run: RecordedRun) -> None:
@@ -77,6 +80,9 @@ class Attendance:
         """Process a change of the universe, or the answer to a request."""
         if isinstance(event, UniverseChangedEvent):
             self._change(event)
+        elif isinstance(event, PastDaysEvent) and event.frequency is not None:
+            for symbol in event.symbols:
+                self.without_bars.pop(symbol, None)
         elif isinstance(event, PastDaysEvent):
             for symbol in event.symbols:
                 self._answer(symbol, event.first, event.last)
@@ -87,6 +93,7 @@ class Attendance:
             for symbol, (start, end) in self._lives.items():
                 if start <= label <= end and self.inside.get(symbol, date.max) > label:
                     self._lack(symbol, label)
+        self.without_bars = {s: more - 1 for s, more in self.without_bars.items() if more}
         self._begun = self._begun or label
         self.closed = label
 
@@ -111,6 +118,8 @@ class Attendance:
                     if first <= last:
                         self.gaps[symbol] = [Gap(first, last)]
         since = date.min if event.whole_from is None else event.whole_from
+        joined = [symbol for symbol in event.symbols if symbol not in inside]
+        self.without_bars |= dict.fromkeys(joined, 1)
         self.inside = {symbol: inside.get(symbol, since) for symbol in event.symbols}
 
     def _answer(self, symbol: str, first: date, last: date) -> None:
