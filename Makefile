@@ -1,4 +1,4 @@
-# Everything here works in a fresh clone with git, make and Python 3.11 or newer; the rest is installed into .venv.
+# Needs git, make and Python 3.11 or newer; everything else is installed into .venv.
 
 PYTHON ?=
 LAB_ARGS ?=
@@ -10,7 +10,7 @@ DOCS_ARGS ?= --serve
 .PHONY: help demo test quick coverage docs lab ci clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s%s\n", $$1, $$2}' Makefile
 
 demo: .venv/.ready-demo ## backtest a strategy, trade it on paper, compare the two
 	@.venv/bin/python examples/demo.py
@@ -25,8 +25,8 @@ quick: .venv/.ready-test ## check style and types and run the fast tests, in abo
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m pytest -q -x -m "not kernel and not browser" tests/architecture tests/model tests/sim tests/finance tests/core
 
-# Coverage may leave its own database open; Python 3.13 and newer warn of that, and a warning is an error here.
-coverage: .venv/.ready-test ## run the tests, all but the browser's, and show which files they leave unread
+# Coverage may leave its database open. Python 3.13 and newer warn of that, and warnings are errors here.
+coverage: .venv/.ready-test ## run all tests except the browser's, and show files with lines that no test runs
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@.venv/bin/python -m coverage run -m pytest -q -m "not browser" -n auto --dist loadfile \
 		-W ignore::pytest.PytestUnraisableExceptionWarning $(TEST_ARGS)
@@ -40,12 +40,12 @@ lab: .venv/.ready-lab ## open JupyterLab on the quickstart notebook
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir=. \
 		$$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS) notebooks/01_quickstart.ipynb
 
-ci: ## check everything as CI does, without installing system packages
+ci: ## run all checks of CI, without installing system packages
 	@.ci/run --without-system-packages
 
-clean: ## remove .venv and everything that was built
+clean: ## remove .venv and all build output
 	@rm -rf .venv build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-# A stamp for each set of packages; a change of pyproject.toml makes it stale.
+# A stamp file for each set of packages; a change of pyproject.toml makes it stale.
 .venv/.ready-%: pyproject.toml scripts/make_venv.sh
 	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $*

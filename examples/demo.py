@@ -1,9 +1,9 @@
-"""One strategy class, backtested and traded on paper, and the two compared. `make demo`
+"""Backtest one strategy class, trade it on paper, and compare the two. `make demo`
 runs it.
 
     python examples/demo.py [FOLDER]
 
-Result, chart and journal are left in FOLDER, by default `demo-output`.
+It writes result, chart and journal to FOLDER, by default `demo-output`.
 """
 
 import asyncio

@@ -3,8 +3,8 @@
     python examples/live_trading_simple.py [SPEED]
 
 The bars are replayed SPEED times faster than they happened, by default two weeks of
-trading in a second. Stopped and started again, the session goes on with the bar after
-the last one it saw: its journal is in `.rbtlive`.
+trading in a second. If it is stopped and started again, the session continues with the
+bar after the last one it saw; its journal is in `.rbtlive`.
 """
 
 import sys

@@ -2,9 +2,8 @@
 
     python scripts/build_docs.py [--serve]
 
-The site is made of the pages in docs/, the tutorials in notebooks/, the reference from
-the docstrings, and the pages that stand beside the README. Nothing is loaded from
-elsewhere when it is read.
+The site contains the pages in docs/, the tutorials in notebooks/, the reference from
+the docstrings, and the pages beside the README. It loads nothing from other sites.
 """
 
 import argparse

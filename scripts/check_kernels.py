@@ -1,11 +1,10 @@
-"""Run the tests that start real kernels under other versions of ipykernel, each laid
-over the present environment.
+"""Run the tests that start real kernels under other versions of ipykernel.
 
     python scripts/check_kernels.py [VERSION ...] [--blocked SECONDS] [--only WORDS]
 
-Without a version: 6.31.0, 7.1.0, 7.3.0 and the latest that pip finds. Nothing of the
-environment is changed: a version is installed into a folder of its own that comes first
-on the path. Needs pip, the extra `test`, and the package index.
+Without a version: 6.31.0, 7.1.0, 7.3.0 and the latest that pip finds. The environment is
+not changed: each version is installed into its own folder, which comes first on the
+path. Needs pip, the extra `test`, and the package index.
 """
 
 import argparse

@@ -4,7 +4,7 @@ their outputs.
     python scripts/check_notebooks.py [--times 20] [NAME ...]
     python scripts/check_notebooks.py --save [NAME ...]
 
-NAME is the beginning of a notebook's name, e.g. 05; without any, all are meant. Needs
+NAME is the beginning of a notebook's name, e.g. 05; the default is all notebooks. Needs
 the extra `test`.
 """
 
@@ -28,8 +28,8 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Author(NotebookClient):
-    """Runs a notebook as JupyterLab does: what a task displays changes the cell that
-    displayed it, later too.
+    """Runs a notebook as JupyterLab does: a task's display updates the cell that started
+    it, also after that cell has ended.
     """
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
@@ -89,8 +89,7 @@ def check(notebooks: list[Path], times: int) -> int:
 def save(notebook: Path) -> None:
     """Run a notebook from the top in a folder of its own, and store its outputs in it.
 
-    Of a live panel its still picture is kept: a live view needs the kernel that showed
-    it.
+    A live panel is stored as its still picture, because the live view needs its kernel.
     """
     content = nbformat.read(notebook, as_version=4)
     os.environ |= {"PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}

@@ -2,12 +2,11 @@
 
     python scripts/check_pythons.py [3.12 ...]
 
-An interpreter is looked for on the PATH and among pyenv's. Each gets an environment of
-its own in build/pythons; one that is not found is named.
+Interpreters are searched on the PATH and among pyenv's. Each gets its own environment
+in build/pythons; missing ones are named.
 
-The newest one also says which files of the model, the simulated venue, the cost models
-and the core have lines that none of these tests runs, and fails if they are too many:
-from Python 3.12 on lines are counted at next to no cost.
+Under the newest one, coverage of the model, the simulated venue, the cost models and
+the core is measured too, with a floor: from Python 3.12 on that costs almost nothing.
 """
 
 import hashlib

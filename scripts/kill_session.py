@@ -1,16 +1,19 @@
-"""Kill a trading session as often as wanted, at random instants and at every named
-point, and tell what came of it.
+"""Kill a trading session many times, at random instants and at every named point, and
+report the outcome.
 
     python scripts/kill_session.py --deaths 200
     python scripts/kill_session.py --deaths 40 --each-point 2 --venue-deaths 10 --seed 7
 
-A session trades through AlpacaBroker at a venue; each is a process of its own. A killed
-session is attached again and goes on to the end. Then the ids at the venue must be
-those of the intents that arrived, each once, positions, cash and fills at both ends the
-same, and everything as in the run that nobody killed. Meanwhile the venue pays
-dividends and interest, takes fees and a deposit, refuses requests as too many, and
-calls an asset otherwise overnight and splits another; the journal is packed in small blocks. Exit status
-is 1 if any is not.
+A session trades through AlpacaBroker at a venue, in two processes. A killed session is
+attached again and runs to the end. Then
+
+* the ids at the venue must be those of the intents that arrived, each once;
+* positions, cash and fills must agree on both sides;
+* everything must equal a run that was never killed.
+
+Meanwhile the venue pays dividends and interest, takes fees and a deposit, limits
+requests, renames one asset overnight and splits another; the journal is packed in
+small blocks. Exit status is 1 if a run is wrong.
 """
 
 from __future__ import annotations

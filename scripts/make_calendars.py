@@ -2,8 +2,8 @@
 
     python scripts/make_calendars.py [FOLDER]
 
-The tables make start-up fast (no pandas) and the same everywhere: the sessions of a
-backtest do not depend on which version of exchange_calendars happens to be installed.
+The tables make start-up fast (no pandas), and the sessions of a backtest independent of
+the installed version of exchange_calendars.
 """
 
 from __future__ import annotations

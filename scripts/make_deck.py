@@ -2,8 +2,7 @@
 
 Usage: python scripts/make_deck.py [CARD ...]
 
-With names of cards only these are played, and the rows of others stay as they were
-played last.
+With names of cards, only these are played; the other rows keep their last outcome.
 """
 
 from __future__ import annotations
@@ -26,12 +25,11 @@ PAGE = ROOT / "docs" / "broker-deck.md"
 LIMIT_S = 60.0
 HEAD = """# The deck
 
-Situations of a real account, each played against every broker that the package has a world for:
-an account in memory that is written against the broker port alone, and the Alpaca adapter at
-`python -m rbtlive.venue` over loopback. Each card is a test in `tests/deck`, and
-`python scripts/make_deck.py` writes this table.
+Situations of a real account, each tested with two brokers: an account in memory, which uses only
+the broker port, and the Alpaca adapter at `python -m rbtlive.venue` over loopback. Each card is a
+test in `tests/deck`; `python scripts/make_deck.py` writes this table.
 
-| situation | what is right | {worlds} |
+| situation | expected | {worlds} |
 | --- | --- | {dashes} |
 """
 

@@ -1,8 +1,8 @@
-"""What other libraries say of one small series of returns and one list of fills.
+"""Record other libraries' figures for one small series of returns and one list of fills.
 
 Run by a Python that has quantstats, pyfolio-reloaded, empyrical-reloaded and
-backtesting, it writes tests/research/expected/peers.json, which tests compare with what
-rbtlive says:
+backtesting, it writes tests/research/expected/peers.json, which tests compare with
+rbtlive's figures:
 
     python scripts/make_peer_answers.py
 """

@@ -1,8 +1,7 @@
 #!/bin/sh
 # Set .venv up with the project and one of its extras: sh scripts/make_venv.sh demo|docs|lab|test
 #
-# PYTHON names the interpreter; without it the first of the candidates that is new enough is taken. Nothing outside
-# .venv is changed.
+# PYTHON names the interpreter; the default is the first candidate that is new enough. Changes nothing outside .venv.
 set -eu
 
 extra=$1
@@ -15,7 +14,7 @@ choose() {
     lacking=
     if [ -n "${PYTHON:-}" ]; then
         "$PYTHON" -c "$new_enough" 2>/dev/null || {
-            say "PYTHON=$PYTHON is no Python 3.11 or newer: name another, e.g. make PYTHON=/usr/bin/python3.12 $extra"
+            say "PYTHON=$PYTHON is not Python 3.11 or newer: name another, e.g. make PYTHON=/usr/bin/python3.12 $extra"
             exit 1
         }
         set -- "$PYTHON"
@@ -39,7 +38,7 @@ choose() {
     exit 1
 }
 
-# An interrupted or outdated environment is made anew; packages are added to a sound one.
+# Rebuild an interrupted or outdated environment; add packages to a good one.
 if ! .venv/bin/python -c "$new_enough; import pip" >/dev/null 2>&1; then
     choose
     say "Making .venv with $("$python" --version) ..."
@@ -49,7 +48,7 @@ fi
 say "Installing rbtlive[$extra] into .venv (the first time takes a minute or two) ..."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$extra]"
 touch ".venv/.ready-$extra"
-if [ "$extra" = test ]; then # which holds the others
+if [ "$extra" = test ]; then # includes the other extras
     touch .venv/.ready-demo .venv/.ready-docs .venv/.ready-lab
 fi
 say "Ready."

@@ -1,4 +1,4 @@
-"""Plants bugs in the engine, one at a time, and tells whether the suite notices.
+"""Plant bugs in the engine, one at a time, and report whether the tests notice them.
 
 Run by hand:
 

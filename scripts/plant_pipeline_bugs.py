@@ -1,9 +1,9 @@
-"""Plants bugs in pipelines, one at a time, and tells whether their tests notice.
+"""Plant bugs in pipelines, one at a time, and report whether their tests notice them.
 
     python scripts/plant_pipeline_bugs.py                 # all of them
     python scripts/plant_pipeline_bugs.py --bug NAME      # only this one (repeatable)
 
-It is `plant_bugs.py` with bugs and tests of its own; the exit status is the same.
+It works like `plant_bugs.py`, with its own bugs and tests; the exit status is the same.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 LIBRARY is yfinance, ccxt, databento, alpaca, ib_async, polygon or tiingo, installed in the
 environment that runs this, beside pandas and pyarrow. Its transport is replaced by answers in
-the form that the vendor documents, made of the bars in `bars.json`; everything behind the
-transport is the library's own. Shapes are written beside `bars.json` as Parquet and JSON, with
-a manifest that says what each should be read as.
+the vendor's documented form, made from the bars in `bars.json`; everything else is the
+library's own code. Shapes are written beside `bars.json` as Parquet and JSON, with a manifest
+of how to read each.
 
 Sources of the answers: query1.finance.yahoo.com /v8/finance/chart; the exchanges' candle
 endpoints as ccxt calls them; databento.com, "DBN encoding"; docs.alpaca.markets, "Historical

@@ -1,10 +1,10 @@
-"""Run simulated worlds, as many as wanted, and tell which of them go wrong.
+"""Run many simulated worlds, and report those that go wrong.
 
     python scripts/simulate.py --seeds 1000-2000
     python scripts/simulate.py --seeds 17,42 --jobs 2
 
-Exit status is 1 if any does; each is reported with its seed and the shortest list of faults
-that it takes.
+Exit status is 1 if one does; each is reported with its seed and the shortest list of faults
+that causes it.
 """
 
 from __future__ import annotations

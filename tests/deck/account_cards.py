@@ -9,7 +9,7 @@ from tests.builders import until
 from tests.deck.cards import Holder, Resting, attached, card, days, looked
 
 
-@card("the keys are those of another account", "the run refuses to go on there, by name")
+@card("the keys are those of another account", "the run refuses to continue there, by name")
 async def another_account(world, folder):
     session = await attached(world, folder, Holder)
     await days(world, session, 1)
@@ -25,7 +25,7 @@ async def another_account(world, folder):
 
 
 @card(
-    "a resting order fills while the session is away, and a person closes the position",
+    "a resting order fills while the session is stopped, and a person closes the position",
     "the start is refused before anything trades; 'follow' corrects the books",
 )
 async def filled_then_closed_away(world, folder):
@@ -50,8 +50,8 @@ async def filled_then_closed_away(world, folder):
 
 
 @card(
-    "a run takes shares over that another run has left outside",
-    "both own theirs, and nothing is outside any more",
+    "a run takes over shares that another run left outside",
+    "each owns its shares, and nothing is outside any more",
 )
 async def taken_from_outside(world, folder):
     first = await attached(world, folder, Holder, name="first", capital_base=30_000)
@@ -80,7 +80,7 @@ async def taken_from_outside(world, folder):
 
 
 @card(
-    "a resting order is replaced so that it fills at once", "one order, filled as it was replaced"
+    "a resting order is replaced so that it fills at once", "one order, filled with its new terms"
 )
 async def replaced_and_filled(world, folder):
     session = await attached(world, folder, Resting, params={"limit": world.low, "count": 1})
@@ -99,7 +99,7 @@ async def replaced_and_filled(world, folder):
 
 @card(
     "the account is short before the first start",
-    "the short is outside, and what buys it back is not the run's",
+    "the short is outside, and the money to buy it back is not the run's",
 )
 async def short_before(world, folder):
     await world.by_hand(-100, world.symbol)
@@ -115,8 +115,8 @@ async def short_before(world, folder):
 
 
 @card(
-    "a run is short of what is held outside, and a person sells a part of that",
-    "outside has less; the run trades on",
+    "a run is short in shares held outside, and a person sells some of those",
+    "outside holds fewer shares; the run continues",
 )
 async def outside_sold_against_a_short(world, folder):
     await world.by_hand(100, world.symbol)

@@ -173,7 +173,9 @@ async def settled(session):
     )
 
 
-@card("the session was away for four sessions", "missed bars are shown, only the latest trades")
+@card(
+    "the session was stopped for four trading days", "missed bars are shown, only the latest trades"
+)
 async def absence(world, folder):
     session = await attached(world, folder, Alternating)
     await days(world, session, 2)
@@ -193,7 +195,7 @@ async def absence(world, folder):
     await again.stop()
 
 
-@card("the same, with late_orders='send'", "what is asked for is sent")
+@card("the same, with late_orders='send'", "late orders are sent")
 async def absence_sent(world, folder):
     session = await attached(world, folder, Alternating, late_orders="send")
     await days(world, session, 2)
@@ -225,7 +227,7 @@ async def stop_cancels(world, folder):
     assert len(session.context.ended) == 3
 
 
-@card("the broker does not cancel", "what still rests is named by stop()")
+@card("the broker does not cancel", "stop() names the orders that still rest")
 async def stop_cannot_cancel(world, folder, monkeypatch=None):
     session = await attached(
         world, folder, Resting, open_orders="cancel", params={"limit": world.low, "count": 1}
@@ -262,7 +264,7 @@ async def closed_by_hand_then_flatten(world, folder):
     await session.stop()
 
 
-@card("flatten() of what is held", "flat by the broker's books, and confirmed")
+@card("flatten() of an open position", "the broker's books are flat, and it is confirmed")
 async def flatten(world, folder):
     session = await attached(world, folder, Holder)
     await days(world, session, 1)
@@ -276,7 +278,7 @@ async def flatten(world, folder):
 
 @card(
     "the account holds shares before the first start",
-    "they are outside: neither capital nor position",
+    "they stay outside: neither capital nor position",
 )
 async def held_before(world, folder):
     await world.by_hand(300, world.symbol)
@@ -296,7 +298,7 @@ async def held_before(world, folder):
     await session.stop()
 
 
-@card("more capital than is free is asked for", "refused, saying what is free")
+@card("capital_base is more than the free money", "refused, naming the free amount")
 async def too_much_capital(world, folder):
     await world.by_hand(300, world.symbol)
 
@@ -308,7 +310,7 @@ async def too_much_capital(world, folder):
         await session.wait()
 
 
-@card("positions='take'", "they are the run's, at the broker's cost")
+@card("positions='take'", "the run owns them, at the broker's cost")
 async def taken(world, folder):
     await world.by_hand(300, world.symbol)
 
@@ -327,7 +329,7 @@ async def taken(world, folder):
     await session.stop()
 
 
-@card("a person trades another symbol", "noted; the run trades on")
+@card("a person trades another symbol", "noted; the run continues")
 async def other_symbol_by_hand(world, folder):
     session = await attached(world, folder, Holder)
     await days(world, session, 1)
@@ -339,7 +341,7 @@ async def other_symbol_by_hand(world, folder):
     await session.stop()
 
 
-@card("a person buys more of the run's symbol", "left outside; the run trades on")
+@card("a person buys more of the run's symbol", "left outside; the run continues")
 async def same_symbol_bought_by_hand(world, folder):
     session = await attached(world, folder, Holder)
     await days(world, session, 1)
@@ -353,7 +355,7 @@ async def same_symbol_bought_by_hand(world, folder):
     await session.stop()
 
 
-@card("a person sells the run's shares", "a difference: halts")
+@card("a person sells the run's shares", "a difference: trading halts")
 async def sold_by_hand(world, folder):
     session = await attached(world, folder, Holder)
     await days(world, session, 1)
@@ -364,7 +366,10 @@ async def sold_by_hand(world, folder):
     await session.stop()
 
 
-@card("the same with reconciliation='adopt'", "refused: the run would be long what is not there")
+@card(
+    "the same with reconciliation='adopt'",
+    "refused: the run would own shares that the account lacks",
+)
 async def sold_by_hand_adopt(world, folder):
     session = await attached(world, folder, Holder, reconciliation="adopt")
     await days(world, session, 1)
@@ -398,7 +403,8 @@ async def sold_by_hand_follow(world, folder):
 
 
 @card(
-    "two runs trade one symbol on one account", "each owns its own; both together are the account"
+    "two runs trade one symbol on one account",
+    "each owns its own shares; together they are the account's",
 )
 async def two_runs(world, folder):
     first = await attached(world, folder, Holder, name="first", capital_base=50_000)
@@ -427,7 +433,7 @@ async def two_runs(world, folder):
 
 @card(
     "a run is stopped, and another begins under another name",
-    "the stopped one keeps its shares, and its money is free",
+    "the stopped one keeps its shares; its money becomes free",
 )
 async def after_another(world, folder):
     first = await attached(world, folder, Holder, name="first")
@@ -476,7 +482,7 @@ async def called(world, folder):
     await again.stop()
 
 
-@card("a resting order is replaced on the broker's page", "it goes on as the same order")
+@card("a resting order is replaced on the broker's page", "it continues as the same order")
 async def replaced(world, folder):
     session = await attached(world, folder, Resting, params={"limit": world.low, "count": 1})
     await days(world, session, 1)
@@ -493,7 +499,7 @@ async def replaced(world, folder):
     await session.stop()
 
 
-@card("a dividend, a fee and a deposit come", "booked as cash, by their kinds")
+@card("a dividend, a fee and a deposit arrive", "booked as cash, by their kinds")
 async def cash(world, folder):
     session = await attached(world, folder, Holder)
     await days(world, session, 1)

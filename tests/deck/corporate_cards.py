@@ -7,7 +7,7 @@ from tests.builders import until
 from tests.deck.cards import Holder, Watcher, attached, card, days, looked, settled
 
 
-@card("a split happens overnight", "shares, orders and history follow, and the books agree")
+@card("a split happens overnight", "shares, orders and history are restated, and the books agree")
 async def split(world, folder):
     await world.announce_split("0.5")
     session = await attached(world, folder, Watcher, params={"target": 10})
@@ -26,7 +26,9 @@ async def split(world, folder):
     await session.stop()
 
 
-@card("a split happens while the session is away", "the next start takes it, and the books agree")
+@card(
+    "a split happens while the session is stopped", "the next start applies it, and the books agree"
+)
 async def split_while_away(world, folder):
     await world.announce_split("0.5")
     await world.by_hand(6, world.symbol)
@@ -47,7 +49,7 @@ async def split_while_away(world, folder):
     await again.stop()
 
 
-@card("a symbol changes while the session is away", "the next start follows it")
+@card("a symbol changes while the session is stopped", "the next start follows it")
 async def symbol_change_while_away(world, folder):
     Growing.low = world.low
     session = await attached(world, folder, Growing)
@@ -69,7 +71,10 @@ async def symbol_change_while_away(world, folder):
     await again.stop()
 
 
-@card("the account is blocked, and freed again", "halts by name; resumed it trades on")
+@card(
+    "the account is blocked, then freed",
+    "trading halts and names the cause; after resume() it continues",
+)
 async def blocked_and_freed(world, folder):
     session = await attached(world, folder, Growing, breakers=rbt.Breakers(blind_after_s=60))
     await days(world, session, 1)
