@@ -220,7 +220,7 @@ async def reverse_split(world, folder):
     await session.stop()
 
 
-@card("the same while the session is away", "the next start takes it, cash and all")
+@card("the same while the session is stopped", "the next start takes it, cash and all")
 async def reverse_split_away(world, folder):
     session = await holding(world, folder)
     await session.stop()
@@ -240,7 +240,7 @@ async def reverse_split_away(world, folder):
 
 
 @card(
-    "an order is replaced, and its asset split, while the session is away",
+    "an order is replaced, and its asset split, while the session is stopped",
     "one order, for what the broker has it for",
 )
 async def replaced_and_split(world, folder):
@@ -265,7 +265,7 @@ async def replaced_and_split(world, folder):
 
 
 @card(
-    "a person buys more, and the asset is split, while the session is away",
+    "a person buys more, and the asset is split, while the session is stopped",
     "both parts are split; the person's is outside",
 )
 async def bought_and_split(world, folder):
