@@ -216,7 +216,7 @@ class BrokerAdapter(ABC):
 
     @property
     def feed(self) -> DataFeed | None:
-        """The broker's own market data; None if it has none."""
+        """The broker's own market data, if it offers any."""
         return None
 
     @abstractmethod

@@ -193,7 +193,7 @@ class VenueMarket:
         start: datetime | None,
         end: datetime | None,
     ) -> list[Print]:
-        """Return bars that have ended and began between `start` and `end`, sorted by
+        """Return the finished bars that began between `start` and `end`, sorted by
         symbol, then time.
         """
         wanted = set(symbols)

@@ -119,7 +119,7 @@ def read_order_request(
         price_of: Returns the last price of a symbol, None if unknown.
 
     Raises:
-        Refused: the request cannot be placed; it says why.
+        Refused: the order cannot be placed; the error says why.
     """
     if not isinstance(body, Mapping):
         raise Refused(422, 40010001, "request body must be an object")

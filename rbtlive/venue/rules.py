@@ -56,7 +56,7 @@ class Resting(Protocol):
 
     @property
     def order(self) -> Order:
-        """Its state in the book."""
+        """The order's state in the book."""
 
 
 class Account(Protocol):

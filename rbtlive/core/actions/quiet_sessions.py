@@ -34,8 +34,8 @@ def run_quiet_sessions(
     before_each: Callable[[], None] | None,
     rest_orders: Callable[[], None],
 ) -> int:
-    """Run sessions from `first` on and return the number of the first that needs the
-    ordinary way, which may be `first` itself.
+    """Run sessions from `first` on, and return the number of the first that needs the
+    ordinary path, which may be `first` itself.
 
     Args:
         state: The run, between two sessions.

@@ -70,8 +70,8 @@ class SliceBuilder(SliceSequence):
         after: END of the last finished slice; bars that are not later are skipped.
             Without it, the first bar's slice is the first.
         until: END of the last wanted slice.
-        latest: Returns the latest valid END of a bar, the clock's now; None means no
-            bar is in the future.
+        latest: Returns the latest valid END of a bar, by the clock; None means no bar
+            is in the future.
         expected: A slice is closed once these symbols have a final bar; None waits for
             a later bar or the clock.
 

@@ -108,7 +108,7 @@ class History:
         """Discard results from bars and factors, because some of them have changed.
 
         Args:
-            factors: All that are in effect, in the order in which they took effect.
+            factors: All factors in effect, in the order in which they took effect.
         """
         self._forget()
         self.note(factors)

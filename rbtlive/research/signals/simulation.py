@@ -96,8 +96,8 @@ class Simulation:
         self._sizes = np.rint(sizes / span.lot)
         self._held = np.zeros(runs)
         self._open = np.zeros(runs)  # signed lots of the active order
-        self._filled = np.zeros(runs)  # filled lots of it
-        self._paid = np.zeros(runs)  # commission of it
+        self._filled = np.zeros(runs)  # its filled lots
+        self._paid = np.zeros(runs)  # its commission
         self._waits = False
         self._due: dict[int, Any] = {}
         self.traded = Traded(

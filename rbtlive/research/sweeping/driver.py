@@ -1,7 +1,7 @@
 """Execute many runs in a pool, or in this process; rows come as runs finish.
 
-The rule: a run whose worker died is tried again; only if it kills a worker of its own
-does it become a row with that error.
+The rule: a run whose worker died is tried again, alone in a worker; if that worker dies
+too, the run becomes a row with that error.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def run_in(
         pool.restart(workers)
 
 
-# One pass over the tasks. What came back as lost is returned; with `size` None batches
-# grow until they take about `SOON_S`.
+# One pass over the tasks; returns the lost ones. With `size` None, batches grow until
+# they take about `SOON_S`.
 def _round(
     pool: Pool, tasks: Sequence[Numbered], *, size: int | None, timeout: float | None
 ) -> Any:  # a generator of rows that returns the lost tasks
