@@ -61,8 +61,8 @@ class ThroughZero:
         held = (await self._positions()).get(order.symbol, Decimal(0))
         if not held or (held > 0) == (order.amount > 0) or abs(order.amount) <= abs(held):
             return None
-        # Recorded before it is sent: the stream may report its fill before the answer
-        # comes.
+        # The part is recorded before it is sent, because the stream may report its fill
+        # before the answer arrives.
         self._intents.parts[client_order_id] = TwoParts(order=order, close=-held)
         answer = await self._post(order, -held, client_order_id)
         if answer.status not in PLACED:

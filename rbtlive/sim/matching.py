@@ -154,8 +154,8 @@ class SimVenue:
         None if the bar does not have room for all of it.
 
         Args:
-            asked: Asset and signed whole shares of each, of assets whose bars have a
-                volume and that have no other order.
+            asked: Asset and signed whole shares of each order; the assets' bars have a
+                volume, and the assets have no other order.
             data: Provides closes and volumes as floats.
         """
         orders = list(asked)

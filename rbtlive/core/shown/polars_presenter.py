@@ -107,7 +107,7 @@ class PolarsPresenter:
         return pl.DataFrame(shown)
 
     def numbers(self, assets: Sequence[Asset], columns: dict[str, list[float]]) -> pl.DataFrame:
-        """Return the same for prices and volumes."""
+        """Return `symbol` and one Float64 column per price or volume field."""
         chosen = tuple(assets)
         symbols = self._symbols.get(chosen)
         if symbols is None:

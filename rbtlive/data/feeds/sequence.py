@@ -217,7 +217,7 @@ class SliceSequence:
     # -- early bars --------------------------------------------------------------------
 
     def _ripen_next(self) -> Iterator[Event]:
-        # A bar that comes now may rely on the slice before it having its bars. Later
+        # A bar that comes now may rely on complete bars in the slice before it. Later
         # slices wait for the clock, because a source may be catching up.
         base_us = self._base_us
         first_us = self._ahead.first

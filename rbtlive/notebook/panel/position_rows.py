@@ -130,8 +130,7 @@ class PositionRows:
             self._bases = np.array(list(map(float, bases)), dtype=np.float64)
         self._read = amounts, bases
 
-    # Looked up without marking: marking is the strategy's business, and changes the
-    # books.
+    # Reads prices without marking positions, because marking changes the books.
     def _prices(self, core: TradingCore) -> NDArray[np.float64]:
         market = core.state.market
         prices: NDArray[np.float64] = np.full(len(self._indices), np.nan)

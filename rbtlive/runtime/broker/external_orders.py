@@ -10,8 +10,8 @@ from collections import OrderedDict
 from typing import Any, Final
 
 MOST_NAMED: Final = 20
-"""This many orders are journaled individually; after that, only their number is, each
-time it has doubled.
+"""This many orders are journaled individually; after that, only their number is
+journaled, each time it doubles.
 """
 _MOST_KNOWN: Final = 10_000
 NAMED: Final = "ExternalOrder"
