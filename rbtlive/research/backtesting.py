@@ -119,6 +119,8 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
             if start is not None or warmup is not None:
                 raise
             settings, waited_for = later_start(settings, early, portal), early.window
+            core.release()
+            early.__traceback__ = None  # its frames hold the run
         else:
             result = conclude(core)
             core.release()

@@ -66,7 +66,9 @@ def old_objects_left_alone() -> Iterator[None]:
             _left_alone = True
             gc.freeze()
     try:
-        yield
+        # For all runs together: after each, all that it has made would be scanned.
+        with rare_collections():
+            yield
     finally:
         if not nested:
             gc.collect()

@@ -135,7 +135,7 @@ class _Days:
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
         scheduled, held, step = state.scheduled, self._held, market.step
         portfolio, settled = state.portfolio, state.books.closed_version
-        account_controls = state.account_controls
+        account_controls, mark_row = state.account_controls, state.marks.mark_row_unseen
         calm: Calm | None = None
         for session in range(self._first, end):
             if before_each is not None and session != begun:
@@ -176,7 +176,7 @@ class _Days:
             placed = waiting_orders or changed or outbox
             if placed and (waiting or end_after(state, session, end) < end):
                 return False
-            if held and not self._mark(session):
+            if held and not mark_row() and not self._mark_one_by_one(session):
                 return False
             if placed:
                 self._keep_placed(session)
@@ -197,11 +197,8 @@ class _Days:
         orders.waiting.is_rested = True
 
     # False if the price of a position is unknown, which then keeps its old price.
-    def _mark(self, session: int) -> bool:
-        marks = self._state.marks
-        if marks.mark_row_unseen():
-            return True
-        prices = marks.mark_unseen()
+    def _mark_one_by_one(self, session: int) -> bool:
+        prices = self._state.marks.mark_unseen()
         if prices is None:
             return False
         self._odd_prices[session] = prices

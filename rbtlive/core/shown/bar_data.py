@@ -137,8 +137,7 @@ class BarData:
         except (KeyError, TypeError, IndexError):
             # A first request, several values that cannot be looked up, or an earlier
             # bar that is seen.
-            self._values.make_fast(assets, fields)
-            return self._values.one_by_one(assets, fields)
+            return self._values.by_the_slow_path(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
             return self._values.missing(assets, fields, value)
         return value if show is None else show(value)

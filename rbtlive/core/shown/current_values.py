@@ -145,6 +145,13 @@ class CurrentValues:
         if column is not None:
             quick.numbers.setdefault(fields, {})[assets] = (column, self._shown_as.get(fields))
 
+    def by_the_slow_path(self, assets: Any, fields: Any) -> Any:
+        """Return what has no column yet, or never has one."""
+        if fields == "last_traded" and isinstance(assets, Asset) and assets in self._index:
+            return self._last_traded(self._index[assets])
+        self.make_fast(assets, fields)
+        return self.one_by_one(assets, fields)
+
     def one_by_one(self, assets: Any, fields: Any) -> Any:
         """Return any value, or values, by the slow path.
 
@@ -215,7 +222,9 @@ class CurrentValues:
 
     def _last_traded(self, index: int) -> Any:
         market = self._market
-        row = market.last_traded_row(index)
+        row = market.view if market.view >= 0 and market.trades_now(index) else -1
+        if row < 0:
+            row = market.last_traded_row(index)
         if row < 0:
             return self._presenter.no_time()
         if not market.interval.intraday:

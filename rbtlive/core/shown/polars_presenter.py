@@ -116,7 +116,7 @@ class PolarsPresenter:
             names = [asset.symbol for asset in assets]
             symbols = self._symbols[chosen] = pl.Series("symbol", names, dtype=pl.String)
         shown = [
-            pl.Series(field, np.array(values, dtype=np.float64), nan_to_null=True)
+            pl.Series(field, _nulls_for_nan(values), dtype=pl.Float64)
             for field, values in columns.items()
         ]
         return pl.DataFrame([symbols, *shown])
@@ -193,6 +193,11 @@ def exactly(shown: pl.Series | pl.DataFrame) -> Any:
 # texts.
 def _known(values: Sequence[Any]) -> list[Any]:
     return [None if isinstance(value, Decimal) and value.is_nan() else value for value in values]
+
+
+# Polars makes a Series of a few numbers from a list in half the time of an array.
+def _nulls_for_nan(values: list[float]) -> list[float | None]:
+    return [value if value == value else None for value in values]  # noqa: PLR0124 - NaN
 
 
 def _floats(values: list[Any]) -> pl.Series:

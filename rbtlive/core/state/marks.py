@@ -176,15 +176,20 @@ class Marks(LastSales):
                     sale.price, sale.when = money_of_units(units), dt
 
     def _take_unread(self) -> None:
+        known, exactly = self._decimals, self._exactly
         if self._unread is None and len(self.by_asset) <= FEW and not self._market.table.base:
-            few = [None if price is NAN else price for price in self.prices()]
+            row, us = self._unread_row, self._unread_us
             self._is_behind = False
-            self.set_prices(few, self._unread_us)
+            for asset, sale in self.by_asset.items():
+                close = (self._column_of(asset.index) or ())[row]
+                price = known.get(close) or exactly(close)
+                if price is not None:
+                    sale.price, sale.when = price, us
+            self.version += 1
             return
         prices = self.unread_prices()
         assert prices is not None
         self._is_behind, self._unread = False, None
-        known, exactly = self._decimals, self._exactly
         values = [known.get(price) or exactly(price) for price in prices.tolist()]
         self.set_prices(values, self._unread_us)
 

@@ -12,6 +12,8 @@ Floats: TypeAlias = "NDArray[np.float64]"
 
 KEPT_VALUES: Final = 4_000_000
 """Maximum number of indicator values kept with a table."""
+KEPT_COUNTS: Final = 10_000
+"""Maximum number of kinds of columns that are counted; then counting starts again."""
 
 
 class ColumnCache:
@@ -21,11 +23,12 @@ class ColumnCache:
         most: Maximum number of values.
     """
 
-    __slots__ = ("_columns", "_most", "_values")
+    __slots__ = ("_columns", "_counts", "_most", "_values")
 
     def __init__(self, most: int = KEPT_VALUES) -> None:
         self._columns: OrderedDict[Hashable, Floats] = OrderedDict()
         self._values, self._most = 0, most
+        self._counts: dict[Hashable, int] = {}
 
     def get(self, key: Hashable) -> Floats | None:
         """Return a column, or None."""
@@ -38,3 +41,11 @@ class ColumnCache:
         while self._values > self._most:
             _, gone = self._columns.popitem(last=False)
             self._values -= len(gone)
+
+    def times_before(self, kind: Hashable) -> int:
+        """Count one more column of a kind; return how many there were before."""
+        if len(self._counts) >= KEPT_COUNTS:
+            self._counts.clear()
+        before = self._counts.get(kind, 0)
+        self._counts[kind] = before + 1
+        return before

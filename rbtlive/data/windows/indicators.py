@@ -10,6 +10,7 @@ evaluating only the last rows would differ in the last bit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -24,6 +25,11 @@ PREFIXES = 32
 """Number of prefixes of a column on which an expression is tested, each longer than the
 last by a constant factor: three times the column in total.
 """
+WATCHED = 2
+"""So many expressions of each shape are tried on all beginnings."""
+LATER_PREFIXES = 8
+"""How many beginnings later ones of the same shape are tried on."""
+_NUMBERS = re.compile(r"\d+(\.\d+)?")
 
 
 class Indicators:
@@ -156,11 +162,23 @@ class Indicators:
     def _try_prefixes(
         self, name: str, index: int, *, bars: pl.DataFrame, values: pl.Series
     ) -> None:
-        lengths = np.unique(np.geomspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
+        last = max(1, len(bars) - 1)
+        if self._is_watched(name, index):
+            lengths = np.unique(np.geomspace(1, last, PREFIXES).astype(int))
+        else:
+            lengths = np.unique(np.linspace(1, last, LATER_PREFIXES + 1)[1:].astype(int))
         for length in lengths[lengths < len(bars)].tolist():
             shorter = self._evaluate(name, bars.head(length))
             if not shorter.equals(values.head(length)):  # for polars, a null is not NaN
                 self._require_same(name, index, shorter=_floats(shorter), longer=_floats(values))
+
+    # Expressions that differ only in numbers look ahead alike: in a sweep the first few
+    # of a shape are tried on all beginnings, later ones on fewer.
+    def _is_watched(self, name: str, index: int) -> bool:
+        shared = self._history.table.computed
+        if shared is None or self._keys[name] is None:
+            return True
+        return shared.times_before((index, shape_of(self.expressions[name]))) < WATCHED
 
     def _require_same(self, name: str, index: int, *, shorter: Floats, longer: Floats) -> None:
         longer = longer[: len(shorter)]
@@ -196,6 +214,11 @@ def text_of(expression: pl.Expr) -> bytes | None:
     except (pl.exceptions.PolarsError, TypeError, ValueError, AttributeError):
         return None
     return None if any(mark in written for mark in _OF_PYTHON) else written
+
+
+def shape_of(expression: pl.Expr) -> str:
+    """Return the text of an expression without its numbers."""
+    return _NUMBERS.sub("#", str(expression))
 
 
 def fields_of(expression: pl.Expr, history: History) -> tuple[str, ...]:

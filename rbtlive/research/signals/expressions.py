@@ -6,22 +6,18 @@ later rows is refused.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
 from rbtlive.data.windows.history import BASE_FIELD, History
-from rbtlive.data.windows.indicators import PREFIXES
+from rbtlive.data.windows.indicators import PREFIXES, WATCHED, shape_of
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
 
 MISSING: Final = -1
-WATCHED: Final = 2
-"""This many expressions of each form are also evaluated over many shorter spans."""
 _ROW: Final = "rbtlive row"
-_NUMBERS: Final = re.compile(r"\d+(\.\d+)?")
 
 
 class SignalTable:
@@ -40,7 +36,7 @@ class SignalTable:
         if place == len(self.expressions):
             self.expressions.append(expression)
             # Expressions that differ only in numbers look ahead in the same way.
-            shape = _NUMBERS.sub("#", str(expression))
+            shape = shape_of(expression)
             self._shapes[shape] = self._shapes.get(shape, 0) + 1
             if self._shapes[shape] <= WATCHED:
                 self._watched.append(place)

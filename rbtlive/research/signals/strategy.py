@@ -128,15 +128,15 @@ class Signals(TradingAlgorithm):
         """Act on the signals of this bar."""
         for asset, size in context.signal_sizes.items():
             if data.can_trade(asset):
-                leaves = float(data.current(asset, EXIT)) > 0.0
-                if leaves or float(data.current(asset, ENTRY)) > 0.0:
+                leaves = data.current(asset, EXIT) > 0.0
+                if leaves or data.current(asset, ENTRY) > 0.0:
                     self._act(context, asset, 0 if leaves else size)
 
     def _act(self, context: Any, asset: Asset, target: object) -> None:
         waiting = self.get_open_orders(asset)
         held = context.portfolio.positions[asset].amount
-        is_in = held + sum(order.amount - order.filled for order in waiting) != 0
-        if is_in == bool(target):
+        on_order = sum(order.amount - order.filled for order in waiting) if waiting else 0
+        if bool(held + on_order if waiting else held) == bool(target):
             return
         for order in waiting:
             self.cancel_order(order)

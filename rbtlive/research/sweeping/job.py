@@ -34,12 +34,14 @@ def run_all(job: Job, batch: Sequence[Params]) -> list[RunRow]:
 
 def _measure(job: Job, params: Params, row: RunRow) -> None:
     run = run_lean(job.strategy, job.portal, job.settings, params, free_start=job.free_start)
-    # Before the objectives: if one fails, the run keeps its metrics.
-    row.metrics = run.metrics
-    view = RunView(run.metrics, params, run.result)
-    values = tuple(objective.value(view) for objective in job.objectives)
-    returns = _aligned(job, run.returns) if job.keep_returns else None
-    run.release()
+    try:
+        # Before the objectives: if one fails, the run keeps its metrics.
+        row.metrics = run.metrics
+        view = RunView(run.metrics, params, run.result)
+        values = tuple(objective.value(view) for objective in job.objectives)
+        returns = _aligned(job, run.returns) if job.keep_returns else None
+    finally:
+        run.release()
     row.values, row.returns = values, returns
 
 

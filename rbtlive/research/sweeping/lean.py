@@ -57,7 +57,9 @@ class LeanRun:
 
     def release(self) -> None:
         """Free the run's objects."""
-        self._record = self._core = None
+        core, self._record, self._core = self._core, None, None
+        if core is not None:
+            core.release()
         vars(self).pop("_result", None)
 
 
@@ -87,6 +89,8 @@ def run_lean(
         except HistoryWindowStartsBeforeData as early:
             if not free_start:
                 raise
+            core.release()
             settings = later_start(replace(settings, params=own(params)), early, portal)
+            early.__traceback__ = None  # its frames hold the run
         else:
             return LeanRun(core)
