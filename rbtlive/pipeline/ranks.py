@@ -73,7 +73,7 @@ def masked_ranks(
         else:
             from scipy.stats import rankdata
 
-            ranks[some] = np.apply_along_axis(rankdata, 1, numbers, method=method)
+            ranks[some] = rankdata(numbers, method=method, axis=1)
         np.copyto(ranks[some], np.nan, where=lost)
     return ranks
 
@@ -140,17 +140,24 @@ def _choose_first(numbers: Values, rough: Values, lost: Mask, *, count: int, out
         out[row, ties[order[len(ties) - surplus :]]] = False
 
 
-def row_ranks(row: Values, method: str) -> Values:
-    """Return the ranks of one row."""
+def row_ranks(members: Values, method: str) -> Values:
+    """Return the ranks within each row; a row with a missing value has none."""
+    return _ranks_within(members, method, ascending=True)
+
+
+def row_ranks_descending(members: Values, method: str) -> Values:
+    """Return the ranks within each row, from the largest."""
+    return _ranks_within(members.view(np.float64), method, ascending=False)
+
+
+def _ranks_within(members: Values, method: str, *, ascending: bool) -> Values:
+    if method == "ordinal" and members.dtype == np.float64:
+        found: Values = np.empty(members.shape)
+        for some in blocks(*members.shape):
+            ordinal_ranks(_turned(members[some], ascending=ascending), found[some])
+        found[np.isnan(members).any(axis=1)] = np.nan
+        return found
     from scipy.stats import rankdata
 
-    result: Values = rankdata(row, method=method)
-    return result
-
-
-def row_ranks_descending(row: Values, method: str) -> Values:
-    """Return the ranks of one row, from the largest."""
-    from scipy.stats import rankdata
-
-    result: Values = rankdata(-(row.view(np.float64)), method=method)
+    result: Values = rankdata(members if ascending else -members, method=method, axis=1)
     return result

@@ -1,4 +1,4 @@
-"""Arithmetic over the rows of a cross-section: groups, quantiles, moments.
+"""Arithmetic over the rows of a cross-section: quantiles, percentiles, moments.
 
 The rule: arrays in, arrays out, with zipline's numbers: its ties, its cut-offs, its
 treatment of missing values.
@@ -7,28 +7,33 @@ treatment of missing values.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline.array_types import Mask, Values
-from rbtlive.pipeline.picking import as_float32, few_smallest
+from rbtlive.pipeline.array_types import Places, Values
+from rbtlive.pipeline.picking import as_float32, blocks, few_smallest
 from rbtlive.pipeline.term import is_missing
 
 _WIDE = 1_536  # from this many columns on, a few values are found without examining all
+_MANY_EDGES = 60  # from this many edges on, each row's are searched by bisection
 _TAIL = 15.0  # percentiles this close to an end are found among the few values there
 
 
 def nansum(values: Values, axis: int = 0) -> Values:
     """Return sums, ignoring missing values."""
-    result: Values = np.where(np.isnan(values), 0.0, values).sum(axis=axis)
+    missing = np.isnan(values)
+    result: Values = (np.where(missing, 0.0, values) if missing.any() else values).sum(axis=axis)
     return result
 
 
 def nanmean(values: Values, axis: int = 0) -> Values:
     """Return means, ignoring missing values; NaN if all are missing."""
+    missing = np.isnan(values)
+    some = bool(missing.any()) or not values.shape[axis]
     with np.errstate(invalid="ignore", divide="ignore"):
-        result: Values = nansum(values, axis) / (~np.isnan(values)).sum(axis=axis)
+        counts: Any = (~missing).sum(axis=axis) if some else values.shape[axis]
+        result: Values = nansum(values, axis) / counts
         return result
 
 
@@ -77,52 +82,6 @@ def nanargmax(values: Values, axis: int = 0) -> Values:
     return result
 
 
-def demean(row: Values) -> Values:
-    """Return the differences from the mean."""
-    return row - nanmean(row)
-
-
-def zscore(row: Values) -> Values:
-    """Return the differences from the mean in population standard deviations."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (row - nanmean(row)) / nanstd(row)
-
-
-def winsorize(row: Values, low: float, high: float) -> Values:
-    """Return values with the lowest and the highest replaced by the next ones.
-
-    Cut-offs are by position: `int(low * n)` values below, and those from `ceil(high *
-    n)` on above. Source: zipline-reloaded 3.2.1, `pipeline/factors/factor.py`.
-    """
-    cut = row.copy()
-    missing = int(np.isnan(row).sum())
-    known = row.size - missing
-    order = cut.argsort()
-    if low > 0:
-        place = int(low * known)
-        cut[order[:place]] = cut[order[place]]
-    if high < 1:
-        place = int(np.ceil(known * high))
-        if place < known:
-            cut[order[place : known or None]] = cut[order[place - 1]]
-    return cut
-
-
-def by_group(
-    values: Values,
-    labels: Values,
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    out: Values,
-) -> Values:
-    """Write a function of the members of each group of each row into `out`."""
-    for row, groups, results in zip(values, labels, out, strict=True):
-        for group in np.unique(groups):
-            members = groups == group
-            results[members] = function(row[members], *arguments)
-    return out
-
-
 def quantile_labels(values: Values, bins: int) -> Values:
     """Return the quantile of each value in its row, from 0; NaN if missing.
 
@@ -130,21 +89,43 @@ def quantile_labels(values: Values, bins: int) -> Values:
         ValueError: two edges of a row are equal.
         Source: pandas 2.3, `qcut`, which zipline applies row by row.
     """
-    out = np.full(values.shape, np.nan)
+    out = np.empty(values.shape)
     shares = np.linspace(0.0, 1.0, bins + 1) * 100.0
-    for row, labels in zip(values, out, strict=True):
-        known = row[~np.isnan(row)]
-        edges = np.percentile(known, shares) if len(known) else np.full(bins + 1, np.nan)
-        if np.isnan(edges).any() or (edges[1:] == edges[:-1]).any():
+    for some in blocks(*values.shape):
+        given = values[some]
+        edges, counts = _edges(given, shares)
+        equal = np.isnan(edges).any(axis=1) | (edges[:, 1:] == edges[:, :-1]).any(axis=1)
+        if equal.any():
+            row = int(equal.argmax())
             raise ValueError(
-                f"Bin edges must be unique: were {edges.tolist()} for {bins} quantiles of "
-                f"{len(known)} values; ask for fewer, or mask assets with equal values out"
+                f"Bin edges must be unique: were {edges[row].tolist()} for {bins} quantiles of "
+                f"{counts[row]} values; ask for fewer, or mask assets with equal values out"
             )
-        places = np.searchsorted(edges, row, side="left").astype(np.float64)
-        places[row == edges[0]] = 1.0
-        places[np.isnan(row) | (places == bins + 1) | (places == 0)] = np.nan
-        labels[:] = places - 1.0
+        out[some] = _edges_below(given, edges[:, 1:-1])
+        np.copyto(out[some], np.nan, where=np.isnan(given))
     return out
+
+
+# Edges of quantiles, rows x shares, and how many values each row has.
+def _edges(values: Values, shares: Any) -> tuple[Values, Places]:
+    counts = values.shape[1] - np.count_nonzero(np.isnan(values), axis=1)
+    ordered = np.sort(values, axis=1)  # NaN comes last
+    places = shares / 100.0 * (counts[:, None] - 1)
+    lower = np.maximum(np.floor(places), 0).astype(np.int64)
+    upper = np.minimum(lower + 1, np.maximum(counts - 1, 0)[:, None])
+    below, above = (np.take_along_axis(ordered, one, axis=1) for one in (lower, upper))
+    return _mixed(below, above, places - lower), counts
+
+
+# How many edges of its row each value is above: a value on an edge is below it.
+def _edges_below(values: Values, edges: Values) -> Values:
+    if edges.shape[1] > _MANY_EDGES:
+        lines = zip(edges, values, strict=True)
+        return np.array([np.searchsorted(one, row, side="left") for one, row in lines])
+    above: Values = np.zeros(values.shape, dtype=np.int8)
+    for number in range(edges.shape[1]):
+        above += (edges[:, number : number + 1] < values).view(np.int8)
+    return above
 
 
 def percentiles(values: Values, shares: Sequence[float]) -> Values:
@@ -234,18 +215,3 @@ def group_codes(values: Values, missing: Any) -> tuple[Values, int]:
     codes = np.full(values.shape, -1, dtype=np.int64)
     codes[~lost] = np.unique(values[~lost].astype(str), return_inverse=True)[1]
     return codes, -1
-
-
-def largest_by_group(bits: Mask, groups: Values, wanted: Mask) -> Values:
-    """Return where a row's largest whole number of each group is; among equal ones, the
-    first.
-    """
-    out = np.zeros(wanted.shape, dtype=bool)
-    for row in range(len(bits)):
-        best: dict[int, int] = {}
-        for column in np.flatnonzero(wanted[row]).tolist():
-            group = int(groups[row, column])
-            if group not in best or bits[row, column] > bits[row, best[group]]:
-                best[group] = column
-        out[row, list(best.values())] = True
-    return out

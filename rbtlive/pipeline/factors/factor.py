@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rbtlive.errors import UnknownRankMethod
 from rbtlive.model.arrays import np
-from rbtlive.pipeline import ranks, rows
+from rbtlive.pipeline import groups, ranks, rows
 from rbtlive.pipeline.checks import bad_bounds, count_of, float_only, labels_of, optional_mask
 from rbtlive.pipeline.expression import NumericalExpression, factor_methods
 from rbtlive.pipeline.kinds import kind, registered
@@ -49,14 +49,14 @@ class Factor(RestrictedDType, ComputableTerm):
     def demean(self, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:
         """Return the difference from the day's mean, or from the group's."""
         float_only(self, "demean")
-        return self._by_row(rows.demean, mask, groupby, window_safe=self.window_safe)
+        return self._by_row(groups.demean, mask, groupby, window_safe=self.window_safe)
 
     def zscore(self, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:
         """Return the difference from the day's mean in population standard
         deviations.
         """
         float_only(self, "zscore")
-        return self._by_row(rows.zscore, mask, groupby, window_safe=True)
+        return self._by_row(groups.zscore, mask, groupby, window_safe=True)
 
     def winsorize(
         self,
@@ -80,7 +80,7 @@ class Factor(RestrictedDType, ComputableTerm):
         if not 0.0 <= min_percentile < max_percentile <= 1.0:
             raise bad_bounds(min_percentile, max_percentile, 1.0)
         cuts = (min_percentile, max_percentile)
-        return self._by_row(rows.winsorize, mask, groupby, cuts, window_safe=self.window_safe)
+        return self._by_row(groups.winsorize, mask, groupby, cuts, window_safe=self.window_safe)
 
     # Any function of a day's row, within a mask and groups.
     def _by_row(
@@ -284,10 +284,9 @@ class GroupedRowTransform(Factor):
         del dates, assets
         values = inputs[0]
         labels, none = self.inputs[1]._to_integral(inputs[1])  # noqa: SLF001
-        labels = np.where(mask, labels, none)
-        out = np.empty(values.shape, dtype=self.dtype)
-        rows.by_group(values, labels, self.transform, self.arguments, out)
-        return np.where(labels != none, out, self.missing_value)
+        chosen = mask & (labels != none)
+        out = np.full(values.shape, self.missing_value, dtype=self.dtype)
+        return groups.by_group(values, labels, chosen, self.transform, self.arguments, out)
 
     def graph_repr(self) -> str:
         """Return a short text for diagrams."""

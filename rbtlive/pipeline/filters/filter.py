@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline import ranks, rows
+from rbtlive.pipeline import groups, ranks, rows
 from rbtlive.pipeline.checks import bad_bounds
 from rbtlive.pipeline.expression import NumericalExpression, logical
 from rbtlive.pipeline.kinds import kind, registered
@@ -290,4 +290,4 @@ class MaximumFilter(Filter, StandardOutputs):
         values = np.ascontiguousarray(inputs[0])
         labels, none = self.inputs[1]._to_integral(inputs[1])  # noqa: SLF001
         wanted = mask & (labels != none) & ~is_missing(values, self.inputs[0].missing_value)
-        return rows.largest_by_group(values.view(np.int64), labels, wanted)
+        return groups.largest_by_group(values.view(np.int64), labels, wanted)
