@@ -129,7 +129,7 @@ CHANGES = (
     ("a missing label differs from all others", "pipeline/classifiers/classifier.py",
      '"!=", (self, self.missing_value), BOOL', '"!=", (self, label), BOOL'),
     ("a peer count includes those without a label", "pipeline/factors/basic.py",
-     "where=labels != none", "where=labels == labels"),
+     "mask & (labels != none)", "mask & (labels == labels)"),
     ("own data is seen on the day it becomes known", "pipeline/loaders/frame.py",
      'np.searchsorted(labels, stamps, side="right")', 'np.searchsorted(labels, stamps, side="left")'),
     ("the oldest row of own data counts", "pipeline/loaders/frame.py",

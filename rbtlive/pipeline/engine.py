@@ -163,7 +163,7 @@ class _Run:
         return self.source.load(column, first, last, self.assets)
 
     def _inputs(self, term: Any, begin: int, mask: Any) -> list[Any]:
-        if getattr(term, "reads_history", False):
+        if term._reads_history:  # noqa: SLF001
             return [self._history(one, begin) for one in term.inputs]
         if not term.windowed:
             return [self._from(one, begin) for one in term.inputs]

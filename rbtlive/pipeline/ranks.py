@@ -73,7 +73,9 @@ def masked_ranks(
         else:
             from scipy.stats import rankdata
 
-            ranks[some] = rankdata(numbers, method=method, axis=1)
+            whole = ~lost.any(axis=1)  # another row has no ranks
+            ranks[some] = np.nan
+            ranks[some][whole] = rankdata(numbers[whole], method=method, axis=1)
         np.copyto(ranks[some], np.nan, where=lost)
     return ranks
 

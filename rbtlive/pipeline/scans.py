@@ -9,45 +9,68 @@ from __future__ import annotations
 from typing import Any
 
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.rolling import cached_rows, known_counts, rolling_sum
 
 _AT_ONCE = 2_000_000  # number of values ranked together
+_SMALL = 255  # rows of a window whose numbers have 8 bits
 
 
 def place_of_largest(values: Any, length: int) -> Any:
     """Return the row of each window's first largest value; -1 if all are missing."""
-    windows = len(values) - length + 1
-    out = np.full((windows, values.shape[1]), -1, dtype=np.int64)
-    for low, high in cached_rows(windows, values.shape[1]):
-        places = out[low:high]
-        best = np.full(places.shape, np.nan)
+    windows, width = len(values) - length + 1, values.shape[1]
+    out = np.empty((windows, width), dtype=np.int64)
+    known = ~np.isnan(values)
+    for low, high in cached_rows(windows, width):
+        best = np.full((high - low, width), np.nan)
+        places = np.zeros(best.shape, dtype=_small(length))
         for age in range(length):
             part = values[low + age : high + age]
-            larger = ~((part <= best) | np.isnan(part))
-            np.copyto(places, age, where=larger)
+            larger = ~(part <= best)
+            larger &= known[low + age : high + age]
+            _mark(places, larger, age)
             np.fmax(best, part, out=best)
+        out[low:high] = places
+        out[low:high][np.isnan(best)] = -1
     return out
+
+
+# Small whole numbers, since a processor takes many of them at once.
+def _small(length: int) -> str:
+    return "u1" if length <= _SMALL else "u4"
+
+
+# Ages go up, so that the last one that is marked is the largest.
+def _mark(places: Values, where: Mask, age: int) -> None:
+    marked = where.view(np.uint8) * places.dtype.type(age)
+    np.maximum(places, marked, out=places)
 
 
 def deepest_drop(values: Any, length: int) -> Any:
     """Return the largest fall of each window from an earlier peak, as a fraction of its
     end value; NaN if all are missing.
     """
-    windows = len(values) - length + 1
-    out = np.empty((windows, values.shape[1]))
-    for low, high in cached_rows(windows, values.shape[1]):
-        shape = (high - low, values.shape[1])
-        peak, deepest = np.full(shape, np.nan), np.full(shape, -np.inf)
-        top, bottom = np.full(shape, np.nan), np.full(shape, np.nan)
+    windows, width = len(values) - length + 1, values.shape[1]
+    out = np.empty((windows, width))
+    flat = values.reshape(-1)
+    for low, high in cached_rows(windows, width):
+        peak, deepest = (np.full((high - low, width), -np.inf) for _ in range(2))
+        tops, peaks, bottoms = (np.zeros(peak.shape, dtype=_small(length)) for _ in range(3))
         for age in range(length):
             part = values[low + age : high + age]
+            _mark(peaks, part > peak, age)
             np.fmax(peak, part, out=peak)
             drop = peak - part
             deeper = drop > deepest
-            for kept, now in ((deepest, drop), (top, peak), (bottom, part)):
-                np.copyto(kept, now, where=deeper)
+            np.fmax(deepest, drop, out=deepest)
+            _mark(bottoms, deeper, age)
+            chosen = np.negative(deeper.astype(tops.dtype))  # all bits, or none
+            tops ^= (tops ^ peaks) & chosen
+        cells = np.arange(low * width, high * width).reshape(high - low, width)
+        top, bottom = (flat.take(cells + width * one.astype(np.int64)) for one in (tops, bottoms))
         with np.errstate(divide="ignore", invalid="ignore"):
-            out[low:high] = (top - bottom) / bottom
+            np.divide(top - bottom, bottom, out=out[low:high])
+        out[low:high][np.isneginf(deepest)] = np.nan
     return out
 
 

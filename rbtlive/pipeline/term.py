@@ -350,6 +350,7 @@ class ComputableTerm(Term):
     window_length: Any = NotSpecified
     mask: Any = NotSpecified
     domain: Any = NotSpecified
+    _reads_history = False  # whether it is handed all sessions with bars, as they were loaded
 
     def __new__(
         cls,

@@ -65,6 +65,17 @@ def table_and_column(windows: Sequence[Any], mask: Mask) -> tuple[Any, Any] | No
     return first, second
 
 
+def plain_table(windows: Sequence[InputWindows], mask: Mask) -> Values | None:
+    """Return the values of one input, of any type, if it is a table that only factors
+    restate; None otherwise.
+    """
+    loaded: Loaded | None = getattr(windows[0], "loaded", None)
+    if loaded is None or loaded.revisions or loaded.values.shape[1] != mask.shape[1]:
+        return None
+    found: Values = loaded.values
+    return found
+
+
 def can_be_whole(windows: Sequence[Any], mask: Mask) -> bool:
     """Say whether the inputs of a term are tables of numbers that only factors
     adjust.

@@ -36,9 +36,11 @@ from rbtlive.pipeline.factors import (
     TrueRange,
     WeightedAverageValue,
 )
-from rbtlive.pipeline.filters import AllPresent
+from rbtlive.pipeline.filters import All, AllPresent, AtLeastN
+from rbtlive.pipeline.filters.smoothing import Any_
 from rbtlive.pipeline.loaders.base import as_loaded
 from rbtlive.pipeline.mixins import CustomTermMixin, computes_many_days
+from rbtlive.pipeline.sentinels import NotSpecified
 from tests.pipeline.test_engine import portal
 
 START, END = "2016-01-11", "2016-04-15"  # splits, dividends, gaps, listings and ends
@@ -114,6 +116,34 @@ def test_many_days_at_once_are_what_each_day_gives(masked: bool, monkeypatch: py
 
     assert len(found) > 700
     assert_frame_equal(found, by_day, check_exact=False, rel_tol=1e-9, abs_tol=1e-11)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_counts_of_days_and_peers_are_what_each_day_gives(
+    masked: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Filters over the last days, and who has the same label."""
+    mask = AverageDollarVolume(window_length=5).percentile_between(30, 100) if masked else None
+    rising = DailyReturns() > 0.0
+    labels = SimpleMovingAverage(inputs=[close], window_length=5).quantiles(3)
+    terms = {
+        "present": AllPresent([USEquityPricing.low], window_length=9, mask=mask),
+        "all": All([rising], window_length=3, mask=mask),
+        "any": Any_([rising], window_length=4, mask=mask),
+        "some": AtLeastN([rising], window_length=6, N=3, mask=mask),
+        "peers": labels.peer_count(mask=NotSpecified if mask is None else mask),
+    }
+    found = rbt.run_pipeline(Pipeline(terms), START, END, portal())
+    for term in terms.values():
+        assert computes_many_days(type(term))
+        monkeypatch.setattr(type(term), "_whole", lambda *_: None)
+
+    by_day = rbt.run_pipeline(Pipeline(terms), START, END, portal())
+
+    assert_frame_equal(found, by_day, check_exact=True)
+    for name in ("present", "all", "any", "some"):
+        assert 0 < found[name].sum() < len(found)
+    assert found["peers"].n_unique() > 1
 
 
 def test_no_formula_depends_on_where_a_chunk_begins():

@@ -13,6 +13,7 @@ from rbtlive.pipeline import rows, whole
 from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.data import EquityPricing
 from rbtlive.pipeline.factors.factor import CustomFactor
+from rbtlive.pipeline.groups import groups_by_size
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.mixins import SingleInputMixin
 from rbtlive.pipeline.scans import deepest_drop
@@ -257,6 +258,16 @@ class PeerCount(SingleInputMixin, CustomFactor):
         labels, none = self.inputs[0]._to_integral(inputs[0][0])  # noqa: SLF001
         _, places, counts = np.unique(labels, return_counts=True, return_inverse=True)
         np.copyto(out, counts[places], where=labels != none)
+
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
+        values = whole.plain_table(windows, mask)
+        if values is None:
+            return None
+        labels, none = self.inputs[0]._to_integral(values)  # noqa: SLF001
+        out: Values = np.full(mask.shape, np.nan)
+        for cells in groups_by_size(labels, mask & (labels != none)):
+            out.reshape(-1)[cells] = cells.shape[1]
+        return out
 
 
 @registered("Clip")

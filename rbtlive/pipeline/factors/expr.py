@@ -58,8 +58,7 @@ class ExprFactor(Factor):
     def __reduce__(self) -> Any:
         return partial(ExprFactor, window_safe=self.window_safe), (self.expression,)
 
-    reads_history = True
-    """The engine passes it all sessions with bars, each column as loaded."""
+    _reads_history = True  # each column as loaded
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Mask) -> Any:
         frames = _Restated(inputs, assets)

@@ -5,11 +5,12 @@ The rule: the result of an operator is False if the asset is not listed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import groups, ranks, rows
+from rbtlive.pipeline.array_types import Mask
 from rbtlive.pipeline.checks import bad_bounds
 from rbtlive.pipeline.expression import NumericalExpression, logical
 from rbtlive.pipeline.kinds import kind, registered
@@ -24,8 +25,11 @@ from rbtlive.pipeline.mixins import (
     no_such_asset,
 )
 from rbtlive.pipeline.picking import blocks
+from rbtlive.pipeline.rolling import known_counts
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, ComputableTerm, is_missing
+from rbtlive.pipeline.whole import plain_table
+from rbtlive.pipeline.windows import InputWindows
 
 
 class Filter(RestrictedDType, ComputableTerm):
@@ -268,6 +272,14 @@ class AllPresent(CustomFilter, SingleInputMixin, StandardOutputs):
         """Write whether no value in the window is missing."""
         del today, assets
         out[:] = ~is_missing(inputs[0], self.inputs[0].missing_value).any(axis=0)
+
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Mask | None:
+        values = plain_table(windows, mask)
+        if values is None:
+            return None
+        missing = is_missing(values, self.inputs[0].missing_value)
+        found: Mask = known_counts(missing, self.window_length) == self.window_length
+        return found & mask
 
 
 @registered("MaximumFilter")
