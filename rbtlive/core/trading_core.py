@@ -81,7 +81,7 @@ class TradingCore:
     Args:
         strategy: The strategy, ready to run once.
         market: The market data.
-        settings: What was asked for.
+        settings: The run's settings.
         simulated: Whether the venue in memory fills orders.
         on_message: Called with (level, text) of messages for the user; nothing is
             logged here.

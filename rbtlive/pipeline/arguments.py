@@ -1,7 +1,8 @@
-"""Checks of what a term is made of.
+"""Checks of a term's arguments.
 
-The rule: what can only be a slip is refused where the term is written, with what to
-write instead; zipline computes something else from it, or ends in the middle of a run.
+The rule: an argument that can only be a slip is refused where the term is written, and
+the error says what to write instead; zipline would compute something else, or fail in
+the middle of a run.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from rbtlive.pipeline.sentinels import NotSpecified
 
 
 def days_of_window(name: str, length: object) -> object:
-    """Return a window's length if it is a whole number or left out.
+    """Return a window's length, which must be a whole number or left out.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: the length is something else.
     """
     whole = isinstance(length, (int, np.integer)) and not isinstance(length, (bool, np.bool_))
     if length is NotSpecified or whole:
@@ -39,7 +40,7 @@ def terms_of(name: str, inputs: object) -> tuple[object, ...]:
     if isinstance(inputs, Iterable) and not isinstance(inputs, (str, bytes)):
         try:
             return tuple(inputs)
-        except (TypeError, ValueError) as error:  # a term: it is sliced by assets only
+        except (TypeError, ValueError) as error:  # a term can only be sliced by assets
             cause: Exception | None = error
     elif isinstance(inputs, (str, bytes)):
         return (inputs,)
@@ -56,8 +57,8 @@ def no_filter(what: str, value: object, *, column: bool, term: bool) -> TypeErro
     """Return the error for a value that is not a filter.
 
     Args:
-        what: Where it was given, e.g. "screen".
-        value: What was given.
+        what: The argument's name, e.g. "screen".
+        value: The invalid value.
         column: Whether it is a column of a data set.
         term: Whether it is another term.
     """
@@ -76,7 +77,7 @@ def no_filter(what: str, value: object, *, column: bool, term: bool) -> TypeErro
 def warn_of_truth(term: object) -> None:
     """Warn that Python took a term for true as a whole.
 
-    zipline does so too, and `base or default` and `if mask:` rely on it: no error.
+    As in zipline this is no error, because `base or default` and `if mask:` rely on it.
     """
     warnings.warn(
         f"{term!r} was taken for true: a term has a value for each asset and day. If this "
@@ -89,15 +90,15 @@ def warn_of_truth(term: object) -> None:
 
 
 def no_attribute(owner: str, name: str, names: Iterable[str], *, what: str) -> AttributeError:
-    """Return the error of a name that is not there.
+    """Return the error for a missing attribute.
 
     Args:
-        owner: Whose it would be.
-        name: What was asked for.
-        names: The names there are.
-        what: What they are, e.g. "column".
+        owner: The object without the attribute.
+        name: The requested name.
+        names: The existing names.
+        what: The kind of the names, e.g. "column".
     """
-    from rbtlive.model.other_names import what_to_write  # only an error needs it
+    from rbtlive.model.other_names import what_to_write  # needed only for errors
 
     known = [one for one in names if not one.startswith("_")]
     write = what_to_write(name, {}, known)

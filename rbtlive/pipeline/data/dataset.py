@@ -108,7 +108,8 @@ class BoundColumn(LoadableTerm):
     if not TYPE_CHECKING:  # else every name would have a type
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Refuse what a factor has, as its latest value would have it.
+            """Refuse a factor's attributes, which only the column's latest value
+            has.
 
             Raises:
                 AttributeError: always.

@@ -127,7 +127,8 @@ class FeedPump:
         self.done = True
         self._wake()
 
-    # The session before is over, and what it lacks is asked for, once all was taken.
+    # Once all events are processed, the previous session is over and its missing days
+    # have been requested.
     async def _hold(self, event: Event) -> None:
         assert self._sessions is not None
         while self._queue.size and not self._stopping:

@@ -1,7 +1,7 @@
-"""Find jumps of price in past days that look like a split of which the run has no
-record.
+"""Find price jumps in past days that look like splits unknown to the run.
 
-The rule: only a warning follows from this. A false positive is fine; no number changes.
+The rule: a jump only causes a warning and changes no number, so false positives are
+acceptable.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from rbtlive.model.bar import Bar
 
 _USUAL: Final = (1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
-"""New shares for an old one, or old ones for a new one."""
+"""New shares per old share, or old shares per new share."""
 _NEAR: Final = 0.05
-"""How far a price may move overnight beside a split."""
+"""Maximum overnight change of the price, besides the split."""
 
 
 class Jump(NamedTuple):
-    """A jump of price that looks like a split.
+    """A price jump that looks like a split.
 
     Attributes:
         symbol: The asset.
         label: Label of the session that opened at the new level.
-        ratio: What the split makes of a price.
+        ratio: The factor for prices.
     """
 
     symbol: str
@@ -36,16 +36,16 @@ class Jump(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The jump, as a message names it."""
+        """The jump as words for a message."""
         return f"{self.symbol} on {self.label} (ratio {self.ratio:.4g})"
 
 
 def untold_splits(state: RunState, symbol: str, bars: Mapping[date, Bar]) -> list[Jump]:
-    """Return the jumps at the opens of some days, against the close before, that no
-    split of the run explains.
+    """Return the jumps from one day's close to the next open that no split of the run
+    explains.
 
     Args:
-        state: The run's.
+        state: The run's state.
         symbol: The asset.
         bars: Its daily bars, by label.
     """
