@@ -1,6 +1,7 @@
 """An asset that joins within the day has its earlier bars of the day, as in a backtest."""
 
-from datetime import datetime
+import asyncio
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -11,9 +12,11 @@ from rbtlive.api import symbol, time_rules
 from rbtlive.errors import BrokerError
 from rbtlive.pipeline import Pipeline
 from rbtlive.pipeline.data import USEquityPricing
+from tests.brokers.conftest import _minute_process, minute_venue
 from tests.pipeline.test_joining import (
     LAST,
     SYMBOLS,
+    OfTwo,
     Remembering,
     Turn,
     backtest,
@@ -23,6 +26,10 @@ from tests.pipeline.test_joining import (
     session,
     tables,
 )
+from tests.pipeline.test_live_universe import feed_at, history
+from tests.venue.process import until, within
+
+__all__ = ["_minute_process", "minute_venue"]
 
 
 class Hours(Remembering):
@@ -150,3 +157,50 @@ def test_what_no_answer_came_for_is_asked_for_after_a_kill(tmp_path):
 
     lacking = first.asked_within[-1][0]
     assert set(lacking) <= {name for names, *_ in second.asked_within for name in names}
+
+
+class OfOneEachDay(OfTwo):
+    """Keeps the last minutes of both at each bar."""
+
+    def handle_data(self, context, data):
+        names = [symbol(name) for name in SYMBOLS[:2]]
+        context.minutes = data.history(names, "close", 20, "1m").rows()
+
+
+def test_the_archive_of_a_broker_gives_the_minutes_of_what_joins(minute_venue, tmp_path):
+    """Over the wire: the last minutes of yesterday, of which the stream gave none."""
+    feed = feed_at(minute_venue, settle_s=0.0)
+
+    async def watch() -> Any:
+        made = rbt.attach(
+            OfOneEachDay, rbt.PaperBroker(), feed=feed, data=history(), frequency="1m",
+            journal=tmp_path, name="one", late_orders="send",
+        )  # fmt: skip
+        await until(lambda: feed._reach_us is not None)
+        for minutes in (2, 387):
+            await asyncio.to_thread(minute_venue.advance, minutes)
+            await until(lambda: feed._reach_us is not None and not made.engine.queue.size)
+        known = made.engine._cores.universe._attendance
+        await until(lambda: known.closed is not None and not known.gaps)
+        await asyncio.to_thread(minute_venue.advance, 2)
+        await until(lambda: "2024-01-04" in made.context.closes)
+        answered = False
+        for _minute in range(9):
+            seen = made.context.minutes[-1][0]
+            await asyncio.to_thread(minute_venue.advance, 1)
+            await until(lambda before=seen: made.context.minutes[-1][0] > before)
+            if answered:
+                break
+            answered = "AAA" not in known.without_bars
+        await made.stop()
+        days = date(2024, 1, 3), date(2024, 1, 4)
+        return made, await feed.fetch_bars("AAA", *days, frequency="1m")
+
+    ended, archive = within(watch(), seconds=60)
+
+    told = dict(archive.to_frame("1m").select("timestamp", "close").iter_rows())
+    seen = {stamp: close for stamp, close, _other in ended.context.minutes}
+    assert len(seen) == 20
+    assert min(seen).date() == date(2024, 1, 3)  # of which the stream gave none
+    assert seen == {stamp: told[stamp] for stamp in seen}
+    assert ended.parity().identical
