@@ -8,8 +8,6 @@ second, so that there is no gap between the two; data that both report is given 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -17,19 +15,19 @@ from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-import polars as pl
 from pydantic import SecretStr
 
 from rbtlive.brokers.alpaca_bars import (
     BarFacts,
     Trade,
     archived_bars,
-    floats_of,
     latest_slot_us,
-    moment_of,
     read_bar,
     read_trade,
 )
+from rbtlive.brokers.alpaca_clock import MarketClock
+from rbtlive.brokers.alpaca_given import GivenBars
+from rbtlive.brokers.alpaca_history import portal_of_archive
 from rbtlive.brokers.alpaca_http import (
     DATA_STREAM_URL,
     DATA_URL,
@@ -42,21 +40,18 @@ from rbtlive.brokers.alpaca_http import (
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, place_of
 from rbtlive.brokers.alpaca_splits import LearnedSplits
-from rbtlive.brokers.alpaca_values import Untranslatable, as_object, read_moment
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.brokers.alpaca_words import (
     StreamClosed,
-    expect,
-    keys_message,
+    introduce,
     next_messages,
-    words_of,
 )
-from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan
 from rbtlive.data.feeds.bar_aggregator import AggregatedFeed
 from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, FeedError, InvalidSetting, NoFeed
-from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import Event
 from rbtlive.model.interval import DAY, MINUTE, Interval
 
@@ -65,12 +60,7 @@ ANSWER_S = 10.0
 LARGEST_MESSAGE = 8 * 1024 * 1024
 SILENT_MINUTES_S = 75.0
 SILENT_DAYS_S = 900.0
-_TRY_AGAIN_S = 30.0
-_MOST_TRIES = 20
-_OWN_TIME = timedelta(days=1)
-"""A market clock further than this from its server's own time is a simulation's."""
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
-_SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float64)
 
 
 class AlpacaFeed(AggregatedFeed):
@@ -146,33 +136,29 @@ class AlpacaFeed(AggregatedFeed):
         self._stream_url = DATA_STREAM_URL if url_override is None else socket_url(self._url)
         self._http = AlpacaHttp(self._keys, self._url, timeout_s=timeout_s, chance=chance)
         clock = url_override if clock_url is None else clock_url
-        self._clock_http = (
+        self._clock = MarketClock(
             None
             if clock is None
             else AlpacaHttp(
                 self._keys, checked_url(clock, "clock_url"), timeout_s=timeout_s, chance=chance
             )
         )
-        self._present: tuple[datetime, float | None] | None = None
         self._timeout_s = timeout_s
         self._data_feed = data_feed
         self._trades = trades
-        self._settle = timedelta(seconds=settle_s)
+        settle = timedelta(seconds=settle_s)
         self._silent_after_s = silent_after_s
         self.most_symbols = most_symbols
         self.past_days_settle_s = settle_s
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
-        self._given: dict[str, int] = {}
         self._known: set[str] = set()  # the symbols subscribed last
         self._later: dict[str, str] = {}
-        self._start_us: int | None = None
-        self._reach_us: int | None = None
-        self._waits: dict[tuple[str, date], int] = {}
         self._splits = LearnedSplits(self.ask_data)
         self._telling_us: int | None = None
         self._silent: set[str] = set()
         self._counts: Counter[str] = Counter()
+        self._given = GivenBars(lambda: self._now() - settle, self._counts)
         self.last_trades: dict[str, Trade] = {}
         if symbols is not None:
             self.subscribe(symbols)
@@ -191,8 +177,7 @@ class AlpacaFeed(AggregatedFeed):
         """
         place_of(self.subscriptions or plan.symbols or (), data_feed=self._data_feed)
         self._plan = plan
-        self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
-        self._given = {}
+        self._given.begin(plan.after)
         self._later = dict(plan.renamed)
         self._splits = LearnedSplits(self.ask_data)
         super().configure(plan)
@@ -226,31 +211,14 @@ class AlpacaFeed(AggregatedFeed):
                     yield event
         finally:
             await self._http.close()
-            if self._clock_http is not None:
-                await self._clock_http.close()
+            await self._clock.close()
 
     @property
     def present(self) -> datetime | None:
         """The market's current time, by its clock when the connection was opened; for a
         venue with its own time, it stands still from then on.
         """
-        if self._present is None:
-            return None
-        reported, asked_s = self._present
-        if asked_s is None:
-            return reported
-        return reported + timedelta(seconds=asyncio.get_running_loop().time() - asked_s)
-
-    async def _ask_time(self) -> None:
-        # Bars from before this moment were missed; without an answer this machine's
-        # clock decides.
-        if self._clock_http is None:
-            return
-        with contextlib.suppress(BrokerError):
-            clock = as_object(await self._clock_http.get("/v2/clock"), "the clock")
-            reported = read_moment(clock, "timestamp")
-            runs = abs(reported - self._clock_http.now()) <= _OWN_TIME
-            self._present = reported, asyncio.get_running_loop().time() if runs else None
+        return self._clock.present
 
     async def fetch_bars(
         self,
@@ -278,34 +246,20 @@ class AlpacaFeed(AggregatedFeed):
             DataError: the bars are not usable, or there are none.
         """
         interval = Interval.parse(frequency)
-        base = MINUTE if interval.intraday else DAY
         names = [symbols] if isinstance(symbols, str) else list(symbols)
         place = place_of(names, data_feed=self._data_feed)
-        calendar = place.calendar if calendar is None else calendar
         http = AlpacaHttp(self._keys, self._url, timeout_s=self._timeout_s, chance=self._chance)
         try:
-            bars = await archived_bars(
+            return await portal_of_archive(
                 http,
                 names,
-                interval=base,
-                start=moment_of(start, "start"),
-                end=None if end is None else moment_of(end, "end", last=True),
+                interval=interval,
+                between=(start, end),
                 place=place,
+                calendar=place.calendar if calendar is None else calendar,
             )
         finally:
             await http.close()
-        if base.intraday:
-            axis = SlotAxis(get_calendar(calendar), frequency=base)
-            bars = [bar for bar in bars if axis.slot_of(bar["timestamp"]) is not None]
-        stamp, kind = (
-            ("timestamp", pl.Datetime("us", "UTC")) if base.intraday else ("date", pl.Date)
-        )
-        rows = [
-            {stamp if name == "timestamp" else name: value for name, value in bar.items()}
-            for bar in bars
-        ]
-        frame = pl.DataFrame([floats_of(row) for row in rows], schema={stamp: kind} | _SCHEMA)
-        return PolarsDataPortal.coerce(frame, frequency=base, calendar=calendar).at(interval)
 
     async def ask_data(self, path: str, query: dict[str, str]) -> Any:
         """Query the data service for data other than bars.
@@ -345,8 +299,8 @@ class AlpacaFeed(AggregatedFeed):
                 max_msg_size=LARGEST_MESSAGE,
             ) as socket:
                 async with asyncio.timeout(ANSWER_S):
-                    await self._introduce(socket, streamed)
-                await self._ask_time()
+                    await introduce(socket, self._keys, self._channels(streamed))
+                await self._clock.ask()
                 for bar in await self._missed(names, axis):
                     self._note_reported(bar, names, axis=axis)
                     for one in self._made_of(bar):
@@ -367,11 +321,11 @@ class AlpacaFeed(AggregatedFeed):
 
     # A new symbol has no bars in finished slices.
     def _begin_with(self, names: list[str]) -> None:
+        reach_us = self._given.reach_us
         for name in set(names) - self._known:
-            if self._reach_us is not None:
-                reach_us = self._reach_us
+            if reach_us is not None:
                 begin_us = reach_us if self._longer is None else self._longer.begin_of(reach_us)
-                self._given.setdefault(name, begin_us)
+                self._given.join(name, begin_us)
         self._known = set(names)
 
     # The symbols under which the names' bars may arrive; for a full stream, only the
@@ -392,20 +346,9 @@ class AlpacaFeed(AggregatedFeed):
             "fewer, or let a pipeline select them with attach_pipeline(..., subscribe=True)"
         )
 
-    async def _introduce(self, socket: Any, names: list[str]) -> None:
-        await expect(socket, "connected", self._keys)
-        await socket.send_str(json.dumps(keys_message(self._keys)))
-        await expect(socket, "authenticated", self._keys)
+    def _channels(self, names: list[str]) -> dict[str, list[str]]:
         channel = "bars" if self._sent.intraday else "dailyBars"
-        wanted = {"action": "subscribe", channel: names} | (
-            {"trades": names} if self._trades else {}
-        )
-        await socket.send_str(json.dumps(wanted))
-        message = next(iter(await next_messages(socket, self._keys)), {})
-        if message.get("T") != "subscription":
-            raise BrokerError(
-                f"the market data stream refused the subscription: {words_of(message)}"
-            )
+        return {channel: names} | ({"trades": names} if self._trades else {})
 
     # The interval of the bars that Alpaca sends; longer ones are built from them here.
     @property
@@ -420,18 +363,18 @@ class AlpacaFeed(AggregatedFeed):
         if "feed" in self._place.query:
             query["feed"] = self._data_feed
         body = await self._http.get(self._place.latest, query=query)
-        over_us = latest_slot_us(body, axis=axis, is_settled=self._is_settled)
+        over_us = latest_slot_us(body, axis=axis, is_settled=self._given.is_settled)
         if self._longer is not None and over_us:  # a bar is given complete, or not at all
             over_us = self._longer.begin_of(over_us)
-        self._start_us = over_us
+        self._given.begin_at(over_us)
         return over_us
 
     async def _missed(self, names: list[str], axis: SlotAxis) -> list[BarFacts]:
         # The archive's bars after the last bar given; nothing at the first start of a
         # run.
-        if self._reach_us is None:
-            self._reach_us = await self._begin(names, axis)
-            if self._longer is None or not self._reach_us:  # or no bar has ended yet
+        if self._given.reach_us is None:
+            over_us = await self._begin(names, axis)
+            if self._longer is None or not over_us:  # or no bar has ended yet
                 return []
         # Start a little earlier: the last slice may contain only some of the symbols.
         back = timedelta(minutes=2) if axis.interval.intraday else timedelta(days=1)
@@ -448,17 +391,17 @@ class AlpacaFeed(AggregatedFeed):
             bar | {"symbol": self._later.get(str(bar["symbol"]), bar["symbol"])} for bar in bars
         ]
         await self._learn_splits(names, bars, axis=axis)
-        fresh = [bar for bar in bars if self._is_fresh(bar, axis)]
+        fresh = [bar for bar in bars if self._given.takes(bar, axis)]
         self._counts["archived"] += len(fresh)
         return fresh
 
     # A symbol that joined within a longer bar has parts only from that bar's start on.
     def _first_missed(self, names: list[str]) -> int:
-        assert self._reach_us is not None
+        reach_us = self._given.reach_us
+        assert reach_us is not None
         if self._longer is None:
-            return self._reach_us
-        given_us = min(self._given.get(name, self._reach_us) for name in names)
-        return min(self._reach_us, max(given_us, self._longer.begin_of(self._reach_us)))
+            return reach_us
+        return min(reach_us, max(self._given.least_of(names), self._longer.begin_of(reach_us)))
 
     # A week or month is adjusted to its last day's shares.
     async def _learn_splits(
@@ -473,7 +416,7 @@ class AlpacaFeed(AggregatedFeed):
         self, socket: object, names: list[str], *, axis: SlotAxis
     ) -> AsyncIterator[BarFacts]:
         while True:
-            due_s, silent_s = self._due_s(axis), self._silence_s(axis)
+            due_s, silent_s = self._given.due_s(axis), self._silence_s(axis)
             try:
                 async with asyncio.timeout(silent_s if due_s is None else min(due_s, silent_s)):
                     messages = await next_messages(socket, self._keys)
@@ -487,17 +430,17 @@ class AlpacaFeed(AggregatedFeed):
                         f"the market data stream said nothing for {silent_s:g} s, and the archive "
                         "has bars"
                     ) from None
-                self._ask_later()
-                if (
-                    not self._waits and self._reach_us is not None
-                ):  # a symbol without a bar by now did not trade
-                    self.close_through(datetime_of(self._reach_us))
+                self._given.wait_longer()
+                reach_us = self._given.reach_us
+                if not self._given.waits and reach_us is not None:
+                    # A symbol without a bar by now did not trade.
+                    self.close_through(datetime_of(reach_us))
                 continue
             except StreamClosed:
                 return
             sent = [bar for bar in map(self._take, messages) if bar]
             await self._learn_splits(names, sent, axis=axis)
-            fresh = [bar for bar in sent if self._is_fresh(bar, axis)]
+            fresh = [bar for bar in sent if self._given.takes(bar, axis)]
             for bar in fresh:
                 yield bar
             if fresh and len(self._streamed(names)) < len(names):
@@ -516,13 +459,6 @@ class AlpacaFeed(AggregatedFeed):
         if not self._silent:
             self.close_through(datetime_of(slot_us))
 
-    def _ask_later(self) -> None:
-        # The archive may be late with a daily bar: it is queried again, but not
-        # forever.
-        self._waits = {
-            wait: tries + 1 for wait, tries in self._waits.items() if tries < _MOST_TRIES
-        }
-
     def _take(self, message: dict[str, Any]) -> BarFacts | None:
         kind = message.get("T")
         try:
@@ -539,46 +475,10 @@ class AlpacaFeed(AggregatedFeed):
             self._counts["untranslatable"] += 1
         return None
 
-    def _is_fresh(self, bar: BarFacts, axis: SlotAxis) -> bool:
-        # Each bar once, and only if the calendar has a slice for it: Alpaca also
-        # reports the hours before and after.
-        stamp, symbol = bar["timestamp"], str(bar["symbol"])
-        slot_us = axis.slot_of(stamp)
-        if slot_us is None:
-            self._counts["outside_hours"] += 1
-            return False
-        if not isinstance(stamp, datetime) and not self._is_settled(stamp, axis):
-            self._waits.setdefault((symbol, stamp), 0)
-            return False
-        self._waits.pop((symbol, stamp), None)
-        last = self._given.get(symbol)
-        if (last is not None and slot_us <= last) or (
-            self._start_us is not None and slot_us <= self._start_us
-        ):
-            self._counts["told_twice"] += 1
-            return False
-        self._given[symbol] = slot_us
-        self._reach_us = max(self._reach_us or 0, slot_us)
-        return True
-
-    def _is_settled(self, label: date, axis: SlotAxis) -> bool:
-        close_us = axis.slot_of(label)
-        return close_us is None or us_of(self._now() - self._settle) >= close_us
-
     def _silence_s(self, axis: SlotAxis) -> float:
         if self._silent_after_s is not None:
             return self._silent_after_s
         return SILENT_MINUTES_S if axis.interval.intraday else SILENT_DAYS_S
-
-    def _due_s(self, axis: SlotAxis) -> float | None:
-        # Seconds until a waiting session is over and settled, or its bar is to be
-        # queried again; None if none waits.
-        settled_us = us_of(self._now() - self._settle)
-        waits = [
-            _TRY_AGAIN_S if tries else max(0.0, ((axis.slot_of(label) or 0) - settled_us) / 1e6)
-            for (_symbol, label), tries in self._waits.items()
-        ]
-        return min(waits) if waits else None
 
     def _now(self) -> datetime:
         # The session's clock if it provides one, otherwise the server's.

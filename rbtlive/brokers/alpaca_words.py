@@ -1,10 +1,13 @@
-"""Control messages on Alpaca's market data stream: keys, refusals, the end.
+"""Control messages on Alpaca's market data stream: keys, subscriptions, refusals, the
+end.
 
 The rule: a message is data; only the words of a refusal are shown.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from rbtlive.brokers.alpaca_answers import parsed
@@ -38,6 +41,22 @@ async def next_messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
         raise StreamClosed("the market data stream was closed")
     body = parsed(said.data, keys)
     return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
+
+
+async def introduce(socket: Any, keys: AlpacaKeys, channels: Mapping[str, list[str]]) -> None:
+    """Send the keys, and subscribe to symbols by channel.
+
+    Raises:
+        FeedError: the keys were rejected.
+        BrokerError: another request was refused.
+    """
+    await expect(socket, "connected", keys)
+    await socket.send_str(json.dumps(keys_message(keys)))
+    await expect(socket, "authenticated", keys)
+    await socket.send_str(json.dumps({"action": "subscribe", **channels}))
+    message = next(iter(await next_messages(socket, keys)), {})
+    if message.get("T") != "subscription":
+        raise BrokerError(f"the market data stream refused the subscription: {words_of(message)}")
 
 
 async def expect(socket: object, word: str, keys: AlpacaKeys) -> None:

@@ -165,7 +165,7 @@ def test_a_session_trades_a_pair_and_books_the_fee_that_is_taken_in_coins(crypto
             await asyncio.to_thread(crypto_venue.advance)
 
         await hold(lambda: session.engine.failure or session.state == "running")
-        await hold(lambda: session.engine.feed._reach_us is not None)
+        await hold(lambda: session.engine.feed._given.reach_us is not None)
         link = session.engine.link
         await advance()
         while not session.context.adjusted:

@@ -52,7 +52,7 @@ async def reading(feed, *, frequency, **plan):
 
 
 async def listening(feed):
-    await until(lambda: feed._reach_us is not None)
+    await until(lambda: feed._given.reach_us is not None)
 
 
 def minutes(slices):
@@ -298,10 +298,10 @@ def test_a_daily_bar_is_final_only_after_its_session(venue):
             )
 
         async with reading(feed, latest=latest, **plan):
-            await until(lambda: feed._waits)
-            waiting, taken = dict(feed._waits), feed.stats()["archived"]
+            await until(lambda: feed._given.waits)
+            waiting, taken = dict(feed._given.waits), feed.stats()["archived"]
             await until(lambda: feed.stats()["archived"] == 1)
-            return waiting, taken, dict(feed._waits), latest()
+            return waiting, taken, dict(feed._given.waits), latest()
 
     waiting, taken, left, at = within(watch())
 

@@ -95,7 +95,7 @@ def test_a_session_over_five_minutes_decides_as_its_backtest_and_is_carried_on(
     async def trade():
         broker = broker_at(minute_venue)
         first = rbt.attach(OneABar, broker, **options)
-        await until(lambda: broker.feed._reach_us is not None)
+        await until(lambda: broker.feed._given.reach_us is not None)
         await seen(minute_venue, first, 2)
         await first.stop()
         await asyncio.to_thread(minute_venue.advance, 3)

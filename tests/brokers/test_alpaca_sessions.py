@@ -60,7 +60,7 @@ def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connec
 
     async def trade():
         first = rbt.attach(OneABar, broker, **options)
-        await until(lambda: broker.feed._reach_us is not None)
+        await until(lambda: broker.feed._given.reach_us is not None)
         await seen(minute_venue, first, 2)
         for _time in range(3):
             session = rbt.attach(OneABar, broker, **options)

@@ -137,7 +137,7 @@ def test_a_session_over_weeks_decides_as_its_backtest_and_is_carried_on_within_o
     async def trade():
         broker = broker_at(venue)
         first = rbt.attach(OneAWeek, broker, **options)
-        await until(lambda: broker.feed._reach_us is not None)
+        await until(lambda: broker.feed._given.reach_us is not None)
         await weeks(first, 2)
         await asyncio.to_thread(venue.advance, 2)
         await first.stop()

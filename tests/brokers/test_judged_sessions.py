@@ -109,7 +109,7 @@ def traded(venue, folder, strategy=Turns, *, steps=10, acts=None, **options):
         known = {"data": bars(), "journal": folder, "name": "judged"} | FREE | options
         session = rbt.attach(strategy, broker, **known)
         await until(lambda: session.engine.failure or session.state == "running")
-        await until(lambda: session.engine.failure or broker.feed._reach_us is not None)
+        await until(lambda: session.engine.failure or broker.feed._given.reach_us is not None)
         for number in range(steps):
             if acts and number in acts:
                 session = await acts[number](session) or session
