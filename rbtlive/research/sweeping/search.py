@@ -25,6 +25,7 @@ from rbtlive.research.sweeping.params import Params, Space
 from rbtlive.research.sweeping.work import RunRow
 
 if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 REFUSED: Final = 500
@@ -99,13 +100,14 @@ class Study:
         self._distributions = {axis: self._distribution(axis) for axis in space.names}
         self._is_over = False
         self._seed = seed if sampler is None else None
+        self._opened: RDBStorage | None = None
         level = module.logging.get_verbosity()
         module.logging.set_verbosity(module.logging.WARNING)
         try:
             self.study = module.create_study(
                 directions=["maximize" if o.sign > 0 else "minimize" for o in objectives],
                 sampler=sampler or module.samplers.TPESampler(seed=seed),
-                storage=_storage(module, storage),
+                storage=self._storage(storage),
                 study_name=name if storage is not None else None,
                 load_if_exists=storage is not None,
             )
@@ -119,13 +121,38 @@ class Study:
         finally:
             module.logging.set_verbosity(level)
         directions = ", ".join("up" if o.sign > 0 else "down" for o in objectives)
-        self._check({**facts, "parameters": ", ".join(space.names), "direction": directions})
-        self._take_up()
+        try:
+            self._check({**facts, "parameters": ", ".join(space.names), "direction": directions})
+            self._take_up()
+        except BaseException:
+            self.close()
+            raise
         kept = (
             "rbtlive" in trial.user_attrs or trial.state.name == "PRUNED"
             for trial in self._trials()
         )
         self._proposals = sum(kept)
+
+    def _storage(self, storage: object) -> object:
+        module = self._optuna
+        if isinstance(storage, Path) or (isinstance(storage, str) and "://" not in storage):
+            storage = f"sqlite:///{Path(storage).resolve()}"
+        if isinstance(storage, str) and not storage.startswith("redis"):
+            self._opened = module.storages.RDBStorage(storage)
+            return self._opened
+        if storage is not None and not isinstance(storage, (str, module.storages.BaseStorage)):
+            raise InvalidSetting(
+                f"store must be a path, or an optuna storage or its URL: was {storage!r}"
+            )
+        return storage
+
+    def close(self) -> None:
+        """Close the connections of a storage that was opened here; optuna keeps them
+        until the process ends, and Python 3.13 warns of each.
+        """
+        if self._opened is not None:
+            self._opened.remove_session()
+            self._opened.engine.dispose()
 
     def _trials(self, *states: str) -> list[FrozenTrial]:
         known = self._optuna.trial.TrialState
@@ -266,13 +293,3 @@ class Study:
             if "Study.stop" not in str(error):
                 raise
             self._is_over = True  # a sampler that has tried everything
-
-
-def _storage(module: Any, storage: object) -> Any:
-    if isinstance(storage, Path) or (isinstance(storage, str) and "://" not in storage):
-        return f"sqlite:///{Path(storage).resolve()}"
-    if storage is not None and not isinstance(storage, (str, module.storages.BaseStorage)):
-        raise InvalidSetting(
-            f"store must be a path, or an optuna storage or its URL: was {storage!r}"
-        )
-    return storage

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -325,19 +325,20 @@ class Plan:
             storage=store,
             name=f"rbtlive {strategy_name(self.job.strategy)}",
         )
-        before = study.done()[: self.n]
-        with self._bar(self.n) as bar:
-            for number, row in enumerate(before):
-                known = None if keeper is None else keeper.get(row.params)
-                _advance(bar)
-                yield number, row if known is None else known
-            width = self.workers or (1 if self.backend == "processes" else cpus())
-            fresh = study.run(self._evaluated, n=self.n - len(before), width=width)
-            for number, row in enumerate(fresh, start=len(before)):
-                if keeper is not None:
-                    keeper.put(row)
-                _advance(bar)
-                yield number, row
+        with closing(study):
+            before = study.done()[: self.n]
+            with self._bar(self.n) as bar:
+                for number, row in enumerate(before):
+                    known = None if keeper is None else keeper.get(row.params)
+                    _advance(bar)
+                    yield number, row if known is None else known
+                width = self.workers or (1 if self.backend == "processes" else cpus())
+                fresh = study.run(self._evaluated, n=self.n - len(before), width=width)
+                for number, row in enumerate(fresh, start=len(before)):
+                    if keeper is not None:
+                        keeper.put(row)
+                    _advance(bar)
+                    yield number, row
 
     def _decide_returns(self, runs: int) -> None:
         whole = runs * self.job.sessions() * 8

@@ -1,12 +1,35 @@
 """Searches by optuna maximise, repeat by their seed, and go on from their storage."""
 
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
 import optuna
 import pytest
 
-from rbtlive.errors import EmptySweep, InvalidSetting
+from rbtlive.errors import EmptySweep, InvalidSetting, StoreMismatch
 from tests.research.sweeping.sweeps import Counts, FailsOnThree, sweep
 
 SPACE = {"fast": range(2, 6), "slow": [4, 6, 7]}
+
+
+@contextmanager
+def study_of(name, path):
+    """Give a study as optuna itself opens it."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        yield optuna.load_study(study_name=name, storage=storage)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def open_files():
+    """Return the paths of the files that this process has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(link.readlink()))
+    return found
 
 
 def test_a_search_has_a_row_a_trial_and_repeats_by_its_seed():
@@ -54,25 +77,38 @@ def test_a_search_goes_on_from_its_storage(tmp_path, kind):
 
     assert note.read_text().count("run") == 5
     assert len(found) == 5
-    study = optuna.load_study(study_name="rbtlive Counts", storage=f"sqlite:///{path}")
-    assert len(study.trials) == 5
+    with study_of("rbtlive Counts", path) as study:
+        assert len(study.trials) == 5
     assert found.returns().shape[1] == 5
 
 
 def test_a_trial_that_a_kill_left_running_is_run_again(tmp_path):
-    url = f"sqlite:///{tmp_path / 'study.sqlite'}"
-    sweep(params=SPACE, method="optuna", n=2, seed=1, store=url)
-    study = optuna.load_study(study_name="rbtlive Cross", storage=url)
-    left = study.ask(
-        {
-            "fast": optuna.distributions.IntDistribution(2, 5),
-            "slow": optuna.distributions.CategoricalDistribution((4, 6, 7)),
-        }
-    )
+    path = tmp_path / "study.sqlite"
+    sweep(params=SPACE, method="optuna", n=2, seed=1, store=path)
+    with study_of("rbtlive Cross", path) as study:
+        left = study.ask(
+            {
+                "fast": optuna.distributions.IntDistribution(2, 5),
+                "slow": optuna.distributions.CategoricalDistribution((4, 6, 7)),
+            }
+        ).params
 
-    found = sweep(params=SPACE, method="optuna", n=3, seed=1, store=url)
+    found = sweep(params=SPACE, method="optuna", n=3, seed=1, store=path)
 
-    assert found.row(2).params == left.params
+    assert found.row(2).params == left
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux names open files")
+@pytest.mark.parametrize("kind", ["path", "url"])
+def test_no_connection_to_a_storage_stays_open_after_a_search(tmp_path, kind):
+    path = tmp_path / "study.sqlite"
+    options = {"method": "optuna", "n": 2, "store": path if kind == "path" else f"sqlite:///{path}"}
+
+    sweep(params=SPACE, **options)
+    with pytest.raises(StoreMismatch):
+        sweep(params=SPACE, **options, maximize="calmar")
+
+    assert [file for file in open_files() if file.startswith(str(path))] == []
 
 
 def test_a_seeded_search_that_is_taken_up_proposes_what_it_would_have_proposed(tmp_path):
