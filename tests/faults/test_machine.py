@@ -13,6 +13,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import JournalError
+from rbtlive.runtime.journal.store import connect_read_only
 from tests.builders import Churn, daily_frame, run, whole
 
 REFUSALS = {
@@ -60,7 +61,9 @@ def test_a_session_that_cannot_be_written_fails_with_an_error_of_ours(
         run(whole(Churn, folder, feed=rbt.ReplayFeed(daily_frame(10)), name="p", fresh=True))
 
 
-def test_a_run_is_read_again_once_files_are_left(recorded):
+@contextlib.contextmanager
+def files_left(count):
+    """Let the process open so many files more, and no others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     held = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
@@ -68,14 +71,43 @@ def test_a_run_is_read_again_once_files_are_left(recorded):
         with contextlib.suppress(OSError):
             while True:
                 held.append(os.open(os.devnull, os.O_RDONLY))
-        with pytest.raises(JournalError, match="raise the limit of open files"):
-            rbt.open_session("p", journal=recorded)
+        for _ in range(count):
+            os.close(held.pop())
+        yield
     finally:
         for file in held:
             os.close(file)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
+
+def open_files(folder):
+    """Return the files below a folder that this process has open."""
+    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [path for path in links if path.is_relative_to(folder)]
+
+
+def test_a_run_is_read_again_once_files_are_left(recorded):
+    with files_left(0), pytest.raises(JournalError, match="raise the limit of open files"):
+        rbt.open_session("p", journal=recorded)
+
     assert rbt.open_session("p", journal=recorded).result().performance.height == 10
+
+
+@pytest.mark.parametrize("count", range(1, 5))
+def test_with_few_files_left_a_run_is_read_or_the_error_says_what_to_do(recorded, count):
+    with files_left(count):
+        try:
+            found = str(rbt.open_session("p", journal=recorded).result().performance.height)
+        except JournalError as refused:
+            found = str(refused)
+
+    assert found == "10" or "raise the limit of open files" in found
+    assert open_files(recorded) == []
+
+
+def test_sqlites_refusal_for_want_of_files_says_what_to_do(recorded):
+    with files_left(0), pytest.raises(JournalError, match="raise the limit of open files"):
+        connect_read_only(recorded / "p.sqlite")
 
 
 def test_a_script_that_gets_no_loop_hears_how_to_get_one(tmp_path, monkeypatch):

@@ -6,8 +6,10 @@ The rule: SQLite's errors become errors of ours that name the file.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import ExitStack
 from json import loads
 from pathlib import Path
 from typing import Any, Final
@@ -227,6 +229,10 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
         return JournalError(f"journal {name} is closed: open it again to read it")
+    no_more = _no_more_files() if code == sqlite3.SQLITE_CANTOPEN else None
+    if no_more is not None:
+        advice = advice_on(no_more, otherwise="try again later")
+        return JournalUnwritable(f"journal {name} cannot be opened: {no_more.strerror}; {advice}")
     if (
         isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
     ):  # this error: a table is missing
@@ -241,6 +247,19 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
     return JournalCorrupt(
         f"journal {name} is damaged: {error}; restore it from a copy, or attach with fresh=True"
     )
+
+
+# The operating system's error on opening as many files as SQLite does for a journal, if
+# any: SQLite only says that it is unable to. The journal itself is left alone, because
+# closing it would release the locks that this process holds on it.
+def _no_more_files() -> OSError | None:
+    with ExitStack() as files:
+        try:
+            for _ in ("", *SIDE_FILES):
+                files.enter_context(Path(os.devnull).open("rb"))
+        except OSError as error:
+            return error
+    return None
 
 
 # The operating system's error on reading the whole file, if any.
@@ -270,7 +289,7 @@ def _probe(uri: str, path: Path) -> sqlite3.Connection:
     try:
         _prepare(connection, path)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except SQLITE_ERRORS:
+    except BaseException:
         connection.close()
         raise
     return connection
