@@ -7,6 +7,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
+import pytest
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import DataError
 
 DAYS = (date(2012, 11, 21), date(2012, 11, 23), date(2012, 11, 26))
 """Three sessions of New York: the middle one closes early, the last follows a weekend.
@@ -52,3 +56,20 @@ def with_value(frame: pl.DataFrame, row: int, values: Mapping[str, Any]) -> pl.D
     rows = frame.to_dicts()
     rows[row] |= values
     return pl.DataFrame(rows, schema=frame.schema)
+
+
+SPLITS = {"symbol": ["MSFT"], "effective_date": [date(2012, 11, 24)], "ratio": [0.5]}
+DIVIDENDS = {
+    "symbol": ["AAPL"],
+    "ex_date": [DAYS[1]],
+    "pay_date": [date(2012, 12, 1)],
+    "amount": [0.41],
+}
+
+
+def message_of(error: type[Exception], **tables: object) -> str:
+    with pytest.raises(error) as caught:
+        PolarsDataPortal(daily(), **{name: pl.DataFrame(table) for name, table in tables.items()})
+    assert type(caught.value) is error
+    assert isinstance(caught.value, DataError)
+    return str(caught.value)

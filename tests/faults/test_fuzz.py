@@ -30,7 +30,7 @@ from tests.brokers.test_alpaca_messages import (
     update,
 )
 from tests.builders import daily_frame, run, slices, until
-from tests.data.test_feed_slices import nearly_bars
+from tests.data.loose_bars import nearly_bars
 from tests.runtime.test_engine_broker import BookBroker
 
 CASES = int(os.environ.get("RBTLIVE_FUZZ_CASES", "60"))
