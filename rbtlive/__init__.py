@@ -12,7 +12,7 @@ from rbtlive.core.shown.portfolio_views import PositionView as Position
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.strategy.context import Context, TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
-from rbtlive.data.catalog.store import catalog
+from rbtlive.data.catalog.shelves import catalog
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.feeds.tick_feed import bars_from_ticks
 from rbtlive.data.portal import PolarsDataPortal

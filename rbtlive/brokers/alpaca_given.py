@@ -29,25 +29,26 @@ class GivenBars:
     Attributes:
         reach_us: END of the latest bar given, µs UTC; None until the run's start is
             known.
+        start_us: END of the last slice before the run, µs UTC; None before it is known.
         waits: Number of vain queries for a daily bar, by symbol and session.
     """
 
     def __init__(self, settled: Callable[[], datetime], counts: Counter[str]) -> None:
         self.reach_us: int | None = None
+        self.start_us: int | None = None
         self.waits: dict[tuple[str, date], int] = {}
         self._settled = settled
         self._counts = counts
-        self._start_us: int | None = None
         self._latest: dict[str, int] = {}  # END of each symbol's last bar
 
     def begin(self, after: datetime | None) -> None:
         """Begin a run after a moment, or at the slice that `begin_at` names."""
-        self._start_us = self.reach_us = None if after is None else us_of(after)
+        self.start_us = self.reach_us = None if after is None else us_of(after)
         self._latest = {}
 
     def begin_at(self, over_us: int) -> None:
         """Begin after a finished slice."""
-        self._start_us = self.reach_us = over_us
+        self.start_us = self.reach_us = over_us
 
     def join(self, symbol: str, begin_us: int) -> None:
         """Add a symbol whose bars up to here are not wanted."""
@@ -75,7 +76,7 @@ class GivenBars:
         self.waits.pop((symbol, stamp), None)
         last = self._latest.get(symbol)
         if (last is not None and slot_us <= last) or (
-            self._start_us is not None and slot_us <= self._start_us
+            self.start_us is not None and slot_us <= self.start_us
         ):
             self._counts["told_twice"] += 1
             return False

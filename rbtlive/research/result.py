@@ -16,9 +16,9 @@ from rbtlive.errors import ResultError, SettingsError
 from rbtlive.model.given import as_path
 from rbtlive.research import result_display
 from rbtlive.research.factor_sheet import FactorSheet
-from rbtlive.research.figures.indicators import Indicators
+from rbtlive.research.figures.figure_page import page_of
+from rbtlive.research.figures.indicator_lines import Indicators
 from rbtlive.research.figures.kinds import make_figure
-from rbtlive.research.figures.page import page_of
 from rbtlive.research.foreign_attributes import no_item, result_lacks
 from rbtlive.research.reports.page import report_page
 from rbtlive.research.result_tables import ResultTables

@@ -26,13 +26,13 @@ from rbtlive.model.number import plain_text
 from rbtlive.venue.bars import Frequency, VenueMarket
 from rbtlive.venue.book import Fills, VenueBook
 from rbtlive.venue.book_entries import Update, VenueOrder
-from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Faults
 from rbtlive.venue.limits import RateLimit, RequestLimits
 from rbtlive.venue.order_requests import OrderRequest, Refused
 from rbtlive.venue.shapes import update_shape
 from rbtlive.venue.state import Input, InputLog
 from rbtlive.venue.streams import MarketStreams, TradeStreams
+from rbtlive.venue.venue_clock import VenueClock
 
 SLIPPAGE: dict[str, Callable[[], Any]] = {
     "none": NoSlippage,

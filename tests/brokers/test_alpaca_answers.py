@@ -324,7 +324,7 @@ async def _open_everything(url):
     broker = AlpacaBroker(KEY, SECRET, url_override=url, timeout_s=2.0)
     broker._http._attempts = 1
     feed = AlpacaFeed("IBM", key=KEY, secret=SECRET, url_override=url)
-    feed._http._attempts = feed._clock_http._attempts = 1
+    feed._http._attempts = feed._clock._http._attempts = 1
     refusals = []
     for attempt in (
         broker.connect,
@@ -336,7 +336,7 @@ async def _open_everything(url):
         lambda: broker._http.ask("/v2/orders/1", method="DELETE"),
         lambda: feed.fetch_bars("IBM", "2024-01-02", "2024-01-03"),
         lambda: feed.ask_data("/v2/stocks/bars/latest", {}),
-        lambda: feed._clock_http.get("/v2/clock"),
+        lambda: feed._clock._http.get("/v2/clock"),
         lambda: broker._http.session.ws_connect(f"ws{url[4:]}/stream"),
         lambda: feed._http.session.ws_connect(f"ws{url[4:]}/v2/iex"),
     ):
@@ -348,7 +348,7 @@ async def _open_everything(url):
     for refusal in refusals:
         assert SECRET not in everything_of(refusal)
     await feed._http.close()
-    await feed._clock_http.close()
+    await feed._clock._http.close()
     await broker.disconnect()
 
 

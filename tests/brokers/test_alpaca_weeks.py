@@ -179,7 +179,7 @@ class Account:
     def __init__(self, held):
         self.held = held
 
-    def spelled(self, symbol):
+    def called_here(self, symbol):
         return symbol
 
     def ours(self):

@@ -104,7 +104,7 @@ def test_unknown_names_and_ingest_functions_are_refused():
 
 def test_what_is_fetched_is_a_bundle_by_its_vendor_and_interval(tmp_path, monkeypatch):
     monkeypatch.setenv("RBTLIVE_CATALOG", str(tmp_path))
-    from rbtlive.data.catalog.store import Shelf
+    from rbtlive.data.catalog.shelves import Shelf
 
     def keep(symbol, interval, frame, vendor="ccxt:binance"):
         span = (date(2023, 1, 3), date(2023, 4, 28))

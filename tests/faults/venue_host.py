@@ -347,7 +347,7 @@ def has_settled(engine, now_us, theirs):
     """Say whether the slice of the venue's last bar was processed, and everything that
     came of it is known.
     """
-    begun_us, ours = engine.feed._start_us, engine.core.state.orders
+    begun_us, ours = engine.feed._given.start_us, engine.core.state.orders
     if len(engine.queue) or begun_us is None or any(map(is_on_its_way, ours)):
         return False
     axis = SlotAxis(engine.core.state.calendar, frequency="1m")

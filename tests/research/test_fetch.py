@@ -20,7 +20,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.data.bundles import load
-from rbtlive.data.catalog.store import Shelf, catalog_folder
+from rbtlive.data.catalog.shelves import Shelf, catalog_folder
 from rbtlive.errors import BadFrequency, EmptyData, FetchFailed, InvalidSetting, UnreadableFile
 from tests.data.shapes.plain import FIELDS, daily, round_the_clock, same_daily, same_minutes, titled
 

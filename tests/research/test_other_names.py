@@ -17,7 +17,7 @@ from rbtlive.errors import ResultError, UnreadableFile
 from rbtlive.model.asset import Equity
 from rbtlive.notebook import observed_session
 from rbtlive.research import foreign_attributes as of_results
-from rbtlive.research.sweeping.result import SweepResult
+from rbtlive.research.sweeping.sweep_result import SweepResult
 from rbtlive.runtime import foreign_arguments
 from tests.builders import daily_frame
 

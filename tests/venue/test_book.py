@@ -14,10 +14,10 @@ from rbtlive.finance.commission import NoCommission
 from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage
 from rbtlive.venue.bars import VenueMarket
 from rbtlive.venue.book import VenueBook
-from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Fault, Faults
 from rbtlive.venue.order_requests import OrderRequest, Refused
 from rbtlive.venue.shapes import activity_shape, order_shape, position_shape
+from rbtlive.venue.venue_clock import VenueClock
 
 PORTAL = load_sample("us-daily")
 

@@ -13,7 +13,7 @@ from datetime import date
 
 import polars as pl
 
-from rbtlive.data.catalog.store import Shelf, catalog_folder, shelves
+from rbtlive.data.catalog.shelves import Shelf, catalog_folder, shelves
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import EmptyData, InvalidSetting
 from rbtlive.model.interval import DAY, Interval

@@ -29,9 +29,9 @@ from weakref import WeakKeyDictionary
 
 from rbtlive.data.feeds.bounded import MOST_BARS, taken
 from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan, Sleep
-from rbtlive.data.feeds.opening import Connect, NoStreamError, Opening, as_connect, close
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
+from rbtlive.data.feeds.source_opening import Connect, NoStreamError, Opening, as_connect, close
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent

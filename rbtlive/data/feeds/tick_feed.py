@@ -15,9 +15,9 @@ from typing import Any, Final
 from rbtlive.data.calendars.calendar import get_calendar, us_of
 from rbtlive.data.feeds.bar_rows import RefusedBar
 from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan
-from rbtlive.data.feeds.opening import Connect
 from rbtlive.data.feeds.quarantine import Quarantine
 from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
+from rbtlive.data.feeds.source_opening import Connect
 from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.data.feeds.tick_bars import Slice, TickBars
 from rbtlive.data.feeds.ticks import Tick, stamp_text, tick_of

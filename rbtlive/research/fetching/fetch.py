@@ -15,7 +15,7 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import as_label
 from rbtlive.data.catalog.shelved_bars import portal_of
-from rbtlive.data.catalog.store import Shelf, catalog_folder, day_of
+from rbtlive.data.catalog.shelves import Shelf, catalog_folder, day_of
 from rbtlive.data.foreign_attributes import FETCH_ARGUMENTS
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.model.given import is_one_of
-from rbtlive.research.figures.indicators import Indicators
+from rbtlive.research.figures.indicator_lines import Indicators
 from rbtlive.research.figures.price import price_figure
-from rbtlive.research.figures.round_trips import excursions_figure, trades_figure
 from rbtlive.research.figures.shown import shown
+from rbtlive.research.figures.trade_figures import excursions_figure, trades_figure
 from rbtlive.research.figures.value import (
     distribution_figure,
     exposure_figure,

@@ -26,7 +26,7 @@ from rbtlive.research.figures.figure_style import (
     plotly,
     styled,
 )
-from rbtlive.research.figures.indicators import (
+from rbtlive.research.figures.indicator_lines import (
     COLOURS,
     IndicatorLine,
     Indicators,

@@ -30,8 +30,8 @@ from rbtlive.research.sweeping.objectives import Objective, objectives_of
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, knows_only
 from rbtlive.research.sweeping.params import Params, Space, Where
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
-from rbtlive.research.sweeping.result import SweepResult
 from rbtlive.research.sweeping.search import Study, is_sampler
+from rbtlive.research.sweeping.sweep_result import SweepResult
 from rbtlive.research.sweeping.sweep_store import RunStore
 from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import prepare_settings, somebody_looks

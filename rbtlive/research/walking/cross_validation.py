@@ -29,9 +29,9 @@ from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import number
 from rbtlive.research.sweeping.options import CROSS_WORDS, knows_only
 from rbtlive.research.sweeping.params import nearest
-from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.surface import param_columns
 from rbtlive.research.sweeping.sweep import sweep
+from rbtlive.research.sweeping.sweep_result import SweepResult, SweepRow
 from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Split, combinations
 from rbtlive.research.walking.lengths import rows_of
 from rbtlive.runtime.backtest import prepare_settings

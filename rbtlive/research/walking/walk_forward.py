@@ -27,9 +27,9 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import RunView, number
 from rbtlive.research.sweeping.options import WALK_WORDS, knows_only
-from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.surface import metric_series, param_columns
 from rbtlive.research.sweeping.sweep import sweep
+from rbtlive.research.sweeping.sweep_result import SweepResult, SweepRow
 from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Fold, walk
 from rbtlive.research.walking.lengths import rows_of
 from rbtlive.research.walking.stitching import stitch

@@ -37,7 +37,7 @@ from rbtlive.model.events import (
 from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import OrderState
-from rbtlive.runtime.engine.quarantine import objection
+from rbtlive.runtime.engine.impossible_fills import objection
 from rbtlive.runtime.journal.codec import decode_event, encode_event
 
 if TYPE_CHECKING:
