@@ -114,6 +114,7 @@ class Study:
         except InvalidSetting:
             raise
         except Exception as error:
+            self.close()
             raise SweepError(
                 f"store {storage!r} cannot be used by optuna: {type(error).__name__}: {error}; "
                 "pass a path, or an optuna storage or its URL"
