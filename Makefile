@@ -25,11 +25,9 @@ quick: .venv/.ready-test ## check style and types and run the fast tests, in abo
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m pytest -q -x -m "not kernel and not browser" tests/architecture tests/model tests/sim tests/finance tests/core
 
-# Coverage may leave its database open. Python 3.13 and newer warn of that, and warnings are errors here.
 coverage: .venv/.ready-test ## run all tests except the browser's, and show files with lines that no test runs
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@.venv/bin/python -m coverage run -m pytest -q -m "not browser" -n auto --dist loadfile \
-		-W ignore::pytest.PytestUnraisableExceptionWarning $(TEST_ARGS)
+	@.venv/bin/python -m coverage run -m pytest -q -m "not browser" -n auto --dist loadfile $(TEST_ARGS)
 	@.venv/bin/python -m coverage combine -q
 	@.venv/bin/python -m coverage report $(if $(TEST_ARGS),--fail-under=0,)
 

@@ -50,6 +50,7 @@ def test_a_packed_journal_says_what_an_unpacked_one_says(folder):
         write(again, begin_at=ROWS)
         write(plain, begin_at=ROWS, packs=False)
         assert again.hash() == plain.hash()
+    plain.close()
 
 
 def test_few_rows_are_left_as_they_are(folder):
@@ -86,6 +87,7 @@ def test_rows_of_a_flood_go_into_a_block_at_once_together_with_those_that_wait(f
     assert [row.payload for row in journal.rows()] == [row.payload for row in plain.rows()]
     assert packed_blocks(journal.path) == 2
     journal.close()
+    plain.close()
     with begin(folder) as again:
         assert (again.last_seq, again.cut) == (1_210, None)
         assert len(list(again.events())) == 1_210
