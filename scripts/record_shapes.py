@@ -30,7 +30,6 @@ FOLDER = Path(__file__).parents[1] / "tests" / "data" / "shapes" / "recorded"
 UTC = dt.UTC
 NEW_YORK = ZoneInfo("America/New_York")
 SHARES = ("AAPL", "MSFT")
-COIN = "BTC/USDT"
 SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1_800, "1h": 3_600}
 FIELDS = ("open", "high", "low", "close", "volume")
 HOUR = {"60m": "1h"}
