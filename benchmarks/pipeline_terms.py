@@ -101,7 +101,7 @@ def terms(engine: str, first: Any) -> dict[str, Any]:
         "fillna()": momentum.fillna(0.0),
         "if_else()": liquid.if_else(momentum, -momentum),
         "arithmetic": (momentum.log1p() / daily.abs() + 2.0 * momentum - 1.0) ** 2.0,
-        "filters &, |, ~": (momentum > 0.02) & ~(daily < 0.0) | (momentum < -0.1),
+        "filters combined": (momentum > 0.02) & ~(daily < 0.0) | (momentum < -0.1),
         'downsample("month_start")': momentum.zscore().downsample("month_start"),
         "custom.downsample()": own["mean"].downsample("week_start"),
         "RSI(15)": factors.RSI(window_length=15),
