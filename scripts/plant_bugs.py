@@ -391,8 +391,8 @@ BUGS = (
     Bug(
         "history is not adjusted",
         "data/windows/adjustments.py",
-        "                factors.append(make_factor((session, asset, number, 1.0 / number, True)))",
-        "                factors.append(make_factor((session, asset, 1.0, 1.0, True)))",
+        "                (session, asset, number, 1.0 / number, True)\n",
+        "                (session, asset, 1.0, 1.0, True)\n",
     ),
     Bug(
         "prices are not carried over a gap",

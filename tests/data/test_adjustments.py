@@ -42,6 +42,30 @@ def test_a_dividend_without_a_close_before_or_above_it_has_no_factor() -> None:
     assert upcoming.advance(5) == []
 
 
+def test_factors_that_nobody_reads_are_not_computed() -> None:
+    read: list[int] = []
+
+    def closes_before(session: int) -> list[float]:
+        read.append(session)
+        return [10.0, 20.0, 0.0]
+
+    coming = [(9, [(0, 1, 1.0)]), (7, [(1, 0, 0.5)]), (5, [(0, 0, 1.0), (0, 1, 1.0)])]
+    upcoming = Adjustments(coming, width=3, closes_before=closes_before, lazy=True)
+    fresh = upcoming.advance(8)
+
+    assert upcoming.next_session() == 9
+    assert read == []
+    assert upcoming.ratio(1, 4) == 0.95
+    assert list(fresh) == [
+        Factor(5, 0, 0.9, 1.0, split=False),
+        Factor(5, 1, 0.95, 1.0, split=False),
+        Factor(7, 0, 0.5, 2.0, split=True),
+    ]
+    assert list(upcoming.advance(9)) == [Factor(9, 1, 0.95, 1.0, split=False)]
+    assert upcoming.ratio(1, 4) == 0.95 * 0.95
+    assert read == [5, 9]
+
+
 @pytest.mark.parametrize("session", [3, 5, 6, 9])
 def test_a_split_that_is_added_takes_its_place(session: int) -> None:
     actions = [(0, 1, 1.0), (1, 0, 0.5)]

@@ -7,7 +7,7 @@ the bar that arrived later; otherwise one built from its intraday bars.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, cast
 
@@ -67,7 +67,7 @@ class DailyBars:
         """A table with one row per session."""
         return self.history.table
 
-    def note(self, factors: list[Factor]) -> None:
+    def note(self, factors: Iterable[Factor]) -> None:
         """Record factors that have come into effect."""
         if self._history is not None and self._history is not self._main:
             self._history.note(factors)

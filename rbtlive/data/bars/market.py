@@ -178,6 +178,7 @@ class Market(Cursor):
             width=len(self.assets),
             closes_before=self.days.closes_before,
             known=portal.shared.factors(key) if self.preload else None,
+            lazy=self.preload,
         )
 
     def _make_readers(self, maker: TableMaker) -> None:

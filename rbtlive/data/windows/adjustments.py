@@ -6,9 +6,11 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, cast
+from weakref import ref
 
 from rbtlive.model.arrays import np
 
@@ -46,6 +48,27 @@ Known: TypeAlias = dict[int, tuple[Sequence[Any], list[Factor]]]
 """By session: the actions that took effect, and their factors."""
 
 
+class FreshFactors:
+    """Factors that have come into effect, in order, computed when they are read: a run
+    over thousands of assets may have a hundred thousand, and read none.
+
+    Args:
+        adjustments: Computes them.
+        places: Of their sessions, in the order in which they took effect.
+    """
+
+    __slots__ = ("_adjustments", "_places")
+
+    def __init__(self, adjustments: Adjustments, places: range) -> None:
+        self._adjustments = ref(adjustments)  # its closes come from who keeps this
+        self._places = places
+
+    def __iter__(self) -> Iterator[Factor]:
+        adjustments = self._adjustments()
+        assert adjustments is not None
+        return chain.from_iterable(map(adjustments.factors_at, self._places))
+
+
 class Adjustments:
     """The factors in effect, and the actions still to come.
 
@@ -56,6 +79,7 @@ class Adjustments:
             NaN for missing ones; None if no asset has one.
         known: Factors shared by runs over the same bars; this one adds its own. None if
             closes may differ.
+        lazy: Compute factors when they are read: no close before them changes.
     """
 
     def __init__(
@@ -65,21 +89,25 @@ class Adjustments:
         width: int,
         closes_before: Callable[[int], Sequence[float] | None],
         known: Known | None = None,
+        lazy: bool = False,
     ) -> None:
         self._by_asset: list[list[Factor]] = [[] for _ in range(width)]
-        self._unsorted: list[Factor] = []  # in effect, but not in `_by_asset` yet
+        self._sorted = 0  # of so many sessions in effect they are in `_by_asset`
         self._closes_before = closes_before
         self._known = known
         self._pending = list(upcoming)
-        self._effective: list[tuple[int, Sequence[Any], list[Factor]]] = []
+        self._lazy = lazy
+        # Session, what takes effect in it, and its factors once they are computed.
+        self._effective: list[tuple[int, Sequence[Any], list[Factor] | None]] = []
 
     @property
     def by_asset(self) -> list[list[Factor]]:
         """Factors in effect, by asset index, in the order they took effect."""
-        if self._unsorted:
-            for factor in self._unsorted:
-                self._by_asset[factor.asset].append(factor)
-            self._unsorted.clear()
+        if self._sorted < len(self._effective):
+            for place in range(self._sorted, len(self._effective)):
+                for factor in self.factors_at(place):
+                    self._by_asset[factor.asset].append(factor)
+            self._sorted = len(self._effective)
         return self._by_asset
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
@@ -96,23 +124,36 @@ class Adjustments:
         else:
             self._pending.insert(place, (session, [(1, asset, ratio)]))
 
-    def advance(self, session: int) -> list[Factor]:
+    def advance(self, session: int) -> Iterable[Factor]:
         """Apply all actions up to the start of `session`; return the new factors, in
         order.
         """
-        fresh: list[Factor] = []
-        pending, known = self._pending, self._known
+        pending, begun = self._pending, len(self._effective)
         while pending and pending[-1][0] <= session:
-            effective, actions = pending.pop()
-            found = None if known is None else known.get(effective)
+            self._effective.append((*pending.pop(), None))
+        places = range(begun, len(self._effective))
+        if not places:
+            return []
+        if self._lazy:
+            return FreshFactors(self, places)
+        return [factor for place in places for factor in self.factors_at(place)]
+
+    def factors_at(self, place: int) -> list[Factor]:
+        """Return the factors of a session in effect.
+
+        Args:
+            place: How many sessions took effect before it.
+        """
+        session, actions, factors = self._effective[place]
+        if factors is None:
+            found = None if self._known is None else self._known.get(session)
             if found is None or found[0] is not actions:  # a split was added to them
-                found = (actions, self._factors(effective, actions))
-                if known is not None:
-                    known.setdefault(effective, found)
-            fresh += found[1]
-            self._effective.append((effective, *found))
-        self._unsorted += fresh
-        return fresh
+                found = (actions, self._factors(session, actions))
+                if self._known is not None:
+                    self._known.setdefault(session, found)
+            factors = found[1]
+            self._effective[place] = (session, actions, factors)
+        return factors
 
     def stand_alone(self) -> None:
         """Stop sharing factors: this run has closes that others do not have."""
@@ -127,16 +168,16 @@ class Adjustments:
             has changed.
         """
         changed = False
-        for place, (session, actions, factors) in enumerate(self._effective):
+        for place, (session, actions, _) in enumerate(self._effective):
+            factors = self.factors_at(place)
             again = self._factors(session, actions) if session in sessions else factors
             if again != factors:
                 self._effective[place] = (session, actions, again)
                 changed = True
         if not changed:
             return None
-        found = [factor for _, _, factors in self._effective for factor in factors]
-        self._by_asset, self._unsorted = [[] for _ in self._by_asset], list(found)
-        return found
+        self._by_asset, self._sorted = [[] for _ in self._by_asset], 0
+        return [f for place in range(len(self._effective)) for f in self.factors_at(place)]
 
     # A dividend has no factor if there is no previous close, or it exceeds that close.
     # Source: 1 - amount / close before, zipline-reloaded 3.2.1,
@@ -145,13 +186,16 @@ class Adjustments:
         wanted = [action[1] for action in actions]
         row = None if all(action[0] for action in actions) else self._closes_before(session)
         closes = [NAN] * len(wanted) if row is None else np.take(row, wanted).tolist()
-        factors = []
-        for (is_split, asset, number), close in zip(actions, closes, strict=True):
-            if is_split:
-                factors.append(make_factor((session, asset, number, 1.0 / number, True)))
-            elif close and (price := 1.0 - number / close) > 0.0:
-                factors.append(make_factor((session, asset, price, 1.0, False)))
-        return factors
+        price = 0.0
+        return [
+            make_factor(
+                (session, asset, number, 1.0 / number, True)
+                if is_split
+                else (session, asset, price, 1.0, False)
+            )
+            for (is_split, asset, number), close in zip(actions, closes, strict=True)
+            if is_split or (close and (price := 1.0 - number / close) > 0.0)
+        ]
 
     def next_session(self) -> int | None:
         """Return the session in which the next split or dividend takes effect; None if

@@ -91,7 +91,7 @@ class History:
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._every_close: dict[int, bool] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
-        self._unread: list[list[Factor]] = []  # recorded, but not in the lists above yet
+        self._unread: list[Iterable[Factor]] = []  # recorded, but not in the lists above yet
         self._factor_arrays = FactorArrays()
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
         # A group of assets that was requested once has no copy of its columns yet:
@@ -104,7 +104,7 @@ class History:
         for kept in (self._adjusted, self._every_close, self._frames, self._matrices):
             kept.clear()
 
-    def begin_anew(self, factors: list[Factor]) -> None:
+    def begin_anew(self, factors: Iterable[Factor]) -> None:
         """Discard results from bars and factors, because some of them have changed.
 
         Args:
@@ -113,7 +113,7 @@ class History:
         self._forget()
         self.note(factors)
 
-    def note(self, factors: list[Factor]) -> None:
+    def note(self, factors: Iterable[Factor]) -> None:
         """Record factors that have come into effect."""
         self.changes += 1
         self._unread.append(factors)
@@ -123,18 +123,18 @@ class History:
     # A run over thousands of assets may have a hundred thousand factors, and no window.
     def _read_factors(self) -> None:
         unread, self._unread = self._unread, []
-        for factors in unread:
-            session, row = None, 0
-            for factor in factors:
-                if factor.session != session:
-                    session = factor.session
-                    row = self._first_row(session)
-                    self._all_clear_from = max(self._all_clear_from, row)
-                self._factors[factor.asset].append((row, factor))
-                self._log.append((row, factor))
-                self._clear_from[factor.asset] = row
-                if self._plain:
-                    self._clean_from[factor.asset] = row
+        every = [factor for factors in unread for factor in factors]
+        sessions = {factor.session for factor in every}
+        rows = {session: self._first_row(session) for session in sessions}
+        self._all_clear_from = max(self._all_clear_from, *rows.values(), 0)
+        fresh = [(rows[factor.session], factor) for factor in every]
+        self._log += fresh
+        for pair in fresh:
+            row, factor = pair
+            self._factors[factor.asset].append(pair)
+            self._clear_from[factor.asset] = row
+            if self._plain:
+                self._clean_from[factor.asset] = row
 
     @property
     def noted(self) -> list[Factor]:
