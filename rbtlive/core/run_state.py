@@ -32,6 +32,7 @@ from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.session_books import SessionBooks
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.state.symbol_changes import SymbolChanges
+from rbtlive.core.state.target_facts import TargetFacts
 from rbtlive.core.state.venue_port import RemoteVenue, Venue
 from rbtlive.core.state.whole_fills import WholeFills
 from rbtlive.data.bars.market import Market
@@ -89,6 +90,7 @@ class RunState:
         unbooked_commissions: Commissions of this step's fills, charged after all of
             them.
         unbooked_charges: The same for fills that were booked in columns.
+        target_facts: Of the target that was last sized of each asset, by its `id`.
         balanced_version: The portfolio's version when its books last balanced.
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
@@ -166,6 +168,7 @@ class RunState:
 
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
+    target_facts: dict[int, TargetFacts] = field(default_factory=dict)
     unbooked_commissions: list[tuple[Asset, Any]] = field(default_factory=list)
     unbooked_charges: list[WholeFills] = field(default_factory=list)
     balanced_version: int = -1

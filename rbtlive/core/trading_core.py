@@ -252,6 +252,7 @@ class TradingCore:
                 asked.move(_SUBMITTED, asked.dt)
                 asked.move(_PENDING, asked.dt)
         outbox.clear()
+        self.state.orders.looks += 1
 
     def finish(self) -> RunRecord:
         """Return the run's record so far; later events do not change it."""

@@ -133,7 +133,8 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         (6.8, lambda context, _data, _asset: context.portfolio.cash),
         (17, lambda context, _data, _asset: context.account.leverage),
         (12.5, lambda context, _data, _asset: context.get_datetime()),
-        (30.4, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
+        (16, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
+        (11.5, lambda context, _data, asset: context.order_target(asset, 10)),
     ],
     ids=[
         "position",
@@ -150,6 +151,7 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         "leverage",
         "datetime",
         "same_percent",
+        "same_target",
     ],
 )
 def test_what_is_asked_at_every_bar_stays_within_its_calls(limit: float, read: Any) -> None:

@@ -78,6 +78,7 @@ def _match(
     state: RunState, open_orders: dict[Asset, list[Order]], *, is_alone: bool = False
 ) -> None:
     now, emit = state.now, state.emit
+    state.orders.looks += 1
     book_whole = None
     if emit is None:
         if state.callbacks.hooks["on_order_fill"] is None:

@@ -14,7 +14,7 @@ from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import resolve
 from rbtlive.core.actions.callbacks import notice
 from rbtlive.core.run_state import RunState
-from rbtlive.core.shown.order_views import OrderView
+from rbtlive.core.shown.order_views import OrderPicture, OrderView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
 from rbtlive.finance.execution import (
@@ -341,13 +341,20 @@ def show_order(state: RunState, order_id: str) -> OrderView | None:
 
 
 def show_open_orders(state: RunState, asset: Asset) -> list[OrderView]:
-    """Return views of an asset's open orders, as they are now."""
+    """Return views of an asset's open orders, as they are now; in a backtest of the
+    same pictures as long as nothing happens to any order.
+    """
     orders = state.orders
     orders.waiting.make_one(asset)
     open_orders, presenter = orders.book.get(asset), state.presenter
     if not open_orders:
         return []
-    return [OrderView(order.__copy__(), presenter) for order in open_orders]
+    known, looks = orders.pictures.get(asset), orders.version + orders.looks
+    if known is None or known[0] != looks:
+        known = (looks, [order.__copy__() for order in open_orders])
+        if orders.waiting.takes:
+            orders.pictures[asset] = known
+    return [OrderPicture(order, presenter) for order in known[1]]
 
 
 def _order_action(order: Order) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TypeAlias, cast
 
 from rbtlive.core.run_state import RunState
+from rbtlive.core.state.target_facts import PERCENT, SHARES, VALUE
 from rbtlive.errors import (
     BadOrderParameters,
     CannotOrderDelistedAsset,
@@ -120,7 +121,55 @@ def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> 
     return quick_shares(state, asset, state.portfolio.float_value() * percent)
 
 
-def quick_target(
+def known_size(state: RunState, asset: Asset, target: object, kind: str) -> int | None:
+    """Return what is missing to hold a target that was asked for before, from the close
+    alone; None where the long way must be taken.
+
+    Args:
+        state: The run.
+        asset: What is to be held.
+        target: What is asked for.
+        kind: What the target is of.
+    """
+    facts = state.target_facts.get(id(asset))
+    if facts is None:
+        return None
+    known, of, books, session, money, held, missing = facts
+    market, orders = state.market, state.orders
+    if (
+        type(target) is not type(known)
+        or target != known
+        or of is not kind
+        or books != state.portfolio.version
+        or session != market.session
+        or state.trading_controls
+        or (orders.book and asset in orders.book)
+        or asset in orders.waiting.amounts
+    ):
+        return None
+    try:
+        close = market.quick.numbers["close"][asset][0][market.seen]
+    except (KeyError, IndexError):  # not asked for before; an earlier bar is seen
+        return None
+    if not close > _CHEAP:
+        return None
+    if kind is PERCENT and state.marks.marked_us != market.now_us:
+        state.marks.mark()
+    if missing is not None:
+        return missing
+    worth = money / close
+    if not -_CERTAIN < worth < _CERTAIN:
+        return None
+    parts = worth - held
+    shares = int(parts)
+    if not _UNSURE < abs(parts - shares) < _SURE:
+        return None
+    if not shares:
+        state.record.notes.note_rounded(asset.symbol)
+    return shares
+
+
+def quick_target(  # noqa: C901 - a call less at every order
     state: RunState,
     asset: Asset,
     target: object,
@@ -166,10 +215,19 @@ def quick_target(
         position = portfolio.positions.get(asset)
         held = 0 if position is None else position.amount
     if not target:
-        return _all_of(held)
+        closing = _all_of(held)
+        if closing is not None:
+            _keep(state, asset, (target, VALUE if is_value else PERCENT), closing)
+        return closing
     worth = (target if is_value else portfolio.float_value() * target) / price
     if not -_CERTAIN < worth < _CERTAIN:
         return None
+    if is_value:
+        _keep(state, asset, (target, VALUE), None, target, float(held))
+    elif columns is None and len(portfolio.positions) == bool(held):
+        # The price moves the portfolio's value, and with it what is wanted.
+        money = float(portfolio.cash) * target
+        _keep(state, asset, (target, PERCENT), None, money, float(held) * (1.0 - target))
     missing = worth - float(held)
     shares = int(missing)
     if not _UNSURE < abs(missing - shares) < _SURE:
@@ -178,6 +236,21 @@ def quick_target(
         state.record.notes.note_rounded(asset.symbol)
         return 0
     return shares or None
+
+
+# Keeps what `known_size` goes by: `money / price - held` is missing, or so much at any
+# price. Where brokers report fills, a mark may be older than the books.
+def _keep(
+    state: RunState,
+    asset: Asset,
+    asked: tuple[float, str],
+    missing: int | None,
+    money: float = 0.0,
+    held: float = 0.0,
+) -> None:
+    if state.orders.waiting.takes:
+        books, session = state.portfolio.version, state.market.session
+        state.target_facts[id(asset)] = (*asked, books, session, money, held, missing)
 
 
 def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:
@@ -203,7 +276,10 @@ def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:
             missing = target - int(position.amount)
         else:
             return None
-    return missing if -_CERTAIN < missing < _CERTAIN else None
+    if not -_CERTAIN < missing < _CERTAIN:
+        return None
+    _keep(state, asset, (target, SHARES), missing)
+    return missing
 
 
 # Does the same in arrays; None if an asset or a target is unusual.

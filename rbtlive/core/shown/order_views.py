@@ -187,6 +187,17 @@ class OrderView(LiveView):
         )
 
 
+class OrderPicture(OrderView):
+    """An open order as it looked when it was asked for; others may show the same."""
+
+    __slots__ = ()
+
+    def check_triggers(self, price: object, dt: object) -> None:
+        """Latch stop and limit at `price`, in this picture alone."""
+        self.raw = self.raw.__copy__()
+        super().check_triggers(price, dt)
+
+
 class TransactionView(LiveView):
     """An execution as commission models and `on_order_fill` see it."""
 

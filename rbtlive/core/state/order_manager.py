@@ -47,6 +47,11 @@ class OrderManager:
         self._denied_before = 0
         # Changes whenever an open order is added, ended or adjusted.
         self.version = 0
+        # Changes in a backtest whenever an open order may have changed but in the ways
+        # above.
+        self.looks = 0
+        # Pictures of an asset's open orders, and the sum of the two numbers then.
+        self.pictures: dict[Asset, tuple[int, list[Order]]] = {}
         # Orders that changed in the current session, the latest change last; emptied by
         # the core. The value is None for orders that wait and for those filled without
         # ever being objects.

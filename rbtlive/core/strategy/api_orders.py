@@ -21,6 +21,7 @@ from rbtlive.core.actions.order_entry import (
     show_order,
 )
 from rbtlive.core.shown.order_views import OrderView
+from rbtlive.core.state.target_facts import PERCENT, SHARES, VALUE
 from rbtlive.core.strategy.bound import Bound
 from rbtlive.errors import OrderDuringInitialize
 from rbtlive.finance.execution import ExecutionStyle
@@ -133,6 +134,10 @@ class OrderMethods(Bound):
         count as filled.
         """
         state = self._ordering("order_target")
+        terms = (limit_price, stop_price, style, tag)
+        size = sizing.known_size(state, asset, target, SHARES)
+        if size is not None:
+            return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_target")
         if known is None:
             return None
@@ -156,6 +161,10 @@ class OrderMethods(Bound):
         asset count as filled.
         """
         state = self._ordering("order_target_value")
+        terms = (limit_price, stop_price, style, tag)
+        size = sizing.known_size(state, asset, target, VALUE)
+        if size is not None:
+            return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_target_value")
         if known is None:
             return None
@@ -182,6 +191,10 @@ class OrderMethods(Bound):
         orders count as filled.
         """
         state = self._ordering("order_target_percent")
+        terms = (limit_price, stop_price, style, tag)
+        size = sizing.known_size(state, asset, target, PERCENT)
+        if size is not None:
+            return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None

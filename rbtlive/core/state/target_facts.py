@@ -1,0 +1,18 @@
+"""What a target of one asset needs, beside the close, to be sized again.
+
+The rule: the facts are of one state of the books, in one session.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+SHARES: Final = "shares"
+VALUE: Final = "value"
+PERCENT: Final = "percent"
+
+TargetFacts: TypeAlias = tuple[float, str, int, int, float, float, int | None]
+"""The target, and what it is of; version of the portfolio, and number of the session;
+money and shares, so that `money / close - shares` is missing; and what is missing at
+any close, None if that depends on it. A plain tuple: it costs no call.
+"""
