@@ -91,6 +91,7 @@ class RunState:
             them.
         unbooked_charges: The same for fills that were booked in columns.
         target_facts: Of the target that was last sized of each asset, by its `id`.
+        sized_books: Version of the portfolio that the last of them was sized with.
         balanced_version: The portfolio's version when its books last balanced.
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
@@ -169,6 +170,7 @@ class RunState:
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
     target_facts: dict[int, TargetFacts] = field(default_factory=dict)
+    sized_books: int = -1
     unbooked_commissions: list[tuple[Asset, Any]] = field(default_factory=list)
     unbooked_charges: list[WholeFills] = field(default_factory=list)
     balanced_version: int = -1
@@ -289,8 +291,9 @@ class RunState:
         """Mark the orders that are objects, and were placed or cancelled since the last
         bar, as changed in this session.
         """
+        put_last = self.orders.touched.put_last
         for order in self.changed_orders.values():
-            self.orders.touch(order)
+            put_last(order.id, order)
         self.changed_orders.clear()
 
     def order_news(self) -> tuple[Collection[Any], ...]:

@@ -249,8 +249,7 @@ class TradingCore:
         outbox = self.state.outbox
         for asked in outbox:
             if type(asked) is Order and asked.state is _CREATED:
-                asked.move(_SUBMITTED, asked.dt)
-                asked.move(_PENDING, asked.dt)
+                asked.rest()
         outbox.clear()
         self.state.orders.looks += 1
 

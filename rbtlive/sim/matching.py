@@ -274,7 +274,21 @@ class SimVenue:
         asset = orders[0].asset
         if not (asset.has_volume and asset.lot_size == _ONE):
             return False
-        close, volume = data.current(asset, "close"), data.current(asset, "volume")
+        traded = data.current(asset, "close"), data.current(asset, "volume")
+        return self.fill_only_touched(orders, traded, emit)
+
+    def fill_only_touched(
+        self, orders: Sequence[object], traded: tuple[float, float], emit: EmitWhole
+    ) -> bool:
+        """Fill the one order that a bar touches, if the bar has room for all of it; say
+        whether it did. It does what `match` does.
+
+        Args:
+            orders: The open orders of an asset that trades in whole shares.
+            traded: Close and volume of its bar.
+            emit: As `emit_whole` in `match`.
+        """
+        close, volume = traded
         if not (close > 0.0 and volume > 0.0):
             return False
         order = self._only_touched(orders, to_decimal(close))

@@ -37,8 +37,8 @@ from tests.benchmarks.crowd import KINDS, calls_per_order_of_a_crowd
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
 AN_ORDER = 79.0
-A_STOP = 138.0
-A_LIMIT = 132.0
+A_STOP = 126.0
+A_LIMIT = 117.0
 A_RESTING_BAR = 0.1
 A_DAILY_ORDER = 210.0
 ONE_OF_MANY = 25.0

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from decimal import getcontext, setcontext
 
 from rbtlive.core.actions.callbacks import call, deliver, excuse, survive
-from rbtlive.core.actions.fills import Calm, match, match_resting
+from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.resting_fills import Calm, match_resting
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, start_hook_if_due
 from rbtlive.core.rules.plain_functions import refuse_unrun

@@ -27,7 +27,9 @@ def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the
         state.operator_actions.append({"do": "cancel", "order_id": order_id})
     if order.state is not _CREATED:
         # Journal the command even where the venue cancels at once.
-        state.outbox.append(_cancel(order_id=order.id))
+        # A backtest has no journal.
+        if not state.orders.waiting.takes:
+            state.outbox.append(_cancel(order_id=order.id))
         if not state.venue.cancels_at_once:
             order.cancel_reason = reason
             return

@@ -6,10 +6,9 @@ step's transactions come before all of its commissions: cost basis depends on th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
 
 from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.actions.waiting_fills import fill_waiting
@@ -27,8 +26,6 @@ from rbtlive.sim.matching import SimVenue, execution_id, fill_event
 _MOST = Decimal(10**9)
 _FEWEST = -_MOST
 
-Calm: TypeAlias = tuple[int, Sequence[float], float, float]
-
 
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill open orders on the current bar."""
@@ -38,7 +35,7 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
         waiting.make()  # placed since the last bar: they are news of this one
         orders.version += 1
     before = open_orders  # fills follow the order of the book
-    if waiting.amounts and not open_orders.keys().isdisjoint(waiting.amounts):
+    if open_orders and waiting.amounts and not open_orders.keys().isdisjoint(waiting.amounts):
         before = waiting.placed_before()
     # Limit and stop orders mostly rest: one comparison shows it.
     if before and not venue.has_nothing_to_do(
@@ -58,22 +55,6 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
         deliver(state)
 
 
-def match_resting(state: RunState) -> Calm | None:
-    """Let the venue fill open orders on the current bar; return the range in which
-    later bars fill nothing, or None.
-
-    It consists of the book's version, the closes of its one asset by row, and the
-    prices between which these closes must lie.
-    """
-    orders, venue, table = state.orders, state.venue, state.market.table
-    version = orders.version
-    match(state, orders.book)
-    if orders.version != version or table.base:
-        return None
-    found = venue.calm_range(orders.book, version=version)
-    return None if found is None else (version, table.view(found[0], "close"), *found[1:])
-
-
 def _match(
     state: RunState, open_orders: dict[Asset, list[Order]], *, is_alone: bool = False
 ) -> None:
@@ -88,7 +69,7 @@ def _match(
                 and not state.unbooked_commissions
                 and not state.unbooked_charges
             )
-            book_whole = _whole_fills(state, now, is_only=is_only)
+            book_whole = whole_fills(state, now, is_only=is_only)
 
         # Nothing else listens to fills, so no event is created: this saves a third of
         # an order's cost.
@@ -128,11 +109,17 @@ def let_orders_wait(state: RunState) -> None:
         orders.waiting.begin(orders.archive, state.changed_orders, state.outbox)
 
 
-# Books executions that fill their orders completely, with the same result as `_book`.
-# Each asset has at most one.
-def _whole_fills(
+def whole_fills(
     state: RunState, now: datetime, *, is_only: bool
 ) -> Callable[[Order, Decimal, Decimal], None]:
+    """Return what books executions that fill their orders completely, one an asset at
+    most, with the same result as the general way.
+
+    Args:
+        state: The run.
+        now: When, UTC.
+        is_only: Nothing else fills on the bar.
+    """
     portfolio, orders, log = state.portfolio, state.orders, state.record.transactions
     charge = state.unbooked_commissions.append
 
@@ -145,9 +132,13 @@ def _whole_fills(
             portfolio.book_transaction(asset, amount, price=price, dt=now)
             if commission > ZERO:
                 charge((asset, commission))
-        log.append(Transaction(now, asset, amount, price, commission, order_id, f"{order_id}-1"))
+        fill = (now, asset, amount, price, commission, order_id, order_id + "-1")
+        log.append(_row(Transaction, fill))
 
     return book
+
+
+_row = tuple.__new__  # the class's own way calls a function of Python
 
 
 def on_fill(state: RunState, event: OrderFillEvent) -> None:

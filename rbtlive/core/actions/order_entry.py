@@ -126,19 +126,30 @@ def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms)
     order has no other terms.
     """
     limit_price, stop_price, style, tag = terms
-    if (
-        limit_price is not None
-        or stop_price is not None
-        or style is not None
-        or tag is not None
-        or state.trading_controls
-    ):
+    if style is not None or tag is not None or state.trading_controls:
         return place_order(state, asset, shares, terms)
     if not shares:
         return None
+    if limit_price is not None or stop_price is not None:
+        return _place_at_price(state, asset, shares, terms)
     if not _may_wait_alone(state, asset):
         return place_order(state, asset, shares, terms)
     return state.orders.let_one_wait(asset, shares, dt=state.now)
+
+
+# The same of an order with a limit or a stop.
+def _place_at_price(state: RunState, asset: Asset, shares: int, terms: Terms) -> str | None:
+    limit_price, stop_price, _, _ = terms
+    if state.plain_assets[asset.index]:
+        if stop_price is None:
+            limit = _price(state, asset, limit_price, round_down=shares > 0)
+            if limit is not None:
+                return enter(state, asset, Decimal(shares), limit=limit)
+        elif limit_price is None:
+            stop = _price(state, asset, stop_price, round_down=shares < 0)
+            if stop is not None:
+                return enter(state, asset, Decimal(shares), stop=stop)
+    return place_order(state, asset, shares, terms)
 
 
 def place_all(

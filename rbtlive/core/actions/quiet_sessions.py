@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
-from rbtlive.core.actions.fills import Calm, match, match_resting
+from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.quiet_ahead import end_after, first_with_news, settled_close
+from rbtlive.core.actions.resting_fills import Calm, match_resting
 from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState

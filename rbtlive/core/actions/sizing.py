@@ -121,7 +121,9 @@ def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> 
     return quick_shares(state, asset, state.portfolio.float_value() * percent)
 
 
-def known_size(state: RunState, asset: Asset, target: object, kind: str) -> int | None:
+def known_size(  # noqa: C901 - a call less at every bar
+    state: RunState, asset: Asset, target: object, kind: str
+) -> int | None:
     """Return what is missing to hold a target that was asked for before, from the close
     alone; None where the long way must be taken.
 
@@ -132,15 +134,13 @@ def known_size(state: RunState, asset: Asset, target: object, kind: str) -> int 
         kind: What the target is of.
     """
     facts = state.target_facts.get(id(asset))
-    if facts is None:
+    if facts is None or facts[2] != state.portfolio.version:
         return None
-    known, of, books, session, money, held, missing = facts
+    known, of, _, session, money, held, missing = facts
     market, orders = state.market, state.orders
     if (
-        type(target) is not type(known)
-        or target != known
+        (target is not known and (type(target) is not type(known) or target != known))
         or of is not kind
-        or books != state.portfolio.version
         or session != market.session
         or state.trading_controls
         or (orders.book and asset in orders.book)
@@ -153,8 +153,10 @@ def known_size(state: RunState, asset: Asset, target: object, kind: str) -> int 
         return None
     if not close > _CHEAP:
         return None
-    if kind is PERCENT and state.marks.marked_us != market.now_us:
-        state.marks.mark()
+    if kind is PERCENT:
+        marks = state.marks
+        if marks.by_asset and marks.marked_us != market.now_us:
+            marks.mark()
     if missing is not None:
         return missing
     worth = money / close
@@ -251,6 +253,7 @@ def _keep(
     if state.orders.waiting.takes:
         books, session = state.portfolio.version, state.market.session
         state.target_facts[id(asset)] = (*asked, books, session, money, held, missing)
+        state.sized_books = books
 
 
 def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:

@@ -20,6 +20,7 @@ from rbtlive.model.order_facts import OPEN_STATES, OrderState, OrderStatus
 _S = OrderState
 # Each look-up of an enum member calls a function, so they are looked up once.
 _FILLED, _PARTIALLY_FILLED = _S.FILLED, _S.PARTIALLY_FILLED
+_CREATED, _PENDING = _S.CREATED, _S.PENDING
 _ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
 
 LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
@@ -141,6 +142,16 @@ class Order:
             )
         self.state = state
         self.dt = dt
+
+    def rest(self) -> None:
+        """Go through SUBMITTED to PENDING when it was placed.
+
+        Raises:
+            IllegalTransition: the order was not just created.
+        """
+        if self.state is not _CREATED:
+            self.move(_S.SUBMITTED, self.dt)
+        self.state = _PENDING
 
     def apply_fill(self, amount: Decimal, commission: Decimal, dt: datetime) -> None:
         """Book an execution of `amount` signed shares.

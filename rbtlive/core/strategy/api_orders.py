@@ -135,9 +135,10 @@ class OrderMethods(Bound):
         """
         state = self._ordering("order_target")
         terms = (limit_price, stop_price, style, tag)
-        size = sizing.known_size(state, asset, target, SHARES)
-        if size is not None:
-            return place_whole_shares(state, asset, size, terms)
+        if state.sized_books == state.portfolio.version:
+            size = sizing.known_size(state, asset, target, SHARES)
+            if size is not None:
+                return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_target")
         if known is None:
             return None
@@ -162,9 +163,10 @@ class OrderMethods(Bound):
         """
         state = self._ordering("order_target_value")
         terms = (limit_price, stop_price, style, tag)
-        size = sizing.known_size(state, asset, target, VALUE)
-        if size is not None:
-            return place_whole_shares(state, asset, size, terms)
+        if state.sized_books == state.portfolio.version:
+            size = sizing.known_size(state, asset, target, VALUE)
+            if size is not None:
+                return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_target_value")
         if known is None:
             return None
@@ -192,9 +194,10 @@ class OrderMethods(Bound):
         """
         state = self._ordering("order_target_percent")
         terms = (limit_price, stop_price, style, tag)
-        size = sizing.known_size(state, asset, target, PERCENT)
-        if size is not None:
-            return place_whole_shares(state, asset, size, terms)
+        if state.sized_books == state.portfolio.version:
+            size = sizing.known_size(state, asset, target, PERCENT)
+            if size is not None:
+                return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None
