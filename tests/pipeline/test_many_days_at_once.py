@@ -122,10 +122,11 @@ def test_many_days_at_once_are_what_each_day_gives(masked: bool, monkeypatch: py
 def test_counts_of_days_and_peers_are_what_each_day_gives(
     masked: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    """Filters over the last days, and who has the same label."""
+    """Filters over the last days, and who has the same label; some have none."""
     mask = AverageDollarVolume(window_length=5).percentile_between(30, 100) if masked else None
     rising = DailyReturns() > 0.0
-    labels = SimpleMovingAverage(inputs=[close], window_length=5).quantiles(3)
+    traded = AverageDollarVolume(window_length=5).percentile_between(20, 100)
+    labels = SimpleMovingAverage(inputs=[close], window_length=5).quantiles(3, mask=traded)
     terms = {
         "present": AllPresent([USEquityPricing.low], window_length=9, mask=mask),
         "all": All([rising], window_length=3, mask=mask),
@@ -143,7 +144,8 @@ def test_counts_of_days_and_peers_are_what_each_day_gives(
     assert_frame_equal(found, by_day, check_exact=True)
     for name in ("present", "all", "any", "some"):
         assert 0 < found[name].sum() < len(found)
-    assert found["peers"].n_unique() > 1
+    assert found["peers"].is_nan().any()  # those without a label
+    assert found["peers"].n_unique() > 2
 
 
 def test_no_formula_depends_on_where_a_chunk_begins():
