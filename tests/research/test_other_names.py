@@ -142,7 +142,7 @@ def test_metrics_answer_the_names_of_other_libraries(result):
         result.metrics["Sharpe Ratio"]
     with pytest.raises(KeyError, match=r"statistic=.win_rate"):
         result.metrics["Win Rate"]
-    with pytest.raises(KeyError, match="there is total_return, "):
+    with pytest.raises(KeyError, match="the metrics are total_return, "):
         result.metrics["weather"]
 
 
