@@ -46,9 +46,12 @@ async def seen(venue, session, count):
     """Move the venue until a session has seen so many bars, and all its orders have
     arrived.
     """
+    given = session.engine.feed._given
     while len(session.engine.core.state.orders) < count:
+        before = given.reach_us
         await asyncio.to_thread(venue.advance)
-        await asyncio.sleep(0.01)
+        # A venue that runs ahead of the session fills its orders at later minutes.
+        await until(lambda before=before: given.reach_us != before)
     await until(lambda: all(o.broker_order_id for o in session.engine.core.state.orders))
 
 
