@@ -1,4 +1,6 @@
-"""Cancel policies: whether open orders survive the end of a session."""
+"""Cancel policies: whether open orders survive the end of a session. This is the time
+in force of all orders of a run: DAY or good till cancelled.
+"""
 
 from __future__ import annotations
 

@@ -79,9 +79,10 @@ class Interval:
         if found is None:
             month = isinstance(value, str) and value == "1M"
             hint = "; write '1m' for a minute, '1mo' for a month" if month else ""
+            *usual, longest = map(repr, USUAL_INTERVALS)
             raise BadFrequency(
-                f"{name} must be an interval such as '1m', '5m', '15m', '30m', '1h', '2h', "
-                f"'4h', '1d', '1w' or '1mo': was {value!r:.80}{hint}"
+                f"{name} must be an interval such as {', '.join(usual)} or {longest}: "
+                f"was {value!r:.80}{hint}"
             )
         return found
 

@@ -10,7 +10,7 @@ from rbtlive.data.checking.schema import typed_bars
 from rbtlive.data.checking.typed_columns import instant_column
 from rbtlive.errors import BadFrequency
 from rbtlive.model.arrays import np
-from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
+from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, USUAL_INTERVALS, Interval
 
 
 def interval_of(interval: str | Interval | None, *, minute_bars: object) -> Interval:
@@ -40,9 +40,7 @@ def no_such_bars(there: Interval, wanted: Interval) -> str:
             "to the portal"
         )
     longer = "such as " + ", ".join(
-        repr(text)
-        for text in ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo")
-        if there.makes_up(Interval.parse(text))
+        repr(text) for text in USUAL_INTERVALS if there.makes_up(Interval.parse(text))
     )
     return (
         f"frequency must be one that bars of {there.text!r} add up to, {longer}: was "
