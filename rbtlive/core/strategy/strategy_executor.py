@@ -235,7 +235,9 @@ class StrategyExecutor:
         if self.params:
             known = _defaults_of(callbacks.get("initialize"))
             for name in self.params:
-                _check_parameter(name, known, where=f"initialize of {self.name!r}")
+                _check_parameter(
+                    name, known, where=f"initialize of {self.name!r}" if self.name else "initialize"
+                )
             self._initialize_kwargs = self.params
         return callbacks
 

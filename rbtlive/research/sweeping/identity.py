@@ -20,10 +20,11 @@ from typing import Any, Final
 from rbtlive.errors import NotPicklable
 from rbtlive.research.sweeping.travel import is_installed_name, pack
 
-_PLAIN: Final = (
+CONSTANTS: Final = (
     *(bool, int, float, complex, str, bytes, Decimal, Fraction),
     *(date, time, timedelta, type(None)),
 )
+"""Types of values that no code can change."""
 
 
 def key_of(params: Mapping[str, Any]) -> str:
@@ -45,22 +46,11 @@ def shown_text(value: object) -> str:
     return f"{readable} {hashlib.sha256(text_of(value).encode()).hexdigest()[:8]}"
 
 
-def said_change(fact: str, before: str | None, now: str) -> str:
-    """Return a readable text about a changed fact; for digests, which mean nothing to a
-    reader, only its name.
-    """
-    if fact == "source":
-        return "the strategy's code has changed since"
-    if fact == "data":
-        return "its bars, splits or dividends have changed since"
-    return f"its {fact} was {before!r}, is {now!r}"
-
-
 def _text(value: object, above: frozenset[int]) -> str:
     kind = type(value)
     if isinstance(value, Enum):
         return f"{kind.__qualname__}.{value.name}"
-    if kind in _PLAIN:
+    if kind in CONSTANTS:
         return f"{kind.__name__} {value!r}"
     if id(value) in above:
         return "itself"
@@ -92,10 +82,10 @@ def _function(function: FunctionType, above: frozenset[int]) -> str:
     leans = {
         name: value
         for name, value in used.items()
-        if isinstance(value, (FunctionType, *_PLAIN, list, tuple, dict, set))
+        if isinstance(value, (FunctionType, *CONSTANTS, list, tuple, dict, set))
     }
     parts = (function.__defaults__, function.__kwdefaults__, cells, leans)
-    return f"function {_code(function.__code__)} {_text(list(parts), above)}"
+    return f"function {code_text(function.__code__)} {_text(list(parts), above)}"
 
 
 def _cell(cell: Any) -> Any:
@@ -110,9 +100,11 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-# Without the file and line numbers, which change when a cell is run again.
-def _code(code: CodeType) -> str:
-    constants = [_code(c) if isinstance(c, CodeType) else text_of(c) for c in code.co_consts]
+def code_text(code: CodeType) -> str:
+    """Return the text that identifies code, without its file and line numbers, which
+    change when a cell is run again.
+    """
+    constants = [code_text(c) if isinstance(c, CodeType) else text_of(c) for c in code.co_consts]
     content = repr((code.co_code, constants, code.co_names, code.co_varnames))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

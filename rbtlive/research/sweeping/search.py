@@ -19,9 +19,9 @@ from rbtlive.errors import (
 )
 from rbtlive.model.arrays import np
 from rbtlive.research.sweeping import surface
-from rbtlive.research.sweeping.identity import said_change
 from rbtlive.research.sweeping.objectives import Objective
 from rbtlive.research.sweeping.params import Params, Space
+from rbtlive.research.sweeping.used import differs, said_change
 from rbtlive.research.sweeping.work import RunRow
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Study:
             self.study.set_user_attr(_FACTS, dict(facts))
             return
         for name, value in facts.items():
-            if known.get(name) != value:
+            if differs(known, name, value):
                 raise StoreMismatch(
                     "the store holds another sweep: "
                     f"{said_change(name, known.get(name), value)}; pass another store"

@@ -33,6 +33,7 @@ from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.search import Study, is_sampler
 from rbtlive.research.sweeping.sweep_result import SweepResult
 from rbtlive.research.sweeping.sweep_store import RunStore
+from rbtlive.research.sweeping.used import USED, used_text
 from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import prepare_settings, somebody_looks
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
@@ -426,6 +427,7 @@ def sweep_facts(job: Job) -> dict[str, str]:
     return {
         "strategy": executor.name,
         "source": executor.fingerprint(),
+        USED: used_text(job.strategy),
         "data": job.portal.fingerprint(),
         **shown,
         "commission": shown_text(settings.commission),

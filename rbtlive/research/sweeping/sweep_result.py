@@ -69,7 +69,9 @@ class SweepRow:
 
     def result(self) -> BacktestResult:
         """Run these parameters again, exactly as in the sweep, and return the whole
-        result; `analyze` is called.
+        result; `analyze` is called. It runs on the event engine, whose figures are
+        those of the row; a row of the columnar gear may differ in the last digits of a
+        float.
         """
         return self._sweep.backtest(self.params)
 

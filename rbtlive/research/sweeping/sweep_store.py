@@ -17,8 +17,9 @@ from typing import Final
 from rbtlive.data.private_files import make_private
 from rbtlive.errors import StoreMismatch, SweepError
 from rbtlive.model.arrays import np
-from rbtlive.research.sweeping.identity import key_of, said_change
+from rbtlive.research.sweeping.identity import key_of
 from rbtlive.research.sweeping.params import Params
+from rbtlive.research.sweeping.used import differs, said_change
 from rbtlive.research.sweeping.work import RunRow
 
 _SCHEMA: Final = """
@@ -86,7 +87,7 @@ class RunStore:
     def _check(self, facts: Mapping[str, str]) -> None:
         known = dict(self._connection.execute("SELECT name, value FROM rbtlive_sweep"))
         for name, value in facts.items():
-            if known and known.get(name) != value:
+            if known and differs(known, name, value):
                 raise StoreMismatch(
                     f"store {self.path} holds another sweep: "
                     f"{said_change(name, known.get(name), value)}; pass another path, or delete "

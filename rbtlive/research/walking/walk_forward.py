@@ -203,6 +203,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     Returns:
         The folds; its `result` is the consecutive tests as one `BacktestResult`: each
         begins with the money with which the previous one ended, and without positions.
+        So do the runs of its training. The last test may be shorter.
 
     Raises:
         BadFolds: tests overlap, or not even one fold fits.

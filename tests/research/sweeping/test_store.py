@@ -81,6 +81,87 @@ def test_equal_functions_of_two_cells_are_known_by_one_text():
     assert text_of(made[0]) != text_of(other["f"])
 
 
+SCRIPT = """
+import types
+SIZE, BAND = 5, (0.0, 1.0)
+seen, runs = [], 0
+near = types.ModuleType("near")
+near.EXTRA, near.OTHER = 0, 1
+
+def rule(price):
+    return level() + BAND[0] if price > 0 else 0
+
+def level():
+    return SIZE + near.EXTRA
+
+class Model:
+    def size(self, price):
+        return rule(price)
+
+class Helped(Cross):
+    def initialize(self, context):
+        global runs
+        runs += 1
+        super().initialize(context)
+
+    def handle_data(self, context, data):
+        seen.append(1)
+        self.order_target(context.asset, Model().size(data.current(context.asset, "close")))
+"""
+
+
+def _helped(old="", new="", *, name="cell"):
+    names: dict = {"__name__": "__main__", "Cross": Cross}
+    assert old in SCRIPT
+    exec(compile(SCRIPT.replace(old, new) if old else SCRIPT, name, "exec"), names)
+    return names["Helped"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("SIZE, BAND = 5,", "SIZE, BAND = 6,", "SIZE"),
+        ("(0.0, 1.0)", "(0.5, 1.0)", "BAND"),
+        ("price > 0", "price > 1", "rule"),
+        ("return SIZE +", "return SIZE -", "level"),
+        ("near.EXTRA, near.OTHER = 0,", "near.EXTRA, near.OTHER = 3,", "near.EXTRA"),
+        ("return rule(price)", "return -rule(price)", "Model.size"),
+    ],
+)
+def test_a_store_is_refused_once_a_helper_or_constant_of_the_strategy_has_changed(
+    tmp_path, old, new, said
+):
+    path = tmp_path / "s.sqlite"
+    sweep(_helped(), {"fast": [2]}, store=path)
+    edited = _helped(old, new)
+
+    with pytest.raises(StoreMismatch, match=f"what the strategy uses has changed since: {said};"):
+        sweep(edited, {"fast": [2]}, store=path)
+    pytest.importorskip("optuna")
+    options = {"method": "optuna", "n": 1, "store": f"sqlite:///{tmp_path}/o.sqlite"}
+    sweep(_helped(), {"fast": [2]}, **options)
+    with pytest.raises(StoreMismatch, match=f"what the strategy uses has changed since: {said};"):
+        sweep(edited, {"fast": [2]}, **options)
+
+
+def test_a_store_goes_on_although_runs_changed_a_counter_and_a_list(tmp_path):
+    path, strategy = tmp_path / "s.sqlite", _helped()
+    sweep(strategy, {"fast": [2]}, store=path)
+
+    sweep(strategy, {"fast": [2, 3]}, store=path, workers=1)
+    again = _helped("near.OTHER = 0, 1", "near.OTHER = 0, 2", name="another cell")
+    assert len(sweep(again, {"fast": [2, 3]}, store=path)) == 2
+
+
+def test_a_store_of_an_earlier_version_goes_on(tmp_path):
+    path = tmp_path / "s.sqlite"
+    sweep(store=path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM rbtlive_sweep WHERE name = 'uses'")
+
+    assert len(sweep(store=path)) == 6
+
+
 def test_a_store_keeps_parameters_of_any_kind(tmp_path):
     path = tmp_path / "s.sqlite"
     values = [{(1, 2): 3}, (1, 2), [1, 2], lambda v: v]
