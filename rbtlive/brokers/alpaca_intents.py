@@ -14,9 +14,8 @@ from decimal import Decimal
 from rbtlive.brokers.alpaca_rules import SECOND_LEG, base_id
 from rbtlive.brokers.base import BrokerOrder
 from rbtlive.model.commands import SubmitOrder
+from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import OPEN_STATES, OrderState
-
-ZERO = Decimal(0)
 
 
 @dataclass(slots=True)

@@ -134,8 +134,3 @@ def refuse_unsellable(symbol: str, *, shortable: bool, easy: bool) -> None:
         raise OrderRefused(f"{symbol} cannot be sold short: it is not shortable at Alpaca")
     if not easy:
         raise OrderRefused(f"{symbol} cannot be sold short: it is not easy to borrow at Alpaca")
-
-
-def words_of_split(close: Decimal, rest: Decimal) -> str:
-    """Return the message about an order that is sent in two parts."""
-    return f"sent in two parts, {plain_text(close)} to close and then {plain_text(rest)} to open"

@@ -30,6 +30,3 @@ class SubmitOrder(Command):
 
 class CancelOrder(Command):
     """Cancel the unfilled part of an order."""
-
-
-COMMAND_TYPES: dict[str, type[Command]] = {cls.__name__: cls for cls in (SubmitOrder, CancelOrder)}

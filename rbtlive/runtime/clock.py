@@ -1,7 +1,7 @@
 """Wall time. This is the only module that reads the clock; all others take time from
 events or from a Clock.
 
-Its rule: `now` may jump, forwards and backwards; `monotonic_ns` never runs backwards.
+The rule: `now` may jump, forwards and backwards; `monotonic_ns` never runs backwards.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from tests.brokers.alpaca_session import QUICK, order
 from tests.brokers.test_alpaca_redirects import served
 from tests.brokers.test_alpaca_secrets import everything_of
 from tests.builders import Silent, daily_frame, run, slices, until
-from tests.runtime.test_refusals import Insistent
+from tests.runtime.test_refused_orders import Insistent
 from tests.venue.process import within
 
 KEY, SECRET = "PKAB12CD34EF56GH78IJ", "s/ecret+of/forty+characters+0123456789ab"

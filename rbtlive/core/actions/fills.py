@@ -1,4 +1,5 @@
-"""Apply an execution to a run: order, ledger, record, and the strategy's hook.
+"""Let the venue fill orders, and apply each execution to the run: order, ledger,
+record, and the strategy's hook.
 
 The rule: an execution is booked completely before the next one is decided, and all of a
 step's transactions come before all of its commissions: cost basis depends on that.

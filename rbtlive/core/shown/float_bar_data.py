@@ -1,4 +1,7 @@
-"""The market data that our own cost models read: numbers as floats."""
+"""The market data that our own cost models read: numbers as floats.
+
+The rule: each number is the one that `data` shows, as a float.
+"""
 
 from __future__ import annotations
 

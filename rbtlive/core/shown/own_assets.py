@@ -1,4 +1,7 @@
-"""The assets of a run, also found by assets from a copy of its portal."""
+"""The assets of a run, also found by assets from a copy of its portal.
+
+The rule: an asset that the run does not have is never found.
+"""
 
 from __future__ import annotations
 

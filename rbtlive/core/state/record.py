@@ -1,4 +1,8 @@
-"""The record of a run: the facts that results, reports and panels are built from."""
+"""The record of a run: the facts that results, reports and panels are built from.
+
+The rule: a close stores only its own data; rows and columns are built from them when
+they are read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Facts that a run notes for the hints of its result and that no order or row shows."""
+"""Facts that a run notes for the hints of its result and that no order or row shows.
+
+The rule: a note changes no number of the run.
+"""
 
 from __future__ import annotations
 

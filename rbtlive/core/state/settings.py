@@ -1,4 +1,7 @@
-"""The settings of a run. Frozen; they contain everything that could change a number."""
+"""The settings of a run.
+
+The rule: they are frozen, and contain everything that could change a number.
+"""
 
 from __future__ import annotations
 

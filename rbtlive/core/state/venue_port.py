@@ -1,6 +1,7 @@
 """The core's view of a venue: in memory, or remote.
 
-The rule: the core never asks which of the two it has.
+The rule: a bar takes the same path at both; a remote venue fills nothing here. Only
+cancels, costs, the stored state and a backtest's fast paths ask which of the two it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Binds api methods to a run's state; an unbound object refuses to act."""
+"""Bind the api's methods to a run's state.
+
+The rule: an unbound object refuses to act, and what changes the run is refused outside
+its callbacks.
+"""
 
 from __future__ import annotations
 

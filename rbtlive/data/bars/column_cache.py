@@ -1,14 +1,15 @@
-"""A limited cache of columns computed from bars."""
+"""A limited cache of columns computed from bars.
+
+The rule: a column that is kept never changes; beyond the limit, the oldest go first.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Final, TypeAlias
+from typing import Final
 
-from rbtlive.model.arrays import NDArray, np
-
-Floats: TypeAlias = "NDArray[np.float64]"
+from rbtlive.data.bars.bar_reads import Floats
 
 KEPT_VALUES: Final = 4_000_000
 """Maximum number of indicator values kept with a table."""

@@ -1,4 +1,7 @@
-"""Names for data: `register`, `load`, `unregister`, and the list of known names."""
+"""Names for data: `register`, `load`, `unregister`, and the list of known names.
+
+The rule: registering a name reads nothing; `load` reads the data.
+"""
 
 from __future__ import annotations
 

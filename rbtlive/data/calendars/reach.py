@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from rbtlive.data.calendars.calendar import TradingCalendar, get_calendar
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, get_calendar
 from rbtlive.data.calendars.grid import calendar_of
 from rbtlive.errors import OutsideCalendar
 from rbtlive.model.interval import Interval
@@ -30,3 +30,11 @@ def calendar_through(name: str, last: date, interval: Interval) -> TradingCalend
         return calendar_of(get_calendar(name, through=min(_LAST, last)), interval)
     except OutsideCalendar:
         return calendar_of(get_calendar(name), interval)
+
+
+def calendar_to_us(name: str, us: int) -> TradingCalendar:
+    """Return a calendar that reaches to a moment, µs UTC, if possible."""
+    try:
+        return get_calendar(name, through=datetime_of(us).date())
+    except OutsideCalendar:
+        return get_calendar(name)

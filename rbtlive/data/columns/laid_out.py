@@ -1,4 +1,7 @@
-"""A further column on the rows of a table."""
+"""A further column on the rows of a table.
+
+The rule: a row after the last one that the data covers has no value.
+"""
 
 from __future__ import annotations
 

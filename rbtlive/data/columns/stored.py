@@ -1,4 +1,8 @@
-"""Convert further columns to frames, stored beside a journal, and back."""
+"""Convert further columns to frames, stored beside a journal, and back.
+
+The rule: values come back unchanged; symbols and sessions that the other portal does
+not have are dropped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The exchange that a symbol's suffix names."""
+"""The exchange that a symbol's suffix names.
+
+The rule: an exchange is named only if the suffixes of all symbols agree.
+"""
 
 from __future__ import annotations
 

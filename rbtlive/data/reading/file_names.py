@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from rbtlive.data.reading.delimited import headerless
+from rbtlive.data.reading.nameless import headerless
 from rbtlive.data.reading.tables import Table
 from rbtlive.errors import UnreadableFile
 from rbtlive.model.asset_class import class_of

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-import polars as pl
-
 from rbtlive.data.calendars.calendar import Micros, TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.reading.tables import Labels
@@ -373,9 +371,3 @@ def _day_ways(
         if (calendar.sessions_of_labels(one[1].astype("datetime64[D]")) >= 0).mean() >= 1 - LOSS
     ]
     return fits or distinct[:1]
-
-
-def calendar_misfit(days: pl.Series, calendar: TradingCalendar) -> float:
-    """Return the share of distinct dates that are not sessions."""
-    labels = days.unique().to_numpy().astype("datetime64[D]")
-    return float((calendar.sessions_of_labels(labels) < 0).mean())

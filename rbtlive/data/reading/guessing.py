@@ -18,7 +18,7 @@ from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.reading.beside import contract_columns
 from rbtlive.data.reading.column_roles import Roles, plain, role_of
 from rbtlive.data.reading.day_counts import UnclearDays
-from rbtlive.data.reading.delimited import price_order
+from rbtlive.data.reading.nameless import price_order
 from rbtlive.data.reading.numbers import UnclearDecimals, looks_numeric, number_series
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes, moments_of

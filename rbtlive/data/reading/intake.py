@@ -1,4 +1,7 @@
-"""Counts of a source's rows, kept while it is read."""
+"""Counts of a source's rows, kept while it is read.
+
+The rule: it only counts; the readers decide.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Find the calendar, interval and ENDs of bars; bars that do not fit are left out and
-counted, and too many are an error.
+"""Find the calendar, interval and ENDs of bars.
+
+The rule: bars that do not fit are left out and counted, and too many are an error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.calendars.reach import calendar_to_us
 from rbtlive.data.columns.found import ROW
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.exchanges import exchange_of
@@ -18,7 +20,6 @@ from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.suggesting import (
     calendar_of_dates,
-    calendar_through,
     days_after,
     likely_cause,
     trades_at_weekends,
@@ -143,7 +144,7 @@ class _Placing:
         """Place bars of a session or longer by their dates."""
         us = self.moments.us.to_numpy()
         name = self._calendar_of_days(us // DAY_US, interval)
-        calendar = calendar_through(name, int(us.max()))
+        calendar = calendar_to_us(name, int(us.max()))
         if self.moments.days:
             days, zone = us // DAY_US, None
         else:
@@ -244,7 +245,7 @@ class _Placing:
         elif self.asset_class == "fx" and self.asked.tz is None:
             self._ask_for_the_clock(distinct, interval.us)
         name = self._calendar_of_minutes(distinct, interval)
-        calendar = calendar_through(name, int(distinct.max()) + DAY_US)
+        calendar = calendar_to_us(name, int(distinct.max()) + DAY_US)
         grid = BarGrid(calendar, interval)
         zones = self._zones(calendar)
         if not aware and zones == ("UTC",) and self.asked.tz is None:
@@ -267,7 +268,7 @@ class _Placing:
             return
         utc = to_utc(distinct, marked)
         name = self._calendar_of_minutes(utc, interval)
-        grid = BarGrid(calendar_through(name, int(distinct.max()) + DAY_US), interval)
+        grid = BarGrid(calendar_to_us(name, int(distinct.max()) + DAY_US), interval)
         out = [
             min(way.unexplained for way in fit.readings(one, zones=("UTC",), aware=True, grid=grid))
             for one in (utc, to_utc(distinct, said))
@@ -348,7 +349,7 @@ class _Placing:
     def _calendar_of_currencies(self, times: NDArray[np.int64], interval: Interval) -> str:
         naive = self.moments.zone is None and self.asked.tz is not None
         utc = to_utc(times, str(self.asked.tz)) if naive else times
-        grid = BarGrid(calendar_through("FX", int(utc.max()) + DAY_US), interval)
+        grid = BarGrid(calendar_to_us("FX", int(utc.max()) + DAY_US), interval)
         out = min(float((fit.ends_of(utc, grid, end) < 0).mean()) for end in _ENDS)
         return "FX" if out <= fit.LOSS else "24/7"
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.reading.column_roles import field_of, plain, role_of
-from rbtlive.data.reading.delimited import headerless
+from rbtlive.data.reading.nameless import headerless
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.errors import NotAFrame, WrongColumnType
 from rbtlive.model.arrays import np

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from rbtlive.data.calendars.calendar import Micros, TradingCalendar, datetime_of, get_calendar
+from rbtlive.data.calendars.calendar import Micros, TradingCalendar, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.calendars.reach import calendar_to_us
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.tables import Labels
 from rbtlive.data.reading.timestamps import in_zone, to_utc
-from rbtlive.errors import OutsideCalendar, UnknownCalendar
+from rbtlive.errors import UnknownCalendar
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
@@ -175,7 +176,7 @@ def likely_cause(
     for name in [one for one in CALENDARS if weekends or one != "24/5"]:
         if name == grid.calendar.name:
             continue
-        there = BarGrid(calendar_through(name, int(utc.max()) + DAY_US), grid.interval)
+        there = BarGrid(calendar_to_us(name, int(utc.max()) + DAY_US), grid.interval)
         ways = fit.readings(utc, zones=("UTC",), aware=True, grid=there)
         if min(way.misfits for way in ways) <= fit.LOSS * total:
             return f"the times look like {name}'s hours", {"calendar": f'"{name}"'}
@@ -188,11 +189,3 @@ def _end_of_clock_bars(utc: Micros, grid: BarGrid) -> dict[str, str]:
     both = all(one.unexplained <= fit.LOSS * len(utc) for one in found)
     asked = both and fit.labels_of(found, utc, grid.interval.us) is None
     return {"labels": '"start"'} if asked else {}
-
-
-def calendar_through(name: str, us: int) -> TradingCalendar:
-    """Return a calendar that reaches to a moment, if possible."""
-    try:
-        return get_calendar(name, through=datetime_of(us).date())
-    except OutsideCalendar:
-        return get_calendar(name)

@@ -1,4 +1,7 @@
-"""A table as found: its columns unchanged, and facts from its place."""
+"""A table as found: its columns unchanged, and facts from its place.
+
+The rule: a column has no meaning yet.
+"""
 
 from __future__ import annotations
 

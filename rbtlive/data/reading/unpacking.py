@@ -15,7 +15,7 @@ import polars as pl
 
 from rbtlive.data.checking.pandas_columns import is_pandas, pandas_column
 from rbtlive.data.reading.column_roles import field_of, role_of
-from rbtlive.data.reading.delimited import fresh_name, headerless
+from rbtlive.data.reading.delimited import fresh_name
 from rbtlive.data.reading.foreign import (
     facts_of_rows,
     given_frame,
@@ -24,6 +24,7 @@ from rbtlive.data.reading.foreign import (
     symbol_beside,
 )
 from rbtlive.data.reading.mappings import of_mapping
+from rbtlive.data.reading.nameless import headerless
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.sheets import text_of_sheet, with_index_of_sheet
 from rbtlive.data.reading.source_files import tables_of_content, tables_of_path

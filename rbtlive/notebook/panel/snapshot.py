@@ -16,7 +16,6 @@ from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.core.state.callback_state import KEPT_FAILURES
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.arrays import np
-from rbtlive.model.events import Priority
 from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, described
 from rbtlive.notebook.panel.curves import EquityCurve, PriceCurves, RecordedCurves
@@ -357,7 +356,3 @@ def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
 
 
 _COLUMNS = {"orders": described(ORDER_COLUMNS), "positions": described(POSITION_COLUMNS)}
-
-
-PRIORITY_NAMES = tuple(priority.name.replace("_", " ").lower() for priority in sorted(Priority))
-"""Priorities in the queue, the most urgent first."""

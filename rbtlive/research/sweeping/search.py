@@ -95,7 +95,6 @@ class Study:
         module = optuna()
         self._optuna = module
         self._space = space
-        self._objectives = objectives
         self._labels: dict[str, dict[Any, Any]] = {}
         self._distributions = {axis: self._distribution(axis) for axis in space.names}
         self._is_over = False

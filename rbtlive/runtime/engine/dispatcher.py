@@ -1,6 +1,6 @@
 """Dispatch events to their handlers, in order of registration.
 
-Its rule: an event is recorded before any handler sees it, and everything one event
+The rule: an event is recorded before any handler sees it, and everything one event
 causes is finished before the next is taken. Nothing here waits, so the asynchronous
 form differs from the plain one in name only.
 """

@@ -1,4 +1,7 @@
-"""An engine's measurements of itself, taken cheaply: rates, latencies, loop lag."""
+"""An engine's measurements of itself: rates, latencies, loop lag.
+
+The rule: updating them is cheap; reading them may be expensive.
+"""
 
 from __future__ import annotations
 

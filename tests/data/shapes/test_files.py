@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.reading.delimited import KLINES
+from rbtlive.data.reading.nameless import KLINES
 from rbtlive.errors import UnclearData, UnreadableFile, WrongColumnType
 from tests.data.shapes.plain import (
     FIELDS,
