@@ -102,7 +102,7 @@ def trades():
 )
 def test_the_line_makes_minutes_of_trades(shape):
     source = shape(trades())
-    with pytest.raises(UnclearData, match="make minute bars") as refused:
+    with pytest.raises(UnclearData, match="convert them to minute bars first") as refused:
         rbt.read(source)
 
     names = {"rbt": rbt, "pl": pl, "source": source}
