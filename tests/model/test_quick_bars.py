@@ -80,6 +80,15 @@ def test_what_was_made_before_changes_nothing(many):
         assert repr(quick) == repr(checked)
 
 
+@pytest.mark.parametrize("volume", [0, 5, 2**53 - 1, 2**53, -1])
+def test_a_whole_volume_stays_whole(volume):
+    facts = dict.fromkeys(("open", "high", "low", "close"), 0.5) | {"volume": volume}
+    facts |= {"symbol": "A", "timestamp": datetime(2024, 1, 2, tzinfo=UTC)}
+    quick, checked = (made_by(make, facts) for make in (Bar.of, lambda values: Bar(**values)))
+
+    assert repr(quick) == repr(checked)
+
+
 @pytest.mark.parametrize("missing", list(FACTS))
 def test_a_missing_field_is_named(missing):
     facts = {name: value for name, value in FACTS.items() if name != missing}
