@@ -176,10 +176,10 @@ def test_the_archive_of_a_broker_gives_the_minutes_of_what_joins(minute_venue, t
             OfOneEachDay, rbt.PaperBroker(), feed=feed, data=history(), frequency="1m",
             journal=tmp_path, name="one", late_orders="send",
         )  # fmt: skip
-        await until(lambda: feed._reach_us is not None)
+        await until(lambda: feed._given.reach_us is not None)
         for minutes in (2, 387):
             await asyncio.to_thread(minute_venue.advance, minutes)
-            await until(lambda: feed._reach_us is not None and not made.engine.queue.size)
+            await until(lambda: feed._given.reach_us is not None and not made.engine.queue.size)
         known = made.engine._cores.universe._attendance
         await until(lambda: known.closed is not None and not known.gaps)
         await asyncio.to_thread(minute_venue.advance, 2)

@@ -553,10 +553,10 @@ def test_the_archive_of_a_broker_gives_the_day_of_what_its_stream_did_not(minute
             OfTwo, rbt.PaperBroker(), feed=feed, data=history(), frequency="1m",
             journal=tmp_path, name="two", late_orders="send",
         )  # fmt: skip
-        await until(lambda: feed._reach_us is not None)
+        await until(lambda: feed._given.reach_us is not None)
         for minutes in (2, 387):  # one was there
             await asyncio.to_thread(minute_venue.advance, minutes)
-            await until(lambda: feed._reach_us is not None and not made.engine.queue.size)
+            await until(lambda: feed._given.reach_us is not None and not made.engine.queue.size)
         known = made.engine._cores.universe
         await until(lambda: known._attendance.closed is not None and not known._attendance.gaps)
         await asyncio.to_thread(minute_venue.advance, 2)

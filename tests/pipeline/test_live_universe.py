@@ -290,7 +290,7 @@ def test_the_stream_of_a_broker_is_subscribed_to_what_a_screen_shows(minute_venu
             journal=tmp_path,
             name="dear",
         )
-        await until(lambda: feed._reach_us is not None)
+        await until(lambda: feed._given.reach_us is not None)
         await asyncio.to_thread(minute_venue.advance, 2)
         await until(lambda: feed.subscriptions == {"BBB"} and feed.stats()["resubscribed"] == 1)
         for _time in range(3):
@@ -336,7 +336,7 @@ def test_days_of_more_symbols_than_the_stream_takes_come_from_the_archive(venue)
                 slices.append(event)  # noqa: PERF401 - read while it grows
 
         task = asyncio.create_task(read())
-        await until(lambda: feed._reach_us is not None)
+        await until(lambda: feed._given.reach_us is not None)
         await asyncio.to_thread(venue.advance, 2)
         await until(lambda: len(slices) >= 1)
         task.cancel()
