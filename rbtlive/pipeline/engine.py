@@ -6,6 +6,7 @@ grouped into chunks.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import cache
 from time import perf_counter
@@ -90,22 +91,40 @@ class _Run:
 
     # The window of the first day must be within the data, as in zipline.
     def _check_reach(self) -> None:
-        plan, source = self.plan, self.source
-        loaded = [t for t in plan.order if isinstance(t, LoadableTerm) and source.is_bar(t)]
-        deepest = max((plan.extra_rows[term] for term in loaded), default=0)
-        least = source.first_session + 1
-        missing = max(least - (self.start - deepest) if loaded else 0, -self.first)
+        source = self.source
+        deepest, missing = self._reach(self.plan, self.start)
         if missing > 0:
-            fits_from = min(self.start + missing, len(source.labels) - 1)
+            fits_from = self._first_that_fits()
+            later = f"start on {source.labels[fits_from]} or later, or give more history"
+            if not source.alive(fits_from, fits_from).any():
+                later = "no later start has that much history before it: give more"
             error = NoFurtherDataError(
                 f"Insufficient data to compute Pipeline: it looks back {deepest + 1} sessions from "
                 f"{source.labels[self.start]}, but the data begins on "
-                f"{source.labels[max(source.first_session, 0)]}; start on "
-                f"{source.labels[fits_from]} or later, or give more history"
+                f"{source.labels[max(source.first_session, 0)]}; {later}"
             )
             error.window = f"{deepest + 1} sessions of a pipeline"
             error.fits_from = fits_from
             raise error
+
+    # Sessions that a start looks back, and how many of them the data lacks.
+    def _reach(self, plan: Plan, start: int) -> tuple[int, int]:
+        source = self.source
+        loaded = [t for t in plan.order if isinstance(t, LoadableTerm) and source.is_bar(t)]
+        deepest = max((plan.extra_rows[term] for term in loaded), default=0)
+        least = source.first_session + 1
+        return deepest, max(least - (start - deepest) if loaded else 0, plan.rows_before - start)
+
+    # With downsample() a later start may look back further, never to an earlier day.
+    def _first_that_fits(self) -> int:
+        labels, terms = self.source.labels, [*self.pipeline.terms(), AssetExists()]
+
+        def fits(start: int) -> bool:
+            return self._reach(Plan(terms, labels, start), start)[1] <= 0
+
+        later = range(self.start + 1, len(labels))
+        found = bisect_left(later, True, key=fits)
+        return min(self.start + 1 + found, len(labels) - 1)
 
     def rows_of(self, term: Any) -> int:
         """Return the row, among all rows, at which a term's rows begin."""

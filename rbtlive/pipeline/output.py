@@ -130,3 +130,20 @@ def pandas_frame(computed: Computed, row: int | None = None) -> Any:
     else:
         index = pd.Index(objects[assets], dtype=object)
     return pd.DataFrame(columns, index=index, columns=list(columns))
+
+
+def pandas_frames(parts: Sequence[Any]) -> Any:
+    """Return one of zipline's frames for several stretches of days; texts have the
+    categories of all.
+    """
+    import pandas as pd
+    from pandas.api.types import union_categoricals
+
+    if len(parts) == 1:
+        return parts[0]
+    frame = pd.concat(parts)
+    for name in frame.columns:
+        held = [part[name] for part in parts]
+        if all(isinstance(one.dtype, pd.CategoricalDtype) for one in held):
+            frame[name] = union_categoricals(held, sort_categories=True)
+    return frame

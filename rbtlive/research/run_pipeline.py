@@ -53,7 +53,7 @@ def run_pipeline(  # noqa: PLR0913 - each by name
         SettingsError: no session of the data is between `start` and `end`.
     """
     from rbtlive.pipeline.engine import compute
-    from rbtlive.pipeline.output import pandas_frame, polars_frames, shown
+    from rbtlive.pipeline.output import pandas_frame, pandas_frames, polars_frames, shown
     from rbtlive.pipeline.pipeline import Pipeline
     from rbtlive.pipeline.source import Source
 
@@ -77,11 +77,12 @@ def run_pipeline(  # noqa: PLR0913 - each by name
     presenter = get_presenter(frames)
     source = Source(market, [presenter.present_asset(a) for a in market.assets], loaders)
     parts: list[Any] = []
-    for begin in range(first, last + 1, chunks):
-        computed = compute(pipeline, source, begin, min(begin + chunks - 1, last))
+    spans = [(begin, min(begin + chunks - 1, last)) for begin in range(first, last + 1, chunks)]
+    # As if computed at once: days without assets are left out, unless all are.
+    listed = [span for span in spans if source.alive(*span).any()]
+    for span in listed or spans[:1]:
+        computed = compute(pipeline, source, *span)
         parts.append(pandas_frame(computed) if frames == "pandas" else shown(computed))
     if frames == "polars":
         return polars_frames(parts)
-    import pandas as pd
-
-    return parts[0] if len(parts) == 1 else pd.concat(parts)
+    return pandas_frames(parts)

@@ -241,6 +241,61 @@ def test_a_window_beyond_the_data_names_the_first_day_that_works():
     assert len(rbt.run_pipeline(pipe, "2015-01-16", "2015-02-02", portal()))
 
 
+@pytest.mark.parametrize(
+    ("frequency", "first"),
+    [
+        ("week_start", "2015-01-12"),
+        ("month_start", "2015-02-02"),
+        ("quarter_start", "2015-04-01"),
+        ("year_start", "2016-01-04"),
+    ],
+)
+def test_a_later_start_may_look_back_to_the_same_day(frequency: str, first: str):
+    """A sampled term looks back further each day, until its next period begins."""
+    pipe = Pipeline({"r": Returns(window_length=5).downsample(frequency)})
+
+    with pytest.raises(errors.NoFurtherDataError, match=f"start on {first} or later"):
+        rbt.run_pipeline(pipe, "2015-01-08", "2016-02-02", portal())
+
+    assert len(rbt.run_pipeline(pipe, first, first, portal()))
+    run = rbt.backtest({"initialize": lambda _: rbt.api.attach_pipeline(pipe, "p")}, portal())
+    assert str(run.performance["date"][0]) == first
+
+
+def test_a_window_longer_than_the_data_has_no_day_to_start_on():
+    pipe = Pipeline({"r": Returns(window_length=4000)})
+
+    with pytest.raises(errors.NoFurtherDataError, match="no later start has that much history"):
+        rbt.run_pipeline(pipe, START, END, portal())
+
+
+@pytest.mark.parametrize("chunks", [3, 252])
+def test_days_without_assets_have_no_rows_however_they_are_cut(chunks: int):
+    pipe = Pipeline({"c": USEquityPricing.close.latest})
+
+    found = rbt.run_pipeline(pipe, "2016-04-28", "2018-04-28", portal(), chunks=chunks)
+
+    assert [str(day) for day in found["date"].unique().sort()] == ["2016-04-28", "2016-04-29"]
+
+
+def test_texts_of_pandas_frames_are_categories_however_they_are_cut():
+    class Grades(DataSet):
+        grade = Column(object, missing_value="")
+
+    days = [date(2016, 3, 1), date(2016, 3, 1), date(2016, 3, 10)]
+    held = {"symbol": ["AA0", "BB1", "AA0"], "timestamp": days, "grade": ["x", "y", "z"]}
+    Grades.use(pl.DataFrame(held))
+    pipe = Pipeline({"grade": Grades.grade.latest})
+
+    whole, cut = (
+        rbt.run_pipeline(pipe, "2016-03-01", "2016-03-18", portal(), frames="pandas", chunks=some)
+        for some in (252, 3)
+    )
+
+    assert list(cut["grade"].cat.categories) == list(whole["grade"].cat.categories)
+    assert cut.equals(whole)
+
+
 def test_a_window_beyond_the_data_is_too_long_by_each_of_its_names():
     """zipline has a name for a window longer than an array, and one for a pipeline's."""
     pipe = Pipeline({"r": Returns(window_length=400)})
