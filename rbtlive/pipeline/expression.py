@@ -181,6 +181,8 @@ def reflected(op: str) -> Callable[[Any, Any], Any]:
     """Return the method for an arithmetic operator with a number on its left."""
 
     def method(self: Any, other: Any) -> Any:
+        if isinstance(other, Term):  # a filter or classifier, which has no arithmetic
+            raise BadBinaryOperator(op, other, self)
         other = _operand(op, self, other, compared=False)
         name = op
         if op == "**" and other < 0 and not isinstance(self, NumericalExpression):

@@ -47,6 +47,17 @@ VENDOR_NAMES: Final = dict.fromkeys(
     ),
     OWN_DATA,
 )
+ESTIMATE_NAMES: Final = dict.fromkeys(
+    (
+        "EarningsEstimatesLoader",
+        "NextEarningsEstimatesLoader",
+        "PreviousEarningsEstimatesLoader",
+        "SplitAdjustedEstimatesLoader",
+        "NextSplitAdjustedEarningsEstimatesLoader",
+        "PreviousSplitAdjustedEarningsEstimatesLoader",
+    ),
+    OWN_DATA,
+)
 UNIVERSE_NAMES: Final = {
     name: UNIVERSE.format(count=count)
     for name, count in {

@@ -130,8 +130,20 @@ class Pipeline:
             )
         return found
 
-    def show_graph(self) -> Any:
-        """Return a diagram of the terms and their inputs, as SVG."""
+    def show_graph(self, format: str = "svg") -> Any:  # noqa: A002 - zipline's name
+        """Return a diagram of the terms and their inputs, as SVG.
+
+        Raises:
+            NotBuilt: `format` is another one of zipline's.
+            ValueError: `format` is none.
+        """
+        if format in {"png", "jpeg"}:
+            raise NotBuilt(
+                f"show_graph({format!r}) is not built: write pipe.show_graph(), which draws SVG; "
+                "its text is pipe.show_graph().svg"
+            )
+        if format != "svg":
+            raise ValueError(f'format of show_graph() must be "svg": was {format!r}')
         from rbtlive.pipeline.picture import Picture
 
         return Picture(self)

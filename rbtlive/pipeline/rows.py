@@ -89,13 +89,15 @@ def quantile_labels(values: Values, bins: int) -> Values:
         ValueError: two edges of a row are equal.
         Source: pandas 2.3, `qcut`, which zipline applies row by row.
     """
-    out = np.empty(values.shape)
+    out = np.full(values.shape, np.nan)
+    if bins == 0:
+        return out
     shares = np.linspace(0.0, 1.0, bins + 1) * 100.0
     for some in blocks(*values.shape):
         given = values[some]
         edges, counts = _edges(given, shares)
         equal = np.isnan(edges).any(axis=1) | (edges[:, 1:] == edges[:, :-1]).any(axis=1)
-        if equal.any():
+        if bins > 1 and equal.any():  # pandas lets the two edges of one quantile be equal
             row = int(equal.argmax())
             raise ValueError(
                 f"Bin edges must be unique: were {edges[row].tolist()} for {bins} quantiles of "

@@ -21,6 +21,7 @@ from rbtlive.errors import (
     NotDType,
     TermInputsNotSpecified,
     TermOutputsEmpty,
+    UnsupportedDataType,
     UnsupportedDType,
     WindowLengthNotSpecified,
 )
@@ -52,6 +53,7 @@ def validate_dtype(name: str, dtype: Any, missing_value: Any) -> tuple[Any, Any]
         DTypeNotSpecified: no dtype is given.
         NotDType: it is not a dtype.
         UnsupportedDType: pipelines do not support this dtype.
+        UnsupportedDataType: they do not support this width of numbers.
         NoDefaultMissingValue: an int64 term has no missing value.
         TypeError: the missing value does not have the dtype.
     """
@@ -66,7 +68,8 @@ def validate_dtype(name: str, dtype: Any, missing_value: Any) -> tuple[Any, Any]
     if dtype.kind in "US":
         dtype = TEXT
     if dtype not in {BOOL, FLOAT, INT, TIME, TEXT}:
-        raise UnsupportedDType(
+        narrow = dtype.kind in "iu" or dtype == np.float32  # zipline stores, and computes not
+        raise (UnsupportedDataType if narrow else UnsupportedDType)(
             f"dtype of {name} must be bool, float64, int64, datetime64[ns] or object: was {dtype}"
         )
     if missing_value is NotSpecified:
@@ -206,7 +209,8 @@ class Term:
     @classmethod
     def _pop_params(cls, kwargs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
         wanted = cls.params
-        if isinstance(wanted, str) or not all(isinstance(name, str) for name in wanted):
+        text = isinstance(wanted, str) and len(wanted) > 1  # ("k") is as good as ("k",)
+        if text or not all(isinstance(name, str) for name in wanted):
             raise InvalidTermParams(
                 f"params of {cls.__name__} must be a list of names, or a dict of defaults by "
                 f'name: was {wanted!r}; write e.g. params = ("decay",)'

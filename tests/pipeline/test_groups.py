@@ -179,3 +179,12 @@ def test_a_row_that_lacks_a_value_has_no_ranks_wherever_it_stands(method: str):
     assert both[0].tolist() == {
         "min": [3, 1, 1], "max": [3, 2, 2], "dense": [2, 1, 1], "average": [3, 1.5, 1.5],
     }[method]  # fmt: skip
+
+
+def test_one_quantile_holds_every_value_and_none_holds_nothing():
+    """pandas lets the two edges of one quantile be equal, as those of a single asset."""
+    values = np.array([[4.0, np.nan], [np.nan, np.nan], [2.0, 2.0], [1.0, 3.0]])
+    expected = [[0.0, np.nan], [np.nan, np.nan], [0.0, 0.0], [0.0, 0.0]]
+
+    np.testing.assert_array_equal(rows.quantile_labels(values, 1), expected)
+    assert np.isnan(rows.quantile_labels(values, 0)).all()

@@ -11,8 +11,9 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive import errors
-from rbtlive.pipeline import Pipeline
+from rbtlive.pipeline import CustomFactor, Pipeline
 from rbtlive.pipeline.data import Column, DataSet, USEquityPricing
+from rbtlive.pipeline.expression import BadBinaryOperator
 from rbtlive.pipeline.factors import BollingerBands, Returns, SimpleMovingAverage
 from rbtlive.pipeline.filters import StaticAssets, StaticSids
 from rbtlive.pipeline.loaders import DataFrameLoader
@@ -56,6 +57,25 @@ SLIPS = {
     "an asset without a list": (lambda: StaticAssets(5), TypeError, "a list of assets"),
     "sids by name": (lambda: StaticSids(["AA"]), TypeError, "StaticAssets("),
     "sids as one text": (lambda: StaticSids("12"), TypeError, "StaticAssets("),
+    "half a sid": (lambda: StaticSids([2.5]), TypeError, "StaticAssets("),
+    "numbers of another width": (
+        lambda: type("Narrow", (CustomFactor,), {"dtype": np.float32})(
+            inputs=[CLOSE], window_length=1
+        ),
+        errors.UnsupportedDataType,
+        "float64",
+    ),
+    "a filter times a factor": (lambda: (price() > 1) * price(), BadBinaryOperator, "Latest"),
+    "a picture of pixels": (
+        lambda: Pipeline({"x": price()}).show_graph("png"),
+        errors.NotBuilt,
+        "show_graph().svg",
+    ),
+    "a picture of nothing": (
+        lambda: Pipeline({"x": price()}).show_graph(format="gif"),
+        ValueError,
+        '"svg"',
+    ),
     "a column that is none": (lambda: USEquityPricing.closee, AttributeError, "'close'?"),
     "another data set's": (lambda: Figures.get_column("esp"), AttributeError, "'eps'?"),
     "all columns": (lambda: USEquityPricing.price, AttributeError, "open, high, low, close"),
@@ -102,6 +122,30 @@ def test_a_slip_is_refused_with_what_to_write(name: str):
 
 def test_what_is_whole_by_another_type_is_a_window():
     assert mean(window_length=np.int64(5)) is mean()
+
+
+def test_what_zipline_takes_for_a_sid_is_one():
+    """A float of a CSV file, and an asset, which equals its sid there."""
+    asset = market().asset("AA")
+
+    for given in ([0.0], [np.float64(0)], [asset], pd.Series([0])):
+        screen = StaticSids(given)
+        found = rbt.run_pipeline(Pipeline(screen=screen), DAYS[0], DAYS[0], market())
+        assert found["symbol"].to_list() == ["AA"]
+
+
+def test_one_letter_names_a_parameter_without_a_comma():
+    class Scaled(CustomFactor):
+        inputs = (CLOSE,)
+        window_length = 1
+        params = "k"
+
+        def compute(self, today, assets, out, close, k):
+            out[:] = close[-1] * k
+
+    found = rbt.run_pipeline(Pipeline({"x": Scaled(k=3)}), DAYS[0], DAYS[0], market())
+
+    assert found["x"].to_list() == [30.0, 30.0]
 
 
 def test_terms_can_be_asked_for_what_they_do_not_have():
@@ -174,6 +218,20 @@ def test_a_day_of_knowledge_is_seen_the_morning_after_however_it_is_written(fram
     assert seen(frame) == USUAL
 
 
+@pytest.mark.parametrize("kind", ["polars", "pandas"])
+def test_a_midnight_among_moments_is_a_day_too(kind: str):
+    """Calendars of events give a time where they know one: the others are no dawn."""
+    stamps = pl.Series(
+        ["2016-03-01 05:00", "2016-03-08 00:00", "2016-03-08 05:00"]
+    ).str.to_datetime()
+    frame = rows(symbol=["AA"] * 3, timestamp=stamps)
+    equal = frame.with_columns(asof=pl.lit(date(2016, 1, 31)))
+
+    for given in (frame, equal):
+        found = seen(given if kind == "polars" else given.to_pandas())
+        assert [eps for eps, _ in found] == [1.0, 3.0, 2.0, 2.0]
+
+
 @pytest.mark.parametrize(
     ("hour", "expected"), [(5, [1.0, 2.0, 2.0, 2.0]), (21, [1.0, 1.0, 2.0, 2.0])]
 )
@@ -210,6 +268,9 @@ WRONG = {
     "no day it is about": (rows(asof=[None, *DAYS[:2]]), errors.DataError, "row 0 (AA)"),
     "a day to come": (
         rows(asof=[date(2016, 6, 30), *[date(2015, 12, 31)] * 2]), errors.DataError, "swap them"
+    ),
+    "sids as text": (
+        rows(symbol=None).with_columns(sid=pl.lit("0")), errors.WrongColumnType, "cast(pl.Int64)"
     ),
     "no assets": (rows(symbol=None), errors.MissingColumn, "symbol"),
     "no values": (rows(eps=None), errors.MissingColumn, "eps"),

@@ -104,6 +104,9 @@ def test_a_loader_of_another_size_or_kind_is_refused():
         ("filters", "QTradableStocksUS", "AverageDollarVolume"),
         ("filters", "Q500US", r"top\(500\)"),
         ("data", "DataSetFamily", "DataSet of each slice"),
+        ("data.dataset", "DataSetFamily", "DataSet of each slice"),
+        ("loaders.earnings_estimates", "NextEarningsEstimatesLoader", "use"),
+        ("loaders.events", "EventsLoader", "use"),
         ("data", "Fundamentals", "use"),
         ("engine", "SimplePipelineEngine", "run_pipeline"),
         ("loaders", "USEquityPricingLoader", "run_pipeline"),
@@ -119,6 +122,11 @@ def test_what_is_not_built_is_refused_by_name(module: str, name: str, remedy: st
         getattr(found, name)
     with pytest.raises(AttributeError, match="Nonsense"):
         found.Nonsense  # noqa: B018 - looking it up is the test
+
+
+def test_a_currency_is_refused_by_name():
+    with pytest.raises(NotBuilt, match=r"close\.fx is not built: there is one currency"):
+        USEquityPricing.close.fx("EUR")
 
 
 def test_what_a_compute_writes_into_its_windows_is_seen_by_nobody_else():

@@ -1,15 +1,20 @@
 """A session waits for the days before it, where the feed is being asked for them."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
 import pytest
 
+import rbtlive as rbt
 from rbtlive.errors import BrokerError
+from tests.builders import run
 from tests.pipeline.test_joining import (
     LAST,
+    Growing,
     Remembering,
     backtest,
+    bars,
     days_of,
     failing,
     never,
@@ -114,3 +119,21 @@ def test_a_session_begins_without_an_answer_that_does_not_come(tmp_path, tested)
     assert ended.context.days["2024-01-04"] != tested.days["2024-01-04"]
     assert list(ended.context.days) == list(tested.days)
     assert ended.parity().identical
+
+
+def test_a_session_that_waits_can_be_stopped(tmp_path):
+    feed = Late(refuse=[never] * 9)
+
+    async def stopped() -> Any:
+        made = rbt.attach(
+            Growing, rbt.PaperBroker(), feed=feed, data=bars(1), frequency="1h",
+            journal=tmp_path, name="growing", late_orders="send",
+        )  # fmt: skip
+        feed.queue, feed.engine = made.engine.queue, made.engine
+        await until(lambda: feed.offered > date(2024, 1, 3) and not feed.queue.size)
+        assert made.engine._cores.universe.is_waiting
+        async with asyncio.timeout(10.0):
+            await made.stop()
+        return made
+
+    assert list(run(stopped()).context.days) == ["2024-01-03"]

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from rbtlive.errors import NotBuilt
 from rbtlive.pipeline.arguments import no_attribute
 from rbtlive.pipeline.domain import GENERIC, Domain
 from rbtlive.pipeline.kinds import kind
+from rbtlive.pipeline.missing import FAMILY_NAMES, refusing
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, INT, TEXT, AssetExists, LoadableTerm, validate_dtype
+
+__getattr__ = refusing(__name__, FAMILY_NAMES)
 
 
 class Column:
@@ -120,6 +124,11 @@ class BoundColumn(LoadableTerm):
                     f"{self.qualname} is a column and has no {name!r}: write "
                     f"{self.dataset.__name__}.{self.name}.latest.{name}",
                     name=name,
+                )
+            if name == "fx":
+                raise NotBuilt(
+                    f"{self.qualname}.fx is not built: there is one currency; convert the values "
+                    "in your frame, or multiply by a column of rates"
                 )
             raise no_attribute(self.qualname, name, dir(type(self)), what="attribute")
 

@@ -213,6 +213,19 @@ class SingleAsset(Filter):
         return out
 
 
+# As in zipline, an asset stands for its sid, and 24.0, e.g. of a CSV file, for 24.
+def _sid(name: str, one: object) -> int:
+    sid = getattr(one, "sid", one)
+    if isinstance(sid, (float, np.floating)) and float(sid).is_integer():
+        return int(sid)
+    if isinstance(sid, (int, np.integer)):
+        return int(sid)
+    raise TypeError(
+        f"sids of {name} must be whole numbers: was {one!r}; write "
+        "StaticAssets([symbol('AAPL')]) for symbols"
+    )
+
+
 class StaticSids(Filter):
     """Assets with given sids."""
 
@@ -224,16 +237,10 @@ class StaticSids(Filter):
         """Return the filter of the assets with these sids.
 
         Raises:
-            TypeError: `sids` is not a list of whole numbers.
+            TypeError: `sids` is not a list of whole numbers or assets.
         """
-        chosen = frozenset([sids] if isinstance(sids, str) else sids)
-        strange = [one for one in chosen if not isinstance(one, (int, np.integer))]
-        if strange:
-            raise TypeError(
-                f"sids of {cls.__name__} must be whole numbers: was {strange[0]!r}; write "
-                "StaticAssets([symbol('AAPL')]) for assets"
-            )
-        return super().__new__(cls, sids=chosen)
+        given = frozenset([sids] if isinstance(sids, str) else sids)
+        return super().__new__(cls, sids=frozenset(_sid(cls.__name__, one) for one in given))
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del inputs, dates

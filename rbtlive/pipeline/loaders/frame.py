@@ -15,7 +15,7 @@ from rbtlive.lib.adjustment import ADD, MULTIPLY, OVERWRITE
 from rbtlive.model.arrays import np
 from rbtlive.model.other_names import what_to_write
 from rbtlive.pipeline.kinds import registered
-from rbtlive.pipeline.loaders.known_rows import known_rows
+from rbtlive.pipeline.loaders.known_rows import IS_DAY, known_rows
 from rbtlive.pipeline.term import TEXT, TIME
 from rbtlive.pipeline.windows import Loaded, Revision
 
@@ -50,10 +50,12 @@ class FrameLoader:
         labels = source.labels.astype("datetime64[us]")
         known = self._rows["timestamp"]
         stamps = known.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+        by_label = np.searchsorted(labels, stamps, side="right") + self._lag
         if known.dtype == pl.Date:
-            return np.searchsorted(labels, stamps, side="right") + self._lag
+            return by_label
         mornings = source.mornings_us.astype("datetime64[us]")
-        return np.searchsorted(mornings, stamps, side="left") + self._lag
+        by_morning = np.searchsorted(mornings, stamps, side="left") + self._lag
+        return np.where(self._rows[IS_DAY].to_numpy(), by_label, by_morning)
 
     def load(self, column: Any, source: Any, first: int, last: int, assets: Any) -> Loaded:
         """Return a column over sessions `first` to `last`, as known on each morning.

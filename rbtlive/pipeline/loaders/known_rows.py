@@ -7,7 +7,7 @@ they depend on the order of rows.
 from __future__ import annotations
 
 from datetime import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -22,6 +22,10 @@ from rbtlive.pipeline.term import BOOL, FLOAT, INT
 
 if TYPE_CHECKING:
     from rbtlive.pipeline.data.dataset import DataSet
+
+
+IS_DAY: Final = "timestamp is a day"
+"""Column that says of each row whether it became known at an unknown time of a day."""
 
 
 def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str]:
@@ -40,6 +44,11 @@ def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str
             f"has {', '.join(rows.columns)}; without it a backtest would see what nobody knew yet"
         )
     key = "sid" if "sid" in rows.columns else "symbol"
+    if key == "sid" and not rows[key].dtype.is_numeric():
+        raise WrongColumnType(
+            f"'sid' of {name} must hold whole numbers: it holds {rows[key].dtype}; write e.g. "
+            'frame.with_columns(pl.col("sid").cast(pl.Int64)), or rename the column to symbol'
+        )
     missing = [one for one in (key, *dataset.column_names) if one not in rows.columns]
     if missing:
         raise MissingColumn(
@@ -48,11 +57,14 @@ def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str
         )
     if "asof" not in rows.columns:
         rows = rows.with_columns(pl.col("timestamp").alias("asof"))
+    rows = rows.with_columns(_are_days(rows["timestamp"]).alias(IS_DAY))
     rows = rows.with_columns(_moments(name, rows, key, one) for one in ("timestamp", "asof"))
     _check_days(name, rows, key)
     _check_values(dataset, rows)
     _check_copies(dataset, rows, key)
-    return rows.sort("timestamp", "asof", maintain_order=True), key
+    known = pl.col("timestamp").cast(pl.Datetime("us"))  # a day is over at the next midnight
+    ended = pl.when(IS_DAY).then(known.dt.offset_by("1d")).otherwise(known)
+    return rows.sort(ended, "asof", maintain_order=True), key
 
 
 def _as_polars(name: str, frame: object) -> pl.DataFrame:
@@ -70,6 +82,13 @@ def _as_polars(name: str, frame: object) -> pl.DataFrame:
         f"{type(frame).__name__}; pass a frame with the columns symbol, timestamp and "
         "those of the data set"
     )
+
+
+# pandas has no type for dates, so that a midnight without a zone is one.
+def _are_days(values: pl.Series) -> pl.Series:
+    if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone is None:
+        return values.dt.time() == time()
+    return pl.repeat(values.dtype == pl.Date, len(values), eager=True)
 
 
 # Returns dates if the column has no times of day, and moments in UTC otherwise.
@@ -90,8 +109,8 @@ def _moments(name: str, rows: pl.DataFrame, key: str, column: str) -> pl.Series:
     if values.dtype == pl.Date:
         return values
     assert isinstance(values.dtype, pl.Datetime)
-    if values.dtype.time_zone is None and (values.dt.time() == time()).all():
-        return values.dt.date()  # pandas has no type for dates
+    if values.dtype.time_zone is None and _are_days(values).all():
+        return values.dt.date()
     return values.cast(pl.Datetime("us")).alias(column)
 
 
