@@ -41,7 +41,7 @@ class VenueWorld:
     @staticmethod
     def is_fed(session):
         """Say whether the session's feed listens: what happens from now on, it gets."""
-        return session.engine.feed._reach_us is not None
+        return session.engine.feed._given.reach_us is not None
 
     async def pass_days(self, count=1):
         """Let that many sessions happen."""

@@ -67,6 +67,12 @@ SLICES = {
     "without a time": lambda event: MarketDataEvent.model_construct(
         timestamp=None, priority=5, event_type="MarketDataEvent", bars={}
     ),
+    "at a time without a zone": lambda event: MarketDataEvent.model_construct(
+        timestamp=event.timestamp.replace(tzinfo=None),
+        priority=5,
+        event_type="MarketDataEvent",
+        bars=event.bars,
+    ),
 }
 
 

@@ -105,7 +105,11 @@ class FeedPump:
             if type(event) is not MarketDataEvent and not isinstance(event, Event):
                 event = _no_event(event)  # noqa: PLW2901 - replaces it
             self._in_hand = event
-            if self._sessions is not None and event.timestamp > self._sessions.begun_until:
+            try:
+                begins = self._sessions is not None and event.timestamp > self._sessions.begun_until
+            except TypeError:  # no moment: the engine names it
+                begins = False
+            if begins:
                 await self._hold(event)
             while not self._stopping:
                 try:
