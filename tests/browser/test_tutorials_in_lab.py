@@ -74,9 +74,7 @@ def test_the_quickstart_ends_in_a_proof(browser, lab, screenshots):
 
 def test_the_tutorial_on_live_trading_is_lived_through(browser, lab, screenshots):
     with opened(browser, lab, "05_paper_trading_live.ipynb") as page:
-        after = page.locator(
-            ".jp-Notebook .jp-Cell", has_text="Everything in the panel is there in Python too"
-        ).first
+        after = code_cell(page, "async def more_bars")
         run_from(page, after, command="notebook:run-all-above")
         panel = page.locator(".rbt-panel")
         panel.locator(".rbt-orders tbody tr").nth(3).wait_for(timeout=60_000)
