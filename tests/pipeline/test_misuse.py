@@ -293,6 +293,23 @@ def test_a_frame_that_cannot_be_right_is_refused(name: str):
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("asof", "timestamp"),
+    [
+        (date(2016, 3, 8), datetime(2016, 3, 7, 23, tzinfo=UTC)),  # a morning in Tokyo
+        (datetime(2016, 3, 8, 2, tzinfo=UTC), date(2016, 3, 7)),  # an evening in New York
+    ],
+)
+def test_a_day_of_another_zone_is_not_a_day_to_come(asof: date, timestamp: date):
+    Figures.use(rows(symbol=["AA", "BB", "CC"], asof=[asof] * 3, timestamp=[timestamp] * 3))
+
+
+def test_a_day_that_has_begun_in_no_zone_is_a_day_to_come():
+    moment = datetime(2016, 3, 7, 9, 59, tzinfo=UTC)
+    with pytest.raises(errors.DataError, match="a day to come"):
+        Figures.use(rows(asof=[date(2016, 3, 8)] * 3, timestamp=[moment] * 3))
+
+
 @pytest.mark.parametrize("lag", [-1, 1.5, True])
 def test_nothing_is_seen_before_it_is_known(lag: Any):
     with pytest.raises(errors.InvalidSetting, match="before it is known"):

@@ -114,8 +114,15 @@ def _moments(name: str, rows: pl.DataFrame, key: str, column: str) -> pl.Series:
     return values.cast(pl.Datetime("us")).alias(column)
 
 
+# A moment's day depends on the zone: an Asian day begins before UTC's, and an American
+# evening lies in UTC's next day.
 def _check_days(name: str, rows: pl.DataFrame, key: str) -> None:
-    ahead = rows.filter(pl.col("asof").cast(pl.Date) > pl.col("timestamp").cast(pl.Date))
+    about, known = pl.col("asof"), pl.col("timestamp")
+    if rows["asof"].dtype != pl.Date:
+        about = about.dt.offset_by("-12h")
+    if rows["timestamp"].dtype != pl.Date:
+        known = pl.when(IS_DAY).then(known).otherwise(known.dt.offset_by("14h"))
+    ahead = rows.filter(about.cast(pl.Date) > known.cast(pl.Date))
     if len(ahead):
         asof, timestamp = ahead["asof"][0], ahead["timestamp"][0]
         raise DataError(
