@@ -165,9 +165,8 @@ def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
     try:
         symbol, timestamp, volume = facts["symbol"], facts["timestamp"], facts["volume"]
         first, high, low, last = facts["open"], facts["high"], facts["low"], facts["close"]
-        exact_volume = None
-        if type(volume) is int and 0 <= volume < _WHOLE:
-            exact_volume, volume = Decimal(volume), float(volume)
+        if type(volume) is int and volume < _WHOLE:
+            volume = float(volume)
         if (
             type(first) is type(high) is type(low) is type(last) is type(volume) is float
             and low <= high
@@ -184,7 +183,7 @@ def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
                 "high": known[high],
                 "low": known[low],
                 "close": known[last],
-                "volume": known[volume] if exact_volume is None else exact_volume,
+                "volume": known[volume],
                 "_floats": (first, high, low, last, volume),
                 "_plain": True,
             }

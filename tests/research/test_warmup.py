@@ -95,7 +95,7 @@ class Screened(rbt.TradingAlgorithm):
         context.rows = [*getattr(context, "rows", []), self.pipeline_output("screen").height]
 
 
-@pytest.mark.parametrize(("params", "first"), [({}, 20), ({"sampled": True}, 24)])
+@pytest.mark.parametrize(("params", "first"), [({}, 20), ({"sampled": True}, 23)])
 def test_a_run_begins_where_its_pipelines_look_back_within_the_data(params, first):
     result = rbt.backtest(Screened, daily_frame(80), params=params, progress=False)
 
