@@ -301,7 +301,7 @@ class AlpacaBroker(BrokerAdapter):
 
         Raises:
             OrderRefused: Alpaca refused the order.
-            BrokerError: no answer told the order's outcome.
+            BrokerError: no answer gave the order's outcome.
         """
         limit, stop = legal_terms(
             order.symbol,

@@ -164,8 +164,8 @@ class TradeStream:
         await self._events.put(event)
 
     def translate(self, body: object) -> Event | None:
-        """Return the event in a stream's message, None if there is none; a message that
-        cannot be understood becomes an error event.
+        """Return the event in a stream's message, or None for a message without one; a
+        message that cannot be understood becomes an error event.
         """
         try:
             event, order_id, cumulative = read_message(body)

@@ -80,6 +80,17 @@ def test_a_target_that_is_known_is_sized_as_the_long_way_sizes_it(
         assert short[1]
 
 
+def run_five_minutes(handle_data: Any) -> None:
+    rbt.backtest(
+        {"__name__": "five_minutes", "handle_data": handle_data},
+        minute_bars(5),
+        frequency="1m",
+        calendar="24/7",
+        slippage=NoSlippage(),
+        progress=False,
+    )
+
+
 def test_a_target_of_another_kind_of_number_is_sized_anew() -> None:
     seen = []
 
@@ -90,14 +101,7 @@ def test_a_target_of_another_kind_of_number_is_sized_anew() -> None:
             context.order_target(asset, "3")
         seen.append(context.order_target(asset, True + 2.0))
 
-    rbt.backtest(
-        {"__name__": "kinds", "handle_data": handle_data},
-        minute_bars(5),
-        frequency="1m",
-        calendar="24/7",
-        slippage=NoSlippage(),
-        progress=False,
-    )
+    run_five_minutes(handle_data)
 
     assert seen[:4] == ["1", None, None, None]
     assert set(seen[4:]) == {None}
@@ -168,13 +172,6 @@ def test_what_is_done_to_the_picture_of_an_order_is_seen_in_no_other() -> None:
         (again,) = context.get_open_orders(asset)
         reached.append((order.stop_reached, again.stop_reached))
 
-    rbt.backtest(
-        {"__name__": "pictures", "handle_data": handle_data},
-        minute_bars(5),
-        frequency="1m",
-        calendar="24/7",
-        slippage=NoSlippage(),
-        progress=False,
-    )
+    run_five_minutes(handle_data)
 
     assert set(reached) == {(True, False)}

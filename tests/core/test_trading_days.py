@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.state.order import every_field
 from rbtlive.finance.slippage import VolumeShareSlippage
+from tests.core.record_facts import record_facts
 
 DAYS = 60
 FIRST = date(2020, 1, 6)
@@ -85,17 +85,7 @@ class DiceByItself(Dice):
 
 def facts(strategy: Any, bars: rbt.PolarsDataPortal, **settings: Any) -> dict[str, Any]:
     result = rbt.backtest(strategy, bars, progress=False, **settings)
-    record = result.record
-    names = [n for n in record.sessions[0].__slots__ if n not in {"orders", "positions"}]
-    return {
-        "orders": [str(every_field(order)) for order in record.orders],
-        "fills": [str(tuple(fill)) for fill in record.transactions],
-        "adjustments": [str(one) for one in record.adjustments],
-        "pictures": [[str(every_field(o)) for o in row.orders] for row in record.sessions],
-        "positions": [str(list(row.positions)) for row in record.sessions],
-        "rows": [[str(getattr(row, name)) for name in names] for row in record.sessions],
-        "metrics": dict(result.metrics),
-    }
+    return record_facts(result) | {"metrics": dict(result.metrics)}
 
 
 @pytest.mark.parametrize("seed", range(12))

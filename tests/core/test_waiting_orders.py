@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.state.order import every_field
 from rbtlive.core.state.waiting_orders import WaitingOrders
 from rbtlive.finance import cancel_policy
 from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import FixedSlippage
 from tests.benchmarks.counting import DAY, minute_bars
+from tests.core.record_facts import record_facts
 
 DAYS = [date(2020, 1, day) for day in range(1, 13)]
 NAMES = [f"S{n:02d}" for n in range(40)]
@@ -106,16 +106,7 @@ def facts(look: str) -> dict[str, Any]:
         slippage=FixedSlippage(0.03),
         progress=False,
     )
-    record = result.record
-    return {
-        "orders": [str(every_field(order)) for order in record.orders],
-        "transactions": [str(tuple(t)) for t in record.transactions],
-        "pictures": [[str(every_field(o)) for o in row.orders] for row in record.sessions],
-        "positions": [str(list(row.positions)) for row in record.sessions],
-        "cash": [str((row.ending_cash, row.portfolio_value)) for row in record.sessions],
-        "seen": result.context.seen,
-        "ids": result.context.ids,
-    }
+    return record_facts(result) | {"seen": result.context.seen, "ids": result.context.ids}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +140,7 @@ def test_waiting_orders_look_as_objects_would_have_looked(
     long = facts(look)
 
     assert begun
-    assert len(long["transactions"]) > 100
+    assert len(long["fills"]) > 100
     assert quick == long
 
 

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.state.order import every_field
 from rbtlive.core.state.waiting_orders import WaitingOrders
 from rbtlive.finance import cancel_policy, commission, slippage
+from tests.core.record_facts import record_facts
 
 DAYS = [date(2020, 1, 6) + timedelta(day) for day in range(25)]
 RATIOS = (0.5, 2.0, 3.0, 2 / 3, 0.1, 7.0, 1 / 3, 500.0, 1.5)
@@ -123,19 +123,7 @@ def facts(seed: int) -> dict[str, Any]:
         zipline_quirks=seed % 5 == 4,
         progress=False,
     )
-    record = result.record
-    return {
-        "orders": [str(every_field(order)) for order in record.orders],
-        "transactions": [str(tuple(t)) for t in record.transactions],
-        "pictures": [[str(every_field(o)) for o in row.orders] for row in record.sessions],
-        "positions": [str(list(row.positions)) for row in record.sessions],
-        "books": [
-            str((row.ending_cash, row.portfolio_value, row.capital_used)) for row in record.sessions
-        ],
-        "splits": [str(change) for row in record.sessions for change in row.adjustments],
-        "seen": result.context.seen,
-        "ids": result.context.ids,
-    }
+    return record_facts(result) | {"seen": result.context.seen, "ids": result.context.ids}
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -146,5 +134,5 @@ def test_orders_that_wait_leave_what_objects_leave(
     monkeypatch.setattr(WaitingOrders, "begin", lambda *_: None)
     long = facts(seed)
 
-    assert len(long["transactions"]) > 30
+    assert len(long["fills"]) > 30
     assert {name: quick[name] == long[name] for name in quick} == dict.fromkeys(quick, True)

@@ -1,4 +1,4 @@
-"""Journals with rows enough to be packed."""
+"""Journals with rows enough to be packed, and their files laid out anew."""
 
 import random
 import sqlite3
@@ -11,6 +11,7 @@ from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 
@@ -56,3 +57,13 @@ def write(journal, count=ROWS, *, begin_at=0, packs=True):
 def packed_blocks(path):
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT count(*) FROM blocks").fetchone()[0]
+
+
+def laid_out(files, tmp_path_factory):
+    """Return a state folder with files of a journal, by name."""
+    folder = StateFolder(tmp_path_factory.mktemp("damaged") / "state")
+    folder.make()
+    for name, content in files.items():
+        if not name.endswith("-shm"):  # an index that SQLite makes again
+            (folder.path / name).write_bytes(content)
+    return folder

@@ -4,26 +4,18 @@ a silent loss.
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable
-from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal.journal_reader import RowKind
-from rbtlive.runtime.journal.opening import open_journal, open_run
+from rbtlive.runtime.journal.opening import open_run
 from rbtlive.runtime.journal.state_folder import StateFolder
+from tests.runtime.packed_journals import START, begin, laid_out
 
-START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 ROWS = 120
-
-
-def begin(folder, **how):
-    return open_journal(
-        folder, "sma", header=lambda: {"x": 1}, clock=VirtualClock(START), run_id="ABCDEFGH", **how
-    )
 
 
 def note(journal, number):
@@ -53,15 +45,6 @@ def whole(tmp_path_factory):
     journal.close()
     closed = {path.name: path.read_bytes() for path in folder.path.glob("sma*")}
     return Whole({"dead": dead, "closed": closed, "hashes": hashes})
-
-
-def laid_out(files, tmp_path_factory):
-    folder = StateFolder(tmp_path_factory.mktemp("damaged") / "state")
-    folder.make()
-    for name, content in files.items():
-        if not name.endswith("-shm"):  # an index that SQLite makes again
-            (folder.path / name).write_bytes(content)
-    return folder
 
 
 def change(folder, *statements):

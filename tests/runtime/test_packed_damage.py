@@ -14,7 +14,7 @@ from rbtlive.runtime.journal.chain import row_bytes
 from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_run
 from rbtlive.runtime.journal.state_folder import StateFolder
-from tests.runtime.packed_journals import ROWS, begin, write
+from tests.runtime.packed_journals import ROWS, begin, laid_out, write
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +31,6 @@ def whole(tmp_path_factory):
     journal.close()
     closed = {path.name: path.read_bytes() for path in folder.path.glob("sma*")}
     return {"dead": files, "closed": closed, "hashes": hashes}
-
-
-def laid_out(files, tmp_path_factory):
-    folder = StateFolder(tmp_path_factory.mktemp("damaged") / "state")
-    folder.make()
-    for name, content in files.items():
-        if not name.endswith("-shm"):  # an index that SQLite makes again
-            (folder.path / name).write_bytes(content)
-    return folder
 
 
 def check_nothing_was_lost_silently(folder, hashes):

@@ -65,7 +65,7 @@ def apply_cancel_policy(state: RunState) -> None:
         leaving = orders.get_active_orders(asset) if asset in orders.book else []
         if daily and state.quirks.cancel_oldest_only:
             leaving = leaving[:1] if len(leaving) > 1 else []
-        if daily and not state.quirks.cancel_oldest_only:
+        elif daily:
             # an order placed at this close can first fill in the next session
             leaving = [order for order in leaving if us_of(order.created) < state.market.now_us]
         for order in leaving:

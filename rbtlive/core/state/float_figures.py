@@ -50,7 +50,7 @@ class FloatFigures:
         self._known = known
 
     def get(self, name: str) -> Floats | None:
-        """Return a figure of each session; None if there is none of this name."""
+        """Return a figure of each session; None for an unknown name."""
         whole = self._money.get(name)
         if whole is not None:
             self._known[name] = self._scale.floats(whole)

@@ -42,7 +42,7 @@ class Cursor:
         now_us: Time of the cursor, µs UTC.
         before_open: True while `before_trading_start` runs.
         looks_back: True while the visible bar belongs to an earlier session.
-        view: The visible row; -1 if there is none.
+        view: The visible row; -1 if no row is visible.
         view_session: Its session.
         seen: The visible row; while `looks_back` is true it is BEHIND, which no column
             has, so that reads by it find nothing.

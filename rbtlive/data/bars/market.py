@@ -384,7 +384,7 @@ class Market(Cursor):
         ]
 
     def ratio_of(self, index: int, session: int) -> Decimal | None:
-        """Return the ratio of an asset's split in a session, None if there is none."""
+        """Return the ratio of an asset's split in a session; None without a split."""
         return self.known_splits.get((index, session))
 
     def coming_splits(self) -> dict[int, Decimal]:

@@ -109,7 +109,7 @@ class RunColumns:
 
     def so_far(self, table: BarTable, name: str, row: int, indices: tuple[int, ...]) -> Floats:
         """Return the last known values, up to an intraday row, of the session that
-        contains it, one per asset; NaN if there is none.
+        contains it, one per asset; NaN if no value is known.
         """
         if self.source(name, table) is None:
             return np.full(len(indices), np.nan)

@@ -67,7 +67,7 @@ class BarAggregator:
 
     @property
     def first_end(self) -> datetime | None:
-        """END of the first slice with a growing bar; None if there is none."""
+        """END of the first slice with a growing bar; None if no bar grows."""
         growing = [slot_us for slot_us, bars in self._growing.items() if bars]
         return datetime_of(min(growing)) if growing else None
 

@@ -7,9 +7,10 @@ is refused with a reason, and never stops the rest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain
+from typing import Final, Unpack
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.bar_rows import (
@@ -24,13 +25,13 @@ from rbtlive.data.feeds.early_bars import BarsAhead
 from rbtlive.data.feeds.label_watch import LabelWatch
 from rbtlive.data.feeds.leap import Leap, WholeSlice, leaps
 from rbtlive.data.feeds.quarantine import Quarantine
-from rbtlive.data.feeds.sequence import NOTHING, SliceSequence
+from rbtlive.data.feeds.sequence import NOTHING, SliceSequence, SliceTerms
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import BarRevisedEvent, Event, SystemErrorEvent
 from rbtlive.model.interval import MINUTE
 
-_SKEW_US = 5_000_000
+CLOCK_SKEW_US: Final = 5_000_000
 """How far a vendor's clock may be ahead of this machine's."""
 
 
@@ -39,14 +40,7 @@ class BarPlacement(SliceSequence):
 
     Args:
         axis: The slices of the calendar.
-        symbols: The known symbols, in their proper spelling; None accepts any.
-        wants: Says whether bars of a symbol go into the slices. None means all.
-        after: END of the last finished slice.
-        until: END of the last wanted slice.
-        latest: Returns the latest valid END of a bar; None means no bar is in the
-            future.
-        expected: A slice is closed once these symbols have a final bar; None waits for
-            a later bar or the clock.
+        terms: As `SliceSequence` takes them.
 
     Attributes:
         skipped: Number of bars that were given before.
@@ -54,23 +48,10 @@ class BarPlacement(SliceSequence):
         ended: Whether a bar beyond `until` came.
     """
 
-    def __init__(
-        self,
-        axis: SlotAxis,
-        *,
-        symbols: Iterable[str] | None,
-        wants: Callable[[str], bool] | None,
-        after: datetime | None,
-        until: datetime | None,
-        latest: Callable[[], datetime] | None,
-        expected: Iterable[str] | None,
-    ) -> None:
-        super().__init__(
-            axis, symbols=symbols, after=after, until=until, latest=latest, expected=expected
-        )
+    def __init__(self, axis: SlotAxis, **terms: Unpack[SliceTerms]) -> None:
+        super().__init__(axis, **terms)
         self.skipped = self.provisional = 0
         self.ended = False
-        self._wants = wants
         self._refusals = Quarantine()
         self._labels = LabelWatch(axis)
         self._repeats_us = self._closed_us
@@ -200,7 +181,7 @@ class BarPlacement(SliceSequence):
             return
         if self._wants is None or self._wants(bar.symbol):
             self._ahead.keep(slot_us, bar, now_us)
-        if self._axis.begin_of(slot_us) <= now_us + _SKEW_US:
+        if self._axis.begin_of(slot_us) <= now_us + CLOCK_SKEW_US:
             self.provisional += 1
             return
         ahead = datetime_of(slot_us) - datetime_of(now_us)
@@ -248,7 +229,7 @@ class BarPlacement(SliceSequence):
     # all the same.
     def _refuse_before_beginning(self, bar: Bar, slot_us: int, now_us: int) -> None:
         later_us = self._ahead.first_of(bar.symbol, after_us=slot_us)
-        if later_us is not None and self._axis.begin_of(later_us) <= now_us + _SKEW_US:
+        if later_us is not None and self._axis.begin_of(later_us) <= now_us + CLOCK_SKEW_US:
             late = f"it came late: the bar up to {datetime_of(later_us).isoformat()} came before"
             raise RefusedBar("out_of_order", late)
 

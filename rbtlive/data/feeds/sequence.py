@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice
+from typing import TypedDict
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.bar_rows import names_of
@@ -28,6 +29,17 @@ and maximum.
 """
 
 
+class SliceTerms(TypedDict, total=False):
+    """Optional arguments of `SliceSequence`, which says what each means."""
+
+    symbols: Iterable[str] | None
+    wants: Callable[[str], bool] | None
+    after: datetime | None
+    until: datetime | None
+    latest: Callable[[], datetime] | None
+    expected: Iterable[str] | None
+
+
 class SliceSequence:
     """The slices of one feed: opens and closes them, and stores early bars.
 
@@ -37,10 +49,13 @@ class SliceSequence:
     Args:
         axis: The slices of the calendar.
         symbols: The known symbols, in their proper spelling; None accepts any.
-        after: END of the last finished slice.
+        wants: Says whether bars of a symbol go into the slices; other bars only show
+            the time. None means all.
+        after: END of the last finished slice; bars that are not later are skipped.
+            Without it, the first bar's slice is the first.
         until: END of the last wanted slice.
-        latest: Returns the latest valid END of a bar; None means no bar is in the
-            future.
+        latest: Returns the latest valid END of a bar, by the clock; None means no bar
+            is in the future.
         expected: A slice is closed once these symbols have a final bar; None waits for
             a later bar or the clock.
 
@@ -54,17 +69,19 @@ class SliceSequence:
         self,
         axis: SlotAxis,
         *,
-        symbols: Iterable[str] | None,
-        after: datetime | None,
-        until: datetime | None,
-        latest: Callable[[], datetime] | None,
-        expected: Iterable[str] | None,
+        symbols: Iterable[str] | None = None,
+        wants: Callable[[str], bool] | None = None,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        latest: Callable[[], datetime] | None = None,
+        expected: Iterable[str] | None = None,
     ) -> None:
         self.bars = self.slices = self.empty = 0
         self._axis = axis
         self._known = names_of(symbols)
         self._closed_us: int | None = None if after is None else us_of(after)
         self._until_us = None if until is None else us_of(until)
+        self._wants = wants
         self._latest = latest
         self._open_us: int | None = None
         self._open_bars: dict[str, Bar] = {}

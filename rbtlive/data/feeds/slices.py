@@ -8,10 +8,10 @@ named, and never stop the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, Unpack
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.bar_rows import (
@@ -25,7 +25,7 @@ from rbtlive.data.feeds.label_watch import PRESENT_STEPS
 from rbtlive.data.feeds.leap import WholeSlice, leaps
 from rbtlive.data.feeds.list_judge import FEWEST, ListJudge
 from rbtlive.data.feeds.placement import BarPlacement
-from rbtlive.data.feeds.sequence import NOTHING
+from rbtlive.data.feeds.sequence import NOTHING, SliceTerms
 from rbtlive.data.feeds.slot_axis import SlotAxis, SlotLine
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
@@ -53,16 +53,7 @@ class SliceBuilder(BarPlacement):
 
     Args:
         axis: The slices of the calendar.
-        symbols: The known symbols, in their proper spelling; None accepts any.
-        wants: Says whether bars of a symbol go into the slices; other bars only show
-            the time. None means all.
-        after: END of the last finished slice; bars that are not later are skipped.
-            Without it, the first bar's slice is the first.
-        until: END of the last wanted slice.
-        latest: Returns the latest valid END of a bar, by the clock; None means no bar
-            is in the future.
-        expected: A slice is closed once these symbols have a final bar; None waits for
-            a later bar or the clock.
+        terms: As `SliceSequence` takes them.
 
     Attributes:
         skipped: Number of bars that were given before.
@@ -70,31 +61,13 @@ class SliceBuilder(BarPlacement):
         ended: Whether a bar beyond `until` came.
     """
 
-    def __init__(
-        self,
-        axis: SlotAxis,
-        *,
-        symbols: Iterable[str] | None = None,
-        wants: Callable[[str], bool] | None = None,
-        after: datetime | None = None,
-        until: datetime | None = None,
-        latest: Callable[[], datetime] | None = None,
-        expected: Iterable[str] | None = None,
-    ) -> None:
-        super().__init__(
-            axis,
-            symbols=symbols,
-            wants=wants,
-            after=after,
-            until=until,
-            latest=latest,
-            expected=expected,
-        )
-        self._lists = ListJudge(self._known, wants)
+    def __init__(self, axis: SlotAxis, **terms: Unpack[SliceTerms]) -> None:
+        super().__init__(axis, **terms)
+        self._lists = ListJudge(self._known, self._wants)
         self._spelled = None if self._known is None else frozenset(self._known.values())
         self._line = SlotLine(axis)
         self._is_quick = axis.labels == "end"
-        self._past_us = _ALL_TIME_US if latest is None else 0  # no bar up to here is current
+        self._past_us = _ALL_TIME_US if self._latest is None else 0  # no bar up to here is current
 
     def add(self, item: object) -> Iterator[Event]:
         """Process an item from a source, and return the events that follow.

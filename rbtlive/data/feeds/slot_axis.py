@@ -136,7 +136,7 @@ class SlotAxis:
         """Return the (begin, end] around a moment in which full-length bars follow each
         other without a break.
 
-        (0, 0) if there is none: no session is open, or slices are whole sessions.
+        (0, 0) if no session is open, or if slices are whole sessions.
         """
         if not self.interval.intraday:
             return 0, 0

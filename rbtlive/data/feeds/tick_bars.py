@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.feeds.bar_rows import OutsideSession, RefusedBar
+from rbtlive.data.feeds.placement import CLOCK_SKEW_US
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.feeds.ticks import Tick, stamp_text
 
 _KEPT_SLICES: Final = 3
 """For this many past slices, late trades make their bar be sent again."""
-_SKEW_US: Final = 5_000_000
 
 Slice = list[dict[str, Any]]
 """The bars of one slice, in a feed's form."""
@@ -90,7 +90,7 @@ class TickBars:
 
     @property
     def first_end(self) -> datetime | None:
-        """END of the first growing slice; None if there is none."""
+        """END of the first growing slice; None if no slice grows."""
         return datetime_of(min(self._growing)) if self._growing else None
 
     def add(self, tick: Tick, now_us: int | None) -> list[Slice]:
@@ -104,7 +104,7 @@ class TickBars:
         Raises:
             RefusedBar: the trade is in the future or in no session.
         """
-        if now_us is not None and tick.us > now_us + _SKEW_US:
+        if now_us is not None and tick.us > now_us + CLOCK_SKEW_US:
             raise RefusedBar("future", f"{stamp_text(tick.us)} lies in the future")
         slot_us = self._slot_of(tick.us)
         doubtful, self._doubtful = self._doubtful, None

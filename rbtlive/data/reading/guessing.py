@@ -70,7 +70,7 @@ def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
 
 
 def unnamed_volume(frame: pl.DataFrame, roles: Roles) -> str | None:
-    """Return the column whose name suggests a volume; None if there is none."""
+    """Return the column whose name suggests a volume; None if no name does."""
     if "volume" in roles.fields:
         return None
     for name in frame.columns:
@@ -82,7 +82,7 @@ def unnamed_volume(frame: pl.DataFrame, roles: Roles) -> str | None:
 
 
 def unnamed_time(frame: pl.DataFrame, roles: Roles) -> str | None:
-    """Return the first column that contains times; None if there is none."""
+    """Return the first column that contains times; None if no column does."""
     for name in _unknown(frame, roles):
         try:
             moments = moments_of(frame[name].head(_ROWS))
