@@ -11,9 +11,10 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
+from rbtlive.core.strategy.nested_code import names_in
 from rbtlive.errors import NoCallbacks
 from rbtlive.model.other_names import by_word
 
@@ -93,13 +94,8 @@ def _names_used(strategy: object) -> set[str]:
     if not isinstance(strategy, (Mapping, ModuleType)):
         bases = (strategy if isinstance(strategy, type) else type(strategy)).__mro__[1:]
         spaces += [vars(one) for one in bases if not one.__module__.startswith("rbtlive.")]
-    codes = [v.__code__ for space in spaces for v in space.values() if inspect.isfunction(v)]
-    used: set[str] = set()
-    while codes:
-        code = codes.pop()
-        used.update(code.co_names)
-        codes += [part for part in code.co_consts if isinstance(part, CodeType)]
-    return used
+    functions = [v for space in spaces for v in space.values() if inspect.isfunction(v)]
+    return {name for function in functions for name in names_in(function.__code__)}
 
 
 def _namespace(strategy: object) -> Mapping[Any, Any]:

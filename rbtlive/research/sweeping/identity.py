@@ -17,6 +17,7 @@ from fractions import Fraction
 from types import CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Any, Final
 
+from rbtlive.core.strategy.nested_code import names_in
 from rbtlive.errors import NotPicklable
 from rbtlive.research.sweeping.travel import is_installed_name, pack
 
@@ -76,7 +77,7 @@ def _function(function: FunctionType, above: frozenset[int]) -> str:
     cells = [_cell(cell) for cell in function.__closure__ or ()]
     used = {
         name: function.__globals__[name]
-        for name in sorted(_names(function.__code__))
+        for name in sorted(names_in(function.__code__))
         if name in function.__globals__
     }
     leans = {
@@ -93,11 +94,6 @@ def _cell(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return None
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = [_names(one) for one in code.co_consts if isinstance(one, CodeType)]
-    return set(code.co_names).union(*inner)
 
 
 def code_text(code: CodeType) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from rbtlive.core.strategy.nested_code import names_in, nested_codes
 from rbtlive.research.sweeping.identity import CONSTANTS, code_text, text_of
 from rbtlive.research.sweeping.travel import is_installed_name
 
@@ -99,7 +100,7 @@ def _is_own(owner: type | ModuleType) -> bool:
 # Values of globals and of enclosing functions that a function names; of a module of the
 # user's, the attributes that it names.
 def _used(function: FunctionType) -> Iterator[tuple[str, object]]:
-    names = _names(function.__code__)
+    names = names_in(function.__code__)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
@@ -125,21 +126,10 @@ def _is_constant(value: object) -> bool:
     return type(value) in CONSTANTS
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from _codes(one)
-
-
-def _names(code: CodeType) -> set[str]:
-    return {name for one in _codes(code) for name in one.co_names}
-
-
 def _assigned(code: CodeType) -> set[str]:
     return {
         step.argval
-        for one in _codes(code)
+        for one in nested_codes(code)
         for step in dis.get_instructions(one)
         if step.opname in _ASSIGNING
     }
