@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 import rbtlive as rbt
-from rbtlive import errors
+from rbtlive import api, errors
 from rbtlive.api import order_target_percents, symbol
 from tests.benchmarks.counting import calls_of
 from tests.builders import daily_frame
@@ -159,3 +159,21 @@ def test_a_ticker_is_found_without_a_look_at_every_asset():
     ran(look)
 
     assert max(counted) < 12
+
+
+@pytest.mark.parametrize("call", ["order", "order_value", "order_target_percent"])
+@pytest.mark.parametrize("several", ["mapping", "mapping and size", "list and size"])
+@pytest.mark.parametrize("where", ["method", "module"])
+def test_an_order_for_several_assets_is_refused_and_names_the_call_for_many(call, several, where):
+    def handle_data(context, _data):
+        asset = context.symbol("AAA")
+        assets = [asset] if several == "list and size" else {asset: 0.5}
+        place = getattr(context if where == "method" else api, call)
+        place(*([assets] if several == "mapping" else [assets, 0.5]))
+
+    with pytest.raises((TypeError, errors.UnsupportedOrderParameters)) as caught:
+        ran(handle_data)
+
+    said = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    assert f"{call}(" in said
+    assert "call it once for each asset, or order_target_percents({asset: 0.5" in said

@@ -6,12 +6,19 @@ The rule: every function returns the run's own object, as the strategy sees it.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from rbtlive.core.run_state import RunState
 from rbtlive.errors import OrderDuringInitialize, SymbolNotFound, UnsupportedOrderParameters
 from rbtlive.model.asset import Asset, own_asset
+
+FOR_MANY: Final = (
+    "call it once for each asset, or order_target_percents({asset: 0.5, other: 0.5}) for all of "
+    "them"
+)
+"""What to write instead of one order for several assets."""
 
 
 def resolve(state: RunState, asset: Any, method: str) -> Asset:
@@ -25,9 +32,10 @@ def resolve(state: RunState, asset: Any, method: str) -> Asset:
     own = own_asset(asset, state.assets)
     if own is not None:
         return own
+    several = isinstance(asset, (Mapping, list, tuple, set, frozenset))
+    step = FOR_MANY if several and method.startswith("order") else "use symbol('...') or sid(...)"
     raise UnsupportedOrderParameters(
-        f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); use symbol('...') "
-        "or sid(...)"
+        f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); {step}"
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from rbtlive.core.actions.asset_lookup import FOR_MANY
 from rbtlive.model.other_names import by_word, spelt_alike, what_to_write
 
 _CURRENT: Final = 'data.current(asset, "close")'
@@ -139,6 +140,9 @@ _ARGUMENTS: Final = by_word(
 _UNEXPECTED: Final = re.compile(
     r"OrderMethods\.(\w+)\(\) got an unexpected keyword argument '(\w+)'"
 )
+_ONLY_ASSET: Final = re.compile(
+    r"OrderMethods\.(order\w*)\(\) missing 1 required positional argument: '(\w+)'"
+)
 
 
 def near_attribute(failure: AttributeError) -> str | None:
@@ -158,13 +162,16 @@ def near_attribute(failure: AttributeError) -> str | None:
 
 
 def near_use(failure: TypeError) -> str | None:
-    """Return a note on what to write instead of `data[asset]`, or of an order argument
-    from another library; None for other errors.
+    """Return a note on what to write instead of `data[asset]`, of an order without its
+    size, or of an order argument from another library; None for other errors.
     """
     text = str(failure)
     for owner, step in _ITEMS.items():
         if f"'{owner}' " in text:
             return step
+    missing = _ONLY_ASSET.search(text)
+    if missing:
+        return f"{missing[1]}(asset, {missing[2]}) takes both arguments; {FOR_MANY}"
     found = _UNEXPECTED.search(text)
     if found and found[2] in _ARGUMENTS:
         return f"{found[1]}() has no argument {found[2]!r}: write {_ARGUMENTS[found[2]]}"

@@ -37,7 +37,7 @@ from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import METRICS, RunView
 from rbtlive.research.sweeping.params import Params
-from rbtlive.research.sweeping.work import Job, RunRow
+from rbtlive.research.sweeping.work import Job, RunRow, error_text
 from rbtlive.runtime.backtest import make_market
 
 AT_ONCE: Final = 4_000_000
@@ -113,7 +113,7 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
             try:
                 row.values = tuple(objective.value(view) for objective in job.objectives)
             except Exception as failure:  # noqa: BLE001 - a user's function
-                row.error = f"{type(failure).__name__}: {failure}"
+                row.error = error_text(failure)
             if not job.keep_returns:
                 row.returns = None
     return [rows[place] for place in range(len(batch))]
@@ -143,7 +143,7 @@ def _declared(
         try:
             found[place] = strategy.declared(params)
         except Exception as failure:  # noqa: BLE001 - a user's lambda; the row keeps it
-            errors[place] = f"{type(failure).__name__}: {failure}"
+            errors[place] = error_text(failure)
     return found, errors
 
 

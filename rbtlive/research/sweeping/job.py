@@ -17,7 +17,7 @@ from rbtlive.research.sweeping.objectives import RunView
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.time_limit import RunTimedOut, call_within
 from rbtlive.research.sweeping.travel import Parcel
-from rbtlive.research.sweeping.work import Job, RunRow
+from rbtlive.research.sweeping.work import Job, RunRow, error_text
 
 
 def pass_size(job: Job) -> int:
@@ -59,7 +59,7 @@ def run_one(job: Job, params: Params) -> RunRow:
         assert job.timeout is not None
         row.error, row.place = timed_out(job.timeout), place_of(failure)
     except BaseException as failure:  # noqa: BLE001 - a user's code; the row keeps it
-        row.error = f"{type(failure).__name__}: {failure}"
+        row.error = error_text(failure)
         row.place = place_of(failure)
     row.seconds = perf_counter() - begun
     return row

@@ -11,7 +11,8 @@ import itertools
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -215,13 +216,21 @@ def _axis(name: str, values: object) -> Any:
     listed = tuple(plain(v) for v in itertools.islice(iter(values), VALUES_AT_MOST + 1))
     if len(listed) > VALUES_AT_MOST:
         raise SweepTooLarge(
-            f"parameter {name!r} has more than {VALUES_AT_MOST:,} values: pass fewer, or a "
-            'distribution such as scipy.stats.randint(1, 10**9) with method="random" and n='
+            f"parameter {name!r} has {_count(values)} values: pass at most {VALUES_AT_MOST:,}, or "
+            'a distribution such as scipy.stats.randint(1, 10**9) with method="random" and n='
         )
     found = _different(name, listed)
     if not found:
         raise EmptySweep(f"parameter {name!r} has no values: pass at least one")
     return found
+
+
+# A generator has no length, and a range's may be beyond what `len` can return.
+def _count(values: object) -> str:
+    with suppress(OverflowError):
+        if isinstance(values, Sized):
+            return f"{len(values):,}"
+    return f"more than {VALUES_AT_MOST:,}"
 
 
 # A duplicate value would run twice, and count as two trials.

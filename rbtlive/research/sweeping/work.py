@@ -15,8 +15,10 @@ from typing import Any
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.foreign_text import notes_of
 from rbtlive.research.sweeping.objectives import Objective
 from rbtlive.research.sweeping.params import Params
+from rbtlive.runtime.log import WHERE
 
 
 @dataclass(slots=True)
@@ -54,6 +56,14 @@ class RunRow:
             self.error = f"{self.error} (line {line} of {function}: {source})"
             self.place = None
         return self
+
+
+def error_text(failure: BaseException) -> str:
+    """Return the text of an exception with the notes that say what to write instead;
+    without the note of the bar, because the row adds the line.
+    """
+    steps = [note for note in notes_of(failure) if not note.startswith(WHERE)]
+    return "; ".join([f"{type(failure).__name__}: {failure}", *steps])
 
 
 def _file_of(strategy: object, function: str) -> str | None:

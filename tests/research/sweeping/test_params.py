@@ -81,9 +81,17 @@ def test_what_is_no_list_of_values_is_refused(values, message):
         swept(values)
 
 
-@pytest.mark.parametrize("values", [itertools.count(), range(10**12)])
-def test_values_without_end_are_refused_without_being_made(values):
-    with pytest.raises(SweepTooLarge, match="'what' has more than 1,000,000 values"):
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [
+        (itertools.count(), "more than 1,000,000"),
+        (range(10**12), "1,000,000,000,000"),
+        (range(10**20), "more than 1,000,000"),
+        (np.arange(1_000_001), "1,000,001"),
+    ],
+)
+def test_values_without_end_are_refused_by_their_number_without_being_made(values, count):
+    with pytest.raises(SweepTooLarge, match=f"'what' has {count} values"):
         swept(values)
 
 

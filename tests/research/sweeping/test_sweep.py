@@ -118,6 +118,23 @@ def test_a_run_that_fails_is_a_row_with_the_users_line():
     assert found.errors["sharpe"].null_count() == 2
 
 
+class CallsAnotherLibrary(rbt.TradingAlgorithm):
+    """Trades with a call that is not there."""
+
+    size = 1
+
+    def handle_data(self, context, data):
+        self.buy(self.symbol("AAA"))
+
+
+def test_the_error_of_a_row_says_what_to_write_instead():
+    found = sweep(CallsAnotherLibrary, {"size": [1]})
+
+    error = found.errors["error"][0]
+    assert "has no 'buy': write self.order(asset, 10), or -10 to sell (line" in error
+    assert "at the bar" not in error
+
+
 def test_where_nothing_has_the_metric_best_says_what_failed():
     found = sweep(FailsOnThree, {"fast": [3]})
 
