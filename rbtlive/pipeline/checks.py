@@ -62,6 +62,40 @@ def count_of(value: object, name: str) -> int:
     raise TypeError(f"{name} must be a whole number: was {value!r} ({type(value).__name__})")
 
 
+def first_few(count: object, method: str) -> object:
+    """Return how many to take, if it is a whole number that is not negative; 5.0 is
+    one, as in zipline. What is no number is left to the comparison of ranks.
+
+    Raises:
+        TypeError: it is part of a number, or yes or no.
+        ValueError: it is negative.
+    """
+    if isinstance(count, (float, np.floating)) and float(count).is_integer():
+        count = int(count)
+    if not isinstance(count, (int, float, np.number, np.bool_)):
+        return count
+    whole = count_of(count, f"N of {method}()")
+    if whole < 0:
+        raise ValueError(f"N of {method}() must be 0 or more: was {whole}")
+    return whole
+
+
+def bounds_in_order(low: object, high: object) -> None:
+    """Raise an error if two bounds cannot limit a number; None is no bound.
+
+    Raises:
+        TypeError: one of them is no number.
+        ValueError: the lower one is above the upper one.
+    """
+    for name, bound in (("min_bound", low), ("max_bound", high)):
+        if bound is not None and not isinstance(bound, (int, float, np.number)):
+            raise TypeError(f"{name} of clip() must be a number: was {bound!r}")
+    if low is not None and high is not None and low > high:  # type: ignore[operator]
+        raise ValueError(
+            f"min_bound of clip() must not be above max_bound: were {low!r} and {high!r}"
+        )
+
+
 def factors_only(term: Any, name: str) -> Term:
     """Return `term` if it is a numeric factor.
 

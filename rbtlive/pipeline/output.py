@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from rbtlive.errors import InvalidSetting
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.engine import Computed
 from rbtlive.pipeline.term import BOOL, FLOAT, INT, TEXT, TIME, is_missing
@@ -78,7 +79,17 @@ def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
 
 
 def polars_frames(parts: Sequence[Shown]) -> pl.DataFrame:
-    """Return one frame for several stretches of days."""
+    """Return one frame for several stretches of days.
+
+    Raises:
+        InvalidSetting: a column has the name of one that each table has.
+    """
+    taken = sorted({"date", "symbol"}.intersection(parts[0].terms))
+    if taken:
+        raise InvalidSetting(
+            f"a polars table has columns date and symbol of its own: call the pipeline's column "
+            f'{taken[0]!r} something else, or take frames="pandas"'
+        )
     listed: list[Any] = [pl.Series("date", _joined([p.dates for p in parts]), dtype=pl.Date)]
     listed.append(_symbols(parts))
     for name, term in parts[0].terms.items():
@@ -89,7 +100,7 @@ def polars_frames(parts: Sequence[Shown]) -> pl.DataFrame:
             listed.append(pl.Series(name, _joined(values), dtype=_TYPES[term.dtype]))
         else:
             listed.append(pl.Series(name, _joined(values).tolist(), dtype=pl.String))
-    return pl.DataFrame(listed)
+    return pl.DataFrame({one.name: one for one in listed})
 
 
 def _joined(values: list[Any]) -> Any:

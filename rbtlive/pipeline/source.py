@@ -177,19 +177,26 @@ class Source:
         return self._ahead
 
 
-class DaySoFar(Source):
-    """The market in the middle of a session: the row of a day contains that day's own
-    bar, and the last row the day so far.
+class ClosesKnown(Source):
+    """The market after each day's close: the row of a day contains that day's own
+    bar.
     """
 
     def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
-        past = self._bars(field, first, last - 1, index)
-        market = cast("Market", self._market)
-        so_far = session_so_far(market.table, field, row=market.row)
-        return np.vstack([past, so_far[index]])
+        return self._bars(field, first, last, index)
 
     # An action on a day adjusts the days before it, but not the day's own bar.
     def _restated(
         self, volume: bool, first: int, last: int, index: Any
     ) -> tuple[list[Restatement], Any]:
         return super()._restated(volume, first + 1, last, index)
+
+
+class DaySoFar(ClosesKnown):
+    """The market in the middle of a session: the last row is the day so far."""
+
+    def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
+        past = self._bars(field, first, last - 1, index)
+        market = cast("Market", self._market)
+        so_far = session_so_far(market.table, field, row=market.row)
+        return np.vstack([past, so_far[index]])

@@ -459,7 +459,13 @@ class ComputableTerm(Term):
         return self._with_mixin(kind("DownsampledMixin"))(self, frequency)
 
     def alias(self, name: str) -> Any:
-        """Return the term under a name of its own."""
+        """Return the term under a name of its own.
+
+        Raises:
+            TypeError: the name is not text.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"the name in alias() must be text: was {name!r}")
         return self._with_mixin(kind("AliasedMixin"))(self, name)
 
     def isnull(self) -> Any:

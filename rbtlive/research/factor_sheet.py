@@ -2,7 +2,8 @@
 it.
 
 The rule: a day's factor is its value known that morning; forward returns start at that
-day's close, are adjusted for splits and dividends, and never look back.
+day's close (the last one, if an asset has no bar), are adjusted for splits and
+dividends, and end with the data, not with an asset.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from rbtlive.core.actions.user_code import from_own_line
+from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import np
@@ -162,7 +164,6 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     columns = {"factor": factor} | ({} if universe is None else {"universe": universe})
     portal = PolarsDataPortal.coerce(data).sessions_only()
     days = [date.fromisoformat(str(day)[:10]) for day in (start, end)]
-    first, last = (portal.calendar.number(day) for day in days)
     wanted = run_pipeline(Pipeline(columns), days[0], days[1], portal, loaders=loaders)
     if universe is not None:
         wanted = wanted.filter("universe")
@@ -171,13 +172,8 @@ def factor_sheet(  # noqa: PLR0913 - each by name
         listed=pl.len(), known=pl.col("factor").is_finite().fill_null(value=False).sum()
     )
     listed = listed.with_columns(share=pl.col("known") / pl.col("listed"))
-    for length in lengths:
-        wanted = wanted.join(
-            _returns_after(portal, first, last, length),
-            on=["date", "symbol"],
-            how="left",
-            maintain_order="left",
-        )
+    last = portal.calendar.number(days[1]) + lengths[-1]
+    wanted = _with_returns(wanted, portal, min(last, portal.last_session), lengths)
     names = ["factor", *(f"forward_{n}" for n in lengths)]
     whole = wanted.filter(pl.all_horizontal(pl.col(one).is_finite() for one in names))
     if whole.is_empty():
@@ -189,26 +185,31 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     return FactorSheet(name or repr(factor), frame, listed, lengths)
 
 
-# The change from each day's close over a period, adjusted as of its end: a pipeline
-# shows it `length` + 1 sessions later.
-def _returns_after(portal: PolarsDataPortal, first: int, last: int, length: int) -> pl.DataFrame:
-    from rbtlive.pipeline import Pipeline
-    from rbtlive.pipeline.factors import Returns
+# The change from each asset's close over each period, at the same level of splits and
+# dividends. An asset without a bar keeps its last close, also after its last day, and
+# there is no return beyond the data.
+def _with_returns(
+    wanted: pl.DataFrame, portal: PolarsDataPortal, last: int, lengths: Sequence[int]
+) -> pl.DataFrame:
+    from rbtlive.pipeline.data import EquityPricing
+    from rbtlive.pipeline.source import ClosesKnown
 
-    name, later = f"forward_{length}", length + 1
-    begin, end = first + later, min(last + later, portal.last_session)
-    if begin > end:
-        return pl.DataFrame(schema={"date": pl.Date, "symbol": pl.String, name: pl.Float64})
-    label = portal.calendar.label
-    pipe = Pipeline({name: Returns(window_length=length + 1)})
-    shown: pl.DataFrame = run_pipeline(pipe, label(begin), label(end), portal)
-    days = pl.DataFrame(
-        {
-            "date": [label(number) for number in range(begin, end + 1)],
-            "day": [label(number - later) for number in range(begin, end + 1)],
-        }
-    )
-    return shown.join(days, on="date").select(pl.col("day").alias("date"), "symbol", name)
+    source = ClosesKnown(WholeMarket(portal))
+    begin = source.first_session
+    loaded = source.load(EquityPricing.close, begin, last, source.assets)
+    closes = pl.DataFrame(loaded.levelled(1)[0]).fill_nan(None).fill_null(strategy="forward")
+    table = closes.to_numpy()
+    place = {asset.symbol: column for column, asset in enumerate(source.assets)}
+    columns = wanted["symbol"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    rows = np.searchsorted(source.labels, wanted["date"].to_numpy()) - begin
+    added = []
+    for length in lengths:
+        there = rows + length < len(table)
+        at, which = rows[there], columns[there]
+        change = np.full(len(rows), np.nan)
+        change[there] = table[at + length, which] / table[at, which] - 1.0
+        added.append(pl.Series(f"forward_{length}", change))
+    return wanted.with_columns(added)
 
 
 # Quantiles of each day, from 1; null on a day with equal edges.

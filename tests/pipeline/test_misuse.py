@@ -13,9 +13,10 @@ import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.pipeline import CustomFactor, Pipeline
 from rbtlive.pipeline.data import Column, DataSet, USEquityPricing
+from rbtlive.pipeline.domain import US_EQUITIES
 from rbtlive.pipeline.expression import BadBinaryOperator
 from rbtlive.pipeline.factors import BollingerBands, Returns, SimpleMovingAverage
-from rbtlive.pipeline.filters import StaticAssets, StaticSids
+from rbtlive.pipeline.filters import SingleAsset, StaticAssets, StaticSids
 from rbtlive.pipeline.loaders import DataFrameLoader
 
 CLOSE = USEquityPricing.close
@@ -53,6 +54,32 @@ SLIPS = {
     "groups of numbers": (lambda: price().demean(groupby=price()), TypeError, "quantiles(5)"),
     "groups by name": (lambda: price().zscore(groupby="sector"), TypeError, "a Classifier"),
     "half a bin": (lambda: price().quantiles(2.5), TypeError, "whole number"),
+    "no bin": (lambda: price().quantiles(0), ValueError, "1 or more"),
+    "half an asset": (lambda: price().top(2.5), TypeError, "N of top() must be a whole number"),
+    "half an asset of a group": (
+        lambda: price().bottom(0.1, groupby=price().quantiles(5)),
+        TypeError,
+        "N of bottom()",
+    ),
+    "fewer than none": (lambda: price().bottom(-3), ValueError, "N of bottom() must be 0 or more"),
+    "a truth of the largest": (lambda: price().top(True), TypeError, "N of top()"),
+    "a number as text": (lambda: price().top("5"), BadBinaryOperator, "Rank <= str"),
+    "an order of text": (lambda: price().rank(ascending="False"), TypeError, "True or False"),
+    "bounds that cross": (lambda: price().clip(5, 1), ValueError, "were 5 and 1"),
+    "a bound of text": (lambda: price().clip("1", 5), TypeError, "min_bound of clip()"),
+    "percentiles that cross": (
+        lambda: price().percentile_between(90, 10),
+        errors.BadPercentileBounds,
+        "min=90, max=10",
+    ),
+    "percentiles of a whole": (
+        lambda: price().winsorize(10, 90),
+        errors.BadPercentileBounds,
+        "between 0.0 and 1.0",
+    ),
+    "a period that is none": (lambda: price().downsample("monthly"), ValueError, "month_start"),
+    "a name that is a number": (lambda: price().alias(5), TypeError, "must be text"),
+    "an asset by name": (lambda: SingleAsset("AA"), TypeError, "SingleAsset(symbol("),
     "assets by name": (lambda: StaticAssets(["AA"]), AttributeError, "symbol("),
     "an asset without a list": (lambda: StaticAssets(5), TypeError, "a list of assets"),
     "sids by name": (lambda: StaticSids(["AA"]), TypeError, "StaticAssets("),
@@ -118,6 +145,38 @@ def test_a_slip_is_refused_with_what_to_write(name: str):
         make()
 
     assert words in str(refused.value)
+
+
+def test_a_whole_float_is_a_number_of_assets_and_a_missing_bound_is_none():
+    """As in zipline, where old code divides a number of assets by two."""
+    assert price().top(4 / 2) is price().top(2)
+    assert price().bottom(np.int64(2)) is price().bottom(2)
+    assert price().clip(None, 5).params["min_bound"] is None
+
+
+@pytest.mark.parametrize("name", ["date", "symbol"])
+def test_a_column_of_the_table_itself_is_refused_in_polars_and_kept_in_pandas(name: str):
+    pipe = Pipeline({name: price()})
+
+    with pytest.raises(errors.InvalidSetting, match=f"column '{name}' something else"):
+        rbt.run_pipeline(pipe, DAYS[0], DAYS[0], market())
+    found = rbt.run_pipeline(pipe, DAYS[0], DAYS[0], market(), frames="pandas")
+
+    assert list(found.columns) == [name]
+
+
+def test_a_column_says_what_it_was_declared_with():
+    """Also on a domain; as in zipline, prices are amounts of money."""
+
+    class Facts(DataSet):
+        value = Column(float, metadata={"unit": "USD"}, currency_aware=True)
+
+    for dataset in (Facts, Facts.specialize(US_EQUITIES)):
+        assert dataset.value.metadata == {"unit": "USD"}
+        assert dataset.value.currency_aware
+        assert dataset.value.currency_conversion is None
+    assert (CLOSE.currency_aware, USEquityPricing.volume.currency_aware) == (True, False)
+    assert Figures.eps.metadata == {}
 
 
 def test_what_is_whole_by_another_type_is_a_window():

@@ -17,6 +17,7 @@ import pandas as pd
 
 EXPECTED = Path(__file__).with_name("factor_sheet.json")
 FIRST, LAST = "2016-02-02", "2016-04-29"
+DATA_ENDS = "2016-05-27"
 PERIODS, QUANTILES, WINDOW = (1, 5, 10), 4, 6
 
 
@@ -33,16 +34,35 @@ def closes() -> pd.DataFrame:
     )
 
 
-def by_alphalens() -> dict[str, Any]:
+def troubled() -> pd.DataFrame:
+    """Return the closes with delisted, late and suspended symbols, NaN without a bar."""
+    values = closes()
+    values.loc["2016-03-16":, "S01"] = np.nan  # delisted after the 15th
+    values.loc["2016-05-26":, "S18"] = np.nan  # delisted the day before the data ends
+    values.loc[:"2016-03-03", "S05"] = np.nan  # listed on the 4th
+    values.loc["2016-04-04":"2016-04-08", "S12"] = np.nan  # a suspended week
+    for place, day in enumerate(values.index[20:60:3]):
+        values.loc[day, f"S{place + 6:02d}"] = np.nan
+    return values
+
+
+def listed(values: pd.DataFrame) -> pd.DataFrame:
+    """Return whether a pipeline lists each symbol on each day: after its first bar, up
+    to its last.
+    """
+    known = values.notna()
+    return known.shift(1, fill_value=False).cummax() & known[::-1].cummax()[::-1]
+
+
+def by_alphalens(prices: pd.DataFrame, last: str) -> dict[str, Any]:
     """Return what alphalens makes of the returns of the window, known in the morning."""
     utils = importlib.import_module("alphalens.utils")
     performance = importlib.import_module("alphalens.performance")
-    prices = closes()
-    known = prices.pct_change(WINDOW - 1).shift(1)
-    factor = known.loc[FIRST:LAST].stack()  # noqa: PD013 - a series of a two-level index
+    known = prices.pct_change(WINDOW - 1, fill_method=None).shift(1).where(listed(prices))
+    factor = known.loc[FIRST:last].stack()  # noqa: PD013 - a series of a two-level index
     factor.index.names = ["date", "asset"]
     clean = utils.get_clean_factor_and_forward_returns(
-        factor, prices, quantiles=QUANTILES, periods=PERIODS
+        factor, prices, quantiles=QUANTILES, periods=PERIODS, max_loss=1.0
     )
     names = [name for name in clean.columns if name.endswith("D")]
     ic = performance.factor_information_coefficient(clean)
@@ -50,6 +70,7 @@ def by_alphalens() -> dict[str, Any]:
     days = clean["factor_quantile"].groupby(level="date").ngroups
     return {
         "days": days,
+        "rows": len(clean),
         "ic": {n: list(ic[name].dropna()) for n, name in zip(PERIODS, names, strict=True)},
         "mean": {n: list(means[name]) for n, name in zip(PERIODS, names, strict=True)},
         "error": {n: list(errors[name]) for n, name in zip(PERIODS, names, strict=True)},
@@ -72,4 +93,5 @@ def _kept(clean: pd.DataFrame) -> pd.Series:
 
 
 if __name__ == "__main__":
-    EXPECTED.write_text(json.dumps(by_alphalens()) + "\n", encoding="utf-8")
+    both = {"plain": by_alphalens(closes(), LAST), "troubled": by_alphalens(troubled(), DATA_ENDS)}
+    EXPECTED.write_text(json.dumps(both) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from rbtlive.pipeline import CustomFactor
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import Returns
 from tests.research.factor_market import (
+    DATA_ENDS,
     EXPECTED,
     FIRST,
     LAST,
@@ -23,17 +24,16 @@ from tests.research.factor_market import (
     QUANTILES,
     WINDOW,
     closes,
+    troubled,
 )
 
 
-@cache
-def portal() -> Any:
-    """Return the market as a portal."""
-    prices = closes()
+def portal_of(prices: Any) -> Any:
+    """Return closes, NaN without a bar, as a portal."""
     rows = [
         (day.date(), symbol, price)
         for symbol in prices.columns
-        for day, price in prices[symbol].items()
+        for day, price in prices[symbol].dropna().items()
     ]
     frame = pl.DataFrame(rows, schema=["date", "symbol", "close"], orient="row")
     same = {name: pl.col("close") for name in ("open", "high", "low")}
@@ -41,18 +41,32 @@ def portal() -> Any:
 
 
 @cache
+def portal() -> Any:
+    """Return the market as a portal."""
+    return portal_of(closes())
+
+
+def sheet_of(market: Any, last: str) -> Any:
+    """Return the sheet of the expected file."""
+    factor = Returns(window_length=WINDOW)
+    return rbt.factor_sheet(factor, FIRST, last, market, periods=PERIODS, quantiles=QUANTILES)
+
+
+@cache
 def sheet() -> Any:
-    return rbt.factor_sheet(
-        Returns(window_length=WINDOW), FIRST, LAST, portal(), periods=PERIODS, quantiles=QUANTILES
-    )
+    return sheet_of(portal(), LAST)
 
 
-def test_the_measures_are_those_of_alphalens():
-    """Information coefficients, quantile returns, turnover and autocorrelation agree."""
-    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))
-    found = sheet()
+@pytest.mark.parametrize("market", ["plain", "troubled"])
+def test_the_measures_are_those_of_alphalens(market):
+    """Information coefficients, quantile returns, turnover and autocorrelation agree; the
+    troubled market has delisted, late and suspended symbols, and its sheet ends with the data.
+    """
+    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[market]
+    found = sheet() if market == "plain" else sheet_of(portal_of(troubled()), DATA_ENDS)
 
-    assert found.coverage.height == expected["days"]
+    assert found.frame.height == expected["rows"]
+    assert found.frame["date"].n_unique() == expected["days"]
     for period in PERIODS:
         of_period = found.quantile_returns.filter(period=period)
         close = {"rtol": 1e-9, "atol": 1e-12}
@@ -63,6 +77,23 @@ def test_the_measures_are_those_of_alphalens():
         turnover = found.turnover.filter(quantile=quantile)["share"]
         np.testing.assert_allclose(turnover, expected["turnover"][str(quantile)])
     np.testing.assert_allclose(found.autocorrelation["correlation"], expected["kept"], rtol=1e-9)
+
+
+def test_a_delisted_asset_keeps_its_last_close_and_the_data_its_last_return():
+    """Rows by hand: the return that ends on the last bar, one that runs past it, and the
+    last day of the data.
+    """
+    prices = troubled()["S01"]
+
+    found = sheet_of(portal_of(troubled()), DATA_ENDS).frame.filter(symbol="S01")
+
+    ends = found.filter(date=date(2016, 3, 14)).row(0, named=True)
+    gain = prices["2016-03-15"] / prices["2016-03-14"] - 1
+    assert ends["forward_1"] == ends["forward_5"] == pytest.approx(gain)
+    assert found.filter(date=date(2016, 3, 15))["forward_1"].to_list() == [0.0]
+    assert found["date"].max() == date(2016, 3, 15)
+    latest = sheet().frame["date"].max(), sheet_of(portal(), DATA_ENDS).frame["date"].max()
+    assert latest == (date(2016, 4, 29), date(2016, 5, 13))  # ten sessions before the 27th
 
 
 def test_returns_run_from_the_close_of_the_day_whose_morning_knew_the_factor():

@@ -6,6 +6,7 @@ the values.
 
 from __future__ import annotations
 
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from rbtlive.errors import NotBuilt
@@ -27,7 +28,7 @@ class Column:
         missing_value: The value that means missing; int64 needs one.
         doc: Its description.
         metadata: Any further facts.
-        currency_aware: No effect: there is one currency.
+        currency_aware: Whether values are amounts of money. There is one currency.
     """
 
     def __init__(
@@ -38,16 +39,17 @@ class Column:
         metadata: dict[str, Any] | None = None,
         currency_aware: bool = False,
     ) -> None:
-        del currency_aware
         self.dtype = dtype
         self.missing_value = missing_value
         self.doc = doc
         self.metadata = dict(metadata or {})
+        self.currency_aware = currency_aware
 
 
 class _ColumnOf:
     def __init__(self, name: str, column: Column) -> None:
         self.name = name
+        self.column = column
         self.dtype, self.missing_value = validate_dtype(
             f"Column(name={name!r})", column.dtype, column.missing_value
         )
@@ -91,6 +93,25 @@ class BoundColumn(LoadableTerm):
         return kind(name)(
             inputs=(self,), dtype=self.dtype, missing_value=self.missing_value, ndim=self.ndim
         )
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The further facts that the column was declared with."""
+        return self._declared().metadata
+
+    @property
+    def currency_aware(self) -> bool:
+        """Whether values are amounts of money."""
+        return self._declared().currency_aware
+
+    @property
+    def currency_conversion(self) -> None:
+        """None: there is one currency."""
+        return None
+
+    def _declared(self) -> Column:
+        found: Column = getattr_static(self.dataset, self.name).column
+        return found
 
     @property
     def qualname(self) -> str:

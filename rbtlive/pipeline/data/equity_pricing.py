@@ -10,10 +10,10 @@ from rbtlive.pipeline.term import FLOAT
 class EquityPricing(DataSet):
     """Daily bars: prices adjusted for splits and dividends, volume for splits."""
 
-    open = Column(FLOAT)
-    high = Column(FLOAT)
-    low = Column(FLOAT)
-    close = Column(FLOAT)
+    open = Column(FLOAT, currency_aware=True)
+    high = Column(FLOAT, currency_aware=True)
+    low = Column(FLOAT, currency_aware=True)
+    close = Column(FLOAT, currency_aware=True)
     volume = Column(FLOAT)
 
 

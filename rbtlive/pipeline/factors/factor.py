@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from rbtlive.errors import UnknownRankMethod
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import groups, ranks, rows
-from rbtlive.pipeline.checks import bad_bounds, count_of, float_only, labels_of, optional_mask
+from rbtlive.pipeline.checks import (
+    bad_bounds,
+    bounds_in_order,
+    count_of,
+    first_few,
+    float_only,
+    labels_of,
+    optional_mask,
+)
 from rbtlive.pipeline.expression import NumericalExpression, factor_methods
 from rbtlive.pipeline.kinds import kind, registered
 from rbtlive.pipeline.mixins import (
@@ -114,7 +122,10 @@ class Factor(RestrictedDType, ComputableTerm):
 
         Raises:
             UnknownRankMethod: the method is unknown.
+            TypeError: `ascending` is neither True nor False.
         """
+        if not isinstance(ascending, (bool, np.bool_)) and ascending not in (0, 1):
+            raise TypeError(f"ascending of rank() must be True or False: was {ascending!r}")
         if groupby is NotSpecified:
             return Rank(self, method, ascending=ascending, mask=mask)
         transform = ranks.row_ranks if ascending else ranks.row_ranks_descending
@@ -143,9 +154,16 @@ class Factor(RestrictedDType, ComputableTerm):
         )
 
     def quantiles(self, bins: int, mask: Any = NotSpecified) -> Any:
-        """Return a classifier of the day's quantile, from 0; -1 if missing."""
+        """Return a classifier of the day's quantile, from 0; -1 if missing.
+
+        Raises:
+            ValueError: there is no bin.
+        """
         mask = self.mask if mask is NotSpecified else mask
-        return kind("Quantiles")(inputs=(self,), bins=count_of(bins, "bins"), mask=mask)
+        count = count_of(bins, "bins")
+        if count < 1:
+            raise ValueError(f"bins of quantiles() must be 1 or more: was {count}")
+        return kind("Quantiles")(inputs=(self,), bins=count, mask=mask)
 
     def quartiles(self, mask: Any = NotSpecified) -> Any:
         """Return a classifier of the day's quarter, from 0."""
@@ -160,19 +178,25 @@ class Factor(RestrictedDType, ComputableTerm):
         return self.quantiles(10, mask)
 
     def top(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
-        """Return a filter of the day's N largest, or of each group's."""
-        if N == 1:
+        """Return a filter of the day's N largest, or of each group's.
+
+        Raises:
+            TypeError: `N` is no whole number.
+            ValueError: `N` is negative.
+        """
+        count = first_few(N, "top")
+        if count == 1:
             return kind("MaximumFilter")(self, groupby=groupby, mask=mask)
-        return self._first(N, mask, groupby, ascending=False)
+        return self._first(count, mask, groupby, ascending=False)
 
     def bottom(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
-        """Return a filter of the day's N smallest, or of each group's."""
-        return self._first(N, mask, groupby, ascending=True)
+        """Return a filter of the day's N smallest, or of each group's; see `top`."""
+        return self._first(first_few(N, "bottom"), mask, groupby, ascending=True)
 
     # Without groups, only the boundary needs to be ranked.
     def _first(self, count: Any, mask: Any, groupby: Any, *, ascending: bool) -> Any:
-        if groupby is NotSpecified and isinstance(count, (int, np.integer)):
-            return kind("FirstRanked")(self, int(count), ascending=ascending, mask=mask)
+        if groupby is NotSpecified and isinstance(count, int):
+            return kind("FirstRanked")(self, count, ascending=ascending, mask=mask)
         return self.rank(ascending=ascending, mask=mask, groupby=groupby) <= count
 
     def percentile_between(
@@ -204,8 +228,13 @@ class Factor(RestrictedDType, ComputableTerm):
     def clip(self, min_bound: Any, max_bound: Any, mask: Any = NotSpecified) -> Any:
         """Return values limited to two bounds. As in zipline, the mask has no
         effect.
+
+        Raises:
+            TypeError: a bound is no number.
+            ValueError: `min_bound` is above `max_bound`.
         """
         del mask
+        bounds_in_order(min_bound, max_bound)
         return kind("Clip")(inputs=[self], min_bound=min_bound, max_bound=max_bound)
 
     @staticmethod

@@ -201,7 +201,15 @@ class SingleAsset(Filter):
     asset: Any
 
     def __new__(cls, asset: Any) -> Any:
-        """Return the filter of `asset` only."""
+        """Return the filter of `asset` only.
+
+        Raises:
+            TypeError: it is not an asset.
+        """
+        if not hasattr(asset, "sid"):
+            raise TypeError(
+                f"SingleAsset takes an asset: was {asset!r}; write SingleAsset(symbol('AAPL'))"
+            )
         return super().__new__(cls, facts={"asset": asset})
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:

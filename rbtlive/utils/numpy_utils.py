@@ -1,0 +1,120 @@
+"""zipline's `zipline.utils.numpy_utils`: types, missing values and axes that data sets,
+factors and loaders import.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rbtlive.errors import NoDefaultMissingValue
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.term import is_missing
+
+__all__ = [
+    "NaTD",
+    "NaT_for_dtype",
+    "NaTns",
+    "as_column",
+    "bool_dtype",
+    "categorical_dtype",
+    "complex128_dtype",
+    "datetime64D_dtype",
+    "datetime64ns_dtype",
+    "default_missing_value_for_dtype",
+    "float32_dtype",
+    "float64_dtype",
+    "int64_dtype",
+    "is_missing",
+    "isnat",
+    "make_datetime64D",
+    "make_datetime64ns",
+    "object_dtype",
+    "repeat_first_axis",
+    "repeat_last_axis",
+    "rolling_window",
+    "uint8_dtype",
+]
+
+bool_dtype, uint8_dtype, int64_dtype = np.dtype("bool"), np.dtype("uint8"), np.dtype("int64")
+float32_dtype, float64_dtype = np.dtype("float32"), np.dtype("float64")
+complex128_dtype = np.dtype("complex128")
+datetime64D_dtype = np.dtype("datetime64[D]")  # noqa: N816 - zipline's name
+datetime64ns_dtype = np.dtype("datetime64[ns]")
+object_dtype = categorical_dtype = np.dtype("O")
+NaTD, NaTns = np.datetime64("NaT", "D"), np.datetime64("NaT", "ns")
+
+_MISSING: Final = {
+    bool_dtype: False,
+    float32_dtype: np.nan,
+    float64_dtype: np.nan,
+    datetime64ns_dtype: NaTns,
+    object_dtype: None,
+}
+
+
+def NaT_for_dtype(dtype: Any) -> Any:  # noqa: N802 - zipline's name
+    """Return the missing moment in the unit of `dtype`."""
+    return np.array("NaT", dtype)[()]
+
+
+def make_datetime64D(value: Any) -> Any:  # noqa: N802 - zipline's name
+    """Return a day."""
+    return np.datetime64(value, "D")
+
+
+def make_datetime64ns(value: Any) -> Any:
+    """Return a moment in nanoseconds."""
+    return np.datetime64(value, "ns")
+
+
+def default_missing_value_for_dtype(dtype: Any) -> Any:
+    """Return the value that means missing.
+
+    Raises:
+        NoDefaultMissingValue: the type has none, such as int64.
+    """
+    if dtype not in _MISSING:
+        raise NoDefaultMissingValue(f"No default value registered for dtype {dtype}.")
+    return _MISSING[dtype]
+
+
+def isnat(values: Any) -> Any:
+    """Return where moments or spans are missing."""
+    return np.isnat(values)
+
+
+def repeat_first_axis(array: Any, count: int) -> Any:
+    """Return a view that repeats an array `count` times: (count, *array.shape)."""
+    return np.broadcast_to(array, (count, *array.shape))
+
+
+def repeat_last_axis(array: Any, count: int) -> Any:
+    """Return a view that repeats each element `count` times: (*array.shape, count)."""
+    return np.broadcast_to(array[..., None], (*array.shape, count))
+
+
+def rolling_window(array: Any, length: int) -> Any:
+    """Return a view of all windows of `length` rows: (windows, length, ...).
+
+    Raises:
+        IndexError: the array has no more rows than a window.
+    """
+    if not array.shape or array.shape[0] <= length:
+        raise IndexError(
+            f"Can't restride array of shape {array.shape} with a window length of {length}"
+        )
+    windows = np.lib.stride_tricks.sliding_window_view(array, length, axis=0)
+    return np.moveaxis(windows, -1, 1)
+
+
+def as_column(array: Any) -> Any:
+    """Return a vector as a column: (N, 1).
+
+    Raises:
+        ValueError: it has another number of axes.
+    """
+    if array.ndim != 1:
+        raise ValueError(
+            f"as_column expected an 1-dimensional array, but got an array of shape {array.shape}"
+        )
+    return array[:, None]
