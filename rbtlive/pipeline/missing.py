@@ -34,19 +34,21 @@ LOADER_NAMES: Final = dict.fromkeys(("EquityPricingLoader", "USEquityPricingLoad
 FAMILY_NAMES: Final = dict.fromkeys(
     ("DataSetFamily", "DataSetFamilySlice"), "make a DataSet of each slice"
 )
+EVENTS: Final = (
+    f"{OWN_DATA}; days to come go in a column asof, and Estimates.use(frame, "
+    'pick="next") gives the nearest'
+)
 VENDOR_NAMES: Final = dict.fromkeys(
     (
         "Fundamentals",
         "morningstar",
         "Sector",
         "SuperSector",
-        "EarningsEstimatesLoader",
-        "EventsLoader",
         "factset",
         "psychsignal",
     ),
     OWN_DATA,
-)
+) | dict.fromkeys(("EarningsEstimatesLoader", "EventsLoader"), EVENTS)
 ESTIMATE_NAMES: Final = dict.fromkeys(
     (
         "EarningsEstimatesLoader",
@@ -56,7 +58,7 @@ ESTIMATE_NAMES: Final = dict.fromkeys(
         "NextSplitAdjustedEarningsEstimatesLoader",
         "PreviousSplitAdjustedEarningsEstimatesLoader",
     ),
-    OWN_DATA,
+    EVENTS,
 )
 UNIVERSE_NAMES: Final = {
     name: UNIVERSE.format(count=count)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.field_table import WholeMarket
     from rbtlive.data.bars.market import Market
     from rbtlive.model.asset import Asset
+    from rbtlive.pipeline.array_types import Places, Values
 
 
 class Source:
@@ -182,13 +183,14 @@ class ClosesKnown(Source):
     bar.
     """
 
-    def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
-        return self._bars(field, first, last, index)
+    def _seen(self, field: str, first: int, last: int, index: Places) -> Values:
+        found: Values = self._bars(field, first, last, index)
+        return found
 
     # An action on a day adjusts the days before it, but not the day's own bar.
     def _restated(
-        self, volume: bool, first: int, last: int, index: Any
-    ) -> tuple[list[Restatement], Any]:
+        self, volume: bool, first: int, last: int, index: Places
+    ) -> tuple[list[Restatement], Values | None]:
         return super()._restated(volume, first + 1, last, index)
 
 

@@ -4,11 +4,18 @@ factors and loaders import.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rbtlive.errors import NoDefaultMissingValue
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.term import is_missing
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from numpy.typing import DTypeLike
+
+    from rbtlive.pipeline.array_types import Mask, Values
 
 __all__ = [
     "NaTD",
@@ -43,7 +50,7 @@ datetime64ns_dtype = np.dtype("datetime64[ns]")
 object_dtype = categorical_dtype = np.dtype("O")
 NaTD, NaTns = np.datetime64("NaT", "D"), np.datetime64("NaT", "ns")
 
-_MISSING: Final = {
+_MISSING: Final[dict[object, object]] = {
     bool_dtype: False,
     float32_dtype: np.nan,
     float64_dtype: np.nan,
@@ -52,48 +59,50 @@ _MISSING: Final = {
 }
 
 
-def NaT_for_dtype(dtype: Any) -> Any:  # noqa: N802 - zipline's name
+def NaT_for_dtype(dtype: DTypeLike) -> object:  # noqa: N802 - zipline's name
     """Return the missing moment in the unit of `dtype`."""
     return np.array("NaT", dtype)[()]
 
 
-def make_datetime64D(value: Any) -> Any:  # noqa: N802 - zipline's name
+def make_datetime64D(value: int | str | date) -> np.datetime64:  # noqa: N802 - zipline's name
     """Return a day."""
     return np.datetime64(value, "D")
 
 
-def make_datetime64ns(value: Any) -> Any:
+def make_datetime64ns(value: int | str | date) -> np.datetime64:
     """Return a moment in nanoseconds."""
     return np.datetime64(value, "ns")
 
 
-def default_missing_value_for_dtype(dtype: Any) -> Any:
+def default_missing_value_for_dtype(dtype: DTypeLike) -> object:
     """Return the value that means missing.
 
     Raises:
         NoDefaultMissingValue: the type has none, such as int64.
     """
-    if dtype not in _MISSING:
-        raise NoDefaultMissingValue(f"No default value registered for dtype {dtype}.")
-    return _MISSING[dtype]
+    wanted = np.dtype(dtype)
+    if wanted not in _MISSING:
+        raise NoDefaultMissingValue(f"No default value registered for dtype {wanted}.")
+    return _MISSING[wanted]
 
 
-def isnat(values: Any) -> Any:
+def isnat(values: Values | np.datetime64) -> Mask | np.bool_:
     """Return where moments or spans are missing."""
-    return np.isnat(values)
+    found: Mask | np.bool_ = np.isnat(values)
+    return found
 
 
-def repeat_first_axis(array: Any, count: int) -> Any:
+def repeat_first_axis(array: Values, count: int) -> Values:
     """Return a view that repeats an array `count` times: (count, *array.shape)."""
     return np.broadcast_to(array, (count, *array.shape))
 
 
-def repeat_last_axis(array: Any, count: int) -> Any:
+def repeat_last_axis(array: Values, count: int) -> Values:
     """Return a view that repeats each element `count` times: (*array.shape, count)."""
     return np.broadcast_to(array[..., None], (*array.shape, count))
 
 
-def rolling_window(array: Any, length: int) -> Any:
+def rolling_window(array: Values, length: int) -> Values:
     """Return a view of all windows of `length` rows: (windows, length, ...).
 
     Raises:
@@ -107,7 +116,7 @@ def rolling_window(array: Any, length: int) -> Any:
     return np.moveaxis(windows, -1, 1)
 
 
-def as_column(array: Any) -> Any:
+def as_column(array: Values) -> Values:
     """Return a vector as a column: (N, 1).
 
     Raises:
@@ -117,4 +126,5 @@ def as_column(array: Any) -> Any:
         raise ValueError(
             f"as_column expected an 1-dimensional array, but got an array of shape {array.shape}"
         )
-    return array[:, None]
+    column: Values = array[:, None]
+    return column

@@ -25,7 +25,14 @@ class Host:
         )
 
     def run(
-        self, folder, sessions, *, frequency="1d", kill_after=None, crash_at=0
+        self,
+        folder,
+        sessions,
+        *,
+        frequency="1d",
+        kill_after=None,
+        crash_at=0,
+        strategy="churn",
     ) -> tuple[int, int]:
         """Run a session until it ends or dies.
 
@@ -36,12 +43,13 @@ class Host:
             kill_after: Kill the process once it has reported of so many bars.
             crash_at: Let it kill itself at this commit of the journal, before it if
                 negative.
+            strategy: One of the host's.
 
         Returns:
             Its exit code, negative if a signal ended it, and how many bars it reported of.
         """
         process = self._process
-        process.stdin.write(f"{folder} {sessions} {frequency} {crash_at}\n".encode())
+        process.stdin.write(f"{folder} {sessions} {frequency} {crash_at} {strategy}\n".encode())
         reported, text = 0, b""
         pid = None
         while not (text.endswith(b"\n") and b"ended " in text):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from rbtlive.errors import NotBuilt
+from rbtlive.errors import InvalidSetting, NotBuilt
 from rbtlive.pipeline.arguments import no_attribute
 from rbtlive.pipeline.domain import GENERIC, Domain
 from rbtlive.pipeline.kinds import kind
@@ -268,7 +268,7 @@ class DataSet(metaclass=DataSetMeta):
         return cls.root
 
     @classmethod
-    def use(cls, frame: Any, *, lag: int = 0) -> None:
+    def use(cls, frame: Any, *, lag: int = 0, pick: str = "latest") -> None:
         """Use the values of a frame in which each row says since when it has been
         known.
 
@@ -277,11 +277,19 @@ class DataSet(metaclass=DataSetMeta):
                 `asof`, and the columns; see `rbtlive.pipeline.loaders.FrameLoader`. Or
                 any object with `load(...)`, such as a `DataFrameLoader`.
             lag: Additional sessions before a row becomes visible.
+            pick: Which of the known rows count: those with the "latest" `asof`, or of
+                the "next" or "previous" one, seen from the session.
 
         Raises:
+            InvalidSetting: a loader is given with `lag` or `pick`.
             NoTimeOfKnowledge: `timestamp` is missing, in all rows or some.
             DataError: the frame does not fit `FrameLoader`.
         """
-        cls.root.loader = (
-            frame if hasattr(frame, "load") else kind("FrameLoader")(cls, frame, lag=lag)
-        )
+        is_loader = hasattr(frame, "load") or hasattr(frame, "load_adjusted_array")
+        if is_loader and (lag != 0 or pick != "latest"):
+            raise InvalidSetting(
+                f"lag and pick are for frames: {type(frame).__name__} is a loader, and decides "
+                "itself what is visible"
+            )
+        made = frame if is_loader else kind("FrameLoader")(cls, frame, lag=lag, pick=pick)
+        cls.root.loader = made

@@ -1,11 +1,13 @@
 """Values of data sets from frames.
 
 The rule: a row is visible from the first session whose label is after its `timestamp`;
-among the known rows, the one with the latest `asof` counts.
+among the known rows, the one with the latest `asof` counts, or the one with the nearest
+`asof` from the session on, or up to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -14,11 +16,14 @@ from rbtlive.errors import InvalidSetting, UnknownSymbol
 from rbtlive.lib.adjustment import ADD, MULTIPLY, OVERWRITE
 from rbtlive.model.arrays import np
 from rbtlive.model.other_names import what_to_write
+from rbtlive.pipeline.array_types import Values
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.loaders.known_rows import IS_DAY, known_rows
 from rbtlive.pipeline.term import TEXT, TIME
 from rbtlive.pipeline.windows import Loaded, Revision
 
+PICKS = ("latest", "next", "previous")
+_Known = tuple[int, Any, int, Any]  # column, day it is about, first row that sees it, value
 _KINDS = {"multiply": MULTIPLY, "add": ADD, "overwrite": OVERWRITE}
 
 
@@ -32,8 +37,13 @@ class FrameLoader:
             when the row became known (midnights without a zone are dates); `asof`, the
             day it describes, by default `timestamp`; and the columns.
         lag: Additional sessions before a row becomes visible.
+        pick: Which of the known rows count: those with the "latest" `asof`, which must
+            not lie in the future; those of the "next" `asof`, from the session on, e.g.
+            the estimates of the quarter that ends next; or those of the "previous" one,
+            up to the session. Of several rows about one day the one known last counts.
 
     Raises:
+        InvalidSetting: `pick` or `lag` is something else.
         NoTimeOfKnowledge: `timestamp` is missing, in all rows or some.
         NotAFrame: `frame` is not a frame.
         MissingColumn: a column is missing.
@@ -41,9 +51,11 @@ class FrameLoader:
         DataError: two rows contradict each other, or one describes a future day.
     """
 
-    def __init__(self, dataset: Any, frame: Any, *, lag: int = 0) -> None:
-        self._rows, self._key = known_rows(dataset, frame)
-        self._lag = _sessions(lag)
+    def __init__(self, dataset: Any, frame: Any, *, lag: int = 0, pick: str = "latest") -> None:
+        if pick not in PICKS:
+            raise InvalidSetting(f"pick must be one of {', '.join(PICKS)}: was {pick!r}")
+        self._lag, self._pick = _sessions(lag), pick
+        self._rows, self._key = known_rows(dataset, frame, pick=pick)
 
     # The number of the first session in which each row is visible.
     def _seen_from(self, source: Any) -> Any:
@@ -67,9 +79,9 @@ class FrameLoader:
         place = {getattr(asset, self._key): number for number, asset in enumerate(assets)}
         every = {getattr(asset, self._key) for asset in source.assets}
         seen = self._seen_from(source)
-        best: dict[int, Any] = {}
         values = self._values(column)
         keys, asofs = self._rows[self._key].to_list(), self._rows["asof"].to_list()
+        known: list[_Known] = []
         for key, asof, session, value in zip(keys, asofs, seen.tolist(), values, strict=True):
             if key not in every:
                 write = what_to_write(str(key), {}, map(str, every)) or "leave its rows out"
@@ -78,11 +90,13 @@ class FrameLoader:
                     f"{write}"
                 )
             where = place.get(key)
-            if where is None or session > last or value is None:
-                continue
-            if where not in best or asof >= best[where]:
-                best[where] = asof
-                out[max(session - first, 0) :, where] = value
+            if where is not None and session <= last:
+                known.append((where, asof, max(session - first, 0), value))
+        if self._pick == "latest":
+            _write_latest(out, known)
+        else:
+            labels = source.labels[first : last + 1]
+            _write_nearest(out, known, labels, column.missing_value, to_come=self._pick == "next")
         return Loaded(out, first=first)
 
     def _values(self, column: Any) -> Any:
@@ -93,6 +107,33 @@ class FrameLoader:
         if column.dtype == TEXT:
             return values.cast(pl.String).to_list()
         return values.to_list()
+
+
+# In the order in which rows became known.
+def _write_latest(out: Values, known: Iterable[_Known]) -> None:
+    best: dict[int, Any] = {}
+    for where, asof, row, value in known:
+        if value is not None and (where not in best or asof >= best[where]):
+            best[where] = asof
+            out[row:, where] = value
+
+
+# Nearer days overwrite those that are further off, also by a missing value: the columns
+# of a row belong together. Source: zipline-reloaded 3.2.1, `pipeline/loaders/utils.py`.
+def _write_nearest(
+    out: Values, known: Iterable[_Known], labels: Values, missing: object, *, to_come: bool
+) -> None:
+    by_day: dict[tuple[Any, int], list[tuple[int, Any]]] = {}
+    for where, asof, row, value in known:
+        day = np.datetime64(asof, "D")
+        by_day.setdefault((day, where), []).append((row, value))
+    for (day, where), rows in sorted(by_day.items(), key=lambda item: item[0], reverse=to_come):
+        begin = 0 if to_come else int(np.searchsorted(labels, day, side="left"))
+        end = int(np.searchsorted(labels, day, side="right")) if to_come else len(labels)
+        out[max(begin, rows[0][0]) : end, where] = missing
+        for row, value in rows:
+            if value is not None:
+                out[max(begin, row) : end, where] = value
 
 
 def _sessions(lag: object) -> int:

@@ -28,13 +28,16 @@ IS_DAY: Final = "timestamp is a day"
 """Column that says of each row whether it became known at an unknown time of a day."""
 
 
-def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str]:
+def known_rows(
+    dataset: type[DataSet], frame: object, *, pick: str = "latest"
+) -> tuple[pl.DataFrame, str]:
     """Return the rows of a frame by time of knowledge, and the column that names their
     asset.
 
     Args:
         dataset: The data set.
         frame: polars or pandas.
+        pick: Which of the known rows count, see `FrameLoader`.
     """
     name = dataset.__name__
     rows = _as_polars(name, frame)
@@ -56,10 +59,16 @@ def known_rows(dataset: type[DataSet], frame: object) -> tuple[pl.DataFrame, str
             f"{', '.join(rows.columns)}"
         )
     if "asof" not in rows.columns:
+        if pick != "latest":
+            raise MissingColumn(
+                f"a frame for {name} needs the column asof with pick={pick!r}, the day that each "
+                f"row is about: it has {', '.join(rows.columns)}"
+            )
         rows = rows.with_columns(pl.col("timestamp").alias("asof"))
     rows = rows.with_columns(_are_days(rows["timestamp"]).alias(IS_DAY))
     rows = rows.with_columns(_moments(name, rows, key, one) for one in ("timestamp", "asof"))
-    _check_days(name, rows, key)
+    if pick == "latest":
+        _check_days(name, rows, key)
     _check_values(dataset, rows)
     _check_copies(dataset, rows, key)
     known = pl.col("timestamp").cast(pl.Datetime("us"))  # a day is over at the next midnight
@@ -128,8 +137,9 @@ def _check_days(name: str, rows: pl.DataFrame, key: str) -> None:
         raise DataError(
             f"'asof' of {name}, the day that a row is about, must not be after 'timestamp', when "
             f"it became known: a row of {ahead[key][0]} is about {asof} and known since "
-            f"{timestamp} ({len(ahead)} in all); if they are the wrong way round, swap them, and "
-            "give a day to come a column of its own"
+            f"{timestamp} ({len(ahead)} in all); if they are the wrong way round, swap them; if "
+            f"a row is about a day to come, such as an estimate, write {name}.use(frame, "
+            'pick="next")'
         )
 
 

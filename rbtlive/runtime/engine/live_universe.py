@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rbtlive.core.actions.universe import wanted
 from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.arrays import np
 from rbtlive.model.events import Event, PastDaysEvent, UniverseChangedEvent
 from rbtlive.runtime.engine.past_bars import PastBars
 from rbtlive.runtime.engine.past_days import NAMED, PastDays
@@ -64,7 +65,8 @@ class LiveUniverse:
         if not self._is_live:
             return
         state = self._run.core.state
-        known = self._attendance = Attendance(state.market.assets, state.calendar)
+        known = Attendance(state.market.assets, state.calendar, self._is_empty)
+        self._attendance = known
         known.read(self._run.journal)
         self._is_told = known.inside is not None
         if known.inside is not None:
@@ -183,6 +185,14 @@ class LiveUniverse:
 
     # --- missing days -----------------------------------------------------------------
 
+    # A source that was away gave no bar of any asset, and may not catch up.
+    def _is_empty(self, session: int) -> bool:
+        table = self._run.core.state.market.table
+        if session < table.first_session:
+            return False
+        closes = table.values("close", *table.rows_of_session(session))
+        return bool(np.isnan(closes).all())
+
     # The portal's data is available even without a subscription. A table needs the days
     # of all assets; without a pipeline, only assets that joined later need theirs.
     def _open(self) -> dict[str, list[Gap]]:
@@ -191,7 +201,8 @@ class LiveUniverse:
             return {}
         calendar, last = state.calendar, state.market.portal.last_session
         begin = calendar.label(max(state.market.first_session, last + 1))
-        chosen = known.gaps if self._decides else known.gaps.keys() & (known.inside or {}).keys()
+        whole = self._decides or known.inside is None
+        chosen = known.gaps if whole else known.gaps.keys() & (known.inside or {}).keys()
         return {
             symbol: [Gap(max(gap.first, begin), gap.last) for gap in gaps if gap.last >= begin]
             for symbol, gaps in sorted(known.gaps.items())

@@ -97,9 +97,9 @@ class PastDays:
             )
         self._unheard.clear()
 
-    def _wait_for(self, question: Question) -> None:
+    def _wait_for(self, question: Question, settle_s: float = 0.0) -> None:
         now_s = asyncio.get_running_loop().time()
-        self._unheard[question] = now_s + self._run.feed.past_days_patience_s
+        self._unheard[question] = now_s + settle_s + self._run.feed.past_days_patience_s
 
     def _note_heard(self, question: Question) -> None:
         self._unheard.pop(question, None)
@@ -120,8 +120,9 @@ class PastDays:
             for symbol in symbols:
                 self._under_way.setdefault(symbol, []).append(gap)
             question = Question(gap, tuple(sorted(symbols)))
-            if self._settles_in_s(gap.last) <= 0.0:
-                self._wait_for(question)
+            settle_s = self._settles_in_s(gap.last)
+            if settle_s <= 0.0 or self._follows_at_once(gap.last):
+                self._wait_for(question, max(settle_s, 0.0))
             self._tasks.start(self._answered(question), f"history through {gap.last}")
 
     def note(self, event: PastDaysEvent) -> None:
@@ -153,7 +154,8 @@ class PastDays:
         wait_s = self._settles_in_s(question.gap.last)
         if wait_s > 0.0:
             await asyncio.sleep(min(wait_s, self._run.feed.past_days_settle_s))
-            self._wait_for(question)
+            if question in self._unheard or not self._follows_at_once(question.gap.last):
+                self._wait_for(question)
         rest, why = {symbol: self._listed(symbol, question.gap) for symbol in question.symbols}, ""
         for again_s in (*self._run.feed.past_days_waits_s, None):
             try:
@@ -200,6 +202,14 @@ class PastDays:
         calendar, settle_s = run.core.state.calendar, run.feed.past_days_settle_s
         final = calendar.close(calendar.number(last)) + timedelta(seconds=settle_s)
         return (final - (run.feed.present or run.clock.now())).total_seconds()
+
+    # Whether the next session begins before the bars of the last are final, as around
+    # the clock.
+    def _follows_at_once(self, last: date) -> bool:
+        calendar, settle_s = self._run.core.state.calendar, self._run.feed.past_days_settle_s
+        session = calendar.number(last)
+        following = calendar.open(min(session + 1, len(calendar) - 1))
+        return following < calendar.close(session) + timedelta(seconds=settle_s)
 
     async def _fetched(self, question: Question) -> Found:
         gap, state = question.gap, self._run.core.state

@@ -6,7 +6,7 @@ the same rows, so that no request is lost with a process or a core.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -48,6 +48,8 @@ class Attendance:
     Args:
         assets: The run's assets, by the names in its journal.
         calendar: The run's calendar.
+        is_empty: Says whether a session has no bar of any asset, as if the source was
+            away.
 
     Attributes:
         inside: The session since which the feed gives all bars of an asset, by symbol;
@@ -58,9 +60,15 @@ class Attendance:
         closed: Label of the session closed last.
     """
 
-    def __init__(self, assets: Iterable[Asset], calendar: TradingCalendar) -> None:
+    def __init__(
+        self,
+        assets: Iterable[Asset],
+        calendar: TradingCalendar,
+        is_empty: Callable[[int], bool] = lambda _session: False,
+    ) -> None:
         self._lives = {asset.symbol: (asset.start_date, asset.end_date) for asset in assets}
         self._calendar = calendar
+        self._is_empty = is_empty
         self._begun: date | None = None
         self.inside: dict[str, date] | None = None
         self.gaps: dict[str, list[Gap]] = {}
@@ -89,9 +97,12 @@ class Attendance:
 
     def close(self, label: date) -> None:
         """Process the end of a session."""
-        if self.inside is not None:
+        inside = self.inside
+        if self._is_empty(self._calendar.number(label)):
+            inside = {}
+        if inside is not None:
             for symbol, (start, end) in self._lives.items():
-                if start <= label <= end and self.inside.get(symbol, date.max) > label:
+                if start <= label <= end and inside.get(symbol, date.max) > label:
                     self._lack(symbol, label)
         self.without_bars = {s: more - 1 for s, more in self.without_bars.items() if more}
         self._begun = self._begun or label
