@@ -125,7 +125,8 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         (13.5, lambda context, _data, asset: context.portfolio.positions[asset].last_sale_price),
         (6.8, lambda _context, data, asset: data.current([asset], "close")),
         (8, lambda _context, data, asset: data.current(asset, ["open", "close"])),
-        (8, lambda _context, data, asset: data.current(asset, "close") * 0.98 < 50.5),
+        (8.5, lambda _context, data, asset: data.current(asset, "close") * 0.98 < 50.5),
+        (29.5, lambda _context, data, asset: data.history(asset, "close", 1, "1d")),
         (4.6, lambda _context, data, asset: data.can_trade(asset)),
         # A call of it asks which thread calls: what a thread records, no replay finds.
         (8, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
@@ -144,6 +145,7 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         "list",
         "fields",
         "floats",
+        "days",
         "can_trade",
         "record",
         "value",

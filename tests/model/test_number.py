@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
+from math import inf, isfinite, nan
+from operator import ge, gt, le, lt
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rbtlive.model.number import Number, to_money
 
@@ -105,3 +109,29 @@ def test_more_floats_than_are_kept_stay_what_they_are():
     price = Number("10.25")
     for place in range(10_000):
         assert price + place / 7 == price + Decimal(repr(place / 7))
+
+
+EDGES = [0.0, -0.0, 5e-324, 1.5e-310, 0.1, 0.3, 2 / 3, 1e22, 1.7976931348623157e308, inf, -inf]
+
+
+@given(st.floats(allow_nan=False) | st.sampled_from(EDGES), st.integers(-2, 2), st.integers(-19, 0))
+def test_numbers_and_floats_are_in_the_order_of_their_texts(near, steps, last_place):
+    """Also where a float and the number next to it are one float apart, or none."""
+    exact = Decimal(repr(near))
+    if isfinite(near) and steps:
+        with localcontext() as context:
+            context.prec = 400
+            exact += steps * Decimal(10) ** (exact.adjusted() + last_place)
+
+    number = Number(exact)
+
+    for order in (lt, le, gt, ge):
+        assert order(number, near) is order(exact, Decimal(repr(near)))
+        assert order(near, number) is order(Decimal(repr(near)), exact)
+
+
+def test_a_missing_number_is_in_no_order_with_floats():
+    for missing in (Number("NaN"), Number("sNaN")):
+        for order in (lt, le, gt, ge):
+            assert order(missing, 1.5) is False
+            assert order(PRICE, nan) is False

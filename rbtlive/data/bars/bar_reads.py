@@ -5,7 +5,8 @@ The rule: nothing here changes a table; tables that grow or roll are subclasses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 import polars as pl
@@ -169,7 +170,38 @@ class BarReads:
 
 def to_series(name: str, values: Floats) -> pl.Series:
     """Return floats as a Float64 Series; a missing value is NaN."""
-    return pl.Series(name, np.ascontiguousarray(values), dtype=pl.Float64)
+    return _maker()(name, np.ascontiguousarray(values))
+
+
+# The constructor of polars examines its arguments at ten times the cost of the compiled
+# column it makes. The names used here are private to polars and may disappear; then its
+# constructor is used.
+@cache
+def _maker() -> Callable[[str, Floats], pl.Series]:
+    def plain(name: str, values: Floats) -> pl.Series:
+        return pl.Series(name, values, dtype=pl.Float64)
+
+    example = np.array([1.5, np.nan, -0.0])
+    try:
+        column_of = type(pl.Series([0.0])._s).new_f64  # noqa: SLF001 - see above
+        same = shelled(column_of("a", example, False)).equals(
+            plain("a", example), check_dtypes=True, check_names=True
+        )
+    except (AttributeError, TypeError):
+        return plain
+    if not same:
+        return plain
+    return lambda name, values: shelled(column_of(name, values, False))
+
+
+def shelled(column: Any) -> pl.Series:
+    """Return polars' own column as a Series, which is a shell around it."""
+    made = _new(pl.Series)
+    made._s = column  # noqa: SLF001 - see `_maker`
+    return made
+
+
+_new = pl.Series.__new__
 
 
 def last_known(values: Floats, field: str, low: int) -> int:

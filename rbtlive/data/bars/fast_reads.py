@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
+from rbtlive.data.bars.bar_reads import shelled
 from rbtlive.model.bar import OHLCV
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def cutter(series: pl.Series) -> Cut:
     """
     try:
         cut = series._s.slice  # noqa: SLF001 - see above
-        if not _shelled(cut(0, len(series))).equals(series):
+        if not shelled(cut(0, len(series))).equals(series):
             return series.slice
     except (AttributeError, TypeError):
         return series.slice
@@ -210,12 +211,6 @@ def cutter(series: pl.Series) -> Cut:
         return made
 
     return window
-
-
-def _shelled(column: Any) -> pl.Series:
-    made = _new(pl.Series)
-    made._s = column  # noqa: SLF001 - see above
-    return made
 
 
 _new = pl.Series.__new__

@@ -55,6 +55,7 @@ class TodaySoFar:
 
     def __init__(self, table: BarTable) -> None:
         self._table = table
+        self._rows = (0, 0)  # of the session requested last: its first one, and the one after it
         self._known: dict[tuple[int, str], tuple[int, int, float]] = {}
 
     def value(self, index: int, field: str, *, row: int) -> float:
@@ -62,14 +63,35 @@ class TodaySoFar:
         close.
         """
         field = "close" if field == "price" else field
-        first = self._table.rows_of_session(self._table.session_at(row))[0]
+        first, end = self._rows
+        if not first <= row < end:
+            self._rows = self._table.rows_of_session(self._table.session_at(row))
+            first = self._rows[0]
         start, done, value = self._known.get((index, field), (-1, -1, np.nan))
         if start != first or done > row:
             done, value = first - 1, EMPTY[field]
         if done < row:
-            value = self._forward(field, value, self._table.column(index, field, done + 1, row + 1))
+            table = self._table
+            if done == row - 1:
+                value = self._step(field, value, table.value(index, field, row))
+            else:
+                value = self._forward(field, value, table.column(index, field, done + 1, row + 1))
             self._known[index, field] = (first, row, value)
         return value
+
+    # The same for one more row, without arrays.
+    @staticmethod
+    def _step(field: str, value: float, fresh: float) -> float:
+        fold = BAR_FIELDS[field].fold
+        if fold == "sum":
+            return value + fresh
+        if fresh != fresh:  # noqa: PLR0124 - NaN
+            return value
+        if value != value or fold == "last":  # noqa: PLR0124 - NaN
+            return fresh
+        if fold == "first":
+            return value
+        return max(value, fresh) if fold == "highest" else min(value, fresh)
 
     @staticmethod
     def _forward(field: str, value: float, fresh: Floats) -> float:

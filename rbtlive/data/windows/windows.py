@@ -82,6 +82,20 @@ class Span(NamedTuple):
         return self.high - self.low + self.today if self.starts is None else len(self.starts)
 
 
+class _OfToday:
+    # What does not change until the next session: places of windows that end with the
+    # session so far, and such windows, of which only the last value changes.
+    __slots__ = ("session", "spans", "windows")
+
+    def __init__(self, session: int = -2) -> None:
+        self.session = session
+        self.spans: dict[tuple[int, str | Interval], Span] = {}
+        self.windows: dict[tuple[int, str, int, int, int], Floats] = {}
+
+
+_KEPT_WINDOWS = 4096
+
+
 class _Place(NamedTuple):
     # The end of a window: a row, and the session seen there.
     view: int
@@ -100,12 +114,14 @@ class Windows:
         self._market = market
         self._history = history
         self._so_far = TodaySoFar(history.table)
+        self._of_today = _OfToday()
         self._of_day: dict[Interval, BarsOfDay] = {}
         self._of_sessions: dict[Interval, BarsOfSessions] = {}
 
     def forget(self) -> None:
         """Forget what was made of the bars: some earlier ones are others."""
         self._so_far = TodaySoFar(self._history.table)
+        self._of_today = _OfToday()
         self._of_day.clear()
 
     def release(self) -> None:
@@ -129,6 +145,11 @@ class Windows:
             ValueError: the frequency is not an interval.
         """
         market = self._market
+        kept = self._of_today
+        if partial and kept.session == market.view_session and type(frequency) is str:
+            same = kept.spans.get((bar_count, frequency))
+            if same is not None:
+                return same
         own = market.interval
         wanted = own if frequency == market.frequency else _parsed(frequency)
         if not own.makes_up(wanted):
@@ -137,7 +158,15 @@ class Windows:
         span = self._span_at(here, bar_count, wanted, partial=partial)
         if span is None:
             raise self._too_early(bar_count, wanted, partial=partial)
+        if partial and span.today and span.starts is None:
+            self._kept_today().spans[bar_count, frequency] = span
         return span
+
+    # What stays the same until the next session.
+    def _kept_today(self) -> _OfToday:
+        if self._of_today.session != self._market.view_session:
+            self._of_today = _OfToday(self._market.view_session)
+        return self._of_today
 
     # None if it would begin before the data.
     def _span_at(
@@ -278,6 +307,8 @@ class Windows:
             return self._further((index,), field, span)[:, 0]
         tail = self._today(index, field) if span.today else None
         if not market.looks_back:
+            if tail is not None and span.history.table.frozen:
+                return self._past_and_today(index, field, span, tail=tail)
             return span.history.values(index, field, span.low, span.high, tail=tail)
         ratio = market.adjustments.ratio(
             index if like is None else like, market.view_session, volume=field == "volume"
@@ -292,6 +323,23 @@ class Windows:
             span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from)
             * ratio
         )
+
+    # Until the next session only the last value of such a window changes. A price that
+    # is missing is filled from the past.
+    def _past_and_today(self, index: int, field: str, span: Span, *, tail: float) -> Floats:
+        history, kept = span.history, self._kept_today().windows
+        key = (index, field, span.low, span.high, history.changes)
+        known = kept.get(key)
+        if known is None or (field == "price" and tail != tail):  # noqa: PLR0124 - NaN
+            window = history.values(index, field, span.low, span.high, tail=tail)
+            if field != "price" or not np.isnan(window).any():
+                if len(kept) >= _KEPT_WINDOWS:
+                    kept.clear()
+                kept[key] = window
+            return window
+        window = known.copy()
+        window[-1] = tail
+        return window
 
     # The visible session so far; in the morning the previous one, which has ended.
     def _today(self, index: int, field: str) -> float:
