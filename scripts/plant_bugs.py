@@ -373,8 +373,12 @@ BUGS = (
     Bug(
         "a scheduled function may run twice a day",
         "core/rules/schedule.py",
-        ("        self._ran = True\n        return True"),
-        "        return True",
+        (
+            "            self._ran = True\n"
+            "            self.rests_until_us = self._day_ends_us\n"
+            "            return True"
+        ),
+        "            return True",
     ),
     Bug(
         "half days count as whole ones",

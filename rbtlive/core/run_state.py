@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rbtlive.core.rules.controls import AccountControl, TradingControl
 from rbtlive.core.rules.quirks import Quirks, quirks
-from rbtlive.core.rules.schedule import ScheduledFunction
+from rbtlive.core.rules.schedule import Schedule
 from rbtlive.core.shown.bar_data import BarData
 from rbtlive.core.shown.fetcher import Fetcher
 from rbtlive.core.shown.order_views import OrderView, TransactionView
@@ -149,7 +149,7 @@ class RunState:
     cancel_policy: CancelPolicy = field(default_factory=NeverCancel)
     trading_controls: list[TradingControl] = field(default_factory=list)
     account_controls: list[AccountControl] = field(default_factory=list)
-    scheduled: list[ScheduledFunction] = field(default_factory=list)
+    scheduled: Schedule = field(default_factory=Schedule)
     pipelines: AttachedPipelines = field(default_factory=AttachedPipelines)
     recorded: dict[str, Any] = field(default_factory=dict)
     benchmark: Asset | None = None

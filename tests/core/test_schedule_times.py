@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.rules.schedule import time_rules
+from rbtlive.core.rules.schedule import Always, ScheduledFunction, date_rules, time_rules
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import RbtliveWarning
 
@@ -85,3 +85,74 @@ def test_a_lunch_break_has_no_bar_of_a_quarter_of_an_hour():
     ran, said = runs("XHKG", time_rules.market_open(hours=3), frequency="15m")
 
     assert (ran, len(said)) == (0, 1)
+
+
+RULES = [
+    (date_rules.every_day(), time_rules.market_open(), True),
+    (date_rules.every_day(), time_rules.market_open(hours=3, minutes=1), True),
+    (date_rules.every_day(), time_rules.market_close(minutes=30), False),
+    (date_rules.week_end(), time_rules.market_close(), True),
+    (date_rules.month_start(1), time_rules.market_open(minutes=95), True),
+    (date_rules.every_day(), time_rules.every_minute(), True),
+    (date_rules.week_start(), time_rules.every_minute(), False),
+]
+
+
+@pytest.mark.parametrize("gap", [1, 7, 400], ids=["every_minute", "gaps", "one_a_day"])
+@pytest.mark.parametrize("name", ["XNYS", "24/7", "XHKG"])
+def test_a_function_that_is_looked_at_only_when_it_does_not_rest_runs_at_the_same_bars(name, gap):
+    """Half days, an hour more in the night and bars that are missing included."""
+    calendar = get_calendar(name)
+    first = calendar.at_or_after(date(2024, 10, 28))
+    bars = [(n, us) for n in range(first, first + 50) for us in calendar.minutes_us(n).tolist()]
+    counts: list[int] = []
+    for rule in RULES:
+        always, sometimes = (ScheduledFunction(print, *rule[:2], calendar, rule[2]) for _ in "ab")
+        ran: list[tuple[bool, bool]] = []
+        looks = 0
+        for session, us in bars[::gap]:
+            look = us >= sometimes.rests_until_us
+            looks += look
+            ran.append((always.is_due(session, us), look and sometimes.is_due(session, us)))
+
+        assert all(one is other for one, other in ran)
+        counts.append(sum(one for one, _ in ran))
+        if gap == 1 and not isinstance(rule[1], Always):
+            assert looks < 4 * 50
+    assert gap > 1 or sum(count > 0 for count in counts) >= len(RULES) - 1  # one within a lunch
+
+
+def test_a_function_that_another_one_adds_runs_at_the_same_bar():
+    ran = []
+
+    def second(_context, data):
+        ran.append(data.current_dt)
+
+    def first(context, _data):
+        context.schedule_function(second, time_rule=time_rules.market_open(minutes=90))
+
+    def initialize(context):
+        context.schedule_function(first, time_rule=time_rules.market_open(minutes=90))
+
+    rbt.backtest({"initialize": initialize}, minutes("XNYS", days=1), frequency="1m")
+
+    assert len(ran) == 1
+
+
+def test_a_function_that_handle_data_adds_while_all_others_rest_is_looked_at():
+    ran = []
+
+    def initialize(context):
+        context.bars = 0
+        context.schedule_function(lambda *_: ran.append("first"))
+
+    def handle_data(context, _data):
+        context.bars += 1
+        if context.bars == 100:
+            rule = time_rules.market_open(minutes=101)
+            context.schedule_function(lambda *_: ran.append(context.bars), time_rule=rule)
+
+    strategy = {"initialize": initialize, "handle_data": handle_data}
+    rbt.backtest(strategy, minutes("XNYS", days=1), frequency="1m")
+
+    assert ran == ["first", 101]

@@ -86,3 +86,37 @@ def test_asking_twice_gives_the_same_over_missing_bars_and_splits(frames: str) -
     assert [closes[-1] for closes in seen[3:5]] == [[11.0, None, 13.0], [None, 6.5, 26.0]]
     assert [text.lower() for text in seen[2][:2]] == ["nan", "11.0"]
     assert [float(row[3].strip("'")) for row in seen[3:5]] == [26.0, 52.0]
+
+
+@pytest.mark.parametrize("frames", ["polars", "pandas"])
+def test_the_morning_sees_the_windows_that_the_evening_before_saw(frames: Any) -> None:
+    """Unless a split takes effect in between; one asset, several, and several fields."""
+    bars = pl.concat([BARS, BARS.with_columns(pl.lit("B").alias("symbol"), pl.col("close") * 2)])
+    seen: list[tuple[str, list[Any]]] = []
+
+    def windows(context: Any, data: Any) -> list[Any]:
+        a, b = context.symbols("A", "B")
+        asked = [data.history(one, "price", 2, "1d") for one in (a, b)]
+        asked += [data.history([a, b], field, 2, "1d") for field in ("price", "close", "volume")]
+        asked += [data.history(a, ["open", "close"], 2, "1d")]
+        asked += [data.history([b, a], ["open", "price"], 2, "1d")]
+        return [one.copy() if frames == "pandas" else one.clone() for one in asked]
+
+    def look(when: str) -> Any:
+        return lambda context, data: seen.append((when, windows(context, data)))
+
+    rbt.backtest(
+        {"handle_data": look("evening"), "before_trading_start": look("morning")},
+        rbt.PolarsDataPortal(bars, splits=SPLIT, calendar="24/7"),
+        start="2020-01-03",
+        frames=frames,
+        progress=False,
+    )
+
+    assert [when for when, _ in seen] == ["morning", "evening"] * 6
+    holds_a = [True, False, True, True, True, True, True]
+    for place in range(1, len(seen) - 1, 2):
+        for evening, morning, splits in zip(
+            seen[place][1], seen[place + 1][1], holds_a, strict=True
+        ):
+            assert evening.equals(morning) is not (splits and place == 3)

@@ -117,14 +117,20 @@ def take_bar(state: RunState, row: int) -> None:  # noqa: C901 - a call less at 
 
 def run_scheduled(state: RunState) -> None:
     """Call the scheduled functions that are due at the current bar."""
-    market = state.market
+    market, scheduled = state.market, state.scheduled
+    now_us = market.now_us
+    if now_us < scheduled.rests_until_us:
+        return
     # A function that a callback adds may run on this same bar, as in zipline.
-    for function in state.scheduled:
+    for function in scheduled:
+        if now_us < function.rests_until_us:
+            continue
         session = market.session
         if function.calendar is not state.calendar:
-            session = function.calendar.session_of_us(market.now_us)
-        if session >= 0 and function.is_due(session, market.now_us):
+            session = function.calendar.session_of_us(now_us)
+        if session >= 0 and function.is_due(session, now_us):
             call(state, function.callback, state.callbacks.context, state.data)
+    scheduled.rests_until_us = min([function.rests_until_us for function in scheduled])
 
 
 def on_market_data(state: RunState, event: MarketDataEvent) -> None:

@@ -32,8 +32,8 @@ def pay_dividends(state: RunState, session: int) -> None:
                 cash=to_money(held * dividend.amount),
                 asset=dividend.asset,
             )
-    opening = state.calendar.open(session)
     for index, cash in state.dividends.pay(session):
+        opening = state.calendar.open(session)
         portfolio.book_dividend(cash)
         paying = None if index == UNNAMED else state.assets[index]
         state.record.adjust("dividend", dt=opening, asset=paying, cash=cash)

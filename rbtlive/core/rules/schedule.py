@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsIndex
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
@@ -237,6 +237,8 @@ class ScheduledFunction:
         grid: The run's bars if longer than a minute: a time after the open means the
             bar that contains it, one before the close the last bar that has ended by
             then (the first bar if the session has none).
+        rests_until_us: At every bar that ends before this time `is_due` would return
+            False and change nothing.
     """
 
     callback: Callable[[Any, Any], Any]
@@ -245,6 +247,7 @@ class ScheduledFunction:
     calendar: TradingCalendar
     half_days: bool = True
     grid: BarGrid | None = None
+    rests_until_us: int = field(default=0, init=False)
     _bar: tuple[int, int] = field(default=(-1, 0))
     _day_ends_us: int | None = field(default=None)
     _ran: bool = field(default=False)
@@ -259,10 +262,22 @@ class ScheduledFunction:
         if self._day_ends_us is None or now_us >= self._day_ends_us:
             self._ran = False
             self._day_ends_us = now_us + DAY_US
-        if self._ran or not self._holds(session, now_us):
-            return False
-        self._ran = True
-        return True
+        if not self._ran and self._holds(session, now_us):
+            self._ran = True
+            self.rests_until_us = self._day_ends_us
+            return True
+        self.rests_until_us = self._next_look(session, now_us, self._day_ends_us)
+        return False
+
+    def _next_look(self, session: int, now_us: int, day_ends_us: int) -> int:
+        if self._ran:
+            return day_ends_us
+        if not isinstance(self.time_rule, (FromOpen, BeforeClose)):
+            return now_us + 1
+        bar_us = self._bar_of(session, self.time_rule)
+        if bar_us <= now_us:
+            bar_us = self.calendar.closes_us.item(session) + 1
+        return min(bar_us, day_ends_us)
 
     def _holds(self, session: int, now_us: int) -> bool:
         rule = self.time_rule
@@ -287,6 +302,26 @@ class ScheduledFunction:
                 end_us = calendar.closes_us.item(session) - rule.offset_us
             self._bar = session, end_us
         return self._bar[1]
+
+
+class Schedule(list[ScheduledFunction]):
+    """Scheduled functions, in the order in which they run.
+
+    Attributes:
+        rests_until_us: No function is due at a bar that ends before this time.
+    """
+
+    rests_until_us = 0
+
+    def append(self, scheduled: ScheduledFunction) -> None:
+        """Add a function that runs after the others."""
+        self.rests_until_us = 0
+        super().append(scheduled)
+
+    def insert(self, place: SupportsIndex, scheduled: ScheduledFunction) -> None:
+        """Add a function that runs before those from `place` on."""
+        self.rests_until_us = 0
+        super().insert(place, scheduled)
 
 
 def why_never(

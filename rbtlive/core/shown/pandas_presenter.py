@@ -217,26 +217,12 @@ class PandasPresenter:
         else:
             rows = self._pd.MultiIndex.from_product(labels, names=[time_name, None])
         block = np.empty((len(names), count * width))
+        indices = tuple([asset.index for asset in ordered])
         for place, field in enumerate(names):
-            values = self._matrix(market, span, ordered, field=field, like=first)
-            block[place] = values.reshape(-1)
+            block[place] = market.windows.matrix(indices, field, span, like=first).reshape(-1)
         columns = self._labels(names)
         columns.name = "fields"
         return self._make.frame(block, columns, rows)
-
-    def _matrix(
-        self,
-        market: Market,
-        span: Span,
-        assets: Sequence[Asset],
-        *,
-        field: str,
-        like: int | None = None,
-    ) -> Any:
-        matrix = np.empty((span.rows, len(assets)))
-        for place, asset in enumerate(assets):
-            matrix[:, place] = market.windows.values(asset.index, field, span, like=like)
-        return matrix
 
     # All windows of a table that does not change are cut from one index: making an
     # index takes ten times as long.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from rbtlive.core.shown.presented import record_name
+from rbtlive.data.bars.bar_reads import to_series
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.windows.windows import Span
@@ -163,15 +164,13 @@ class PolarsPresenter:
         rows, width = span.rows, len(assets)
         dates = market.windows.dates(span)
         order = np.arange(rows).repeat(width)
+        indices = tuple([asset.index for asset in assets])
         shown: dict[str, Any] = {
             "date": dates.gather(order),
             "symbol": pl.Series([asset.symbol for asset in assets] * rows, dtype=pl.String),
         }
         for field in fields:
-            values = np.empty((rows, width))
-            for place, asset in enumerate(assets):
-                values[:, place] = market.windows.values(asset.index, field, span)
-            shown[field] = pl.Series(values.reshape(-1), dtype=pl.Float64)
+            shown[field] = to_series(field, market.windows.matrix(indices, field, span).reshape(-1))
         return pl.DataFrame(shown)
 
 

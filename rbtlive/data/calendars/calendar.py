@@ -8,10 +8,9 @@ close], and its number never changes, however far the calendar is extended.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Final, TypeAlias, cast
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -100,10 +99,6 @@ def as_label(value: object, name: str) -> date:
         raise InvalidSetting(
             f"{name} must be a date or text like '2005-01-03': was {value!r}"
         ) from None
-
-
-MORNING: Final = time(8, 45)
-MORNING_ZONE: Final = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -337,8 +332,7 @@ class TradingCalendar:
 
         Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
         """
-        first = self.labels if self.periods is None else self.periods.first_labels
-        return us_of(datetime.combine(_date_of(first[session]), MORNING, MORNING_ZONE))
+        return _mornings_us(self)[session]
 
     def open(self, session: int) -> datetime:
         """Return when a session opens, UTC."""
@@ -451,13 +445,21 @@ def _currency_days(last: date) -> TradingCalendar:
     days = _all_days(last)
     labels = days[np.is_busday(days)]
     never = np.zeros(len(labels), dtype=np.bool_)
-    opens = _at_five_in_new_york(labels - np.timedelta64(1, "D"))
-    closes = _at_five_in_new_york(labels)
+    opens = _in_new_york(labels - np.timedelta64(1, "D"), "17h")
+    closes = _in_new_york(labels, "17h")
     return TradingCalendar("FX", "America/New_York", labels, opens, closes, never)
 
 
-def _at_five_in_new_york(labels: NDArray[np.datetime64]) -> Micros:
-    wall = pl.Series(labels.astype("datetime64[us]")).dt.offset_by("17h")
+@cache
+def _mornings_us(calendar: TradingCalendar) -> list[int]:
+    periods = calendar.periods
+    first = calendar.labels if periods is None else periods.first_labels
+    return cast(list[int], _in_new_york(first, "8h45m").tolist())
+
+
+# The time of day is given as its distance from midnight.
+def _in_new_york(labels: NDArray[np.datetime64], time_of_day: str) -> Micros:
+    wall = pl.Series(labels.astype("datetime64[us]")).dt.offset_by(time_of_day)
     return wall.dt.replace_time_zone("America/New_York").dt.epoch("us").to_numpy().copy()
 
 

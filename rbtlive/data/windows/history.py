@@ -412,6 +412,8 @@ class History:
         """
         if self._unread:
             self._read_factors()
+        if field == "price" and all(map(self.has_every_close, indices)):
+            field = "close"
         if not self.table.frozen or field == "price":
             columns = [self.series(index, field, low, high) for index in indices]
             return pl.DataFrame([self.table.dates(low, high), *columns])

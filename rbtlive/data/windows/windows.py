@@ -404,9 +404,11 @@ class Windows:
         columns = [self.series(index, field, span) for index in indices]
         return pl.DataFrame([self.dates(span), *columns])
 
-    def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
+    def matrix(
+        self, indices: tuple[int, ...], field: str, span: Span, *, like: int | None = None
+    ) -> Floats:
         """Return a window of several assets as a read-only array, rows x assets, NaN if
-        missing.
+        missing; the arguments are those of `values`.
         """
         if self._is_plain(field, span):
             return span.history.matrix(indices, field, span.low, span.high)
@@ -419,7 +421,7 @@ class Windows:
         else:
             window = np.empty((span.rows, len(indices)))
             for place, index in enumerate(indices):
-                window[:, place] = self.values(index, field, span)
+                window[:, place] = self.values(index, field, span, like=like)
         window.setflags(write=False)
         return window
 
