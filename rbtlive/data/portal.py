@@ -403,6 +403,7 @@ class PolarsDataPortal:
         symbols: str | Iterable[str] | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
+        further: bool = False,
     ) -> pl.DataFrame:
         """Return bars in readable form, which a portal accepts.
 
@@ -412,11 +413,13 @@ class PolarsDataPortal:
             start: First session, a date or text like "2005-01-03"; by default the first
                 with a bar.
             end: Last session; by default the last with a bar.
+            further: Add the further columns of the source that are fields.
 
         Returns:
             `date` (Date, the session's label) or `timestamp` (Datetime µs UTC, the
             bar's END), `symbol` (String), `open`, `high`, `low`, `close`, `volume`
-            (Float64); sorted by time, then by sid. Unadjusted, as they were given.
+            (Float64), and further columns if requested; sorted by time, then by sid.
+            Unadjusted, as they were given.
 
         Raises:
             BadFrequency: the frequency is not an interval, or there are no bars for it.
@@ -426,7 +429,7 @@ class PolarsDataPortal:
         interval = Interval.parse(frequency)
         other = self.at(interval)
         if other is not self:
-            return other.to_frame(interval, symbols=symbols, start=start, end=end)
+            return other.to_frame(interval, symbols=symbols, start=start, end=end, further=further)
         labels = self.calendar.labels
         first, last = self.first_session, self.last_session
         if start is not None:
@@ -452,9 +455,9 @@ class PolarsDataPortal:
             part if wanted is None else part.filter(part["asset"].is_in(wanted.implode()))
             for part in parts
         ]
-        return self._readable(pl.concat(chosen))
+        return self._readable(pl.concat(chosen), further=further)
 
-    def _readable(self, bars: pl.DataFrame) -> pl.DataFrame:
+    def _readable(self, bars: pl.DataFrame, *, further: bool) -> pl.DataFrame:
         symbols = pl.Series("symbol", [asset.symbol for asset in self.assets], dtype=pl.String)
         if "us" not in bars.columns:
             time = pl.Series(
@@ -462,7 +465,8 @@ class PolarsDataPortal:
             )
         else:
             time = bars["us"].cast(pl.Datetime("us", "UTC")).alias("timestamp")
-        return bars.select(time, symbols.gather(bars["asset"]), *OHLCV)
+        beside = self.further.rows_of(bars) if further else []
+        return bars.select(time, symbols.gather(bars["asset"]), *OHLCV, *beside)
 
     def fingerprint(self) -> str:
         """Return the SHA-256, in hex, of the normalised content: equal for equal data,

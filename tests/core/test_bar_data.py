@@ -380,6 +380,40 @@ def test_a_wrong_type_is_refused_and_named(loose: bool, call: Any, message: str)
         call(run.data, run.asset("A"))
 
 
+SHORT_WAYS: list[Any] = [
+    lambda data, one, two: data.current(one, "close"),
+    lambda data, one, two: data.current(one, "last_traded"),
+    lambda data, one, two: data.current([one, two], "close"),
+    lambda data, one, two: data.current(one, ["close", "volume"]),
+    lambda data, one, two: data.current([one, two], ["close", "volume"]),
+    lambda data, one, two: data.history(one, "close", 2, "1d"),
+    lambda data, one, two: data.history(one, ["open", "close"], 2, "1d"),
+    lambda data, one, two: data.history([one, two], "close", 2, "1d"),
+    lambda data, one, two: data.window(one, "close", 2),
+    lambda data, one, two: data.window([one, two], "close", 2),
+    lambda data, one, two: data.can_trade(one),
+    lambda data, one, two: data.can_trade([one, two]),
+    lambda data, one, two: data.is_stale(one),
+    lambda data, one, two: data.is_stale([one, two]),
+]
+
+
+@pytest.mark.parametrize("call", SHORT_WAYS)
+@pytest.mark.parametrize("frames", ["polars", "pandas"])
+def test_a_sid_is_no_asset_whether_its_asset_was_read_before_or_not(frames: str, call: Any) -> None:
+    run = run_to(1, frames=frames)
+    one, two = both(run)
+    refused = r"must be an asset or a list of assets: was \d \(int\).*, or sid\(\d\)$"
+
+    with pytest.raises(TypeError, match=refused):
+        call(run.data, one.sid, two.sid)
+    for _ in range(3):
+        call(run.data, one, two)
+
+    with pytest.raises(TypeError, match=refused):
+        call(run.data, one.sid, two.sid)
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [

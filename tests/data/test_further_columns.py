@@ -388,6 +388,43 @@ def test_the_report_says_which_columns_are_fields():
     ]
 
 
+def test_a_column_with_a_name_that_data_answers_itself_is_named():
+    bars = daily_frame(3, 1).with_columns(price=pl.lit(7.0), contract=pl.lit(1), score=pl.lit(2.0))
+
+    portal = rbt.PolarsDataPortal(bars)
+
+    assert portal.report().notes == [
+        "further columns are fields: score",
+        "column 'price' is not a field: it has a name that data.current('price') answers itself; rename the column",
+        "column 'contract' is not a field: it has a name that data.current('contract') answers itself; rename the column",
+    ]
+    assert seen(portal, lambda data, asset: data.current(asset, "price")) == [
+        *bars["close"].to_list()
+    ]
+
+
+@pytest.mark.parametrize("name", ["score", "asset", "us", "session", "time"])
+def test_the_frame_of_a_portal_has_its_further_columns(name):
+    bars = daily_frame(4, 2).with_columns(pl.int_range(pl.len()).cast(pl.Float64).alias(name))
+    portal = rbt.PolarsDataPortal(bars.reverse())
+
+    written = portal.to_frame(symbols="BBB", start=bars["date"].unique().sort()[1], further=True)
+
+    theirs = bars.filter(pl.col("symbol") == "BBB").sort("date")[1:]
+    assert written[name].to_list() == theirs[name].to_list()
+    again = rbt.PolarsDataPortal(portal.to_frame(further=True))
+    assert again.fingerprint() == portal.fingerprint()
+
+
+def test_the_frame_of_longer_bars_has_the_last_value_known():
+    portal = rbt.PolarsDataPortal(None, minute_bars=scored(minute_frame(2, 1)))
+
+    minutes, days = portal.to_frame("1m", further=True), portal.to_frame("1d", further=True)
+
+    assert minutes["score"].to_list() == [float(number) for number in range(len(minutes))]
+    assert days["score"].to_list() == [len(minutes) / 2 - 1, len(minutes) - 1]
+
+
 def test_copies_of_a_portal_keep_the_columns():
     portal = rbt.PolarsDataPortal(scored(daily_frame(5, 1)).to_pandas())
     copied = pickle.loads(pickle.dumps(portal))

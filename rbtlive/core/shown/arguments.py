@@ -9,12 +9,17 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from rbtlive.core.shown.own_assets import OwnAssets
-from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset, Equity
 
 
 def is_many(value: object) -> bool:
     """Say whether `value` asks for several: an iterable that is not a string."""
     return isinstance(value, Iterable) and not isinstance(value, str)
+
+
+def all_are_assets(values: Iterable[object]) -> bool:
+    """Say whether every value is an asset; a dict of assets finds one by its sid."""
+    return {Equity}.issuperset(map(type, values))
 
 
 def check_asset(known: OwnAssets, asset: object, method: str) -> None:
@@ -34,7 +39,12 @@ def check_asset(known: OwnAssets, asset: object, method: str) -> None:
 
 def refuse(argument: str, value: object, method: str, expected: str) -> NoReturn:
     """Raise TypeError for an argument of the wrong type."""
-    hint = "; get assets with symbol()" if argument == "assets" else ""
+    hint = ""
+    if argument == "assets":
+        sid = isinstance(value, int) and not isinstance(value, bool)
+        hint = (
+            f"; get assets with symbol(), or sid({value})" if sid else "; get assets with symbol()"
+        )
     raise TypeError(
         f"{argument} in data.{method}() must be {expected}: was {value!r} "
         f"({type(value).__name__}){hint}"

@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn, TypeAlias, overload
 
 import polars as pl
 
-from rbtlive.core.shown.arguments import check_asset, is_many
+from rbtlive.core.shown.arguments import all_are_assets, check_asset, is_many
 from rbtlive.core.shown.current_values import CurrentValues
 from rbtlive.core.shown.field_names import SLICED_FIELDS, check_window_field, names_now
 from rbtlive.core.shown.float_bar_data import FloatBarData
@@ -137,6 +137,8 @@ class BarData:
         except (KeyError, TypeError, IndexError):
             # A first request, several values that cannot be looked up, or an earlier
             # bar that is seen.
+            return self._values.by_the_slow_path(assets, fields)
+        if type(assets) is not Equity:  # a sid finds its asset's column
             return self._values.by_the_slow_path(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
             return self._values.missing(assets, fields, value)
@@ -324,7 +326,7 @@ class BarData:
             try:
                 cut, first = self._windows[fields][assets]
                 low = market.seen + 1 - bar_count
-                if first <= low <= market.seen:
+                if first <= low <= market.seen and type(assets) is Equity:
                     return cut(low, bar_count)
             except (
                 KeyError,
@@ -375,6 +377,7 @@ class BarData:
             indices = tuple([self._index[asset] for asset in chosen])
         except (KeyError, TypeError):
             indices = ()
+        if not (indices and all_are_assets(chosen)):
             for asset in chosen:
                 check_asset(self._index, asset, "window")
         check_window_field(self._market, field, "window")

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.arguments import all_are_assets, check_asset, is_many, refuse
 from rbtlive.core.shown.field_names import CURRENT_FIELDS, refuse_now
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
-from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.asset import Asset
 
 
 class CurrentValues:
@@ -61,7 +61,7 @@ class CurrentValues:
         shown: dict[Any, Any] = {}
         try:
             if type(fields) is not list:
-                name, known = fields, numbers[fields]
+                name, known = fields, numbers[fields] if all_are_assets(assets) else {}
                 for asset in assets:
                     column, show = known[asset]
                     value = column[seen]
@@ -124,7 +124,7 @@ class CurrentValues:
                     value if value == value else price(self._index[asset])  # noqa: PLR0124 - NaN
                     for asset, value in zip(assets, values, strict=True)
                 ]
-        if not columns or set(map(type, assets)) != {Equity}:  # a sid compares equal to its asset
+        if not columns or not all_are_assets(assets):
             return self.one_by_one(assets, fields)
         return self._presenter.numbers(assets, columns)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.arguments import all_are_assets, check_asset, is_many, refuse
 from rbtlive.core.shown.field_names import SLICED_FIELDS, check_window_field
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.polars_presenter import exactly
@@ -21,6 +21,7 @@ from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
 from rbtlive.data.windows.history import KEPT_FRAMES
 from rbtlive.data.windows.windows import Span
+from rbtlive.model.asset import Equity
 
 
 def bar_count_of(bar_count: Any, method: str) -> int:
@@ -66,7 +67,7 @@ class HistoryWindows:
         try:
             cut, first = market.quick.frames[fields][chosen]
             low = market.seen + 1 - bar_count
-            if first <= low <= market.seen:
+            if first <= low <= market.seen and all_are_assets(chosen):
                 return cut(low, bar_count)
         except (
             KeyError,
@@ -97,7 +98,7 @@ class HistoryWindows:
             names = tuple(fields)
             cut, first = market.quick.field_frames[names][asset]
             low = market.seen + 1 - bar_count
-            if first <= low <= market.seen:
+            if first <= low <= market.seen and type(asset) is Equity:
                 return cut(low, bar_count)
         except (KeyError, TypeError):
             pass

@@ -41,10 +41,13 @@ class OwnAssets(dict[Any, int]):
         return self.get(asset) is not None
 
     def number_of(self, asset: object) -> int | None:
-        """Return an asset's index; None for several assets, which cannot be looked up,
-        and for anything that is not an asset of the run.
+        """Return an asset's index; None for several assets, and for anything that is
+        not an asset of the run: a number equal to its sid is found in a dict, and is
+        not an asset.
         """
+        if not isinstance(asset, Asset):
+            return None
         try:
             return self[asset]
-        except (KeyError, TypeError):
+        except KeyError:
             return None

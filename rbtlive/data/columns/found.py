@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 ROW: Final = "row of the source"
 """The column in a frame of bars with each bar's row number in the source."""
-RESERVED: Final = frozenset(
-    (*OHLCV, "price", "last_traded", "contract", "date", "timestamp", "symbol", ROW, "")
-)
-"""Names with another meaning already."""
+RESERVED: Final = frozenset((*OHLCV, "date", "timestamp", "symbol", ROW, ""))
+"""Names of a bar's own columns."""
+ANSWERED: Final = frozenset(("price", "last_traded", "contract"))
+"""Names that `data.current` answers itself, so a column cannot be read by them."""
 _TRUTH: Final = {"true": 1.0, "false": 0.0}
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 
@@ -70,6 +70,8 @@ class FoundColumns:
         """Return a column's values, one per row of the source, with NaN for missing
         ones; None if the column does not contain numbers.
         """
+        if name in ANSWERED:
+            return None
         found = []
         for part in self._parts:
             if name not in part.names:
@@ -82,7 +84,9 @@ class FoundColumns:
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def why_not(self, name: str) -> str:
-        """Return why a column does not contain numbers, as the end of a sentence."""
+        """Return why a column is not a field, as the end of a sentence."""
+        if name in ANSWERED:
+            return f"has a name that data.current({name!r}) answers itself; rename the column"
         columns = [_column(part.frame, name) for part in self._parts if name in part.names]
         kinds = {None if column is None else column.dtype for column in columns}
         texts = any(kind in _TEXTS for kind in kinds if kind is not None)

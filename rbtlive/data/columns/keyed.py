@@ -29,6 +29,8 @@ ON_DISK: Final = (
     "PolarsDataPortal(..., in_memory=True)"
 )
 """Why a column of bars on disk cannot be a field."""
+_TIME, _ASSET = "time of the bar", "asset of the bar"
+"""Names of the keys while columns are joined; a field has another one."""
 
 
 class KeyedColumns(ABC):
@@ -288,6 +290,27 @@ class PortalColumns:
     def names(self) -> tuple[str, ...]:
         """Names of the columns that are fields."""
         return tuple(n for n in self.all_names if any(one.holds(n) for one in self._sets))
+
+    def rows_of(self, bars: pl.DataFrame) -> list[pl.Series]:
+        """Return the columns that are fields, a value for each bar; NaN for a missing
+        one.
+
+        Args:
+            bars: `us` or `session`, `asset`, and any other columns.
+        """
+        intraday = "us" in bars.columns
+        keys = bars.select(bars.columns[0], "asset")
+        keys.columns = [_TIME, _ASSET]
+        found = []
+        for name in self.names:
+            columns = self.of(name, intraday=intraday)
+            if columns is None:
+                continue
+            values = {_TIME: columns.times, _ASSET: columns.assets, name: columns.values(name)}
+            keyed = pl.DataFrame(values).cast(keys.schema)
+            joined = keys.join(keyed, on=[_TIME, _ASSET], how="left", maintain_order="left")
+            found.append(joined[name].fill_null(float("nan")))
+        return found
 
     def why_not(self, name: str) -> str | None:
         """Return why an existing column is not a field, as the end of a sentence; None

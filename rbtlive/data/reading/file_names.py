@@ -13,8 +13,9 @@ import polars as pl
 
 from rbtlive.data.reading.nameless import headerless
 from rbtlive.data.reading.tables import Table
-from rbtlive.errors import UnreadableFile
+from rbtlive.errors import BadFrequency, UnreadableFile
 from rbtlive.model.asset_class import class_of
+from rbtlive.model.interval import Interval
 
 _NO_SYMBOLS: Final = frozenset(
     (
@@ -38,13 +39,14 @@ _NO_SYMBOLS: Final = frozenset(
     )
 )  # fmt: skip
 
-_LENGTHS: Final = {
-    "1m": "1m", "1min": "1m", "m1": "1m", "5m": "5m", "5min": "5m", "m5": "5m", "15m": "15m",
-    "15min": "15m", "m15": "15m", "30m": "30m", "30min": "30m", "m30": "30m", "1h": "1h",
-    "60min": "1h", "h1": "1h", "2h": "2h", "4h": "4h", "h4": "4h", "1d": "1d", "d1": "1d",
-    "daily": "1d", "1w": "1w", "w1": "1w", "1mo": "1mo", "hour": "1h", "minute": "1m",
-    "1day": "1d", "1hour": "1h", "1week": "1w",
+_LENGTH: Final = re.compile(r"\d{1,4}(m|mins?|minutes?|h|hr|hours?|d|days?|w|wk|weeks?|mo|months?)")
+"""A bar's length in a file's name: "2h", "15min"."""
+_LENGTH_WORDS: Final = {
+    "daily": "1d", "hour": "1h", "minute": "1m", "d1": "1d", "w1": "1w", "mn1": "1mo",
+    **{f"m{count}": f"{count}m" for count in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)},
+    **{f"h{count}": f"{count}h" for count in (1, 2, 3, 4, 6, 8, 12)},
 }  # fmt: skip
+"""Words for it, and MetaTrader's periods."""
 
 _METATRADER: Final = {
     "1": "1m",
@@ -104,11 +106,22 @@ def named(table: Table, name: str, *, outside: str = "") -> Table:
             stem = stem.removesuffix(digits)
             table = table.but(vendor="MetaTrader", labels="start", interval=_METATRADER[digits])
     words = [word for word in re.split(r"[-_ ,]+", stem) if word]
-    length = next((_LENGTHS[word.lower()] for word in words if word.lower() in _LENGTHS), None)
+    length = next(filter(None, map(_length, words)), None)
     if words[:1] == ["DAT"] and len(words) > 2:
         table = table.but(vendor="HistData", labels="start", zone="Etc/GMT+5")
     symbol = table.symbol or symbol_of_stem(stem)
     return table.but(symbol=symbol, interval=table.interval or length)
+
+
+# The interval that a word of a name says; None if it says none.
+def _length(word: str) -> str | None:
+    lower = word.lower()
+    if _LENGTH.fullmatch(lower) is None:
+        return _LENGTH_WORDS.get(lower)
+    try:
+        return Interval.parse(lower).text
+    except BadFrequency:
+        return None
 
 
 def _is_ending(suffix: str) -> bool:
@@ -122,7 +135,7 @@ def _is_ending(suffix: str) -> bool:
 def symbol_of_stem(stem: str) -> str | None:
     """Return the symbol in a file's name; None if it may be an ordinary word."""
     words = [word for word in re.split(r"[_ ,]+|-(?=\d)", stem) if word]
-    words = [word for word in words if word.lower() not in _LENGTHS]
+    words = [word for word in words if _length(word) is None]
     words = [word for word in words if not re.fullmatch(r"[\d.-]+", word) or len(words) == 1]
     pair = len(words) > 1 and words[0].lower() not in _NO_SYMBOLS
     if pair and class_of(f"{words[0]}/{words[1]}") is not None:

@@ -14,7 +14,9 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.data.reading.file_names import named
 from rbtlive.data.reading.nameless import KLINES
+from rbtlive.data.reading.tables import Table
 from rbtlive.errors import UnclearData, UnreadableFile, WrongColumnType
 from tests.data.shapes.plain import (
     FIELDS,
@@ -285,3 +287,25 @@ def test_nothing_readable_is_refused(tmp_path):
         rbt.read(tmp_path)
     with pytest.raises(UnreadableFile, match=r"pd\.read_pickle"):
         rbt.read(written(tmp_path, "bars.pickle", b"\x80\x04"))
+
+
+@pytest.mark.parametrize(
+    ("name", "interval", "symbol"),
+    [
+        ("bars_h2.csv", "2h", None),
+        ("AAPL_H6.csv", "6h", "AAPL"),
+        ("AAPL_M20.csv", "20m", "AAPL"),
+        ("aapl-90min.csv", "90m", "AAPL"),
+        ("MSFT_MN1.csv", "1mo", "MSFT"),
+        ("MSFT_1wk.csv", "1w", "MSFT"),
+        ("MSFT 3hours.csv", "3h", "MSFT"),
+        ("MSFT_D5.csv", None, None),
+        ("H2O.csv", None, "H2O"),
+    ],
+)
+def test_the_length_of_a_bar_in_a_files_name(name, interval, symbol):
+    bars = pl.DataFrame({"date": ["2024-01-02"], "close": [1.0]})
+
+    said = named(Table(bars, name), name)
+
+    assert (said.interval, said.symbol) == (interval, symbol)
