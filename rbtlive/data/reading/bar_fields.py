@@ -7,12 +7,14 @@ the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from rbtlive.data.reading.column_roles import Roles, plain
+from rbtlive.data.reading.column_roles import Roles, plain, shares_a_unit
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.tables import Table
@@ -26,6 +28,12 @@ _NO_VOLUME: Final = -1.0
 """Interactive Brokers' volume for bars that have none. Source: its API's historical
 bars of MIDPOINT, BID and ASK.
 """
+
+_EVENT: Final = (
+    r"(?i)^\s*[\d.:/,\s]+(for\s+[\d.,]+\s+)?(cash\s+|stock\s+|capital\s+)?"
+    r"(dividends?|splits?|gains?)\s*$"
+)
+"""A corporate action in place of a price."""
 
 _FIXED_POINT: Final = 1e-9
 """Databento's prices are integers in this unit. Source: databento.com,
@@ -55,6 +63,7 @@ def fields_of(
         WrongColumnType: a field contains other values than numbers.
     """
     raw = {name: table.frame[column] for name, column in roles.fields.items()}
+    raw = _without_events(raw, note)
     try:
         read = number_series(raw, decimal_comma=table.decimal_comma)
     except UnclearDecimals:
@@ -81,11 +90,31 @@ def fields_of(
         name: column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
         for name, column in read.items()
     }
+    if (unit := shares_a_unit(roles.fields.get("volume", ""))) > 1.0:
+        note(f"{roles.fields['volume']!r} counts {unit:,.0f} shares: taken as shares")
+        found["volume"] = found["volume"] * unit
     if plain(roles.fields.get("close", "")) == _MARKED and (found["close"] < 0.0).any():
         quotes = int((found["close"] < 0.0).sum())
         note(f"{quotes:,} closes below zero are CRSP's mark of a mid quote: taken as positive")
         found["close"] = found["close"].abs()
     return found
+
+
+# Yahoo's printed table has rows of corporate actions among the bars: "0.24 Dividend".
+# Source: finance.yahoo.com, "Historical Data".
+def _without_events(
+    raw: Mapping[str, pl.Series], note: Callable[[str], None]
+) -> dict[str, pl.Series]:
+    texts = [column for column in raw.values() if column.dtype == pl.String]
+    found = [column.str.contains(_EVENT).fill_null(value=False) for column in texts]
+    events = reduce(or_, found) if found else None
+    if events is None or not events.any():
+        return dict(raw)
+    note(
+        f"{int(events.sum()):,} rows of dividends and splits among the bars are left aside: pass "
+        "them as dividends= and splits="
+    )
+    return {name: column.set(events, None) for name, column in raw.items()}
 
 
 def completed(fields: Mapping[str, pl.Series], note: Callable[[str], None]) -> list[pl.Series]:

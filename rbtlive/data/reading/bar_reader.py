@@ -7,6 +7,7 @@ else to one list of questions.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -244,7 +245,7 @@ class _Reader:
             self.needs.ask(
                 f"day and month: {roles.time[0]!r} has dates like {str(unclear)!r}, which may be "
                 "either way round",
-                before=self.lines.parsing(roles.time[0], "dayfirst=True", "%d/%m/%Y"),
+                before=self.lines.parsing(roles.time[0], *_likely_order(str(unclear))),
             )
         except UnclearDays as unclear:
             self.needs.ask(
@@ -289,6 +290,16 @@ class _Reader:
                 return _names_of(table, named)
         self.needs.ask(item, symbol='"AAPL"')
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
+
+
+# The arguments that parse dates whose day and month are unclear. Clocks of twelve hours
+# are American, and so is the order of their dates.
+def _likely_order(text: str) -> tuple[str, str]:
+    if re.search(r"\d\s*[AaPp]\.?[Mm]\b", text):
+        return "dayfirst=False", "%m/%d/%Y %I:%M:%S %p" if text.count(
+            ":"
+        ) > 1 else "%m/%d/%Y %I:%M %p"
+    return "dayfirst=True", "%d/%m/%Y"
 
 
 # A dict as Python source text.

@@ -26,9 +26,13 @@ _TWIN: Final = re.compile(r"( \(\d+\)|_duplicated_\d+|\.\d+)$")
 
 _UNIT: Final = re.compile(
     r"\s*[(\[](?:in )?(?:(?P<amount>shares?|lots?|contracts?|units?|pcs|stuck|no\.?)"
+    r"|(?P<scale>'?000'?s?|k|thousands?|tsd\.?|mn|mio\.?|mln|mm|millions?|bn|mrd\.?|billions?)"
     r"|[$€£¥₹]|usdt?|eur|gbp|gbx|chf|jpy|inr|cad|aud|hkd|cny|rs\.?)[)\]]\s*$"
 )
-"""Units after a column's name: "High ($)", "Volume (shares)"."""
+"""Units after a column's name: "High ($)", "Volume (shares)", "Volume (000)"."""
+
+_SCALES: Final = (("mrd", 1e9), ("0", 1e3), ("k", 1e3), ("t", 1e3), ("m", 1e6), ("b", 1e9))
+"""How units of many shares begin."""
 
 _LETTERS: Final = str.maketrans(
     "äöüéèêçáíóúàñąęłńśżźãõôûîïëøåşğıìùòâčřžýěőű", "aoueeecaiouanaelnszzaoouiieoasgiiuoacrzyeou"
@@ -44,9 +48,18 @@ def plain(name: str) -> str:
     short = "".join(letter for letter in text if letter.isalnum())
     if short not in ROLE_OF and (unit := _UNIT.search(text)):
         without = plain(text[: unit.start()])
-        if (ROLE_OF.get(without) == "volume") == bool(unit["amount"]):
+        if (ROLE_OF.get(without) == "volume") == bool(unit["amount"] or unit["scale"]):
             return without
     return short
+
+
+def shares_a_unit(name: str) -> float:
+    """Return how many shares the unit in a volume's name stands for: 1,000 for "Volume
+    (000)"; 1 if it names none.
+    """
+    unit = _UNIT.search(name.lower())
+    said = (unit["scale"] or "").strip("'") if unit is not None else ""
+    return next((shares for begin, shares in _SCALES if said.startswith(begin)), 1.0)
 
 
 def role_of(name: str) -> str | None:

@@ -155,6 +155,8 @@ def _frame_of(source: Any, table: Table, time: str) -> str | None:
     if is_pandas(source):
         if time in source.columns:
             return "pl.DataFrame(source)"
+        if source.index.name is None and source.index.nlevels == 1:
+            return f"pl.DataFrame(source.rename_axis({time!r}).reset_index())"
         return "pl.DataFrame(source.reset_index())" if source.index.name == time else None
     if not isinstance(source, (str, Path)):
         return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,11 +101,24 @@ def of_json(value: object, where: str) -> list[Table]:
         raise NotAFrame(f"{where} must hold bars: was {value!r}; write rows of them")
     if not value:
         raise EmptyData(f"{where} must have at least one bar: was empty; pass bars")
+    if are_envelopes(value):
+        return [table for one in value for table in of_mapping(one, where, of_json)]
     if isinstance(value[0], Mapping):
         return [of_rows(value, where)]
     if isinstance(value[0], list):
         return [of_sequences(value, where)]
     raise NotAFrame(f"{where} must hold bars: was a list of {value[0]!r}; write rows of them")
+
+
+def are_envelopes(rows: Sequence[Any]) -> bool:
+    """Say whether each of a list's dicts holds its own rows: [{"symbol": "AAPL",
+    "bars": [...]}, ...].
+    """
+    return all(isinstance(row, Mapping) and any(map(_are_rows, row.values())) for row in rows)
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def _known_form(source: Mapping[Any, Any], where: str) -> list[Table] | None:

@@ -37,14 +37,14 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openpricebid", "openusd", "mktopen", "firstprice",
         "otwarcie", "openprc", "acilis", "ценаоткр", "开盘", "开盘价", "開盤價", "始値", "시가",
-        "откр", "opnpric", "sdqopen",
+        "откр", "открытие", "opnpric", "sdqopen",
     ),
     "high": (
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
         "hochstkurs", "tageshoch", "maximo", "maxima", "massimo", "plushaut", "highbid", "bidhigh",
         "highpricebid", "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价",
         "最高價", "高値", "고가", "haut", "hoog", "hogst", "hoy", "hoogste", "yuksek", "ценамакс",
-        "maximum", "高", "макс", "hghpric", "sdqhigh",
+        "maximum", "高", "макс", "максимум", "hghpric", "sdqhigh",
     ),
     "low": (
         "low", "l", "lo", "low1", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst",
@@ -52,7 +52,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "lowpricebid", "min",
         "lowusd", "minprice", "najnizszy", "bidlo", "bas", "laag", "lagst", "lav", "laagste",
         "dusuk", "ценамин", "minimum", "低", "最低", "最低价", "最低價", "安値", "저가", "мин",
-        "lwpric", "sdqlow",
+        "минимум", "lwpric", "sdqlow",
     ),
     "close": (
         "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
@@ -63,7 +63,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "adjustedclose", "closeadj", "adjcloseprice", "adjustedcloseprice", "value", "zamkniecie",
         "ostatnio",
         "chiusura", "slot", "laatste", "koers", "slotkoers", "slutkurs", "stangning", "siste",
-        "fecho", "zaver", "zaro", "fechamento", "simdi", "ценазакр", "закр", "senast",
+        "fecho", "zaver", "zaro", "fechamento", "simdi", "ценазакр", "закр", "закрытие", "senast",
         "收盘", "收盘价", "收盤價", "終値", "종가", "цена", "clspric", "sdqclose", "tradeprice",
     ),
     "volume": (

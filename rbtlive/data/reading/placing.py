@@ -35,6 +35,9 @@ from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
 
 _FEW_ROWS: Final = 4
 
+_LONGEST_MONTH: Final = 31
+"""Days."""
+
 _ENDS: Final[tuple[Labels, Labels]] = ("start", "end")
 
 _END_SECOND_US: Final = 59_000_000
@@ -114,11 +117,16 @@ class _Placing:
             found = Interval.parse(length)
         elif found is None and (self.moments.days or _all_midnight(us)):
             if step > DAY_US and len(us) > _FEW_ROWS:
-                self.needs.ask(
-                    f"the interval: bars are {step / DAY_US:g} days apart, which is not 1d, 1w "
-                    "or 1mo",
-                    interval='"1mo"' if step > 20 * DAY_US else '"1w"',
-                )
+                said = f"the interval: bars are {step / DAY_US:g} days apart"
+                if step > _LONGEST_MONTH * DAY_US:
+                    self.needs.ask(
+                        f"{said}; bars longer than a month are not supported: get shorter ones"
+                    )
+                else:
+                    self.needs.ask(
+                        f"{said}, which is not 1d, 1w or 1mo",
+                        interval='"1mo"' if step > 20 * DAY_US else '"1w"',
+                    )
             found = DAY
         elif found is None:
             self.needs.ask("the interval: no symbol has two bars", interval='"1m"')

@@ -64,6 +64,8 @@ def _best(names: tuple[str, ...], labels: NDArray[np.datetime64]) -> tuple[int, 
             calendar = get_calendar(name)
         except UnknownCalendar:  # another release of exchange_calendars
             continue
+        if name == "24/7" and not trades_at_weekends(labels.astype(np.int64)):
+            continue  # every date is one of its sessions, a stray one too
         out = int((calendar.sessions_of_labels(labels) < 0).sum())
         if out > fit.LOSS * len(labels):
             continue

@@ -23,7 +23,7 @@ from rbtlive.data.reading.foreign import (
     rows_of_database,
     symbol_beside,
 )
-from rbtlive.data.reading.mappings import of_mapping
+from rbtlive.data.reading.mappings import are_envelopes, of_mapping
 from rbtlive.data.reading.nameless import headerless
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.sheets import text_of_sheet, with_index_of_sheet
@@ -261,6 +261,8 @@ def _of_list(rows: list[Any], where: str) -> list[Table]:
     first = rows[0]
     if isinstance(first, tuple) and len(first) == 2 and _is_frame(first[1]):
         return of_mapping(dict(rows), where, tables_of)  # the result of a groupby
+    if are_envelopes(rows):
+        return [table for one in rows for table in of_mapping(one, where, tables_of)]
     if not _is_frame(first) and (facts := facts_of_rows(rows)) is not None:
         return [of_rows(facts, where)]
     if isinstance(first, Sequence) and not isinstance(first, (str, bytes)):

@@ -96,6 +96,8 @@ class AccountNews:
         if fresh or not settled:  # new activities may or may not be included in the cash already
             self._unexplained = None
             return
+        if self._elsewhere is None and (await asking.account(self._broker)).cash != cash:
+            return  # one of two answers is false, or money moves: the next look asks again
         self._compare(cash)
 
     def _book(self, activity: BrokerActivity) -> None:

@@ -23,6 +23,9 @@ from rbtlive.runtime.broker.ownership import Ownership, claimed
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
+PRICES_MOVE = Decimal("0.02")
+"""Equities of two answers in a row that differ by no more than this part agree."""
+
 Positions = Literal["leave", "take"] | Sequence[str]
 
 
@@ -153,8 +156,7 @@ class AccountOpener:
             InvalidSetting: more was requested than is free, or nothing is free.
         """
         self._check_wanted()
-        account = await self.know_account()
-        held = await asking.holdings(self._broker)
+        account, held = await asking.agreed(self._look, _agree)
         others = self._ownership.others()
         theirs = claimed(others)
         taken, outside = self._divided(held, theirs)
@@ -184,6 +186,9 @@ class AccountOpener:
             taken=taken,
             account_id=account.account_id,
         )
+
+    async def _look(self) -> tuple[BrokerAccount, list[BrokerHolding]]:
+        return await self.know_account(), await asking.holdings(self._broker)
 
     def _divided(
         self, held: Iterable[BrokerHolding], theirs: dict[str, Decimal]
@@ -236,6 +241,20 @@ class AccountOpener:
             if run.running
         ]
         return " and ".join(parts) or "its cash is not positive"
+
+
+# Prices may move between two looks; cash and shares rest.
+def _agree(
+    one: tuple[BrokerAccount, list[BrokerHolding]], other: tuple[BrokerAccount, list[BrokerHolding]]
+) -> bool:
+    (account, held), (again, held_again) = one, other
+    amounts, same = ({one.symbol: one.amount for one in side} for side in (held, held_again))
+    moved = abs(account.equity - again.equity)
+    return (
+        account.cash == again.cash
+        and amounts == same
+        and moved <= PRICES_MOVE * abs(account.equity)
+    )
 
 
 def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:

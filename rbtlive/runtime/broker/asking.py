@@ -47,6 +47,8 @@ _OWN: Final = (
 )
 _DIGITS_OF_FLOATS: Final = 15
 _NOISE: Final = 3
+MOST_ANSWERS: Final = 4
+"""How many answers to wait for until two in a row agree."""
 LONGEST_ID: Final = 256
 LONGEST_TEXT: Final = 1000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -115,6 +117,24 @@ async def positions(broker: BrokerAdapter) -> dict[str, Decimal]:
             what = f"must return a dict of symbol and shares, each {wrong}"
             raise _refusal(broker, "positions()", what, shown, write=str) from None
     return held
+
+
+async def agreed(ask: Callable[[], Awaitable[T]], agree: Callable[[T, T], bool]) -> T:
+    """Ask until two answers in a row agree, so that one false answer decides nothing.
+
+    Args:
+        ask: Asks once.
+        agree: Says whether two answers agree.
+
+    Returns:
+        The last answer; also if none agree, as on an account that never rests.
+    """
+    answer = await ask()
+    for _ in range(MOST_ANSWERS - 1):
+        before, answer = answer, await ask()
+        if agree(before, answer):
+            break
+    return answer
 
 
 async def account(broker: BrokerAdapter) -> BrokerAccount:

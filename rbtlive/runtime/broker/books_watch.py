@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from operator import eq
 from typing import TYPE_CHECKING, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -207,10 +208,12 @@ class BooksWatch:
             settled: Whether nothing is on its way; positions are compared only then.
         """
         self.publish()
-        held = await self.held()
         others = claimed(self.others())
         if self.outside is None:
+            held = await asking.agreed(self.held, eq)
             self._begin(held, others)
+        else:
+            held = await self.held()
         self._split_outside(held, others)
         await self._follow_untraded(held, others)
         found = list(order_differences)
@@ -281,16 +284,22 @@ class BooksWatch:
     async def _follow_untraded(
         self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]
     ) -> None:
-        # Shares of assets that this run never traded belong to outside.
+        # Shares of assets that this run never traded belong to outside. A change counts
+        # if a second answer at once confirms it.
         assert self.outside is not None
-        traded, changed = self.traded(), False
-        for symbol in {*held, *self.outside} - traded:
-            rest = held.get(symbol, ZERO) - others.get(symbol, ZERO)
-            if rest != self.outside.get(symbol, ZERO):
-                changed = True
-                put(self.outside, symbol, rest)
+        traded = self.traded()
+        rests = {
+            symbol: held.get(symbol, ZERO) - others.get(symbol, ZERO)
+            for symbol in {*held, *self.outside} - traded
+        }
+        changed = {s: rest for s, rest in rests.items() if rest != self.outside.get(s, ZERO)}
+        if changed:
+            again = await self.held()
+            changed = {s: n for s, n in changed.items() if again.get(s) == held.get(s)}
         if not changed:
             return
+        for symbol, rest in changed.items():
+            put(self.outside, symbol, rest)
         self._note("HeldOutside", self.outside)
         if (
             self._foreign is not None
