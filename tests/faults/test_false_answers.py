@@ -129,12 +129,31 @@ def test_false_cash_at_the_first_look_is_not_what_later_looks_are_compared_with(
 
     async def work(engine):
         # cash is first compared once no order is open
-        broker.lie = lambda: not engine.core.state.orders.open_by_asset()
+        broker.lie = lambda: not engine.core.state.orders.get_active_orders()
         await broker.cancel_order(client_order_id=broker.sent[0])
         await until(lambda: broker.lied)
         await looks(engine, 4)
 
     assert watched(broker, work)[1] == []
+
+
+def test_cash_is_compared_in_the_bar_in_which_the_last_order_closed():
+    broker = BookBroker()
+
+    async def work(engine):
+        await broker.cancel_order(client_order_id=broker.sent[0])
+        await looks(engine)
+        broker.account = lambda: _poorer(BookBroker.account(broker))
+        await looks(engine, 5)
+
+    (said,) = watched(broker, work)[1]
+
+    assert "cash changed by -500 that no order and no activity explains" in said
+
+
+async def _poorer(asked):
+    account = await asked
+    return replace(account, cash=account.cash - 500)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

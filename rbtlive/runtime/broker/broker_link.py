@@ -371,7 +371,9 @@ class BrokerLink:
 
     def _is_busy(self) -> bool:
         orders = self._core().state.orders
-        return bool(self.watch.differences or orders.open_by_asset() or self._sender.unknown_since)
+        return bool(
+            self.watch.differences or orders.get_active_orders() or self._sender.unknown_since
+        )
 
     async def _look_at_account(self) -> None:
         # The account is asked less often than orders: it rarely changes.
@@ -388,7 +390,7 @@ class BrokerLink:
         self._account_s = now_s
         account = await asking.account(self.broker)
         self.blindness.note_blocked(objection_to(account, self.watch.ownership))
-        settled = not self._core().state.orders.open_by_asset() and not self.watch.differences
+        settled = not self._core().state.orders.get_active_orders() and not self.watch.differences
         await self.news.look_at_cash(account.cash, settled=settled)
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
