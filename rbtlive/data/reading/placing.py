@@ -117,16 +117,14 @@ class _Placing:
             found = Interval.parse(length)
         elif found is None and (self.moments.days or _all_midnight(us)):
             if step > DAY_US and len(us) > _FEW_ROWS:
-                said = f"the interval: bars are {step / DAY_US:g} days apart"
+                said = (
+                    f"the interval: bars are {step / DAY_US:g} days apart, which is not 1d, 1w "
+                    "or 1mo"
+                )
                 if step > _LONGEST_MONTH * DAY_US:
-                    self.needs.ask(
-                        f"{said}; bars longer than a month are not supported: get shorter ones"
-                    )
+                    self.needs.ask(f"{said}; get bars of a month or less")
                 else:
-                    self.needs.ask(
-                        f"{said}, which is not 1d, 1w or 1mo",
-                        interval='"1mo"' if step > 20 * DAY_US else '"1w"',
-                    )
+                    self.needs.ask(said, interval='"1mo"' if step > 20 * DAY_US else '"1w"')
             found = DAY
         elif found is None:
             self.needs.ask("the interval: no symbol has two bars", interval='"1m"')
