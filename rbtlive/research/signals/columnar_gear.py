@@ -30,9 +30,11 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.interval import DAY
 from rbtlive.research.ratios import alpha_beta, ratios
+from rbtlive.research.signals.asset_span import AssetSpan, Traded, joined
 from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable, bad_places
-from rbtlive.research.signals.simulation import AssetSpan, Simulation, Traded
+from rbtlive.research.signals.prompt_fills import prompt_fills
+from rbtlive.research.signals.simulation import Simulation
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import METRICS, RunView
@@ -94,16 +96,21 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
     """
     begun = perf_counter()
     declared, errors = _declared(job.strategy, batch)
-    market = make_market(job.portal, job.settings, preload=True)
-    errors |= _unusable(job, market, declared)
-    kept = [place for place in range(len(batch)) if place not in errors]
     rows: dict[int, RunRow] = {}
-    if kept:
-        columns = Columns(job.portal, job.settings, market, job.strategy.only)
-        figures, returns, _ = columns.run([declared[place] for place in kept])
-        for number, place in enumerate(kept):
+    while declared:
+        try:
+            figures, returns, _ = _columns(job).run(list(declared.values()))
+        except StrategyError:
+            wrong = _unusable(job, declared)
+            if not wrong:
+                raise
+            errors |= wrong
+            declared = {place: one for place, one in declared.items() if place not in wrong}
+            continue
+        for number, place in enumerate(declared):
             metrics = {name: values[number] for name, values in figures.items()}
             rows[place] = RunRow(batch[place], metrics, returns=returns[number])
+        break
     each = (perf_counter() - begun) / len(batch)
     for place, params in enumerate(batch):
         row = rows.setdefault(place, RunRow(params, error=errors.get(place)))
@@ -119,13 +126,16 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
     return [rows[place] for place in range(len(batch))]
 
 
+def _columns(job: Job) -> Columns:
+    market = make_market(job.portal, job.settings, preload=True)
+    return Columns(job.portal, job.settings, market, job.strategy.only)
+
+
 def values_of(job: Job, batch: Sequence[Params]) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Return the metrics by name, one value per run, and the portfolio values, runs x
     sessions, of parameter sets that can be evaluated.
     """
-    market = make_market(job.portal, job.settings, preload=True)
-    columns = Columns(job.portal, job.settings, market, job.strategy.only)
-    figures, _, values = columns.run([job.strategy.declared(params) for params in batch])
+    figures, _, values = _columns(job).run([job.strategy.declared(params) for params in batch])
     return figures, values
 
 
@@ -147,27 +157,18 @@ def _declared(
     return found, errors
 
 
-# One invalid expression would fail them all: they are tried together on a few bars, and
-# one by one only if that fails.
-def _unusable(
-    job: Job, market: Market, declared: dict[int, tuple[Any, Any, Any]]
-) -> dict[int, str]:
-    places = sorted(declared)
+# One invalid expression fails them all: each is tried alone on a few bars.
+def _unusable(job: Job, declared: dict[int, tuple[Any, Any, Any]]) -> dict[int, str]:
     table = SignalTable()
-    used = {p: (table.add(declared[p][0]), table.add(declared[p][1])) for p in places}
-    history = market.days.history
+    used = {p: (table.add(entry), table.add(leave)) for p, (entry, leave, _) in declared.items()}
+    history = make_market(job.portal, job.settings, preload=True).days.history
     bars = history.bars(0, 0, table.fields(history)).head(8)
-    del job
-    try:
-        table.evaluate(bars, symbol="", check=False)
-    except StrategyError:
-        wrong = bad_places(bars, table.expressions)
-        return {
-            p: f"StrategyError: {wrong.get(used[p][0]) or wrong.get(used[p][1])}"
-            for p in places
-            if used[p][0] in wrong or used[p][1] in wrong
-        }
-    return {}
+    wrong = bad_places(bars, table.expressions)
+    return {
+        p: f"StrategyError: {wrong.get(entry) or wrong.get(leave)}"
+        for p, (entry, leave) in used.items()
+        if entry in wrong or leave in wrong
+    }
 
 
 class Columns:
@@ -204,21 +205,21 @@ class Columns:
         ledger = _Ledger(self._sessions, len(declared), float(self._settings.capital_base))
         for asset, values in zip(self._assets, signals, strict=True):
             is_true = values == 1
-            lots = [float(whole_lots(size, asset.lot_size, binary=False)) for *_, size in declared]
             span = self._span(asset)
-            traded = Simulation(span, is_true[:, entries], is_true[:, exits], np.array(lots)).run()
-            ledger.add(traded, span.prices)
+            sizes = [whole_lots(size, asset.lot_size, binary=False) for *_, size in declared]
+            lots = np.rint(np.array(sizes, dtype=np.float64) / span.lot)
+            ledger.add(trade(span, is_true[entries], is_true[exits], lots), span)
         return *self._figures(ledger), ledger.values
 
     # -- signals ----------------------------------------------------------------------
 
-    # Each asset's signals, sessions x expressions. A session sees adjusted bars: after
+    # Each asset's signals, expressions x sessions. A session sees adjusted bars: after
     # a split or dividend the expressions are evaluated again.
     def _signals(self, table: SignalTable) -> list[NDArray[np.int8]]:
         market, rows = self._market, self._rows
         history = market.days.history
         found = [
-            np.zeros((self._sessions, len(table.expressions)), dtype=np.int8) for _ in self._assets
+            np.zeros((len(table.expressions), self._sessions), dtype=np.int8) for _ in self._assets
         ]
         known: dict[int, int] = {}
         fields = table.fields(history)
@@ -235,8 +236,8 @@ class Columns:
                 values = table.evaluate(bars, symbol=asset.symbol, check=check)
                 low = max(first, rows + begin - self._first)
                 # Up to the next change, which overwrites the rest.
-                into = found[place][low - rows :]
-                into[:] = values[low - first :][: len(into)]
+                into = found[place][:, low - rows :]
+                into[:] = values[:, low - first :][:, : into.shape[1]]
             del end
         return found
 
@@ -335,38 +336,59 @@ def _carried(before: Any, closes: Any) -> NDArray[np.float64]:
     return carried
 
 
+def trade(
+    span: AssetSpan, enters: NDArray[np.bool_], leaves: NDArray[np.bool_], lots: NDArray[np.float64]
+) -> Traded:
+    """Return the trades of runs in an asset; arguments as of `Simulation`."""
+    traded, is_prompt = prompt_fills(span, enters, leaves, lots)
+    others = np.flatnonzero(~is_prompt)
+    if len(others):
+        traded.put(others, Simulation(span, enters[others], leaves[others], lots[others]).run())
+    traded.pay_dividends(span)
+    return traded
+
+
 class _Ledger:
     """Cash and positions of all runs, summed over assets."""
 
     def __init__(self, sessions: int, runs: int, capital: float) -> None:
         self._capital = capital
-        self._cash = np.zeros((sessions, runs))
-        self._net = np.zeros((sessions, runs))
+        self._cash = np.zeros((runs, sessions))
+        self._net = np.zeros((runs, sessions))
         self._gross: NDArray[np.float64] | None = None
         self._counts = {name: np.zeros(runs) for name in ("orders", "fills", "commission")}
         self._traded = np.zeros(runs)
-        self._assets = 0
 
-    def add(self, traded: Traded, prices: NDArray[np.float64]) -> None:
+    def add(self, traded: Traded, span: AssetSpan) -> None:
         """Add the trades of the runs in an asset."""
-        value = traded.held * np.nan_to_num(prices)[:, None]
-        self._cash += traded.cash
+        fills, runs = joined(traded.fills), len(self._traded)
+        money = fills.prices * (fills.lots * span.lot)
+        for session, received in traded.dividends:
+            self._cash[:, session] += received
+        # Negative if the minimum was paid for more shares than a split has left.
+        paid = money + np.maximum(fills.costs, 0.0)
+        np.subtract.at(self._cash, (fills.runs, fills.sessions), paid)
+        self._counts["orders"] += traded.orders
+        self._counts["fills"] += np.bincount(fills.runs, minlength=runs)
+        self._counts["commission"] += np.bincount(fills.runs, fills.costs, minlength=runs)
+        self._traded += np.bincount(fills.runs, np.abs(money), minlength=runs)
+        value = traded.held
+        if span.lot != 1.0:
+            value *= span.lot
+        value *= np.nan_to_num(span.prices)
         self._net += value
         if self._gross is None:
             self._gross = np.abs(value)
         else:
             self._gross += np.abs(value)
-        for name in self._counts:
-            self._counts[name] += getattr(traded, name)
-        self._traded += traded.turnover
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
         """Portfolio values, runs x sessions."""
-        total = np.cumsum(self._cash, axis=0)
+        total = np.cumsum(self._cash, axis=1)
         total += self._net
         total += self._capital
-        return np.ascontiguousarray(total.T)
+        return total
 
     def returns(self) -> NDArray[np.float64]:
         """Return daily returns, runs x sessions."""
@@ -386,7 +408,7 @@ class _Ledger:
         mean = values.mean(axis=1)
         assert self._gross is not None
         with np.errstate(all="ignore"):
-            leverage = (self._gross.T / values).max(axis=1)
+            leverage = (self._gross / values).max(axis=1)
             turnover = np.where(mean > 0, self._traded / 2 / mean / (sessions / a_year), np.nan)
         return {
             "sessions": np.full(runs, sessions),

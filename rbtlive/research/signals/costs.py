@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rbtlive.errors import UnsupportedSignals
 from rbtlive.finance.commission import NoCommission, PerDollar, PerShare, PerTrade
@@ -20,68 +20,90 @@ from rbtlive.finance.slippage import (
     SpreadSlippage,
     VolumeShareSlippage,
 )
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 
-Fill = Callable[[float, float, Any], tuple[Any, Any]]
-"""From close, volume and open signed amounts to price and signed filled amounts."""
-Charge = Callable[[Any, Any, Any, Any], Any]
-"""From filled amounts, prices, and the order's earlier filled amount and commission, to
-the commission that the fill adds; only a positive amount is paid in cash.
-"""
+if TYPE_CHECKING:
+    Floats = NDArray[np.float64]
+    Price = Callable[[Floats | float, Floats | float, Floats], Floats]
+    Most = Callable[[Floats], Floats]
+    Charge = Callable[[Floats, Floats, Floats, Floats], Floats]
+
+
+class Fill(NamedTuple):
+    """A slippage model.
+
+    Attributes:
+        price: From closes, volumes and signed filled amounts to prices.
+        most: From volumes to the largest amounts that an order may get.
+    """
+
+    price: Price
+    most: Most
+
+
 _ELSEWHERE: Final = 'pass gear="events" to run it on the event engine'
 
 
 def fill_by(model: Any, lot: Decimal) -> Fill:
-    """Return the fill function of a slippage model.
+    """Return prices and limits of a slippage model.
 
     Raises:
         UnsupportedSignals: the columnar gear does not support the model.
     """
     kind = type(model)
     if kind is NoSlippage:
-        return lambda close, _volume, left: (np.full(len(left), close), left)
+        return Fill(lambda close, _volume, amount: close + np.zeros(len(amount)), _no_limit)
     if kind is FixedSlippage:
         half = float(model.spread) / 2.0
-        return lambda close, _volume, left: (close + half * np.sign(left), left)
+        return Fill(lambda close, _volume, amount: close + half * np.sign(amount), _no_limit)
     if kind is SpreadSlippage:
         part = float(model.basis_points) / 10_000.0
-        return lambda close, _volume, left: (close + close * (part * np.sign(left)), left)
+        return Fill(_worse_by(part), _no_limit)
     if kind is FixedBasisPointsSlippage:
-        return _basis_points(model, lot)
+        return Fill(_worse_by(model.percentage), _share_of(model, lot))
     if kind is VolumeShareSlippage:
-        return _volume_share(model, lot)
+        return Fill(_with_impact(model), _share_of(model, lot))
     raise UnsupportedSignals(
         f"the columnar gear fills by NoSlippage, FixedSlippage, SpreadSlippage, "
         f"FixedBasisPointsSlippage and VolumeShareSlippage: was {kind.__name__}; {_ELSEWHERE}"
     )
 
 
-def _basis_points(model: FixedBasisPointsSlippage, lot: Decimal) -> Fill:
-    limit, part = float(model.volume_limit), model.percentage
-
-    def fill(close: float, volume: float, left: Any) -> tuple[Any, Any]:
-        allowed = float(whole_lots(limit * volume, lot))
-        direction = np.sign(left)
-        return close + close * (part * direction), np.minimum(np.abs(left), allowed) * direction
-
-    return fill
+def _no_limit(volume: Floats) -> Floats:
+    return np.full(len(volume), np.inf)
 
 
-def _volume_share(model: VolumeShareSlippage, lot: Decimal) -> Fill:
+# The model's share of a bar's volume, in whole lots.
+def _share_of(model: FixedBasisPointsSlippage | VolumeShareSlippage, lot: Decimal) -> Most:
+    limit = float(model.volume_limit)
+
+    def most(volume: Floats) -> Floats:
+        shares = limit * np.nan_to_num(volume)
+        if lot == 1:
+            return np.trunc(shares)
+        return np.array([float(whole_lots(share, lot)) for share in shares.tolist()])
+
+    return most
+
+
+def _worse_by(part: float) -> Price:
+    return lambda close, _volume, amount: close + close * (part * np.sign(amount))
+
+
+def _with_impact(model: VolumeShareSlippage) -> Price:
     limit, impact = float(model.volume_limit), float(model.price_impact)
 
-    def fill(close: float, volume: float, left: Any) -> tuple[Any, Any]:
-        direction = np.sign(left)
-        allowed = float(whole_lots(limit * volume, lot))
-        shares = np.minimum(np.abs(left), allowed)
-        share = np.minimum(shares / volume, limit)
-        return close + share**2 * (impact * direction) * close, shares * direction
+    def price(close: Floats | float, volume: Floats | float, amount: Floats) -> Floats:
+        share = np.minimum(np.abs(amount) / volume, limit)
+        return close + share**2 * (impact * np.sign(amount)) * close
 
-    return fill
+    return price
 
 
 def charge_by(model: Any) -> Charge:
-    """Return the charge function of a commission model.
+    """Return the charge function of a commission model: from filled amounts, prices,
+    and the orders' earlier filled amounts and commissions, to the commissions that the
+    fills add. Only a positive one is paid in cash.
 
     Raises:
         UnsupportedSignals: the columnar gear does not support the model.
@@ -106,7 +128,7 @@ def charge_by(model: Any) -> Charge:
 def _per_share(model: PerShare) -> Charge:
     cost, least = float(model.cost_per_share), float(model.min_trade_cost)
 
-    def charge(amount: Any, _price: object, filled: Any, paid: object) -> Any:
+    def charge(amount: Floats, _price: object, filled: Floats, paid: Floats) -> Floats:
         fill = np.abs(amount * cost)
         order = np.abs(filled * cost) + fill
         later = np.where(order < least, 0.0, order - paid)

@@ -15,6 +15,7 @@ from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.data.windows.indicators import PREFIXES, WATCHED, shape_of
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.signals.shared_parts import SharedParts
 
 MISSING: Final = -1
 _ROW: Final = "rbtlive row"
@@ -24,17 +25,16 @@ class SignalTable:
     """Boolean expressions, each evaluated once however many runs use it."""
 
     def __init__(self) -> None:
-        self._places: dict[bytes, int] = {}
+        self._parts = SharedParts()
         self._shapes: dict[str, int] = {}
         self._watched: list[int] = []
-        self.expressions: list[pl.Expr] = []
+        self.expressions = self._parts.expressions
 
     def add(self, expression: pl.Expr) -> int:
         """Return the index of an expression, the same for equal ones."""
-        key = expression.meta.serialize()
-        place = self._places.setdefault(key, len(self.expressions))
-        if place == len(self.expressions):
-            self.expressions.append(expression)
+        before = len(self.expressions)
+        place = self._parts.add(expression)
+        if place == before:
             # Expressions that differ only in numbers look ahead in the same way.
             shape = shape_of(expression)
             self._shapes[shape] = self._shapes.get(shape, 0) + 1
@@ -54,7 +54,7 @@ class SignalTable:
         return (*BASE_FIELD, *further.in_expression(others, history.table))
 
     def evaluate(self, bars: pl.DataFrame, *, symbol: str, check: bool) -> NDArray[np.int8]:
-        """Return all expressions over an asset's bars, rows x expressions: 1 for true
+        """Return all expressions over an asset's bars, expressions x rows: 1 for true
         (for a number: above zero), 0 for false, -1 for missing.
 
         Args:
@@ -66,16 +66,17 @@ class SignalTable:
             LookAheadIndicator: an expression looks ahead.
             StrategyError: an expression cannot be evaluated.
         """
-        whole = _evaluated(bars, self.expressions)
+        every = range(len(self.expressions))
+        plan = self._parts.plan(every)
+        whole = _evaluated(bars, plan)
         if check and len(bars) > 1:
             half = len(bars) // 2
-            every = range(len(self.expressions))
-            self._require_same(_evaluated(bars.head(half), self.expressions), whole, every, symbol)
-            few = [self.expressions[place] for place in self._watched]
+            self._require_same(_evaluated(bars.head(half), plan), whole, every, symbol)
+            few = self._parts.plan(self._watched)
             lengths = np.unique(np.geomspace(1, len(bars) - 1, PREFIXES).astype(int))
             for length in lengths.tolist():
                 values = _evaluated(bars.head(length), few)
-                self._require_same(values, whole[:, self._watched], self._watched, symbol)
+                self._require_same(values, whole[self._watched], self._watched, symbol)
         return whole
 
     def _require_same(
@@ -85,22 +86,27 @@ class SignalTable:
         places: Sequence[int],
         symbol: str,
     ) -> None:
-        differs = shorter != whole[: len(shorter)]
+        rows = shorter.shape[1]
+        differs = shorter != whole[:, :rows]
         if differs.any():
-            row, column = np.argwhere(differs)[0].tolist()
+            # The earliest bar, and of its expressions the first.
+            row, place = np.argwhere(differs.T)[0].tolist()
             raise LookAheadIndicator(
                 f"a signal must not look ahead: of {symbol}, the value at bar {row} is another "
-                f"over the first {len(shorter)} bars than once later bars are known: "
-                f"{self.expressions[places[column]]}; use shift(1) or rolling windows, not "
+                f"over the first {rows} bars than once later bars are known: "
+                f"{self.expressions[places[place]]}; use shift(1) or rolling windows, not "
                 "shift(-1), reverse() or whole-column totals"
             )
 
 
-def _evaluated(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> NDArray[np.int8]:
-    named = [expression.alias(str(place)) for place, expression in enumerate(expressions)]
+# The last step has the expressions, the steps before it what they need.
+def _evaluated(bars: pl.DataFrame, steps: Sequence[Sequence[pl.Expr]]) -> NDArray[np.int8]:
     try:
+        known = bars
+        for step in steps[:-1]:
+            known = known.with_columns(step)
         # The row numbers give constants the right length.
-        found = bars.select(pl.int_range(pl.len()).alias(_ROW), *named).drop(_ROW)
+        found = known.select(pl.int_range(pl.len()).alias(_ROW), *steps[-1]).drop(_ROW)
         numbers = [name for name, dtype in found.schema.items() if dtype != pl.Boolean]
         if numbers:
             found = found.with_columns(
@@ -113,7 +119,7 @@ def _evaluated(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> NDArray[np
             f"a signal must give one number or truth value a bar: {error}; use the columns "
             f"{', '.join(bars.columns)}"
         ) from error
-    return np.ascontiguousarray(flags.to_numpy(), dtype=np.int8)
+    return np.ascontiguousarray(flags.to_numpy().T, dtype=np.int8)
 
 
 def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, str]:
@@ -121,7 +127,7 @@ def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, 
     wrong = {}
     for place, expression in enumerate(expressions):
         try:
-            _evaluated(bars, [expression])
+            _evaluated(bars, [[expression.alias("0")]])
         except StrategyError as error:
             wrong[place] = str(error)
     return wrong

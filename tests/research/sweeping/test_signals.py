@@ -24,7 +24,7 @@ from rbtlive.finance.slippage import (
     NoSlippage,
     VolumeShareSlippage,
 )
-from rbtlive.research.signals import columnar_gear, simulation
+from rbtlive.research.signals import columnar_gear, prompt_fills, simulation
 
 # ruff: noqa: SIM300 - a column is compared here, no constant
 CLOSE = pl.col("close")
@@ -296,18 +296,31 @@ def test_fractions_after_a_split_are_refused_by_name():
         rbt.sweep(always, market(splits=splits), {}, workers=1)
 
 
-def test_a_difference_of_the_gears_is_an_error_that_names_the_first_bar(monkeypatch):
+@pytest.mark.parametrize("thin", [False, True])
+def test_a_difference_of_the_gears_is_an_error_that_names_the_first_bar(monkeypatch, thin):
     class Wrong(simulation.Simulation):
-        def _fill(self, session):
-            super()._fill(session)
-            self.traded.cash[session] -= 0.01 * (session > 29)
+        def run(self):
+            return a_cent_less(super().run())
 
-    monkeypatch.setattr(columnar_gear, "Simulation", Wrong)
+    def wrong(*given):
+        traded, is_prompt = prompt_fills.prompt_fills(*given)
+        return a_cent_less(traded), is_prompt
+
+    def a_cent_less(traded):
+        traded.fills = [
+            part._replace(costs=part.costs + 0.01 * (part.sessions > 30)) for part in traded.fills
+        ]
+        return traded
+
+    if thin:
+        monkeypatch.setattr(columnar_gear, "Simulation", Wrong)
+    else:
+        monkeypatch.setattr(columnar_gear, "prompt_fills", wrong)
 
     with pytest.raises(GearsDiffer, match="first at the close of 2015-03-05, where the columns"):
         rbt.sweep(
             rbt.signals(CLOSE > CLOSE.shift(1), CLOSE < CLOSE.shift(1), 100),
-            market(),
+            market(thin=thin),
             {},
             workers=1,
             start="2015-01-20",
