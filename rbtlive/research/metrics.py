@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.state.record import RunRecord, floats, transaction_column
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
-from rbtlive.research.ratios import RATIOS, ratios
+from rbtlive.research.ratios import RATIOS, alpha_beta, ratios
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.statistics.annual import rows_a_year
 
@@ -82,6 +82,10 @@ _ANNUAL = {"annual_return", "annual_volatility", "sharpe", "sortino", "calmar", 
 def _against(returns: Floats, benchmark: Floats | None, a_year: int) -> dict[str, Any]:
     if benchmark is None or not len(returns):
         return {"alpha": None, "beta": None, "benchmark_return": None}
+    if not np.isnan(returns).any() and not np.isnan(benchmark).any():  # as above
+        found = alpha_beta(returns[None, :], benchmark, a_year)
+        whole = float(np.prod(1.0 + benchmark) - 1.0)
+        return {"alpha": found[0][0], "beta": found[1][0], "benchmark_return": whole}
     import empyrical
 
     alpha, beta = empyrical.alpha_beta_aligned(returns, benchmark, annualization=a_year)

@@ -119,13 +119,13 @@ class Traded:
         held: Signed lots at each close, runs x sessions.
         fills: Executions, in parts.
         orders: Orders placed, by run.
-        dividends: Money received, by run, with its session.
+        dividends: Session of each payment, money per share, and the shares of each run.
     """
 
     held: Floats
     orders: Ints
     fills: list[Fills] = field(default_factory=list)
-    dividends: list[tuple[int, Floats]] = field(default_factory=list)
+    dividends: list[tuple[int, float, Floats]] = field(default_factory=list)
 
     def pay_dividends(self, span: AssetSpan) -> None:
         """Add the dividends on what is held at the close before each ex session."""
@@ -134,7 +134,7 @@ class Traded:
                 when = None if paid is None else max(session, paid)
                 if session and when is not None and when < span.sessions:
                     shares = self.held[:, session - 1] * span.lot
-                    self.dividends.append((when, shares * amount))
+                    self.dividends.append((when, amount, shares))
 
     def put(self, runs: Ints, part: Traded) -> None:
         """Take the trades of some runs, given by their places."""

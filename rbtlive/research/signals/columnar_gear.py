@@ -7,9 +7,8 @@ cannot compute are refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import cached_property
 from time import perf_counter
 from typing import Any, Final
 
@@ -30,9 +29,10 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.interval import DAY
 from rbtlive.research.ratios import alpha_beta, ratios
-from rbtlive.research.signals.asset_span import AssetSpan, Traded, joined
+from rbtlive.research.signals.asset_span import AssetSpan, Traded
 from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable, bad_places
+from rbtlive.research.signals.ledger import Ledger
 from rbtlive.research.signals.prompt_fills import prompt_fills
 from rbtlive.research.signals.simulation import Simulation
 from rbtlive.research.signals.strategy import Signals
@@ -202,7 +202,7 @@ class Columns:
         signals = self._signals(table)
         entries = [entry for entry, _ in places]
         exits = [leave for _, leave in places]
-        ledger = _Ledger(self._sessions, len(declared), float(self._settings.capital_base))
+        ledger = Ledger(self._sessions, len(declared), float(self._settings.capital_base))
         for asset, values in zip(self._assets, signals, strict=True):
             is_true = values == 1
             span = self._span(asset)
@@ -221,33 +221,41 @@ class Columns:
         found = [
             np.zeros((len(table.expressions), self._sessions), dtype=np.int8) for _ in self._assets
         ]
-        known: dict[int, int] = {}
-        fields = table.fields(history)
-        for begin, end in self._segments():
+        known: dict[int, tuple[int, int]] = {}  # factors, and the session they are known up to
+        fields, actions = table.fields(history), self._actions()
+        for begin in sorted({self._first, *(s for each in actions.values() for s in each)}):
             market.open_session(begin)
             for place, asset in enumerate(self._assets):
                 factors = history.factor_count(asset.index)
-                if known.get(asset.index) == factors:
+                before, until = known.get(asset.index, (-1, begin))
+                if before == factors and begin < until:
                     continue
+                # A later action of the asset overwrites the rest, so nothing needs it.
+                later = (s for s in actions.get(asset.index, ()) if s > begin)
+                until = min(later, default=self._last + 1)
+                known[asset.index] = factors, until
                 first = market.table.rows_of_session(market.listing.first[asset.index])[0]
+                low, high = (rows + session - self._first for session in (begin, until))
                 bars = history.bars(asset.index, first, fields)
-                check = asset.index not in known
-                known[asset.index] = factors
+                check = before < 0
+                if not check:
+                    bars = bars.head(max(0, high - first))
                 values = table.evaluate(bars, symbol=asset.symbol, check=check)
-                low = max(first, rows + begin - self._first)
-                # Up to the next change, which overwrites the rest.
-                into = found[place][:, low - rows :]
-                into[:] = values[:, low - first :][:, : into.shape[1]]
-            del end
+                low = max(first, low)
+                found[place][:, low - rows : high - rows] = values[:, low - first : high - first]
         return found
 
-    # The sessions between two corporate actions, first and last.
-    def _segments(self) -> Iterator[tuple[int, int]]:
-        portal = self._portal
-        actions = {split.session for split in portal.splits}
-        actions |= {dividend.ex_session for dividend in portal.dividends}
-        cuts = sorted({self._first, *(s for s in actions if self._first < s <= self._last)})
-        yield from zip(cuts, [*(cut - 1 for cut in cuts[1:]), self._last], strict=True)
+    # The sessions of each asset's splits and dividends, after the first of the run.
+    def _actions(self) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for split in self._portal.splits:
+            found.setdefault(split.asset, set()).add(split.session)
+        for dividend in self._portal.dividends:
+            found.setdefault(dividend.asset, set()).add(dividend.ex_session)
+        return {
+            asset: {session for session in sessions if self._first < session <= self._last}
+            for asset, sessions in found.items()
+        }
 
     # -- an asset ---------------------------------------------------------------------
 
@@ -305,7 +313,7 @@ class Columns:
 
     # -- figures ----------------------------------------------------------------------
 
-    def _figures(self, ledger: _Ledger) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    def _figures(self, ledger: Ledger) -> tuple[dict[str, Any], NDArray[np.float64]]:
         returns = ledger.returns()
         runs = len(returns)
         figures: dict[str, Any] = ratios(returns, rows_a_year(self._settings))
@@ -346,77 +354,3 @@ def trade(
         traded.put(others, Simulation(span, enters[others], leaves[others], lots[others]).run())
     traded.pay_dividends(span)
     return traded
-
-
-class _Ledger:
-    """Cash and positions of all runs, summed over assets."""
-
-    def __init__(self, sessions: int, runs: int, capital: float) -> None:
-        self._capital = capital
-        self._cash = np.zeros((runs, sessions))
-        self._net = np.zeros((runs, sessions))
-        self._gross: NDArray[np.float64] | None = None
-        self._counts = {name: np.zeros(runs) for name in ("orders", "fills", "commission")}
-        self._traded = np.zeros(runs)
-
-    def add(self, traded: Traded, span: AssetSpan) -> None:
-        """Add the trades of the runs in an asset."""
-        fills, runs = joined(traded.fills), len(self._traded)
-        money = fills.prices * (fills.lots * span.lot)
-        for session, received in traded.dividends:
-            self._cash[:, session] += received
-        # Negative if the minimum was paid for more shares than a split has left.
-        paid = money + np.maximum(fills.costs, 0.0)
-        np.subtract.at(self._cash, (fills.runs, fills.sessions), paid)
-        self._counts["orders"] += traded.orders
-        self._counts["fills"] += np.bincount(fills.runs, minlength=runs)
-        self._counts["commission"] += np.bincount(fills.runs, fills.costs, minlength=runs)
-        self._traded += np.bincount(fills.runs, np.abs(money), minlength=runs)
-        value = traded.held
-        if span.lot != 1.0:
-            value *= span.lot
-        value *= np.nan_to_num(span.prices)
-        self._net += value
-        if self._gross is None:
-            self._gross = np.abs(value)
-        else:
-            self._gross += np.abs(value)
-
-    @cached_property
-    def values(self) -> NDArray[np.float64]:
-        """Portfolio values, runs x sessions."""
-        total = np.cumsum(self._cash, axis=1)
-        total += self._net
-        total += self._capital
-        return total
-
-    def returns(self) -> NDArray[np.float64]:
-        """Return daily returns, runs x sessions."""
-        values = self.values
-        found = np.empty_like(values)
-        with np.errstate(all="ignore"):
-            found[:, 0] = values[:, 0] / self._capital - 1.0
-            np.divide(values[:, 1:], values[:, :-1], out=found[:, 1:])
-            found[:, 1:] -= 1.0
-        found[:, 1:][values[:, :-1] == 0.0] = 0.0
-        return found
-
-    def figures(self, a_year: int) -> dict[str, Any]:
-        """Return the metrics that count orders and money."""
-        values = self.values
-        runs, sessions = values.shape
-        mean = values.mean(axis=1)
-        assert self._gross is not None
-        with np.errstate(all="ignore"):
-            leverage = (self._gross / values).max(axis=1)
-            turnover = np.where(mean > 0, self._traded / 2 / mean / (sessions / a_year), np.nan)
-        return {
-            "sessions": np.full(runs, sessions),
-            "orders": self._counts["orders"],
-            "denied": np.zeros(runs),
-            "fills": self._counts["fills"],
-            "commission": self._counts["commission"],
-            "turnover": turnover,
-            "max_gross_leverage": leverage,
-            "final_value": values[:, -1],
-        }

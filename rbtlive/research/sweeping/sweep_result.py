@@ -70,8 +70,8 @@ class SweepRow:
     def result(self) -> BacktestResult:
         """Run these parameters again, exactly as in the sweep, and return the whole
         result; `analyze` is called. It runs on the event engine, whose figures are
-        those of the row; a row of the columnar gear may differ in the last digits of a
-        float.
+        those of the row. A row of the columnar gear may differ in the last digits of a
+        float if amounts are parts of a share, or prices have many decimals.
         """
         return self._sweep.backtest(self.params)
 

@@ -158,6 +158,34 @@ def test_an_order_that_a_split_restates_in_the_middle_is_charged_alike_in_both_g
     )
 
 
+def test_a_row_has_the_figures_that_its_run_has_to_the_last_bit():
+    bars, options = rbt.load_sample("us-daily"), {"start": "2009-01-02", "end": "2011-12-30"}
+
+    found = same_in_both(
+        cross(size=140),
+        bars,
+        {"fast": [5, 8], "slow": [30]},
+        commission=PerShare(0.003, 1.0),
+        benchmark="IBM",
+        **options,
+    )
+
+    for row in found:
+        assert row.metrics == {name: row.result().metrics[name] for name in row.metrics}
+
+
+@pytest.mark.parametrize("capital", [1_000.0, 2_500_000.5, 1e8])
+def test_figures_are_equal_to_the_last_bit_for_any_usual_capital(capital):
+    bars = market(3, sessions=200, symbols=("AAA", "BBB"), thin=True)
+
+    options = {"start": "2015-01-20", "capital_base": capital, "workers": 1}
+
+    found = rbt.sweep(cross(size=7), bars, SETS, verify=0, **options)
+    exact = rbt.sweep(cross(size=7), bars, SETS, gear="events", **options)
+
+    assert found.frame.drop("seconds").equals(exact.frame.drop("seconds"))
+
+
 def test_both_gears_give_the_same_where_an_asset_comes_late_or_leaves():
     bars = market(symbols=("AAA", "BBB"), dates=(90, 50), thin=True)
 
