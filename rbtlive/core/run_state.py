@@ -91,12 +91,12 @@ class RunState:
             them.
         unbooked_charges: The same for fills that were booked in columns.
         target_facts: Of the target that was last sized of each asset, by its `id`.
-        sized_books: Version of the portfolio that the last of them was sized with.
         balanced_version: The portfolio's version when its books last balanced.
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
         plain_assets: Whether each asset trades in single shares and its bars have a
             volume.
+        float_sized: The same, and sizes are rounded as floats can decide.
         fixed_ticks: The price step of each asset; None if it depends on the price, or
             if prices are rounded to it in binary.
         session_open: A session has begun and is not closed yet.
@@ -170,7 +170,6 @@ class RunState:
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
     target_facts: dict[int, TargetFacts] = field(default_factory=dict)
-    sized_books: int = -1
     unbooked_commissions: list[tuple[Asset, Any]] = field(default_factory=list)
     unbooked_charges: list[WholeFills] = field(default_factory=list)
     balanced_version: int = -1
@@ -178,6 +177,7 @@ class RunState:
     auto_close_us: list[int] = field(init=False)
     first_auto_close_us: int = field(init=False)
     plain_assets: list[bool] = field(init=False)
+    float_sized: list[bool] = field(init=False)
     fixed_ticks: list[Decimal | None] = field(init=False)
     session_open: bool = False
     session_span: tuple[int, int] = (0, 0)
@@ -226,6 +226,8 @@ class RunState:
             a.has_volume and a.lot_size == _ONE and _ONE.same_quantum(a.lot_size)
             for a in market.assets
         ]
+        in_floats = not (self.quirks.round_in_binary or self.quirks.round_history)
+        self.float_sized = [is_plain and in_floats for is_plain in self.plain_assets]
         self.fixed_ticks = [
             None if self.quirks.round_history else fixed_tick(asset) for asset in market.assets
         ]
@@ -283,18 +285,10 @@ class RunState:
         """Mark the orders placed or cancelled since the last bar as changed in this
         session.
         """
-        self.orders.waiting.flush()
+        if self.orders.waiting.amounts:
+            self.orders.waiting.flush()
         if self.changed_orders:
-            self.touch_changed()
-
-    def touch_changed(self) -> None:
-        """Mark the orders that are objects, and were placed or cancelled since the last
-        bar, as changed in this session.
-        """
-        put_last = self.orders.touched.put_last
-        for order in self.changed_orders.values():
-            put_last(order.id, order)
-        self.changed_orders.clear()
+            self.orders.touched.put_all_last(self.changed_orders)
 
     def order_news(self) -> tuple[Collection[Any], ...]:
         """Return the collections that are non-empty if orders were placed or cancelled

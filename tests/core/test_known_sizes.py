@@ -73,7 +73,7 @@ def test_a_target_that_is_known_is_sized_as_the_long_way_sizes_it(
         short = outcome(way, seed)
 
         with monkeypatch.context() as patch:
-            patch.setattr(sizing, "known_size", lambda *_asked: None)
+            patch.setattr(sizing, "target_facts", lambda *_asked: None)
             long = outcome(way, seed)
 
         assert short == long

@@ -128,13 +128,13 @@ def test_waiting_orders_look_as_objects_would_have_looked(
     look: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
-    begin = WaitingOrders.begin_bar
+    come = WaitingOrders.come_after
 
     def noting(waiting: WaitingOrders, *facts: Any) -> None:
         begun.append(1)
-        begin(waiting, *facts)
+        come(waiting, *facts)
 
-    monkeypatch.setattr(WaitingOrders, "begin_bar", noting)
+    monkeypatch.setattr(WaitingOrders, "come_after", noting)
     quick = facts(look)
     monkeypatch.setattr(WaitingOrders, "begin", lambda *_: None)
     long = facts(look)

@@ -132,9 +132,11 @@ def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms)
         return None
     if limit_price is not None or stop_price is not None:
         return _place_at_price(state, asset, shares, terms)
-    if not _may_wait_alone(state, asset):
-        return place_order(state, asset, shares, terms)
-    return state.orders.let_one_wait(asset, shares, dt=state.now)
+    if state.trading_state == "running" and state.plain_assets[asset.index]:
+        order_id = state.orders.let_one_wait(asset, shares, us=state.market.now_us)
+        if order_id is not None:
+            return order_id
+    return place_order(state, asset, shares, terms)
 
 
 # The same of an order with a limit or a stop.
@@ -171,7 +173,7 @@ def place_all(
         if amount and not size:
             state.record.notes.note_rounded(asset.symbol)
     asked = {asset: size for asset, size in zip(assets, sizes, strict=True) if size}
-    ids = state.orders.let_wait(asked, dt=state.now, tag=tag) if asked else []
+    ids = state.orders.let_wait(asked, us=state.market.now_us, tag=tag) if asked else []
     if len(ids) == len(sizes):
         return cast(list[str | None], ids)
     following = iter(ids)
@@ -212,11 +214,7 @@ def _whole_sizes(
 
 # Whether plain market orders can stay plain numbers until the next bar.
 def _may_wait(state: RunState) -> bool:
-    if not state.orders.waiting.takes or state.trading_state != "running":
-        return False
-    if state.changed_orders:
-        state.touch_changed()  # they changed before the waiting orders
-    return True
+    return state.orders.waiting.takes and state.trading_state == "running"
 
 
 # A position that is not in whole lots (taken over from an account, or left by a split)
@@ -288,9 +286,13 @@ def enter(
         limit is stop is None
         and _FEWEST < shares < _MOST
         and _ONE.same_quantum(shares)
-        and _may_wait_alone(state, asset)
+        and state.trading_state == "running"
+        and state.plain_assets[asset.index]
     ):
-        return state.orders.let_one_wait(asset, int(shares), dt=state.now, tag=tag)
+        us = state.market.now_us
+        order_id = state.orders.let_one_wait(asset, int(shares), us=us, tag=tag)
+        if order_id is not None:
+            return order_id
     order = state.orders.submit_order(asset, shares, dt=state.now, limit=limit, stop=stop)
     if tag is not None:
         order.tag = tag
@@ -305,23 +307,6 @@ def enter(
     state.changed_orders[order.id] = order
     state.outbox.append(order)
     return order.id
-
-
-# Whether a plain market order can stay a plain number until the next bar. If its asset
-# has other orders, it must be the first that waits: it fills in their place.
-def _may_wait_alone(state: RunState, asset: Asset) -> bool:
-    orders = state.orders
-    waiting = orders.waiting
-    if (
-        not waiting.takes
-        or state.trading_state != "running"
-        or not state.plain_assets[asset.index]
-        or (waiting.amounts and (asset in waiting.amounts or asset in orders.book))
-    ):
-        return False
-    if state.changed_orders:
-        state.touch_changed()  # they changed before it
-    return True
 
 
 def _denial(state: RunState, order: Order) -> str | None:

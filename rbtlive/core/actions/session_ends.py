@@ -57,8 +57,7 @@ def apply_cancel_policy(state: RunState) -> None:
         return
     warn = getattr(state.cancel_policy, "warn_on_cancel", False)
     daily = not state.settings.intraday
-    created = orders.waiting.created
-    if created is not None and (not daily or us_of(created) < state.market.now_us):
+    if not daily or orders.waiting.created_us < state.market.now_us:
         orders.waiting.make()
     for asset in assets:
         # what still waits was placed at this close

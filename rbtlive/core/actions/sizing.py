@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from rbtlive.core.run_state import RunState
-from rbtlive.core.state.target_facts import PERCENT, SHARES, VALUE
+from rbtlive.core.state.target_facts import NO_FACTS, PERCENT, SHARES, VALUE, TargetFacts
 from rbtlive.errors import (
     BadOrderParameters,
     CannotOrderDelistedAsset,
@@ -80,38 +80,34 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> S
         sizes = _quick_targets_in_arrays(state, targets)
         if sizes is not None:
             return sizes
-    return [quick_target(state, asset, target) for asset, target in targets]
+    return [quick_target(state, asset, target, PERCENT) for asset, target in targets]
 
 
-def quick_shares(state: RunState, asset: Asset, value: object) -> int | None:
+def quick_shares(state: RunState, asset: Any, value: Any) -> int | None:
     """Return the whole shares that `value` buys at the last price; None where floats
-    cannot decide exactly, or for less than a share.
+    cannot decide exactly, for less than a share, or where the order may be refused.
     """
-    quirks, market = state.quirks, state.market
-    place = asset.index
+    if id(asset) not in state.asset_ids or type(value) not in _PLAIN:
+        return None
+    place, session, listing = asset.index, state.market.session, state.market.listing
     if (
-        type(value) not in _PLAIN
-        or not state.plain_assets[place]
-        or quirks.round_in_binary
-        or quirks.round_history
-        or market.session < market.listing.first[place]
+        not state.float_sized[place]
+        or state.initializing
+        or not listing.first[place] <= session <= listing.last[place]
+        or session > listing.auto_close[place]
     ):
         return None
-    price = market.price(place)
-    if not price > _CHEAP:
+    price = state.market.price(place)
+    if not price > _CHEAP or _whole_held(state, asset) is None:
         return None
-    if state.portfolio.whole_shares() is None:
-        position = state.portfolio.positions.get(asset)
-        if position is not None and not _ONE.same_quantum(position.amount):
-            return None
-    worth = float(cast(float, value)) / price
+    worth = float(value) / price
     if not -_CERTAIN < worth < _CERTAIN:
         return None
     shares = int(worth)
     return (shares or None) if _UNSURE < abs(worth - shares) < _SURE else None
 
 
-def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> int | None:
+def quick_shares_for_percent(state: RunState, asset: object, percent: object) -> int | None:
     """Return the whole shares worth a fraction of the portfolio's value; None if floats
     cannot decide exactly, or if the value is less than a share.
     """
@@ -121,11 +117,15 @@ def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> 
     return quick_shares(state, asset, state.portfolio.float_value() * percent)
 
 
-def known_size(  # noqa: C901 - a call less at every bar
-    state: RunState, asset: Asset, target: object, kind: str
+def quick_target(  # noqa: C901 - a call less at every bar
+    state: RunState, asset: object, target: object, kind: str
 ) -> int | None:
-    """Return what is missing to hold a target that was asked for before, from the close
-    alone; None where the long way must be taken.
+    """Return the whole shares to order to hold a target; None where floats cannot
+    decide exactly, or where the order may be refused.
+
+    Floats decide where they are certain: their error is below a hundred-thousandth of a
+    share, and the result is farther than that from a rounding boundary. Facts that were
+    found for an earlier call hold as long as books, open orders and session stay.
 
     Args:
         state: The run.
@@ -133,156 +133,99 @@ def known_size(  # noqa: C901 - a call less at every bar
         target: What is asked for.
         kind: What the target is of.
     """
-    facts = state.target_facts.get(id(asset))
-    if facts is None or facts[2] != state.portfolio.version:
-        return None
-    known, of, _, session, money, held, missing = facts
-    market, orders = state.market, state.orders
+    market = state.market
+    known, of, books, orders, session, place, money, held, shares = state.target_facts.get(
+        id(asset), NO_FACTS
+    )
     if (
-        (target is not known and (type(target) is not type(known) or target != known))
-        or of is not kind
+        books != state.portfolio.version
+        or orders != state.orders.version
         or session != market.session
-        or state.trading_controls
-        or (orders.book and asset in orders.book)
-        or asset in orders.waiting.amounts
+        or of is not kind
+        or (target is not known and (type(target) is not type(known) or target != known))
     ):
-        return None
-    try:
-        close = market.quick.numbers["close"][asset][0][market.seen]
-    except (KeyError, IndexError):  # not asked for before; an earlier bar is seen
-        return None
-    if not close > _CHEAP:
-        return None
-    if kind is PERCENT:
+        facts = target_facts(state, asset, target, kind)
+        if facts is None:
+            return None
+        _, _, _, _, _, place, money, held, shares = facts
+    elif kind is PERCENT:
         marks = state.marks
         if marks.by_asset and marks.marked_us != market.now_us:
             marks.mark()
-    if missing is not None:
-        return missing
-    worth = money / close
-    if not -_CERTAIN < worth < _CERTAIN:
-        return None
-    parts = worth - held
-    shares = int(parts)
-    if not _UNSURE < abs(parts - shares) < _SURE:
-        return None
-    if not shares:
-        state.record.notes.note_rounded(asset.symbol)
-    return shares
-
-
-def quick_target(  # noqa: C901 - a call less at every order
-    state: RunState,
-    asset: Asset,
-    target: object,
-    *,
-    is_value: bool = False,
-    notes_rounding: bool = False,
-) -> int | None:
-    """Return the same as `quick_targets` for one asset.
-
-    Floats decide where they are certain: their error is below a hundred-thousandth of a
-    share, and the result is farther than that from a rounding boundary.
-
-    Args:
-        state: The run.
-        asset: The asset to hold.
-        target: The fraction.
-        is_value: `target` is an amount of money.
-        notes_rounding: Return 0 for less than a share, and note it; otherwise that is
-            None too.
-    """
-    quirks, market, orders = state.quirks, state.market, state.orders
-    place = asset.index
-    if (
-        not (type(target) is float or type(target) is int)
-        or not state.plain_assets[place]
-        or quirks.round_in_binary
-        or quirks.round_history
-        or market.session < market.listing.first[place]
-        or (orders.book and asset in orders.book)
-        or asset in orders.waiting.amounts
-    ):
-        return None
-    if not is_value and state.marks.marked_us != market.now_us:
-        state.marks.mark()
-    price = market.price(place)
-    if not price > _CHEAP:
-        return None
-    portfolio = state.portfolio
-    columns = portfolio.whole_shares()
-    if columns is not None:
-        held: Decimal | int = columns.get(place, 0)
-    else:
-        position = portfolio.positions.get(asset)
-        held = 0 if position is None else position.amount
-    if not target:
-        closing = _all_of(held)
-        if closing is not None:
-            _keep(state, asset, (target, VALUE if is_value else PERCENT), closing)
-        return closing
-    worth = (target if is_value else portfolio.float_value() * target) / price
-    if not -_CERTAIN < worth < _CERTAIN:
-        return None
-    if is_value:
-        _keep(state, asset, (target, VALUE), None, target, float(held))
-    elif columns is None and len(portfolio.positions) == bool(held):
-        # The price moves the portfolio's value, and with it what is wanted.
-        money = float(portfolio.cash) * target
-        _keep(state, asset, (target, PERCENT), None, money, float(held) * (1.0 - target))
-    missing = worth - float(held)
-    shares = int(missing)
-    if not _UNSURE < abs(missing - shares) < _SURE:
-        return None
-    if not shares and notes_rounding:
-        state.record.notes.note_rounded(asset.symbol)
-        return 0
-    return shares or None
-
-
-# Keeps what `known_size` goes by: `money / price - held` is missing, or so much at any
-# price. Where brokers report fills, a mark may be older than the books.
-def _keep(
-    state: RunState,
-    asset: Asset,
-    asked: tuple[float, str],
-    missing: int | None,
-    money: float = 0.0,
-    held: float = 0.0,
-) -> None:
-    if state.orders.waiting.takes:
-        books, session = state.portfolio.version, state.market.session
-        state.target_facts[id(asset)] = (*asked, books, session, money, held, missing)
-        state.sized_books = books
-
-
-def missing_shares(state: RunState, asset: Asset, target: object) -> int | None:
-    """Return the shares to order to hold `target` whole shares, if no order of the
-    asset is open; None where floats cannot decide exactly.
-    """
-    orders = state.orders
-    if (
-        type(target) is not int
-        or not state.plain_assets[asset.index]
-        or (orders.book and asset in orders.book)
-        or asset in orders.waiting.amounts
-    ):
-        return None
-    columns = state.portfolio.whole_shares()
-    if columns is not None:
-        missing = target - columns.get(asset.index, 0)
-    else:
-        position = state.portfolio.positions.get(asset)
-        if position is None:
-            missing = target
-        elif _ONE.same_quantum(position.amount):
-            missing = target - int(position.amount)
-        else:
+    if kind is not SHARES:
+        close = market.price(place)
+        if not close > _CHEAP:
             return None
-    if not -_CERTAIN < missing < _CERTAIN:
+        if shares is None:
+            worth = money / close
+            if not -_CERTAIN < worth < _CERTAIN:
+                return None
+            parts = worth - held
+            shares = int(parts)
+            parts -= shares
+            if not (_UNSURE < parts < _SURE or -_SURE < parts < -_UNSURE):
+                return None
+            if not shares and not state.trading_controls:
+                state.record.notes.note_rounded(state.assets[place].symbol)
+                return 0
+    return shares if shares or not state.trading_controls else None
+
+
+def target_facts(  # noqa: C901 - a call less at every order
+    state: RunState, asset: Any, target: Any, kind: str
+) -> TargetFacts | None:
+    """Return what `quick_target` goes by; None where it cannot decide."""
+    if id(asset) not in state.asset_ids:
         return None
-    _keep(state, asset, (target, SHARES), missing)
-    return missing
+    market, orders, portfolio = state.market, state.orders, state.portfolio
+    place, session, listing = asset.index, market.session, market.listing
+    if (
+        (type(target) is not int and (type(target) is not float or kind is SHARES))
+        or not -_FAR < target < _FAR
+        or not (state.plain_assets if kind is SHARES else state.float_sized)[place]
+        or state.initializing
+        or not listing.first[place] <= session <= listing.last[place]
+        or session > listing.auto_close[place]
+        or (orders.book and asset in orders.book)
+        or asset in orders.waiting.amounts
+    ):
+        return None
+    held = _whole_held(state, asset)
+    if held is None or not -_CERTAIN < held < _CERTAIN:
+        return None
+    missing: int | None = None
+    money, part, lasts = 0.0, float(held), orders.waiting.takes
+    if kind is PERCENT and state.marks.marked_us != market.now_us:
+        state.marks.mark()
+    if kind is SHARES:
+        missing = int(target) - held
+    elif not target:
+        missing = -held
+    elif kind is VALUE:
+        money = float(target)
+    elif len(portfolio.positions) == bool(held):
+        # The price moves the portfolio's value, and with it what is wanted.
+        money, part = float(portfolio.cash) * target, part * (1.0 - target)
+    else:
+        money, lasts = portfolio.float_value() * target, False
+    if missing is not None and not -_CERTAIN < missing < _CERTAIN:
+        return None
+    facts = (target, kind, portfolio.version, orders.version, session, place, money, part, missing)
+    # Where brokers report fills, a mark may be older than the books.
+    if lasts:
+        state.target_facts[id(asset)] = facts
+    return facts
+
+
+# The whole shares held of an asset; None if it holds a fraction.
+def _whole_held(state: RunState, asset: Asset) -> int | None:
+    shares = state.portfolio.whole_shares()
+    if shares is not None:
+        return shares.get(asset.index, 0)
+    position = state.portfolio.positions.get(asset)
+    if position is None:
+        return 0
+    return int(position.amount) if _ONE.same_quantum(position.amount) else None
 
 
 # Does the same in arrays; None if an asset or a target is unusual.
@@ -347,16 +290,11 @@ def _held_in_order(
     return np.array(held, dtype=np.float64) if all(map(_ONE.same_quantum, held)) else None
 
 
-# The shares that close a position; None if it has a fraction, which is computed
-# exactly.
-def _all_of(amount: Decimal | int) -> int | None:
-    return -int(amount) if type(amount) is int or _ONE.same_quantum(amount) else None
-
-
 _CERTAIN = 1e9
 _UNSURE = 0.0002
 _SURE = 1.0 - _UNSURE
 _CHEAP = 0.0001
+_FAR = 1e15
 _SEVERAL = 8
 _FLOATS = frozenset({float, int})
 _PLAIN = frozenset({float, int, Number})

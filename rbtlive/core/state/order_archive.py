@@ -11,12 +11,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
-from datetime import datetime
 from typing import Any, overload
 
 from rbtlive.core.state.order import Order, every_field
 from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.touched_orders import TouchedOrders
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import OrderState, Transaction
 
@@ -44,7 +44,7 @@ class OrderArchive:
         "_before_splits",
         "_opened",
         "_stamp_ids",
-        "_stamps",
+        "_stamps_us",
         "_tags",
         "_where",
         "_whole",
@@ -60,7 +60,7 @@ class OrderArchive:
         # snapshot.
         self._where: array[int] = array("q")
         self._stamp_ids: list[int] = []
-        self._stamps: list[datetime] = []
+        self._stamps_us: list[int] = []
         self._tags: dict[int, str] = {}
         self._before_splits: dict[int, Order] = {}
         self._opened: dict[int, Order] = {}
@@ -68,10 +68,12 @@ class OrderArchive:
     def __len__(self) -> int:
         return len(self._where) - self._where.count(0)
 
-    def note_time(self, number: int, dt: datetime) -> None:
-        """Record when orders from this number on were placed."""
-        self._stamp_ids.append(number)
-        self._stamps.append(dt)
+    def note_time(self, number: int, us: int) -> None:
+        """Record when orders from this number on were placed, µs UTC."""
+        stamps = self._stamps_us
+        if not stamps or stamps[-1] != us:
+            self._stamp_ids.append(number)
+            stamps.append(us)
 
     def keep_unsplit(self, orders: Iterable[Order]) -> None:
         """Store orders as they are before a split adjusts them."""
@@ -253,7 +255,7 @@ class OrderArchive:
             str(number),
             fill.asset,
             fill.amount,
-            self._stamps[bisect_right(self._stamp_ids, number) - 1],
+            datetime_of(self._stamps_us[bisect_right(self._stamp_ids, number) - 1]),
             fill.dt,
             filled=fill.amount,
             commission=ZERO + fill.commission,

@@ -16,6 +16,7 @@ from rbtlive.core.state.order_archive import OrderArchive, RunOrders
 from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.touched_orders import TouchedOrders, objects_of
 from rbtlive.core.state.waiting_orders import WaitingOrders
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import UnknownOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent
@@ -41,7 +42,6 @@ class OrderManager:
         self.archive: OrderArchive | None = None
         self.executions: set[str] = set()
         self.last_id = 0
-        self._stamp: datetime | None = None  # when the last order was placed
         self._before: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
         self._denied_before = 0
@@ -107,31 +107,24 @@ class OrderManager:
         if self.waiting.amounts:
             self.waiting.hold_place(asset, self.last_id)
         order = Order(str(self.last_id), asset, amount, dt, dt, limit, stop)
-        if dt is not self._stamp and self.archive is not None:
-            self.archive.note_time(self.last_id, dt)
-            self._stamp = dt
+        if self.archive is not None:
+            self.archive.note_time(self.last_id, us_of(dt))
         self._orders[order.id] = order
         self.book.setdefault(asset, []).append(order)
         self.version += 1
         return order
 
-    def let_wait(
-        self, asked: Mapping[Asset, int], *, dt: datetime, tag: str | None = None
-    ) -> list[str]:
+    def let_wait(self, asked: Mapping[Asset, int], *, us: int, tag: str | None = None) -> list[str]:
         """Create market orders that become objects only when they are read; return
         their ids.
 
         Args:
             asked: Signed whole shares, not zero, by asset; none has an open order.
-            dt: When, UTC.
+            us: When, µs UTC.
             tag: The strategy's tag for all of them.
         """
         waiting, first = self.waiting, self.last_id + 1
-        if not waiting.amounts:
-            waiting.begin_bar(first, dt)
-            if dt is not self._stamp and self.archive is not None:
-                self.archive.note_time(first, dt)
-                self._stamp = dt
+        waiting.come_after(first, us)
         waiting.amounts.update(asked)
         self.version += len(asked)
         self.last_id += len(asked)
@@ -141,16 +134,19 @@ class OrderManager:
         return list(map(str, numbers))
 
     def let_one_wait(
-        self, asset: Asset, shares: int, *, dt: datetime, tag: str | None = None
-    ) -> str:
-        """Create one such order, like `let_wait`, and return its id."""
+        self, asset: Asset, shares: int, *, us: int, tag: str | None = None
+    ) -> str | None:
+        """Create one such order, like `let_wait`, and return its id; None if it cannot
+        wait: if its asset has other orders, it must be the first that waits, because it
+        fills in their place.
+        """
         waiting, number = self.waiting, self.last_id + 1
-        if not waiting.amounts:
-            waiting.begin_bar(number, dt)
-            if dt is not self._stamp and self.archive is not None:
-                self.archive.note_time(number, dt)
-                self._stamp = dt
-        waiting.amounts[asset] = shares
+        amounts = waiting.amounts
+        if not waiting.takes or (amounts and (asset in amounts or asset in self.book)):
+            return None
+        if waiting.changed or not amounts:
+            waiting.come_after(number, us)
+        amounts[asset] = shares
         self.version += 1
         self.last_id = number
         if tag is not None:

@@ -11,8 +11,12 @@ SHARES: Final = "shares"
 VALUE: Final = "value"
 PERCENT: Final = "percent"
 
-TargetFacts: TypeAlias = tuple[float, str, int, int, float, float, int | None]
-"""The target, and what it is of; version of the portfolio, and number of the session;
-money and shares, so that `money / close - shares` is missing; and what is missing at
-any close, None if that depends on it. A plain tuple: it costs no call.
+TargetFacts: TypeAlias = tuple[float | None, str, int, int, int, int, float, float, int | None]
+"""The target, and what it is of; versions of the portfolio and of the open orders, and
+number of the session, for which these facts hold; index of the asset; money and shares,
+so that `money / close - shares` is missing; and what is missing at any close, None if
+that depends on it. A plain tuple: it costs no call.
 """
+
+NO_FACTS: Final[TargetFacts] = (None, "", -1, -1, -1, -1, 0.0, 0.0, None)
+"""These hold for no books."""

@@ -52,6 +52,12 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
             del self[order_id]
         self[order_id] = order
 
+    def put_all_last(self, changed: dict[str, Order]) -> None:
+        """Mark orders as the last that changed, in turn; `changed` is empty then."""
+        for order_id, order in changed.items():
+            self.put_last(order_id, order)
+        changed.clear()
+
     def single_out(self, order_id: str) -> None:
         """Let an order of a range stand by itself."""
         if not self._ranges:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from decimal import Decimal
 from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.touched_orders import TouchedOrders
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.order_facts import OrderState
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
     """The waiting orders, in the order they were placed.
 
     Attributes:
-        created: When they were placed, UTC.
+        created_us: When they were placed, µs UTC.
         amounts: Asset and signed shares of each; 0 where the asset's orders are objects
             already.
         tags: Tags by number, for tagged orders.
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
             order of an asset that has a place already has a number and no place.
     """
 
-    created: datetime
+    created_us: int
     amounts: list[tuple[Asset, int]]
     tags: dict[int, str]
     starts: list[tuple[int, int]]
@@ -94,14 +94,14 @@ class WaitingOrders:
             asset's orders are objects, which fill in this place.
         tags: Tags by number, for tagged orders.
         takes: Whether orders may wait in this form now.
-        created: When they were placed, UTC.
+        changed: The orders that are objects, and changed since the last bar, by id.
+        created_us: When they were placed, µs UTC.
         is_rested: The venue has them.
     """
 
     __slots__ = (
         "_archive",
         "_book",
-        "_changed",
         "_flushed",
         "_live",
         "_objects",
@@ -109,7 +109,8 @@ class WaitingOrders:
         "_starts",
         "_touched",
         "amounts",
-        "created",
+        "changed",
+        "created_us",
         "is_rested",
         "tags",
         "takes",
@@ -123,12 +124,12 @@ class WaitingOrders:
     ) -> None:
         self._live, self._book, self._touched = live, book, touched
         self._archive: OrderArchive
-        self._changed: dict[str, Order] = {}
+        self.changed: dict[str, Order] = {}
         self._outbox: list[Order | CancelOrder] = []
         self.amounts: dict[Asset, int] = {}
         self.tags: dict[int, str] = {}
         self.takes = self.is_rested = False
-        self.created: datetime | None = None
+        self.created_us = 0
         self._starts = [(0, 0)]
         self._objects = 0  # places of assets whose orders are objects
         self._flushed = 0  # so many places count as changed in the session
@@ -149,7 +150,7 @@ class WaitingOrders:
             changed: The orders that changed since the last bar, by id.
             outbox: The orders to be sent.
         """
-        self._archive, self._changed, self._outbox = archive, changed, outbox
+        self._archive, self.changed, self._outbox = archive, changed, outbox
         self.takes = True
 
     def end(self) -> None:
@@ -166,11 +167,20 @@ class WaitingOrders:
         finally:
             self.takes = takes
 
-    def begin_bar(self, first: int, created: datetime) -> None:
-        """Start an empty list for a bar; numbers continue from `first`."""
-        self._starts, self.created = [(0, first)], created
-        self.is_rested = False
-        self._flushed = 0
+    def come_after(self, first: int, us: int) -> None:
+        """Prepare for orders that are placed behind all others.
+
+        Args:
+            first: Number of the first of them.
+            us: When, µs UTC.
+        """
+        if not self.amounts:
+            self._starts, self.created_us = [(0, first)], us
+            self.is_rested = False
+            self._flushed = 0
+            self._archive.note_time(first, us)
+        if self.changed:  # before those that come
+            self._touched.put_all_last(self.changed)
 
     @property
     def is_flushed(self) -> bool:
@@ -183,10 +193,10 @@ class WaitingOrders:
         if flushed >= count:
             return
         self._flushed = count
-        number = _number_at(self._starts, flushed)
         if count == 1:
-            self._touched[str(number)] = None
+            self._touched[str(self._starts[0][1])] = None
         else:
+            number = _number_at(self._starts, flushed)
             self._touched.note_range(range(number, number + count - flushed))
 
     def note_only(self, place: int) -> str:
@@ -250,9 +260,7 @@ class WaitingOrders:
 
     def take(self) -> Asked:
         """Return the waiting orders and clear the list."""
-        created = self.created
-        assert created is not None
-        asked = Asked(created, list(self.amounts.items()), self.tags, self._starts)
+        asked = Asked(self.created_us, list(self.amounts.items()), self.tags, self._starts)
         self.amounts.clear()
         self.tags = {}
         self._objects = 0
@@ -276,10 +284,10 @@ class WaitingOrders:
             if place >= flushed:
                 fresh.append(order)
         if fresh:  # every other change came after them
-            later = dict(self._changed)
-            self._changed.clear()
-            self._changed.update({order.id: order for order in fresh})
-            self._changed.update(later)
+            later = dict(self.changed)
+            self.changed.clear()
+            self.changed.update({order.id: order for order in fresh})
+            self.changed.update(later)
 
     def make_one(self, asset: Asset) -> None:
         """Convert the waiting order of `asset` to an object, which keeps its place: it
@@ -292,12 +300,12 @@ class WaitingOrders:
             self.make()
             return
         self.flush()
-        assert self.created is not None
-        asked = Asked(self.created, [], self.tags, self._starts)
+        asked = Asked(self.created_us, [], self.tags, self._starts)
         if asset in self._book:  # of the first alone: it has the place of those before it
             number = asked.number_at(0)
             later = [(place - 1, begun) for place, begun in self._starts if place > 0]
-            self._starts = [(0, number + 1), *later]
+            first = [] if later and not later[0][0] else [(0, number + 1)]
+            self._starts = first + later
             self._flushed -= 1
             del self.amounts[asset]
         else:
@@ -354,7 +362,7 @@ class WaitingOrders:
         state: OrderState = _PENDING,
     ) -> Order:
         """Return one of those that waited as an order in the book."""
-        created, order_id, amount = asked.created, str(number), Decimal(shares)
+        created, order_id, amount = datetime_of(asked.created_us), str(number), Decimal(shares)
         order = Order(
             order_id, asset, amount, created, created, state=state, tag=asked.tags.get(number)
         )

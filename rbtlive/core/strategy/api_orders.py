@@ -89,14 +89,13 @@ class OrderMethods(Bound):
         Raises:
             CannotOrderDelistedAsset: the asset is not listed now, or has no price yet.
         """
-        state = self._ordering("order_value")
+        state, terms = self._ordering("order_value"), (limit_price, stop_price, style, tag)
+        size = sizing.quick_shares(state, asset, value)
+        if size is not None:
+            return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_value")
         if known is None:
             return None
-        terms = (limit_price, stop_price, style, tag)
-        size = sizing.quick_shares(state, known, value)
-        if size is not None:
-            return place_whole_shares(state, known, size, terms)
         return place_order(state, known, sizing.shares_for_value(state, known, value), terms)
 
     def order_percent(
@@ -111,14 +110,13 @@ class OrderMethods(Bound):
         """Order shares worth a fraction of the portfolio's value (0.5 is half of
         it).
         """
-        state = self._ordering("order_percent")
+        state, terms = self._ordering("order_percent"), (limit_price, stop_price, style, tag)
+        size = sizing.quick_shares_for_percent(state, asset, percent)
+        if size is not None:
+            return place_whole_shares(state, asset, size, terms)
         known = check_orderable(state, asset, "order_percent")
         if known is None:
             return None
-        terms = (limit_price, stop_price, style, tag)
-        size = sizing.quick_shares_for_percent(state, known, percent)
-        if size is not None:
-            return place_whole_shares(state, known, size, terms)
         return place_order(state, known, sizing.shares_for_percent(state, known, percent), terms)
 
     def order_target(
@@ -133,21 +131,17 @@ class OrderMethods(Bound):
         """Order the shares missing to hold `target` shares; open orders of the asset
         count as filled.
         """
-        state = self._ordering("order_target")
-        terms = (limit_price, stop_price, style, tag)
-        if state.sized_books == state.portfolio.version:
-            size = sizing.known_size(state, asset, target, SHARES)
-            if size is not None:
-                return place_whole_shares(state, asset, size, terms)
-        known = check_orderable(state, asset, "order_target")
-        if known is None:
-            return None
-        terms = (limit_price, stop_price, style, tag)
-        size = sizing.missing_shares(state, known, target)
+        state, terms = self._ordering("order_target"), (limit_price, stop_price, style, tag)
+        size = sizing.quick_target(state, asset, target, SHARES)
         if size is None:
+            known = check_orderable(state, asset, "order_target")
+            if known is None:
+                return None
             amount = sizing.shares_to_target(state, known, target)
             return place_order(state, known, amount, terms)
-        return place_whole_shares(state, known, size, terms)
+        if size or style is not None or tag is not None:
+            return place_whole_shares(state, asset, size, terms)
+        return None
 
     def order_target_value(
         self,
@@ -161,24 +155,19 @@ class OrderMethods(Bound):
         """Order the shares missing to hold shares worth `target`; open orders of the
         asset count as filled.
         """
-        state = self._ordering("order_target_value")
-        terms = (limit_price, stop_price, style, tag)
-        if state.sized_books == state.portfolio.version:
-            size = sizing.known_size(state, asset, target, VALUE)
-            if size is not None:
-                return place_whole_shares(state, asset, size, terms)
-        known = check_orderable(state, asset, "order_target_value")
-        if known is None:
-            return None
-        rounds = not state.trading_controls
-        size = sizing.quick_target(state, known, target, is_value=True, notes_rounding=rounds)
-        terms = (limit_price, stop_price, style, tag)
+        state, terms = self._ordering("order_target_value"), (limit_price, stop_price, style, tag)
+        size = sizing.quick_target(state, asset, target, VALUE)
         if size is None:
+            known = check_orderable(state, asset, "order_target_value")
+            if known is None:
+                return None
             amount = sizing.shares_to_target(
                 state, known, sizing.shares_for_value(state, known, target)
             )
             return place_order(state, known, amount, terms)
-        return place_whole_shares(state, known, size, terms)
+        if size or style is not None or tag is not None:
+            return place_whole_shares(state, asset, size, terms)
+        return None
 
     def order_target_percent(
         self,
@@ -192,23 +181,19 @@ class OrderMethods(Bound):
         """Order the shares missing to hold a fraction of the portfolio's value; open
         orders count as filled.
         """
-        state = self._ordering("order_target_percent")
-        terms = (limit_price, stop_price, style, tag)
-        if state.sized_books == state.portfolio.version:
-            size = sizing.known_size(state, asset, target, PERCENT)
-            if size is not None:
-                return place_whole_shares(state, asset, size, terms)
-        known = check_orderable(state, asset, "order_target_percent")
-        if known is None:
-            return None
-        size = sizing.quick_target(state, known, target, notes_rounding=not state.trading_controls)
-        terms = (limit_price, stop_price, style, tag)
+        state, terms = self._ordering("order_target_percent"), (limit_price, stop_price, style, tag)
+        size = sizing.quick_target(state, asset, target, PERCENT)
         if size is None:
+            known = check_orderable(state, asset, "order_target_percent")
+            if known is None:
+                return None
             amount = sizing.shares_to_target(
                 state, known, sizing.shares_for_percent(state, known, target)
             )
             return place_order(state, known, amount, terms)
-        return place_whole_shares(state, known, size, terms)
+        if size or style is not None or tag is not None:
+            return place_whole_shares(state, asset, size, terms)
+        return None
 
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None

@@ -213,7 +213,7 @@ class Cursor:
         the asset's end.
         """
         if not self.looks_back:
-            value: float = self._close[self._place(index)]
+            value: float = self._close[self.view * self._width - self._shift + index]
             if value == value:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
                 return value
         return self._carried(index)
