@@ -40,6 +40,7 @@ from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
 from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
 from rbtlive.finance.defaults import default_commission, default_slippage
+from rbtlive.finance.execution import TickPrices, prices_on_tick
 from rbtlive.model.asset import Asset, fixed_tick
 from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderFillEvent
@@ -87,6 +88,8 @@ class RunState:
         own_thread: The run's thread; None is any.
         outbox: Orders to submit and cancels to send at the end of the event.
         changed_orders: Orders placed or cancelled since the last bar, latest last.
+        moved_parts: By asset index, which part of its price the limit or stop that
+            rounding moved most moved for certain.
         unbooked_commissions: Commissions of this step's fills, charged after all of
             them.
         unbooked_charges: The same for fills that were booked in columns.
@@ -97,8 +100,8 @@ class RunState:
         plain_assets: Whether each asset trades in single shares and its bars have a
             volume.
         float_sized: The same, and sizes are rounded as floats can decide.
-        fixed_ticks: The price step of each asset; None if it depends on the price, or
-            if prices are rounded to it in binary.
+        tick_prices: The prices on the tick of each asset; None if it depends on the
+            price, or if prices are rounded to it in binary.
         session_open: A session has begun and is not closed yet.
         session_span: Its first and last minute, µs UTC.
         start_hook_done: `before_trading_start` has run in this session, or is not
@@ -170,6 +173,7 @@ class RunState:
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
     target_facts: dict[int, TargetFacts] = field(default_factory=dict)
+    moved_parts: dict[int, float] = field(default_factory=dict)
     unbooked_commissions: list[tuple[Asset, Any]] = field(default_factory=list)
     unbooked_charges: list[WholeFills] = field(default_factory=list)
     balanced_version: int = -1
@@ -178,7 +182,7 @@ class RunState:
     first_auto_close_us: int = field(init=False)
     plain_assets: list[bool] = field(init=False)
     float_sized: list[bool] = field(init=False)
-    fixed_ticks: list[Decimal | None] = field(init=False)
+    tick_prices: list[TickPrices | None] = field(init=False)
     session_open: bool = False
     session_span: tuple[int, int] = (0, 0)
     start_hook_done: bool = True
@@ -228,8 +232,11 @@ class RunState:
         ]
         in_floats = not (self.quirks.round_in_binary or self.quirks.round_history)
         self.float_sized = [is_plain and in_floats for is_plain in self.plain_assets]
-        self.fixed_ticks = [
-            None if self.quirks.round_history else fixed_tick(asset) for asset in market.assets
+        self.tick_prices = [
+            None
+            if self.quirks.round_history or (tick := fixed_tick(asset)) is None
+            else prices_on_tick(tick)
+            for asset in market.assets
         ]
         self._now = (0, datetime_of(0))
         first = market.first_session
@@ -277,9 +284,12 @@ class RunState:
 
     def note_change(self, order: Order) -> None:
         """Mark an order as the one changed last."""
-        self.orders.waiting.flush()  # those that wait were placed before
-        self.changed_orders.pop(order.id, None)
-        self.changed_orders[order.id] = order
+        if self.orders.waiting.amounts:
+            self.orders.waiting.flush()  # they were placed before
+        changed = self.changed_orders
+        if order.id in changed:
+            del changed[order.id]
+        changed[order.id] = order
 
     def flush_changes(self) -> None:
         """Mark the orders placed or cancelled since the last bar as changed in this

@@ -21,6 +21,7 @@ from rbtlive.model.number import to_decimal
 
 DEFAULT_TICK_SIZE = Decimal("0.01")
 _USUAL_DIFF = 0.95
+_KEPT_PRICES = 1 << 14
 
 
 class ExecutionStyle(abc.ABC):
@@ -229,18 +230,42 @@ def asymmetric_round_price(
     return (step * nearest if binary_ticks else float(exact_tick * nearest)) + 0.0
 
 
-def price_on_tick(price: float, tick_size: Decimal, *, round_down: bool) -> Decimal:
-    """Return `asymmetric_round_price` of a finite price as a decimal; cached, because a
-    market's prices repeat.
+class TickPrices:
+    """Prices on a tick, as `asymmetric_round_price` rounds to it; each is computed
+    once, because a market's prices repeat.
+
+    Args:
+        tick_size: Price step, above 0.
     """
-    _, step, shift = _tick_facts(tick_size, _USUAL_DIFF)
-    ticks = (price - shift if round_down else price + shift) / step
-    return _ticks_as_price(math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks), tick_size)
+
+    __slots__ = ("_known", "_shift", "_step", "_tick")
+
+    def __init__(self, tick_size: Decimal) -> None:
+        self._tick, self._step, self._shift = _tick_facts(tick_size, _USUAL_DIFF)
+        self._known: dict[int, tuple[Decimal, float]] = {}  # by the number of ticks
+
+    def placed(self, price: float, *, round_down: bool) -> tuple[Decimal, float]:
+        """Return a finite price on the tick, as a decimal and as a float.
+
+        Args:
+            price: The price asked for.
+            round_down: True for the limit of a buy and the stop of a sale.
+        """
+        ticks = (price - self._shift if round_down else price + self._shift) / self._step
+        count = math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks)
+        known = self._known.get(count)
+        if known is None:
+            if len(self._known) >= _KEPT_PRICES:
+                self._known.clear()
+            nearest = float(self._tick * count) + 0.0
+            known = self._known[count] = Decimal(repr(nearest)), nearest
+        return known
 
 
-@lru_cache(maxsize=1 << 14)
-def _ticks_as_price(count: int, tick_size: Decimal) -> Decimal:
-    return Decimal(repr(float(tick_size * count) + 0.0))
+@lru_cache(maxsize=256)
+def prices_on_tick(tick_size: Decimal) -> TickPrices:
+    """Return the prices on a tick, which all assets and runs with that tick share."""
+    return TickPrices(tick_size)
 
 
 # The tick as a number and as a float, and how far a price may be from it.

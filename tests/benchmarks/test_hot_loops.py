@@ -36,13 +36,13 @@ from tests.benchmarks.crowd import KINDS, calls_per_order_of_a_crowd
 
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
-AN_ORDER = 74.0
-A_STOP = 118.0
-A_LIMIT = 107.0
+AN_ORDER = 72.0
+A_STOP = 98.0
+A_LIMIT = 96.0
 A_RESTING_BAR = 0.1
-A_DAILY_ORDER = 180.0
-ONE_OF_MANY = 25.0
-ONE_OF_MANY_WITH_NEWS = 31.0
+A_DAILY_ORDER = 176.0
+ONE_OF_MANY = 22.6
+ONE_OF_MANY_WITH_NEWS = 29.5
 ITS_METRICS = 21.0
 A_SESSION = 10.2
 AN_EVENT = 60.0
@@ -134,8 +134,8 @@ def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
         (6.8, lambda context, _data, _asset: context.portfolio.cash),
         (17, lambda context, _data, _asset: context.account.leverage),
         (12.5, lambda context, _data, _asset: context.get_datetime()),
-        (16, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
-        (11.5, lambda context, _data, asset: context.order_target(asset, 10)),
+        (13.5, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
+        (9.5, lambda context, _data, asset: context.order_target(asset, 10)),
     ],
     ids=[
         "position",

@@ -22,7 +22,6 @@ from rbtlive.finance.execution import (
     LimitOrder,
     StopLimitOrder,
     StopOrder,
-    price_on_tick,
 )
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
@@ -35,7 +34,8 @@ MAX_SHARES = Decimal(10**20)
 MOST_QUICK = 10**9
 """Orders below this many shares take the fast path."""
 _MOST = Decimal(MOST_QUICK)
-_FEWEST, _ONE = -_MOST, Decimal(1)
+_FEWEST = -_MOST
+ONE_SHARE = Decimal(1)
 _FAR = 1e12
 LONGEST_TAG = 1_000
 """Longest tag of an order, in characters."""
@@ -58,7 +58,7 @@ def place_order(
         tag = _checked_tag(tag)
     kind = type(amount)
     if (
-        (kind is int or (kind is Decimal and _ONE.same_quantum(amount)))
+        (kind is int or (kind is Decimal and ONE_SHARE.same_quantum(amount)))
         and state.plain_assets[asset.index]
         and _FEWEST < amount < _MOST
     ):
@@ -109,15 +109,19 @@ def _prices(
 # The price that a style gives; None if the slow path must decide: the tick depends on
 # the price, or this is not a valid price.
 def _price(state: RunState, asset: Asset, asked: Any, *, round_down: bool) -> Decimal | None:
-    kind, tick = type(asked), state.fixed_ticks[asset.index]
-    if tick is None or not (kind is float or kind is Number or kind is int):
+    kind, prices = type(asked), state.tick_prices[asset.index]
+    if prices is None or not (kind is float or kind is Number or kind is int):
         return None
     price = float(asked)
     if not 0.0 <= price < _FAR:
         return None
-    placed = price_on_tick(price, tick, round_down=round_down)
-    if price != float(placed) or (kind is Number and asked != placed):
-        state.record.notes.note_moved(asset.symbol, asked, placed)
+    placed, nearest = prices.placed(price, round_down=round_down)
+    if price != nearest or (kind is Number and asked != placed):
+        # Most prices move less than the maximum so far, and floats can show that.
+        moved = state.moved_parts
+        if abs(nearest - price) >= moved.get(asset.index, 0.0) * price:
+            notes, exact = state.record.notes, to_decimal(asked)
+            moved[asset.index] = notes.note_moved(asset.symbol, exact, placed)
     return placed
 
 
@@ -206,7 +210,7 @@ def _whole_sizes(
         shares = sizing.whole_lots(amount, asset.lot_size, binary=False)
         if shares != amount:
             shares = _whole_position(state, asset, amount, shares)
-        if not _ONE.same_quantum(shares):
+        if not ONE_SHARE.same_quantum(shares):
             return None
         sizes.append(int(shares))
     return sizes if max(sizes, default=0) < _MOST and min(sizes, default=0) > _FEWEST else None
@@ -256,7 +260,7 @@ def _prices_of_style(
     for name, placed in (("limit_price", limit), ("stop_price", stop)):
         asked = getattr(style, name, None)
         if asked is not None and placed is not None and asked != placed:
-            state.record.notes.note_moved(asset.symbol, asked, to_decimal(placed))
+            state.record.notes.note_moved(asset.symbol, to_decimal(asked), to_decimal(placed))
     return (
         None if limit is None else to_decimal(limit),
         None if stop is None else to_decimal(stop),
@@ -285,7 +289,7 @@ def enter(
     if (
         limit is stop is None
         and _FEWEST < shares < _MOST
-        and _ONE.same_quantum(shares)
+        and ONE_SHARE.same_quantum(shares)
         and state.trading_state == "running"
         and state.plain_assets[asset.index]
     ):
@@ -341,7 +345,8 @@ def show_open_orders(state: RunState, asset: Asset) -> list[OrderView]:
     same pictures as long as nothing happens to any order.
     """
     orders = state.orders
-    orders.waiting.make_one(asset)
+    if orders.waiting.amounts:
+        orders.waiting.make_one(asset)
     open_orders, presenter = orders.book.get(asset), state.presenter
     if not open_orders:
         return []

@@ -83,7 +83,7 @@ def quick_targets(state: RunState, targets: Sequence[tuple[Asset, object]]) -> S
     return [quick_target(state, asset, target, PERCENT) for asset, target in targets]
 
 
-def quick_shares(state: RunState, asset: Any, value: Any) -> int | None:
+def quick_shares(state: RunState, asset: Asset, value: object) -> int | None:
     """Return the whole shares that `value` buys at the last price; None where floats
     cannot decide exactly, for less than a share, or where the order may be refused.
     """
@@ -100,14 +100,14 @@ def quick_shares(state: RunState, asset: Any, value: Any) -> int | None:
     price = state.market.price(place)
     if not price > _CHEAP or _whole_held(state, asset) is None:
         return None
-    worth = float(value) / price
+    worth = float(cast(float, value)) / price
     if not -_CERTAIN < worth < _CERTAIN:
         return None
     shares = int(worth)
     return (shares or None) if _UNSURE < abs(worth - shares) < _SURE else None
 
 
-def quick_shares_for_percent(state: RunState, asset: object, percent: object) -> int | None:
+def quick_shares_for_percent(state: RunState, asset: Asset, percent: object) -> int | None:
     """Return the whole shares worth a fraction of the portfolio's value; None if floats
     cannot decide exactly, or if the value is less than a share.
     """
@@ -118,7 +118,7 @@ def quick_shares_for_percent(state: RunState, asset: object, percent: object) ->
 
 
 def quick_target(  # noqa: C901 - a call less at every bar
-    state: RunState, asset: object, target: object, kind: str
+    state: RunState, asset: Asset, target: object, kind: str
 ) -> int | None:
     """Return the whole shares to order to hold a target; None where floats cannot
     decide exactly, or where the order may be refused.
@@ -172,9 +172,10 @@ def quick_target(  # noqa: C901 - a call less at every bar
 
 
 def target_facts(  # noqa: C901 - a call less at every order
-    state: RunState, asset: Any, target: Any, kind: str
+    state: RunState, asset: Asset, wanted: object, kind: str
 ) -> TargetFacts | None:
     """Return what `quick_target` goes by; None where it cannot decide."""
+    target: Any = wanted  # its type is checked below
     if id(asset) not in state.asset_ids:
         return None
     market, orders, portfolio = state.market, state.orders, state.portfolio

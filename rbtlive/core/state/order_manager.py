@@ -107,10 +107,14 @@ class OrderManager:
         if self.waiting.amounts:
             self.waiting.hold_place(asset, self.last_id)
         order = Order(str(self.last_id), asset, amount, dt, dt, limit, stop)
-        if self.archive is not None:
+        if limit is stop is None and self.archive is not None:
             self.archive.note_time(self.last_id, us_of(dt))
         self._orders[order.id] = order
-        self.book.setdefault(asset, []).append(order)
+        orders = self.book.get(asset)
+        if orders is None:
+            self.book[asset] = [order]
+        else:
+            orders.append(order)
         self.version += 1
         return order
 
@@ -181,9 +185,11 @@ class OrderManager:
 
     def get_order(self, order_id: str) -> Order | None:
         """Return the order with that id, or None."""
-        asset = self.waiting.asset_of(order_id)
-        if asset is not None:
-            self.waiting.make_one(asset)
+        waiting = self.waiting
+        if waiting.amounts:
+            asset = waiting.asset_of(order_id)
+            if asset is not None:
+                waiting.make_one(asset)
         order = self._orders.get(order_id) or self.denied.get(order_id)
         return self.archive.order(order_id) if order is None and self.archive is not None else order
 

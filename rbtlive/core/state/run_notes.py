@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import SupportsFloat
-
-from rbtlive.model.number import to_decimal
 
 _SURE = 1.0 - 1e-6
 _CLEAR = 1e-9
@@ -36,25 +33,16 @@ class RunNotes:
         """Note that an order came to less than one lot."""
         self.rounded_away[symbol] = self.rounded_away.get(symbol, 0) + 1
 
-    def note_moved(self, symbol: str, asked: SupportsFloat, placed: Decimal) -> None:
-        """Note the price asked for, and the price on the tick that was placed."""
-        known = self.moved_prices.get(symbol)
-        if known is not None:
-            # Most prices move less than the maximum so far, and floats can show that.
-            price, asked_then = float(asked), float(known[0])
-            most = abs(float(known[1]) - asked_then)
-            if (
-                most > asked_then * _CLEAR
-                and abs(float(placed) - price) * asked_then < most * price * _SURE
-            ):
-                return
-        self.note_price(symbol, to_decimal(asked), placed)
-
-    def note_price(self, symbol: str, asked: Decimal, placed: Decimal) -> None:
-        """Do the same exactly, in Decimal."""
+    def note_moved(self, symbol: str, asked: Decimal, placed: Decimal) -> float:
+        """Note the price asked for, and the price on the tick that was placed; return
+        which part of its price the one that moved most moved for certain, as floats
+        compute it.
+        """
         known = self.moved_prices.get(symbol)
         if asked and (known is None or _moved(asked, placed) > _moved(*known)):
-            self.moved_prices[symbol] = (asked, placed)
+            known = self.moved_prices[symbol] = (asked, placed)
+        part = 0.0 if known is None else float(_moved(*known))
+        return part * _SURE if part > _CLEAR else 0.0
 
     def copy(self) -> RunNotes:
         """Return a snapshot that later events do not change."""

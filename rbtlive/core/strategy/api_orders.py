@@ -13,6 +13,7 @@ from rbtlive.core.actions.asset_lookup import all_orderable, check_orderable, re
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import (
     MOST_QUICK,
+    ONE_SHARE,
     place_all,
     place_batch,
     place_order,
@@ -26,6 +27,7 @@ from rbtlive.core.strategy.bound import Bound
 from rbtlive.errors import OrderDuringInitialize
 from rbtlive.finance.execution import ExecutionStyle
 from rbtlive.model.asset import Asset
+from rbtlive.model.number import Number
 
 
 class OrderMethods(Bound):
@@ -71,6 +73,8 @@ class OrderMethods(Bound):
         if known is None:
             return None
         terms = (limit_price, stop_price, style, tag)
+        if type(amount) is Number and ONE_SHARE.same_quantum(amount):
+            amount = int(amount)  # the amount of a position is such a number
         if type(amount) is int and -MOST_QUICK < amount < MOST_QUICK:
             return place_whole_shares(state, known, amount, terms)
         return place_order(state, known, amount, terms)
@@ -131,17 +135,18 @@ class OrderMethods(Bound):
         """Order the shares missing to hold `target` shares; open orders of the asset
         count as filled.
         """
-        state, terms = self._ordering("order_target"), (limit_price, stop_price, style, tag)
+        state = self._ordering("order_target")
         size = sizing.quick_target(state, asset, target, SHARES)
+        if size == 0 and style is None and tag is None:
+            return None
+        terms = (limit_price, stop_price, style, tag)
         if size is None:
             known = check_orderable(state, asset, "order_target")
             if known is None:
                 return None
             amount = sizing.shares_to_target(state, known, target)
             return place_order(state, known, amount, terms)
-        if size or style is not None or tag is not None:
-            return place_whole_shares(state, asset, size, terms)
-        return None
+        return place_whole_shares(state, asset, size, terms)
 
     def order_target_value(
         self,
@@ -155,8 +160,11 @@ class OrderMethods(Bound):
         """Order the shares missing to hold shares worth `target`; open orders of the
         asset count as filled.
         """
-        state, terms = self._ordering("order_target_value"), (limit_price, stop_price, style, tag)
+        state = self._ordering("order_target_value")
         size = sizing.quick_target(state, asset, target, VALUE)
+        if size == 0 and style is None and tag is None:
+            return None
+        terms = (limit_price, stop_price, style, tag)
         if size is None:
             known = check_orderable(state, asset, "order_target_value")
             if known is None:
@@ -165,9 +173,7 @@ class OrderMethods(Bound):
                 state, known, sizing.shares_for_value(state, known, target)
             )
             return place_order(state, known, amount, terms)
-        if size or style is not None or tag is not None:
-            return place_whole_shares(state, asset, size, terms)
-        return None
+        return place_whole_shares(state, asset, size, terms)
 
     def order_target_percent(
         self,
@@ -181,8 +187,11 @@ class OrderMethods(Bound):
         """Order the shares missing to hold a fraction of the portfolio's value; open
         orders count as filled.
         """
-        state, terms = self._ordering("order_target_percent"), (limit_price, stop_price, style, tag)
+        state = self._ordering("order_target_percent")
         size = sizing.quick_target(state, asset, target, PERCENT)
+        if size == 0 and style is None and tag is None:
+            return None
+        terms = (limit_price, stop_price, style, tag)
         if size is None:
             known = check_orderable(state, asset, "order_target_percent")
             if known is None:
@@ -191,9 +200,7 @@ class OrderMethods(Bound):
                 state, known, sizing.shares_for_percent(state, known, target)
             )
             return place_order(state, known, amount, terms)
-        if size or style is not None or tag is not None:
-            return place_whole_shares(state, asset, size, terms)
-        return None
+        return place_whole_shares(state, asset, size, terms)
 
     def order_target_percents(
         self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None
@@ -254,8 +261,9 @@ class OrderMethods(Bound):
         effect.
         """
         state = self._changing("cancel_order")
-        order_id = order_param.id if isinstance(order_param, OrderView) else order_param
-        cancel_order(state, order_id)
+        cancel_order(
+            state, order_param.raw.id if isinstance(order_param, OrderView) else order_param
+        )
 
     def get_order(self, order_id: str) -> OrderView | None:
         """Return the order with that id as it stands now, or None."""

@@ -20,6 +20,14 @@ class Bound:
     def _changing(self, method: str) -> RunState:
         # The run, for a method that changes its actions: a replay repeats such a call
         # only if a callback makes it.
+        state = self._run
+        if (
+            state is not None
+            and state.acting
+            and state.thread_now is not None
+            and state.thread_now() == state.own_thread
+        ):
+            return state
         state = self._running(method)
         if not state.is_in_callback:
             raise CalledOutsideStrategy(
@@ -34,14 +42,14 @@ class Bound:
         # The run, for a method that places orders.
         state = self._run
         if (
-            state is None
-            or state.in_before_trading_start
-            or not state.acting
-            or state.thread_now is None
-            or state.thread_now() != state.own_thread
+            state is not None
+            and state.acting
+            and not state.in_before_trading_start
+            and state.thread_now is not None
+            and state.thread_now() == state.own_thread
         ):
-            return self._running(method, orders=True)
-        return state
+            return state
+        return self._running(method, orders=True)
 
     def _running(self, method: str, *, orders: bool = False) -> RunState:
         state = self._run

@@ -77,10 +77,7 @@ def us_of(moment: datetime) -> int:
 
 def datetime_of(us: int) -> datetime:
     """Return the aware UTC date-time of microseconds since 1970."""
-    seconds, rest = divmod(us, 1_000_000)
-    if rest or seconds < 0:
-        return _EPOCH + timedelta(microseconds=int(us))
-    return datetime.fromtimestamp(seconds, UTC)  # bars end on the second; this costs half as much
+    return _EPOCH + timedelta(0, int(us) // 1_000_000, int(us) % 1_000_000)
 
 
 def as_label(value: object, name: str) -> date:
