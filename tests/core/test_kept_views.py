@@ -125,3 +125,24 @@ def test_a_copy_of_a_view_keeps_the_values_of_its_moment(
     assert portfolio.positions[asset].last_sale_price == position.last_sale_price
     assert (asset.symbol, order.tag, order.amount) == (name, "each", 10)
     assert account.net_liquidation == portfolio.portfolio_value
+
+
+def test_a_view_of_a_position_that_was_closed_shows_its_last_price() -> None:
+    frame = daily_frame(6, 1)
+    (name,) = frame["symbol"].unique().to_list()
+    kept: list[Any] = []
+    seen: list[tuple[Any, Any]] = []
+
+    def handle_data(context: Any, _data: Any) -> None:
+        bars = context.bars = getattr(context, "bars", 0) + 1
+        asset = context.symbol(name)
+        if bars in {1, 4}:
+            context.order(asset, 10 if bars == 1 else -10)
+        if bars == 2:
+            kept.append(context.portfolio.positions[asset])
+        if bars == 5:
+            seen.append((kept[0].amount, kept[0].last_sale_price))
+
+    rbt.backtest({"__name__": "closed", "handle_data": handle_data}, frame, progress=False)
+
+    assert seen == [(0, frame["close"][3])]

@@ -20,23 +20,30 @@ def settled_close(state: RunState, first: int) -> SessionClose | None:
         market.interval.intraday
         or market.lags
         or not market.preload
-        or state.callbacks.before_trading_start is not None
-        or state.pipelines.by_name
-        or state.account_controls
-        or state.on_session_closed is not None
+        or not has_bare_closes(state)
         or state.changed_orders
         or state.outbox
-        or state.paused
         or books.closed_version != state.portfolio.version
         or books.reported_transactions != len(state.record.transactions)
         or books.reported_adjustments != len(state.record.adjustments)
-        or type(state.cancel_policy) is not NeverCancel
     ):
         return None
     close = books.rows.last_close()
     if close is None or (state.portfolio.positions and books.closed_marks < 0):
         return None
     return close if close.session == first - 1 else None
+
+
+def has_bare_closes(state: RunState) -> bool:
+    """Say whether sessions begin and end without a step that has to run in each."""
+    return not (
+        state.callbacks.before_trading_start is not None
+        or state.pipelines.by_name
+        or state.account_controls
+        or state.on_session_closed is not None
+        or state.paused
+        or type(state.cancel_policy) is not NeverCancel
+    )
 
 
 def first_with_news(state: RunState, first: int, end: int) -> int:

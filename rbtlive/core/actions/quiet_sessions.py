@@ -1,8 +1,8 @@
-"""Run daily sessions in which nothing trades: most of a backtest, at a tenth of the
+"""Run daily sessions between corporate actions: most of a backtest, at a tenth of the
 cost.
 
-The rule: a session runs here only while each skipped step would do nothing; if a
-callback or a fill changes anything, the session ends in the ordinary way.
+The rule: a session runs here only while each skipped step would do nothing; what it
+leaves equals what it leaves in the ordinary way.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.fills import match
-from rbtlive.core.actions.quiet_ahead import end_after, first_with_news, settled_close
+from rbtlive.core.actions.quiet_ahead import (
+    end_after,
+    first_with_news,
+    has_bare_closes,
+    settled_close,
+)
 from rbtlive.core.actions.resting_fills import Calm, match_resting
-from rbtlive.core.actions.session_close import finish_session, note_marks
+from rbtlive.core.actions.session_close import closed_session, finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.quiet_days import QuietDays
-from rbtlive.core.state.session_figures import SessionClose
+from rbtlive.core.state.session_figures import NO_TOTALS, SessionClose, with_prices
 from rbtlive.finance.cancel_policy import NeverCancel
 
 if TYPE_CHECKING:
@@ -55,7 +60,7 @@ def run_quiet_sessions(
 
 
 class _Days:
-    """A stretch of sessions being run, and what to keep of them.
+    """A stretch of sessions with the same holdings being run, and what to keep of them.
 
     Args:
         state: The run.
@@ -71,16 +76,17 @@ class _Days:
         self._after(close)
 
     # Starts after a close, with nothing kept yet.
-    def _after(self, close: SessionClose) -> None:
-        self._close = close
+    def _after(self, close: SessionClose, *, is_noted: bool = True) -> None:
+        self._close, self._is_noted = close, is_noted
         self._first = self._next = close.session + 1
         self._held = bool(self._state.portfolio.positions)
-        self._places = self._state.marks.places()
+        if self._held:
+            self._places = self._state.marks.places()
         self._odd_prices: dict[int, Floats] = {}
         self._recorded: list[dict[str, Any]] = []
         self._orders: dict[int, Sequence[Order]] = {}
 
-    # Runs every session before `end`. A session that changes more than prices is
+    # Runs every session before `end`. A session in which more happens than fills is
     # finished in the ordinary way, and the run goes on after it if it may. Returns the
     # number of the next session.
     def run(self, end: int, before_each: Callable[[], None] | None) -> int:
@@ -91,6 +97,7 @@ class _Days:
                 is_quiet = self._run(first, end, before_each)
             finally:
                 self._note()
+                state.books.rows_before = len(state.books.rows)
             if is_quiet:
                 break
             state.flush_changes()
@@ -123,8 +130,8 @@ class _Days:
         books.starting_cash, books.starting_base = close.cash, close.capital_base
         books.starting_value = None
 
-    # False if the last session changed more than prices. Callbacks are called in the
-    # same way as in `take_bar`.
+    # False if the last session has to end in the ordinary way. Callbacks are called in
+    # the same way as in `take_bar`.
     def _run(  # noqa: C901, PLR0912 - one call more costs a tenth of a session
         self, begun: int, end: int, before_each: Callable[[], None] | None
     ) -> bool:
@@ -136,7 +143,7 @@ class _Days:
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
         scheduled, held, step = state.scheduled, self._held, market.step
         portfolio, settled = state.portfolio, state.books.closed_version
-        account_controls, mark_row = state.account_controls, state.marks.mark_row_unseen
+        mark_row, controls = state.marks.mark_row_unseen, state.account_controls
         calm: Calm | None = None
         for session in range(self._first, end):
             if before_each is not None and session != begun:
@@ -166,14 +173,17 @@ class _Days:
                     deliver(state)
             if scheduled:
                 run_scheduled(state)
-            # What no callback is meant to change, and may.
+            # What no callback is meant to change, and may, counts too.
             if (
                 touched
                 or portfolio.version != settled
-                or account_controls
+                or controls
                 or type(state.cancel_policy) is not NeverCancel
             ):
-                return False
+                if not self._end_traded(session, end):
+                    return False
+                held, settled = self._held, portfolio.version
+                continue
             placed = waiting_orders or changed or outbox
             if placed and (waiting or end_after(state, session, end) < end):
                 return False
@@ -184,6 +194,39 @@ class _Days:
             if recorded:
                 self._recorded.append(dict(recorded))
             self._next = session + 1
+        return True
+
+    # Closes a session with fills or changed orders as `finish_session` does, and begins
+    # anew. False if more is to be done at its close.
+    def _end_traded(self, session: int, end: int) -> bool:
+        state = self._state
+        if (
+            state.callbacks.waiting
+            or not has_bare_closes(state)
+            or len(state.record.adjustments) != state.books.reported_adjustments
+            or end_after(state, session, end) < end
+        ):
+            return False
+        state.keep_decimals()
+        self._note()
+        held, marks = bool(state.portfolio.positions), state.marks
+        odd_prices = None
+        if held and not marks.mark_row_unseen():
+            odd_prices = marks.mark_unseen()
+            if odd_prices is None:
+                return False
+        state.flush_changes()
+        state.books.closed_marks = -1  # until the last of these sessions
+        self._after(
+            closed_session(state, prices=(), totals=None if held else NO_TOTALS), is_noted=False
+        )
+        if odd_prices is not None:
+            self._odd_prices[session] = odd_prices
+        if session + 1 < end:  # otherwise the ordinary way begins the next one
+            self._begin()
+        if state.outbox:
+            self._rest_orders()
+        state.orders.waiting.is_rested = True
         return True
 
     # Stores the orders placed in a session, and lets them rest: they alone leave the
@@ -207,28 +250,36 @@ class _Days:
 
     # Keeps the finished sessions.
     def _note(self) -> None:
-        books, count = self._state.books, self._next - self._first
+        books, count, close = self._state.books, self._next - self._first, self._close
+        prices = None
+        if self._held and (count or not self._is_noted):
+            prices = self._prices()
+        if not self._is_noted:
+            if prices is not None:
+                close, prices = with_prices(close, prices[0]), prices[1:]
+            books.rows.note(close)
         if count:
             flow = books.previous_cash_flow
             days = QuietDays(
-                self._close,
+                close,
                 first=self._first,
                 count=count,
-                prices=self._prices(count) if self._held else None,
+                prices=prices,
                 recorded=self._every_recorded(count),
                 orders=self._orders,
                 no_cash=flow - flow,
             )
             books.rows.note_quiet(days)
-        books.rows_before = len(books.rows)
+        self._first, self._is_noted = self._next, True
 
-    def _prices(self, count: int) -> Floats:
-        table = self._state.market.table
-        row = self._first - table.first_session
-        prices: Floats = table.values("close", row, row + count).take(self._places, axis=1)
+    # The price of each position in each session that is not kept yet.
+    def _prices(self) -> Floats:
+        table, first = self._state.market.table, self._first - (not self._is_noted)
+        row, past = first - table.first_session, self._next - table.first_session
+        prices: Floats = table.values("close", row, past).take(self._places, axis=1)
         for session, own in self._odd_prices.items():
             if session < self._next:
-                prices[session - self._first] = own
+                prices[session - first] = own
         return prices
 
     # Before the first variable was recorded, each session has those of the last close:

@@ -9,11 +9,13 @@ gens/tradesimulation.py 230-314.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.session_ends import apply_cancel_policy, close_delisted
 from rbtlive.core.run_state import RunState
+from rbtlive.core.state.portfolio import PositionTotals
 from rbtlive.core.state.session_figures import SessionClose
 
 if TYPE_CHECKING:
@@ -69,32 +71,53 @@ def note_marks(state: RunState) -> Floats | None:
 
 
 def _note_close(state: RunState) -> None:
-    portfolio, books = state.portfolio, state.books
     prices = note_marks(state)
-    record = state.record
-    executed = len(record.transactions)
-    books.rows.note(
-        SessionClose(
-            session=state.market.session,
-            close_us=state.market.now_us,
-            starting_cash=books.starting_cash,
-            starting_base=books.starting_base,
-            starting_value=books.starting_value,
-            cash=portfolio.cash,
-            capital_base=portfolio.capital_base,
-            capital_used=portfolio.cash_flow - books.previous_cash_flow,
-            previous_return=books.previous_return,
-            held=portfolio.held(),
-            prices=tuple(state.marks.prices()) if prices is None else prices,
-            totals=portfolio.totals() if prices is None else None,
-            recorded=dict(state.recorded),
-            orders=state.orders.close_session(books.first_transaction),
-            transactions=(books.first_transaction, executed),
-            adjustments=tuple(record.adjustments[books.first_adjustment :]),
+    if prices is None:
+        close = closed_session(
+            state, prices=tuple(state.marks.prices()), totals=state.portfolio.totals()
         )
+    else:
+        close = closed_session(state, prices=prices, totals=None)
+    state.books.rows.note(close)
+
+
+def closed_session(
+    state: RunState,
+    *,
+    prices: Floats | tuple[Decimal, ...],
+    totals: PositionTotals | None,
+) -> SessionClose:
+    """Return what determines the row of the current session, which ends; the next
+    session's figures count from here.
+
+    Args:
+        state: The run.
+        prices: Last sale price of each position.
+        totals: Sums over the positions; None if they follow from the prices.
+    """
+    portfolio, books, record = state.portfolio, state.books, state.record
+    executed, flow, cash = len(record.transactions), portfolio.cash_flow, portfolio.cash
+    close = SessionClose(
+        state.market.session,
+        state.market.now_us,
+        books.starting_cash,
+        books.starting_base,
+        books.starting_value,
+        cash,
+        portfolio.capital_base,
+        flow - books.previous_cash_flow,
+        books.previous_return,
+        portfolio.held(),
+        prices,
+        totals,
+        dict(state.recorded),
+        state.orders.close_session(books.first_transaction),
+        (books.first_transaction, executed),
+        tuple(record.adjustments[books.first_adjustment :]),
     )
     books.closed_version = portfolio.version
-    books.previous_cash_flow = portfolio.cash_flow
+    books.previous_cash_flow = flow
     books.previous_return = None
     books.reported_transactions = executed
     books.reported_adjustments = len(record.adjustments)
+    return close

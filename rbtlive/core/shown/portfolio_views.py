@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rbtlive.core.shown.held_assets import HeldAssets
 from rbtlive.core.shown.live_view import LiveView
-from rbtlive.core.state.last_sales import LastSale, LastSales
+from rbtlive.core.state.last_sales import LastSales
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.position import Position
 from rbtlive.data.calendars.calendar import us_of
@@ -46,7 +46,7 @@ class PositionView(LiveView):
     def __init__(self, position: Position, marks: LastSales, presenter: Presenter) -> None:
         self.raw = position
         self._marks = marks
-        self._sale = marks.by_asset.get(position.asset) or LastSale()
+        self._sale = marks.to_keep(position.asset)
         self._presenter = presenter
         self._amount: Decimal | None = None  # the amount that `_shown_amount` shows
         self._shown_amount: Figure = 0.0

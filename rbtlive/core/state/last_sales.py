@@ -30,13 +30,15 @@ class LastSale:
     Attributes:
         price: The price, NaN before the first.
         when: The time in the form it was given.
+        is_kept: A caller reads it even after its position has ended.
     """
 
-    __slots__ = ("price", "when")
+    __slots__ = ("is_kept", "price", "when")
 
     def __init__(self, price: Decimal = NAN, dt: datetime | int | None = None) -> None:
         self.price = price
         self.when = dt
+        self.is_kept = False
 
     @property
     def dt(self) -> datetime | None:
@@ -66,6 +68,9 @@ class LastSales:
     def catch_up(self) -> None:
         """Apply pending prices; this class never has any."""
 
+    def catch_up_without(self, asset: Asset) -> None:
+        """Do the same, but for a position that ends."""
+
     def read(self, sale: LastSale) -> LastSale:
         """Return `sale` with its newest price."""
         if self._is_behind:
@@ -77,6 +82,12 @@ class LastSales:
         if self._is_behind:
             self.catch_up()
         return self.by_asset.get(asset) or LastSale()
+
+    def to_keep(self, asset: Asset) -> LastSale:
+        """Return the last sale of a position, to be read even after it has ended."""
+        sale = self.by_asset.get(asset) or LastSale()
+        sale.is_kept = True
+        return sale
 
     def prices(self) -> list[Decimal]:
         """Return the price of each position."""
@@ -144,7 +155,7 @@ class LastSales:
     def drop(self, asset: Asset) -> None:
         """Forget an asset that is no longer held."""
         if self._is_behind:
-            self.catch_up()
+            self.catch_up_without(asset)
         if asset in self.by_asset:
             del self.by_asset[asset]
             self.holding_version += 1

@@ -240,6 +240,16 @@ class Marks(LastSales):
         else:
             super().note_fill(asset, price, dt)
 
+    def catch_up_without(self, asset: Asset) -> None:
+        """Make all pending prices exact, except that of a position that ends, if it is
+        the only one and no caller keeps it.
+        """
+        sale = self.by_asset.get(asset)
+        if sale is None or sale.is_kept or len(self.by_asset) > 1:
+            self.catch_up()
+        else:
+            self._is_behind, self._unread, self._late = False, None, []
+
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
         """Record the prices of several fills, by asset, in turn; prices that they
         replace are not made exact.

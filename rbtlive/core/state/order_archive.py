@@ -103,14 +103,15 @@ class OrderArchive:
 
     # What the only order that changed, which is no object, is known by: most sessions'
     # that have any.
-    def _only_key(self, touched: TouchedOrders) -> array[int] | None:
+    def _only_key(self, touched: TouchedOrders) -> tuple[int, ...] | None:
         if len(touched) > 1:
             return None
         [(order_id, order)] = touched.items()
-        if order is not None or isinstance(order_id, range):
+        if order is not None or type(order_id) is range:
             return None
-        number = int(order_id)
-        return array("q", (4 * number + self._kind(number),))
+        number, where = int(order_id), self._where
+        is_ended = number < len(where) and where[number]
+        return (4 * number + (_ENDED if is_ended else _AS_CREATED),)
 
     def _keys(self, touched: TouchedOrders, places: Mapping[str | None, int]) -> array[int]:
         keys = array("q")
@@ -270,7 +271,7 @@ class OrderPictures(Sequence[Order]):
 
     __slots__ = ("_archive", "_keys")
 
-    def __init__(self, archive: OrderArchive, keys: array[int]) -> None:
+    def __init__(self, archive: OrderArchive, keys: array[int] | tuple[int, ...]) -> None:
         self._archive = archive
         self._keys = keys
 

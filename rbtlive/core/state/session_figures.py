@@ -72,6 +72,16 @@ class SessionClose(NamedTuple):
     adjustments: tuple[Any, ...] = ()
 
 
+NO_TOTALS: Final = sum_of(())
+"""The sums where nothing is held."""
+_PRICES: Final = SessionClose._fields.index("prices")
+
+
+def with_prices(close: SessionClose, prices: Floats) -> SessionClose:
+    """Return `close` with these prices; `_replace` takes three times as long."""
+    return SessionClose._make((*close[:_PRICES], prices, *close[_PRICES + 1 :]))
+
+
 class Figures(NamedTuple):
     """Figures of a session's books; the names are those of its row."""
 

@@ -105,8 +105,12 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
 
     def clear(self) -> None:
         """Forget all."""
-        super().clear()
-        self._ranges.clear()
+        _clear(self)
+        if self._ranges:
+            self._ranges.clear()
+
+
+_clear = dict.clear  # `super` takes as long again
 
 
 def objects_of(touched: TouchedOrders) -> list[Order]:
