@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, getcontext, setcontext
+from functools import lru_cache
 from typing import Any, Literal
 
 from rbtlive.core.rules.controls import AccountControl, TradingControl
@@ -54,6 +55,9 @@ TradingState = Literal["running", "reducing", "halted"]
 
 def _midnight_us(label: date) -> int:
     return us_of(datetime(label.year, label.month, label.day, tzinfo=UTC))
+
+
+_moment_of = lru_cache(maxsize=1 << 13)(datetime_of)  # a sweep's runs trade at the same moments
 
 
 def _ignore(_level: str, _text: str) -> None:
@@ -260,7 +264,7 @@ class RunState:
         """Time of the current bar or step, UTC."""
         us = self.market.now_us
         if self._now[0] != us:
-            self._now = (us, datetime_of(us))
+            self._now = (us, _moment_of(us))
         return self._now[1]
 
     @property

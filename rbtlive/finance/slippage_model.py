@@ -156,7 +156,10 @@ class SlippageModel(FinancialModel, abc.ABC):
     def _checked_amount(
         self, amount: object, order: Any, left: Decimal, *, lot_size: Decimal
     ) -> Decimal:
-        if lot_size != _ONE and type(amount) is float and amount == float(left):
+        if lot_size == _ONE and isinstance(amount, Decimal) and _ONE.same_quantum(left):
+            if amount == left and _ONE.same_quantum(amount):
+                return left
+        elif lot_size != _ONE and type(amount) is float and amount == float(left):
             return left  # the whole amount, which may have more digits than a float
         cut = whole_lots(amount, lot_size)
         if abs(left) < abs(cut) <= abs(left) * _ROUNDED and (cut > 0) == (left > 0):

@@ -265,8 +265,17 @@ class SimVenue:
                 if self._shows_orders
                 else list(orders)
             )
-            for order, price, amount in self.slippage.simulate(seen, asset, shown):
-                self._execute(order, price, amount=amount, now=now, emit=emit)
+            for view, price, amount in self.slippage.simulate(seen, asset, shown):
+                order = view.raw if self._shows_orders else view
+                execution = self._execution(view, order, price, amount=amount, now=now)
+                if (
+                    emit_whole is not None
+                    and len(orders) == 1  # it still is the only one
+                    and _fills_whole(order, execution)
+                ):
+                    emit_whole(order, execution[1], execution[2])
+                else:
+                    emit(order, *execution)
 
     # Fills the only order of an asset that the bar touches, for whole shares, if the
     # bar has room for all of it, with the same result as the slow path.
@@ -321,10 +330,10 @@ class SimVenue:
             touched = order
         return touched
 
-    def _execute(
-        self, shown: Any, price: object, *, amount: object, now: datetime, emit: Emit
-    ) -> None:
-        order: RestingOrder = shown.raw if self._shows_orders else shown
+    # Amount, price and cost of an execution that a model has decided.
+    def _execution(
+        self, shown: object, order: RestingOrder, price: object, *, amount: object, now: datetime
+    ) -> tuple[Decimal, Decimal, Decimal]:
         # Plain decimals: a strategy's own number class would slow the ledger down.
         signed = amount if type(amount) is Decimal else Decimal(to_decimal(amount))
         exact_price = to_money(price)
@@ -339,7 +348,7 @@ class SimVenue:
                 f"{exact_price} for order {order.id} "
                 f"({order.asset.symbol}); see the slippage model"
             )
-        emit(order, signed, exact_price, cost)
+        return signed, exact_price, cost
 
     def _cost(
         self, shown: object, order: object, *, amount: Decimal, price: Decimal, now: datetime
@@ -351,6 +360,18 @@ class SimVenue:
         view = shown if self._shows_orders else self._order_view(order)
         fill = self._transaction_view(order, amount=amount, price=price, dt=now)
         return _as_cost(self.commission.calculate(view, fill), self.commission)
+
+
+# Whether an execution is an order's only one, in whole shares, at a price in money.
+def _fills_whole(order: RestingOrder, execution: tuple[Decimal, Decimal, Decimal]) -> bool:
+    amount, price, _ = execution
+    return (
+        amount == order.amount
+        and not order.executions
+        and _ONE.same_quantum(amount)
+        and _ONE.same_quantum(order.amount)
+        and price is not order.limit
+    )
 
 
 # Our own models read orders and fills directly, and store neither; other models get

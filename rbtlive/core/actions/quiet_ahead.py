@@ -20,7 +20,12 @@ def settled_close(state: RunState, first: int) -> SessionClose | None:
         market.interval.intraday
         or market.lags
         or not market.preload
-        or not has_bare_closes(state)
+        or state.callbacks.before_trading_start is not None
+        or state.pipelines.by_name
+        or state.account_controls
+        or state.on_session_closed is not None
+        or state.paused
+        or type(state.cancel_policy) is not NeverCancel
         or state.changed_orders
         or state.outbox
         or books.closed_version != state.portfolio.version
@@ -32,18 +37,6 @@ def settled_close(state: RunState, first: int) -> SessionClose | None:
     if close is None or (state.portfolio.positions and books.closed_marks < 0):
         return None
     return close if close.session == first - 1 else None
-
-
-def has_bare_closes(state: RunState) -> bool:
-    """Say whether sessions begin and end without a step that has to run in each."""
-    return not (
-        state.callbacks.before_trading_start is not None
-        or state.pipelines.by_name
-        or state.account_controls
-        or state.on_session_closed is not None
-        or state.paused
-        or type(state.cancel_policy) is not NeverCancel
-    )
 
 
 def first_with_news(state: RunState, first: int, end: int) -> int:
@@ -68,6 +61,19 @@ def end_after(state: RunState, first: int, end: int) -> int:
     """Update `end` after a session with orders or fills: an asset bought or ordered may
     leave the market before `end`; all else was known before.
     """
-    if state.market.calendar.closes_us.item(end - 1) < state.first_auto_close_us:
-        return end
-    return first_with_news(state, first, end)
+    return first_with_news(state, first, end) if an_asset_leaves(state, end) else end
+
+
+def ends_plainly(state: RunState) -> bool:
+    """Say whether the current session, in which orders filled, leaves its row alone."""
+    return not (
+        state.callbacks.waiting
+        or state.account_controls
+        or type(state.cancel_policy) is not NeverCancel
+        or len(state.record.adjustments) != state.books.reported_adjustments
+    )
+
+
+def an_asset_leaves(state: RunState, end: int) -> bool:
+    """Say whether an asset of the run may leave the market before `end`."""
+    return state.market.calendar.closes_us.item(end - 1) >= state.first_auto_close_us

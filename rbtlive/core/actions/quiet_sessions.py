@@ -15,18 +15,19 @@ from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.quiet_ahead import (
+    an_asset_leaves,
     end_after,
+    ends_plainly,
     first_with_news,
-    has_bare_closes,
     settled_close,
 )
 from rbtlive.core.actions.resting_fills import Calm, match_resting
-from rbtlive.core.actions.session_close import closed_session, finish_session, note_marks
+from rbtlive.core.actions.session_close import finish_session, note_marks, unpriced_close
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.quiet_days import QuietDays
-from rbtlive.core.state.session_figures import NO_TOTALS, SessionClose, with_prices
+from rbtlive.core.state.session_figures import SessionClose, with_prices
 from rbtlive.finance.cancel_policy import NeverCancel
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ class _Days:
         scheduled, held, step = state.scheduled, self._held, market.step
         portfolio, settled = state.portfolio, state.books.closed_version
         mark_row, controls = state.marks.mark_row_unseen, state.account_controls
+        may_leave = self._may_leave = an_asset_leaves(state, end)
         calm: Calm | None = None
         for session in range(self._first, end):
             if before_each is not None and session != begun:
@@ -185,7 +187,7 @@ class _Days:
                 held, settled = self._held, portfolio.version
                 continue
             placed = waiting_orders or changed or outbox
-            if placed and (waiting or end_after(state, session, end) < end):
+            if placed and (waiting or (may_leave and end_after(state, session, end) < end)):
                 return False
             if held and not mark_row() and not self._mark_one_by_one(session):
                 return False
@@ -200,12 +202,7 @@ class _Days:
     # anew. False if more is to be done at its close.
     def _end_traded(self, session: int, end: int) -> bool:
         state = self._state
-        if (
-            state.callbacks.waiting
-            or not has_bare_closes(state)
-            or len(state.record.adjustments) != state.books.reported_adjustments
-            or end_after(state, session, end) < end
-        ):
+        if not ends_plainly(state) or (self._may_leave and end_after(state, session, end) < end):
             return False
         state.keep_decimals()
         self._note()
@@ -215,11 +212,7 @@ class _Days:
             odd_prices = marks.mark_unseen()
             if odd_prices is None:
                 return False
-        state.flush_changes()
-        state.books.closed_marks = -1  # until the last of these sessions
-        self._after(
-            closed_session(state, prices=(), totals=None if held else NO_TOTALS), is_noted=False
-        )
+        self._after(unpriced_close(state, held=held), is_noted=False)
         if odd_prices is not None:
             self._odd_prices[session] = odd_prices
         if session + 1 < end:  # otherwise the ordinary way begins the next one
@@ -265,7 +258,7 @@ class _Days:
                 first=self._first,
                 count=count,
                 prices=prices,
-                recorded=self._every_recorded(count),
+                recorded=self._every_recorded(count) if self._recorded else None,
                 orders=self._orders,
                 no_cash=flow - flow,
             )
@@ -284,7 +277,5 @@ class _Days:
 
     # Before the first variable was recorded, each session has those of the last close:
     # none.
-    def _every_recorded(self, count: int) -> list[dict[str, Any]] | None:
-        if not self._recorded:
-            return None
+    def _every_recorded(self, count: int) -> list[dict[str, Any]]:
         return [self._close.recorded] * (count - len(self._recorded)) + self._recorded

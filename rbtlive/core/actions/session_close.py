@@ -16,7 +16,7 @@ from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.session_ends import apply_cancel_policy, close_delisted
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.portfolio import PositionTotals
-from rbtlive.core.state.session_figures import SessionClose
+from rbtlive.core.state.session_figures import NO_TOTALS, SessionClose
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -73,28 +73,35 @@ def note_marks(state: RunState) -> Floats | None:
 def _note_close(state: RunState) -> None:
     prices = note_marks(state)
     if prices is None:
-        close = closed_session(
+        close = _closed_session(
             state, prices=tuple(state.marks.prices()), totals=state.portfolio.totals()
         )
     else:
-        close = closed_session(state, prices=prices, totals=None)
+        close = _closed_session(state, prices=prices, totals=None)
     state.books.rows.note(close)
 
 
-def closed_session(
+def unpriced_close(state: RunState, *, held: bool) -> SessionClose:
+    """Return the close of the current session, which ends, without prices: they are
+    known once the sessions after it are.
+
+    Args:
+        state: The run.
+        held: Whether there are positions.
+    """
+    state.flush_changes()
+    state.books.closed_marks = -1
+    return _closed_session(state, prices=(), totals=None if held else NO_TOTALS)
+
+
+# What determines the row of the current session, which ends. The next figures count
+# from here.
+def _closed_session(
     state: RunState,
     *,
     prices: Floats | tuple[Decimal, ...],
     totals: PositionTotals | None,
 ) -> SessionClose:
-    """Return what determines the row of the current session, which ends; the next
-    session's figures count from here.
-
-    Args:
-        state: The run.
-        prices: Last sale price of each position.
-        totals: Sums over the positions; None if they follow from the prices.
-    """
     portfolio, books, record = state.portfolio, state.books, state.record
     executed, flow, cash = len(record.transactions), portfolio.cash_flow, portfolio.cash
     close = SessionClose(

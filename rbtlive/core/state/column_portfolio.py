@@ -109,7 +109,12 @@ class ColumnPortfolio(Portfolio):
             del self.positions[asset]
             self.marks.drop(asset)
         if cost > ZERO:
-            self._charge(position if after else None, cost)
+            if after:
+                position.basis_cost += cost
+            self.commissions_paid += cost
+            self.cash -= cost
+            self.cash_flow -= cost
+            self.version += 1
 
     def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
         """Charge several commissions in turn."""

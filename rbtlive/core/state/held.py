@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from decimal import Decimal
 from operator import is_not
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rbtlive.core.state.row_log import Texts
 from rbtlive.core.state.whole_fills import CostsAfter
@@ -56,10 +56,12 @@ class Held:
         if isinstance(costs, CostsAfter):
             return
         changed = len(costs)
+        if changed < _MANY:
+            return
         if before is not None and before[0]._assets == assets:  # noqa: SLF001 - of this class
             self._assets = before[0]._assets  # noqa: SLF001
             changed = sum(map(is_not, costs, before[1]))
-        if len(costs) >= _MANY and changed * _MANY > len(costs):
+        if changed * _MANY > len(costs):
             self._costs = Texts(costs)
             if all(map(ZERO.same_quantum, amounts)) and max(map(abs, amounts)) < _LARGE:
                 self.amounts = array("q", map(int, amounts))
@@ -85,3 +87,7 @@ class Held:
         if costs is self._costs:  # packed costs are not kept as objects
             self._rows = rows
         return rows
+
+
+NOTHING_HELD: Final = Held([], [], [])
+"""Shared by all closes at which nothing is held."""

@@ -134,18 +134,19 @@ class Marks(LastSales):
         all assets, or each of a few positions, have a close in the current row.
         """
         market = self._market
-        if self._is_behind and self._unread is None and self._unread_us == market.now_us:
+        us, row, table = market.now_us, market.row, market.table
+        if self._is_behind and self._unread is None and self._unread_us == us:
             return True  # already marked at this step, and not read since
-        table, row = market.table, market.row
         complete = table.complete
         if complete is None:
             closes = table.values("close", 0, table.rows)
             complete = table.complete = (~np.isnan(closes).any(axis=1)).tobytes()
         if not complete[row] and not self._few_have_closes(row):
             return False
-        self.marked_us = self._unread_us = market.now_us
+        self.marked_us = self._unread_us = us
         self._unread, self._unread_row, self._is_behind = None, row, True
-        self._late = []
+        if self._late:
+            self._late = []
         self.version += 1
         return True
 

@@ -92,26 +92,14 @@ class OrderArchive:
         """
         if not touched:
             return ()
-        keys = self._only_key(touched)
-        if keys is not None:
-            return OrderPictures(self, keys)
+        only = touched.take_only()  # most sessions that have any have one
+        if only is not None:
+            return OrderPictures(self, (4 * only + self._kind(only),))
         places: dict[str | None, int] = {}
         if any(order is not None and order.state is _FILLED for order in touched.values()):
             ids = self.transactions.column(_ORDER_ID, first_transaction)
             places = {order_id: n for n, order_id in enumerate(ids, first_transaction)}
         return OrderPictures(self, self._keys(touched, places))
-
-    # What the only order that changed, which is no object, is known by: most sessions'
-    # that have any.
-    def _only_key(self, touched: TouchedOrders) -> tuple[int, ...] | None:
-        if len(touched) > 1:
-            return None
-        [(order_id, order)] = touched.items()
-        if order is not None or type(order_id) is range:
-            return None
-        number, where = int(order_id), self._where
-        is_ended = number < len(where) and where[number]
-        return (4 * number + (_ENDED if is_ended else _AS_CREATED),)
 
     def _keys(self, touched: TouchedOrders, places: Mapping[str | None, int]) -> array[int]:
         keys = array("q")

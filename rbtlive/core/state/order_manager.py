@@ -415,7 +415,8 @@ class OrderManager:
             )
         else:
             pictures = self.archive.close_session(self.touched, first_transaction)
-        self.touched.clear()
+        if self.touched:
+            self.touched.clear()
         return pictures
 
     def touch(self, order: Order) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from rbtlive.core.state.held import Held
+from rbtlive.core.state.held import NOTHING_HELD, Held
 from rbtlive.core.state.last_sales import LastSales
 from rbtlive.core.state.order import split_amount
 from rbtlive.core.state.position import Position, PositionColumns
@@ -140,6 +140,9 @@ class Portfolio:
     def held(self) -> Held:
         """Return the holdings; rebuilt only if a position has changed."""
         if self._held is None:
+            if not self.positions:
+                self._held, self._held_before = NOTHING_HELD, None
+                return NOTHING_HELD
             positions = self.positions.values()
             bases = [position.basis_cost for position in positions]
             self._held = Held(

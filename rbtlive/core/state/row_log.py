@@ -208,6 +208,9 @@ class RowLog(MutableSequence[Row], Generic[Row]):
             rows = [row for number in numbers for row in self._rows_of(number)]
             skipped = first - self._starts[numbers[0]]
             return rows[skipped : skipped + past - first]
+        recent = place - self._starts[-1]
+        if 0 <= recent < len(self._recent):  # most that are read were added last
+            return self._recent[recent]
         if place < 0:
             place += len(self)
         if not 0 <= place < len(self):
