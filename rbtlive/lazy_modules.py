@@ -11,6 +11,8 @@ import importlib
 import sys
 from typing import Any
 
+from rbtlive.missing_modules import register
+
 LAZY = ("algorithm", "api", "assets", "pipeline", "protocol", "utils")
 _PACKAGE = sys.modules["rbtlive"]
 
@@ -40,3 +42,4 @@ def _names() -> list[str]:
 
 
 vars(_PACKAGE).update(__getattr__=_load, __dir__=_names)
+register()

@@ -1,6 +1,7 @@
 """Loaders of one's own, and names that are refused."""
 
 import importlib
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,44 @@ def test_what_is_not_built_is_refused_by_name(module: str, name: str, remedy: st
         getattr(found, name)
     with pytest.raises(AttributeError, match="Nonsense"):
         found.Nonsense  # noqa: B018 - looking it up is the test
+
+
+@pytest.mark.parametrize(
+    ("module", "remedy"),
+    [
+        ("quantopian", "write rbtlive in its place"),
+        ("quantopian.pipeline.data.builtin", "write rbtlive in its place"),
+        ("rbtlive.pipeline.data.psychsignal", "with the columns symbol, timestamp"),
+        ("rbtlive.pipeline.data.factset.estimates", "with the columns symbol, timestamp"),
+        ("rbtlive.pipeline.classifiers.morningstar", "with the columns symbol, timestamp"),
+        ("rbtlive.pipeline.filters.morningstar", r"top\(1500\)"),
+        ("rbtlive.interactive.data.sentdex", "with the columns symbol, timestamp"),
+        ("rbtlive.optimize", "order_target_percents"),
+    ],
+)
+def test_a_module_of_quantopian_says_what_to_write(module: str, remedy: str):
+    with pytest.raises(
+        ModuleNotFoundError, match=f"No module named '{module.split('.', maxsplit=1)[0]}.*{remedy}"
+    ):
+        importlib.import_module(module)
+
+
+def test_other_modules_are_missing_as_ever():
+    for module in ("rbtlive.pipeline.nonsense", "rbtlive.nonsense", "quantopia"):
+        assert importlib.util.find_spec(module) is None
+
+
+def test_quantopians_own_paths_lead_to_the_same_names():
+    """With quantopian replaced by rbtlive."""
+    builtin = importlib.import_module("rbtlive.pipeline.data.builtin")
+    algorithm = importlib.import_module("rbtlive.algorithm")
+
+    assert builtin.USEquityPricing is USEquityPricing
+    assert algorithm.attach_pipeline is rbt.api.attach_pipeline
+    with pytest.raises(NotBuilt, match="order_target_percents"):
+        algorithm.order_optimal_portfolio  # noqa: B018 - looking it up is the test
+    with pytest.raises(AttributeError, match="nonsense"):
+        algorithm.nonsense  # noqa: B018 - likewise
 
 
 def test_a_currency_is_refused_by_name():

@@ -1,0 +1,62 @@
+"""Modules of Quantopian that are not built: the error says what to write instead.
+
+The rule: Python asks this finder last, so that no module that exists is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+OPTIMIZE: Final = (
+    "compute the weights in your strategy, and call order_target_percents({asset: weight, ...})"
+)
+_VENDORS: Final = frozenset(
+    [
+        "accern",
+        "estimize",
+        "eventvestor",
+        "factset",
+        "fundamentals",
+        "morningstar",
+        "psychsignal",
+        "quandl",
+        "sentdex",
+        "zacks",
+    ]
+)
+_PARTS: Final = frozenset(["data", "factors", "filters", "classifiers"])
+
+
+def _remedy(name: str) -> str | None:
+    root, *parts = name.split(".")
+    if root == "quantopian":
+        return (
+            "write rbtlive in its place, e.g. from rbtlive.pipeline import Pipeline, and "
+            "from rbtlive.api import attach_pipeline"
+        )
+    if root != "rbtlive" or not parts:
+        return None
+    if parts[0] == "optimize":
+        return OPTIMIZE
+    vendor = len(parts) > 2 and parts[0] == "pipeline" and parts[1] in _PARTS
+    if parts[0] != "interactive" and not (vendor and parts[2] in _VENDORS):
+        return None
+    from rbtlive.pipeline.missing import OWN_DATA, UNIVERSE
+
+    if parts[1:2] == ["filters"]:
+        return UNIVERSE.format(count=1_500)
+    return OWN_DATA
+
+
+class _Finder:
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        remedy = _remedy(name)
+        if remedy is not None:
+            raise ModuleNotFoundError(f"No module named {name!r}: {remedy}", name=name)
+
+
+def register() -> None:
+    """Ask for these names last when a module is imported."""
+    if not any(type(one).__module__ == __name__ for one in sys.meta_path):
+        sys.meta_path.append(_Finder())
