@@ -84,9 +84,14 @@ def rolling_sum(values: Values, length: int, first: int) -> Values:
     """
     if length > _IN_ORDER:
         return _reduced(values, length, first, np.add)
+    width, (down, across) = values.shape[1], values.strides
+    if width >= _WIDE and down > across:  # else NumPy adds up in pairs
+        views = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
+        found: Values = np.add.reduce(views.transpose(0, 2, 1), axis=1)
+        return found
     windows = len(values) - length + 1
-    out = np.zeros((windows, values.shape[1]))
-    for low, high in cached_rows(windows, values.shape[1]):
+    out = np.zeros((windows, width))
+    for low, high in cached_rows(windows, width):
         total = out[low:high]
         for age in range(length):
             total += values[low + age : high + age]
@@ -114,8 +119,8 @@ def known_sum(values: Values, length: int, first: int) -> Values:
 # The sums; the columns with missing values; the number of missing values in each of
 # their windows.
 def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
-    missing = np.isnan(values)
-    gaps = np.flatnonzero(missing.any(axis=0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = np.flatnonzero(np.isnan(np.add.reduce(values, axis=0)))
     if len(gaps) * 2 > values.shape[1]:
         sums, some = np.empty((len(values) - length + 1, values.shape[1])), values
         gaps = np.arange(values.shape[1])
@@ -123,7 +128,8 @@ def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
         sums = rolling_sum(values, length, first)
         if not len(gaps):
             return sums, gaps, None
-        some, missing = np.take(values, gaps, axis=1), np.take(missing, gaps, axis=1)
+        some = np.take(values, gaps, axis=1)
+    missing = np.isnan(some)
     known = np.where(missing, 0.0, some)
     there = known_counts(missing, length)
     found = rolling_sum(known, length, first)

@@ -1,22 +1,25 @@
 """Sort the numbers of each row of a cross-section.
 
 The rule: a sort is stable and exact: among equal numbers the first column comes first,
-and numbers that differ only in their last bit are not equal. NumPy sorts 16-bit
-integers by radix sort, stably and in a fifth of the time of longer ones, so numbers are
-first mapped to such keys.
+and numbers that differ only in their last bit are not equal. NumPy sorts 32-bit
+integers with vector instructions, several times as fast as it finds the order of
+numbers, so a number's rough size and its column are first packed into one integer.
 """
 
 from __future__ import annotations
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline.array_types import Places, Values
+from rbtlive.pipeline.array_types import Mask, Places, Values
 
-_AT_ONCE = 512  # up to this many columns, NumPy sorts 32-bit integers in one piece
-_NARROW = 1_000  # up to this many columns, one 16-bit key leaves few numbers out of order
+_COLUMN_BITS = 16  # in wider tables, too few bits are left for the numbers
+_AT_ONCE = 512  # up to this many columns, enough bits of a float32 are left beside them
+_KEY_BITS = 21  # no more, as a product of float32 has 24
 _SIZE = np.int32(0x7FFFFFFF)  # the bits of a float32 without its sign
 _SIGN = np.int32(-(2**31))
 _INFINITE = 0x7F800000  # the bits of an infinite float32
 _OCTAVE = 1 << 23  # doubling a float32 adds this much
+_OCTAVES = 24  # of both signs, numbers this many octaves below the largest count as zero
+_ALL_OCTAVES = 64  # the same for tables whose keys are long
 _ROUNDS = 12  # maximum rounds of swaps before another method sorts them
 
 
@@ -28,65 +31,83 @@ def sorted_cells(numbers: Values) -> Places | None:
     Args:
         numbers: Rows x assets, one row after the other in memory; a zero is never -0.0.
     """
-    rows, width = numbers.shape
-    if not 0 < width <= _NARROW:
-        return None
-    begins = (np.arange(rows) * width)[:, None]
-    if width <= _AT_ONCE:
-        cells: Places = (_columns_by_key(numbers) + begins).reshape(-1)
-        if _swap_neighbours(cells, numbers):
-            return cells
-    keys = _short_keys(numbers)
-    if keys is None:
-        return None
-    cells = (keys.argsort(axis=1, kind="stable") + begins).reshape(-1)
-    return cells if _swap_neighbours(cells, numbers) else None
-
-
-# Columns of each row from the smallest number on, except that nearly equal numbers are
-# in column order. The column's number replaces the last bits of the float32, so that
-# one sort of integers gives the order.
-def _columns_by_key(numbers: Values) -> Places:
     width = numbers.shape[1]
-    low_bits = np.int32((1 << (width - 1).bit_length()) - 1)
+    column_bits = max(1, (width - 1).bit_length())
+    if not width or column_bits > _COLUMN_BITS:
+        return None
+    if width <= _AT_ONCE:
+        cells = _in_order(_raw_keys(numbers, column_bits), numbers, column_bits)
+        if cells is not None:
+            return cells
+    keys = _packed_keys(numbers, column_bits)
+    return None if keys is None else _in_order(keys, numbers, column_bits)
+
+
+# The cells of each row in the order of its keys, and of all bits of the numbers. Keys
+# are sorted in place.
+def _in_order(keys: Values, numbers: Values, column_bits: int) -> Places | None:
+    rows, width = numbers.shape
+    keys.sort(axis=1)
+    columns = np.int32((1 << column_bits) - 1)
+    flat = keys.reshape(-1)
+    near = (flat[1:] ^ flat[:-1]) <= columns
+    near &= flat[1:] < _SIZE - columns  # missing numbers are in no order
+    flat &= columns
+    cells: Places = keys.astype(np.intp)
+    cells += (np.arange(rows) * width)[:, None]
+    cells = cells.reshape(-1)
+    return cells if _swap_neighbours(cells, numbers, np.flatnonzero(near)) else None
+
+
+# Keys that are the first bits of a float32. NaN comes last because it has no sign.
+def _raw_keys(numbers: Values, column_bits: int) -> Values:
     keys = _float32_bits(numbers)
     keys ^= (keys >> np.int32(31)) & _SIZE  # the bits of negative numbers sort backwards
-    keys &= ~low_bits
-    keys |= np.arange(width, dtype=np.int32)
-    keys.sort(axis=1)
-    keys &= low_bits
+    keys &= np.int32(-1 << column_bits)
+    keys |= np.arange(numbers.shape[1], dtype=np.int32)
     return keys
 
 
-# 16-bit integers that sort like the numbers, except for nearly equal ones; None if a
-# number is infinite. The bits of a float32 are spread evenly over them, from each row's
-# smallest size to its largest; if numbers have both signs, those below 1/65,536 of the
-# largest count as zero, so that keys are not wasted.
-def _short_keys(numbers: Values) -> Values | None:
+# A key in the upper bits and the column in the lower ones. Keys sort like the numbers,
+# except for nearly equal ones; None if a number is infinite. The bits of a float32 are
+# spread evenly over the keys, from each row's smallest size to its largest; if numbers
+# have both signs, those far below the largest count as zero, so that keys are not
+# wasted.
+def _packed_keys(numbers: Values, column_bits: int) -> Values | None:
+    missing: Mask = np.isnan(numbers)
+    lost = missing if missing.any() else None
+    key_bits = min(31 - column_bits, _KEY_BITS)
     bits = _float32_bits(numbers)
-    lost = np.isnan(numbers)
-    some = bool(lost.any())
     sizes = bits & _SIZE
-    low = sizes.min(axis=1, keepdims=True, initial=_SIZE)
-    if some:
-        sizes *= ~lost  # three times as fast as a copy if values are missing
-    top = sizes.max(axis=1, keepdims=True, initial=0)
+    low = sizes.min(axis=1, keepdims=True)
+    bits &= _SIGN
+    known = bits.size
+    if lost is not None:
+        there = ~lost
+        known = int(np.count_nonzero(there))
+        np.multiply(sizes, there, out=sizes)  # three times as fast as a copy
+        np.multiply(bits, there, out=bits)
+    top = sizes.max(axis=1, keepdims=True)
     if (top >= _INFINITE).any():
         return None
     np.minimum(low, top, out=low)
-    signed = bool((bits < 0).any())
-    if signed:
-        low = np.maximum(low, top - 16 * _OCTAVE)
+    negative = np.count_nonzero(bits)
+    clipped = 0 < negative < known
+    if clipped:
+        octaves = _ALL_OCTAVES if key_bits == _KEY_BITS else _OCTAVES
+        np.maximum(low, top - octaves * _OCTAVE, out=low)
     sizes -= low
-    np.maximum(sizes, 0, out=sizes)
+    if clipped or lost is not None:
+        np.maximum(sizes, np.int32(0), out=sizes)
     spread = sizes.astype(np.float32)
-    spread *= np.float32(32_766 if signed else 65_533) / np.maximum(top - low, 1).astype(np.float32)
-    if signed:
-        np.bitwise_or(spread.view(np.int32), bits & _SIGN, out=spread.view(np.int32))
-        spread += np.float32(32_767)
-    keys = spread.astype(np.uint16)
-    if some:
-        keys |= np.negative(lost.astype(np.uint16))
+    spread *= np.float32((1 << key_bits) - 4) / np.maximum(top - low, 1).astype(np.float32)
+    if negative:
+        np.bitwise_or(spread.view(np.int32), bits, out=spread.view(np.int32))
+    keys = spread.astype(np.int32)
+    if lost is not None:
+        np.copyto(keys, np.int32((1 << key_bits) - 1), where=lost)
+    keys <<= np.int32(column_bits)
+    keys |= np.arange(numbers.shape[1], dtype=np.int32)
     return keys
 
 
@@ -98,27 +119,27 @@ def _float32_bits(numbers: Values) -> Values:
 # Numbers with the same key are close to each other; the few that are out of order are
 # swapped with their neighbours until none is. False if they are too many or too far
 # apart.
-def _swap_neighbours(cells: Places, numbers: Values) -> bool:
-    width = numbers.shape[1]
-    ordered = numbers.reshape(-1).take(cells)
-    wrong = ordered[1:] < ordered[:-1]
-    wrong[width - 1 :: width] = False  # belongs to the next row
-    if np.count_nonzero(wrong) * 16 > len(ordered):
+def _swap_neighbours(cells: Places, numbers: Values, pairs: Places) -> bool:
+    width, flat = numbers.shape[1], numbers.reshape(-1)
+
+    def wrong(at: Places) -> Places:
+        found: Places = at[flat.take(cells.take(at + 1)) < flat.take(cells.take(at))]
+        return found
+
+    at = wrong(pairs[(pairs + 1) % width != 0])  # the next cell is in the same row
+    if len(at) * 16 > len(cells):
         return False
-    at = np.flatnonzero(wrong)
     for number in range(_ROUNDS):
         if not len(at):
             return True
         # No cell is in two such pairs; most pairs have no neighbour and go first.
         left = at[(at & 1) == (number & 1)] if number else at[np.diff(at, prepend=-2) > 1]
         right = left + 1
-        for swapped in (ordered, cells):
-            lower = swapped.take(right)
-            swapped[right] = swapped.take(left)
-            swapped[left] = lower
+        lower = cells.take(right)
+        cells[right] = cells.take(left)
+        cells[left] = lower
         at = np.concatenate((at, left - 1, right))
-        at = at[(at + 1) % width != 0]
-        at = at[ordered.take(at + 1) < ordered.take(at)]
+        at = wrong(at[(at + 1) % width != 0])
     return False
 
 
