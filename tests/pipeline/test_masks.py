@@ -7,10 +7,12 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.lib.adjustment import ADD
 from rbtlive.pipeline import Pipeline
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import Returns
 from rbtlive.pipeline.mixins import period_starts
+from rbtlive.pipeline.windows import InputWindows, Loaded, Restatement, Revision
 from tests.pipeline.test_engine import portal
 
 close = USEquityPricing.close
@@ -55,3 +57,40 @@ def test_weeks_begin_on_monday_where_sundays_are_sessions():
     ]
     assert starts("month_start") == ["2024-01-01", "2024-02-01"]
     assert starts("quarter_start") == starts("year_start") == ["2024-01-01"]
+
+
+@pytest.mark.parametrize("changing", [1, 3, 50])
+def test_windows_of_a_mask_that_changes_have_its_columns_as_restated(changing: int):
+    """A few columns come and go each day, or many, and now and then none is left out:
+    every window is a fresh selection from the adjusted values, also after a split or a
+    revision in the middle.
+    """
+    dice = np.random.Generator(np.random.PCG64(changing))
+    rows, width, length = 60, 80, 7
+    values = dice.normal(50.0, 5.0, (rows, width))
+    days = rows - length + 1
+    mask = np.empty((days, width), dtype=bool)
+    mask[0] = dice.random(width) < 0.8
+    for day in range(1, days):
+        mask[day] = mask[day - 1]
+        if day % 3:
+            mask[day, dice.integers(0, width, changing)] ^= True
+    mask[20], mask[30] = True, False
+    restated = [Restatement(row, int(dice.integers(width)), 0.5) for row in range(0, rows, 4)]
+    revised = [Revision(25, (18, 25), (10, 40), ADD, 1.0)]
+    loaded = Loaded(values.copy(), restated, revisions=revised)
+
+    windows = InputWindows(loaded, length, mask)
+
+    seen = values.copy()
+    for day, found in enumerate(windows):
+        last = day + length - 1
+        for row, column, ratio in restated:
+            if row == last or (not day and row < last):
+                seen[: row + 1, column] *= ratio
+        if last == 25:
+            revised[0].apply(seen)
+        expected = seen[day : day + length][:, mask[day]]
+        assert found.flags.c_contiguous
+        np.testing.assert_array_equal(found, expected)
+    assert day == days - 1
