@@ -7,8 +7,8 @@ columnar gear read the same expressions and make the same decisions.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -16,8 +16,13 @@ from rbtlive.core.actions.sizing import whole_lots
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.errors import StrategyError, UnknownParameter
 from rbtlive.model.asset import Asset
+from rbtlive.model.calls import takes
+from rbtlive.model.foreign_text import add_note
 from rbtlive.model.number import to_decimal
 from rbtlive.research.sweeping.params import Params, nearest
+
+if TYPE_CHECKING:
+    from _collections_abc import dict_items, dict_values
 
 ENTRY: Final = "entry signal"
 EXIT: Final = "exit signal"
@@ -87,10 +92,8 @@ class Signals(TradingAlgorithm):
                 one that was not given.
         """
         read = ReadParams({**self.defaults, **params})
-        found = tuple(
-            part(read) if callable(part) and not isinstance(part, pl.Expr) else part
-            for part in (self.entries, self.exits, self.size)
-        )
+        parts = {"entries": self.entries, "exits": self.exits, "size": self.size}
+        found = [_value(part, read, what) for what, part in parts.items()]
         for place, what in enumerate(("entries", "exits")):
             if not isinstance(found[place], pl.Expr):
                 raise StrategyError(
@@ -145,6 +148,17 @@ class Signals(TradingAlgorithm):
             self.order(asset, missing)
 
 
+# A part, called with the parameters if it is a function of them.
+def _value(part: Any, read: ReadParams, what: str) -> Any:
+    if not callable(part) or isinstance(part, pl.Expr):
+        return part
+    try:
+        return part(read)
+    except Exception as error:
+        add_note(error, f"{what} of signals() failed for the parameters {read!r}")
+        raise
+
+
 # Rejects a Series of sizes, a text or a percentage.
 def _check_size(size: object) -> None:
     try:
@@ -169,6 +183,21 @@ class ReadParams(Params):
         object.__setattr__(self, "names", set())
 
     names: set[str]
+
+    # `**params` and `dict(params)` read them all by this.
+    def __iter__(self) -> Iterator[str]:
+        self.names.update(super().keys())
+        return super().__iter__()
+
+    def values(self) -> dict_values[str, Any]:
+        """Return all values."""
+        self.names.update(super().keys())
+        return super().values()
+
+    def items(self) -> dict_items[str, Any]:
+        """Return all names and values."""
+        self.names.update(super().keys())
+        return super().items()
 
     def __getitem__(self, name: str) -> Any:
         self.names.add(name)
@@ -207,11 +236,18 @@ def signals(
         **defaults: Default values of parameters.
 
     Raises:
-        StrategyError: a signal is neither an expression nor a function, or `size` is
-            not a number.
+        StrategyError: a signal is neither an expression nor a function of the
+            parameters, `size` is not a number, or `symbols` names none.
     """
     if not callable(size):
         _check_size(size)
+    for what, part in (("entries", entries), ("exits", exits), ("size", size)):
+        if callable(part) and not isinstance(part, pl.Expr) and not takes(part, {}):
+            raise StrategyError(
+                f"{what} of signals() must be a function of one argument, the parameters: was "
+                f'{part!r:.80}; pass e.g. lambda p: pl.col("close").rolling_mean(p.fast) > '
+                'pl.col("close").rolling_mean(p.slow)'
+            )
     for what, signal in (("entries", entries), ("exits", exits)):
         if not isinstance(signal, pl.Expr) and not callable(signal):
             raise StrategyError(
@@ -223,7 +259,16 @@ def signals(
         raise StrategyError(
             f"a parameter of signals() must not be named {clash[0]!r}: pick another"
         )
-    chosen = [symbols] if isinstance(symbols, str) else symbols
+    chosen: list[str] | None = None
+    if isinstance(symbols, str) or not isinstance(symbols, Iterable):
+        chosen = None if symbols is None else [symbols]
+    else:
+        chosen = list(symbols)
+    if chosen is not None and not (chosen and all(isinstance(one, str) for one in chosen)):
+        raise StrategyError(
+            f"symbols of signals() must be a symbol or a list of some: was {symbols!r:.80}; pass "
+            'e.g. ["AAPL", "IBM"], or leave it out for all assets'
+        )
     return Signals(entries, exits, size, only=chosen, defaults=defaults, name=name)
 
 

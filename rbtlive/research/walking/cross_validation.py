@@ -42,6 +42,7 @@ run, NaN for none.
 """
 SPLITS_AT_MOST = 20_000
 _SPAN: Final = ("split", "test_folds", "train_sessions")
+_READABLE: Final = 10**12
 _CHOICE: Final = dict.fromkeys(("in_sample", "out_of_sample", "out_of_sample_rank"), pl.Float64)
 
 
@@ -277,8 +278,10 @@ def _splits(
         return list(_of_splitter(splitter, sessions))
     blocks, tested = _whole(folds, "folds", 2), _whole(test_folds, "test_folds", 1)
     if tested < blocks and math.comb(blocks, tested) > SPLITS_AT_MOST:
+        count = math.comb(blocks, tested)
+        said = f"{count:,}" if count < _READABLE else f"about 1E{round(math.log10(count))}"
         raise BadFolds(
-            f"{tested} of {blocks} folds make {math.comb(blocks, tested):,} splits, more than "
+            f"{tested} of {blocks} folds make {said} splits, more than "
             f"{SPLITS_AT_MOST:,}: pass fewer folds, or fewer test_folds"
         )
     apart = [

@@ -457,3 +457,54 @@ def test_a_statistic_that_is_no_metric_is_maximised_on_the_event_engine():
     )
     with pytest.raises(InvalidSetting, match=r"'gain_to_pain' takes a run's whole result"):
         rbt.sweep(cross(size=500), market(), maximize="gain_to_pain", gear="columns", **options)
+
+
+def above(n):
+    return CLOSE > CLOSE.rolling_mean(n)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        lambda p: CLOSE > CLOSE.rolling_mean(dict(p)["n"]),
+        lambda p: above(**p),
+        lambda p: CLOSE > CLOSE.rolling_mean(sum(p.values())),
+        lambda p: CLOSE > CLOSE.rolling_mean(next(value for _, value in p.items())),
+    ],
+)
+def test_parameters_read_all_at_once_are_read(entries):
+    plain = rbt.signals(lambda p: CLOSE > CLOSE.rolling_mean(p.n), CLOSE < 0, 5)
+    options = {"params": {"n": [2, 5]}, "workers": 1}
+
+    found = rbt.sweep(rbt.signals(entries, CLOSE < 0, 5), market(), **options)
+
+    expected = rbt.sweep(plain, market(), **options)
+    assert found.frame.drop("seconds").equals(expected.frame.drop("seconds"))
+
+
+@pytest.mark.parametrize("what", ["entries", "exits", "size"])
+@pytest.mark.parametrize("function", [lambda fast, slow: CLOSE > fast + slow, lambda: CLOSE > 1])
+def test_a_function_of_anything_but_the_parameters_is_refused(what, function):
+    parts = {"entries": CLOSE > 0, "exits": CLOSE < 0, "size": 5, what: function}
+
+    with pytest.raises(StrategyError, match=f"{what} .* must be a function of one argument"):
+        rbt.signals(**parts)
+
+
+@pytest.mark.parametrize("symbols", [[], 5, [5], ()])
+def test_symbols_that_name_nothing_are_refused(symbols):
+    with pytest.raises(StrategyError, match="must be a symbol or a list of some: was"):
+        rbt.signals(CLOSE > 0, CLOSE < 0, 5, symbols=symbols)
+
+
+def test_an_error_of_a_signals_function_names_the_signal_and_the_parameters():
+    strategy = rbt.signals(CLOSE > 0, lambda p: CLOSE < CLOSE.rolling_mean(p.n), 5)
+
+    with pytest.raises(OverflowError) as caught:
+        rbt.sweep(strategy, market(), {"n": [-1, 2]}, workers=1)
+    found = rbt.sweep(strategy, market(), {"n": [2, -1]}, workers=1)
+
+    said = "exits of signals() failed for the parameters {'n': -1}"
+    assert said in caught.value.__notes__
+    assert said in found.errors["error"][0]
+    assert len(found.errors) == 1
