@@ -128,6 +128,8 @@ def test_prompt_fills_are_those_of_the_simulation(seed):
     order, other = (np.lexsort((fills.sessions, fills.runs)) for fills in (ours, theirs))
     for mine, known in zip(ours, theirs, strict=True):
         assert np.array_equal(mine[order], known[other])
-    for (when, money), (then, expected) in zip(mixed.dividends, exact.dividends, strict=True):
-        assert when == then
-        assert np.array_equal(money, expected)
+    for (when, paid, held), (then, amount, expected) in zip(
+        mixed.dividends, exact.dividends, strict=True
+    ):
+        assert (when, paid) == (then, amount)
+        assert np.array_equal(held, expected)
