@@ -16,7 +16,7 @@ from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
-from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset, Equity
 
 
 class CurrentValues:
@@ -61,9 +61,11 @@ class CurrentValues:
         shown: dict[Any, Any] = {}
         try:
             if type(fields) is not list:
-                name, known = fields, numbers[fields] if all_are_assets(assets) else {}
+                name, known = fields, numbers[fields]
                 for asset in assets:
                     column, show = known[asset]
+                    if asset.__class__ is not Equity:  # a sid; `type` would be a call an asset
+                        return self.one_by_one(assets, fields)
                     value = column[seen]
                     if value != value:  # noqa: PLR0124 - NaN
                         shown[asset] = self.missing(asset, fields, value)
