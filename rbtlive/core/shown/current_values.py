@@ -64,10 +64,9 @@ class CurrentValues:
                 name, known = fields, numbers[fields]
                 for asset in assets:
                     column, show = known[asset]
-                    if asset.__class__ is not Equity:  # a sid; `type` would be a call an asset
-                        return self.one_by_one(assets, fields)
                     value = column[seen]
-                    if value != value:  # noqa: PLR0124 - NaN
+                    # A sid finds a column too; `type` would be a call an asset.
+                    if value != value or asset.__class__ is not Equity:  # noqa: PLR0124 - NaN
                         shown[asset] = self.missing(asset, fields, value)
                     else:
                         shown[asset] = value if show is None else show(value)
@@ -100,7 +99,11 @@ class CurrentValues:
             asset: The asset.
             field: The field.
             value: The value in the column: NaN.
+
+        Raises:
+            TypeError: `asset` is a sid, with which a dict finds its asset.
         """
+        check_asset(self._index, asset, "current")
         if field == "price":
             return self._presenter.price(self._market.price(self._index[asset]))
         if field in self._prices:
