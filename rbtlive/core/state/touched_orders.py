@@ -55,11 +55,7 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
     def put_all_last(self, changed: dict[str, Order]) -> None:
         """Mark orders as the last that changed, in turn; `changed` is empty then."""
         for order_id, order in changed.items():
-            if self._ranges:
-                self.single_out(order_id)
-            if order_id in self:
-                del self[order_id]
-            self[order_id] = order
+            self.put_last(order_id, order)
         changed.clear()
 
     def single_out(self, order_id: str) -> None:

@@ -296,9 +296,8 @@ class _Reader:
 # are American, and so is the order of their dates.
 def _likely_order(text: str) -> tuple[str, str]:
     if re.search(r"\d\s*[AaPp]\.?[Mm]\b", text):
-        return "dayfirst=False", "%m/%d/%Y %I:%M:%S %p" if text.count(
-            ":"
-        ) > 1 else "%m/%d/%Y %I:%M %p"
+        clock = "%I:%M:%S %p" if text.count(":") > 1 else "%I:%M %p"
+        return "dayfirst=False", f"%m/%d/%Y {clock}"
     return "dayfirst=True", "%d/%m/%Y"
 
 

@@ -11,7 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -199,17 +199,19 @@ class PastDays:
     # Until the bars of the last session are final, by the feed's clock or this one.
     def _settles_in_s(self, last: date) -> float:
         run = self._run
-        calendar, settle_s = run.core.state.calendar, run.feed.past_days_settle_s
-        final = calendar.close(calendar.number(last)) + timedelta(seconds=settle_s)
-        return (final - (run.feed.present or run.clock.now())).total_seconds()
+        return (self._final(last) - (run.feed.present or run.clock.now())).total_seconds()
 
     # Whether the next session begins before the bars of the last are final, as around
     # the clock.
     def _follows_at_once(self, last: date) -> bool:
+        calendar = self._run.core.state.calendar
+        following = min(calendar.number(last) + 1, len(calendar) - 1)
+        return calendar.open(following) < self._final(last)
+
+    # When the bars of a session are final.
+    def _final(self, label: date) -> datetime:
         calendar, settle_s = self._run.core.state.calendar, self._run.feed.past_days_settle_s
-        session = calendar.number(last)
-        following = calendar.open(min(session + 1, len(calendar) - 1))
-        return following < calendar.close(session) + timedelta(seconds=settle_s)
+        return calendar.close(calendar.number(label)) + timedelta(seconds=settle_s)
 
     async def _fetched(self, question: Question) -> Found:
         gap, state = question.gap, self._run.core.state
