@@ -10,6 +10,8 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import BadFolds, InvalidSetting, SweepError
+from rbtlive.finance.commission import NoCommission
+from rbtlive.finance.slippage import NoSlippage
 from rbtlive.research.walking.folds import combinations, path_count, walk
 from rbtlive.research.walking.lengths import rows_of
 from tests.research.sweeping.sweeps import SETS, Counts, Cross, FailsOnThree
@@ -48,10 +50,37 @@ def test_each_test_is_what_backtest_gives_for_the_chosen_parameters():
             start=fold["train_start"],
             end=fold["train_end"],
             workers=1,
-            capital_base=test.record.settings.capital_base,
         )
         assert row.params == sweep.best.params
+        assert fold["in_sample"] == sweep.value(sweep.best.number)
         assert fold["out_of_sample"] == test.metrics["sharpe"]
+
+
+def test_trainings_begin_with_the_given_capital_and_tests_with_the_money_of_the_last():
+    """Computed by hand: held from the second close of a span, 100 or 200 shares."""
+    closes = [10.0, 10.0, 11.0, 12.0, 12.0, 9.0, 8.0, 8.0, 10.0, 13.0, 13.0, 14.0]
+    dates = market().to_frame()["date"].head(len(closes))
+    bars = pl.DataFrame({"date": dates, "symbol": "A", "close": closes}).with_columns(
+        pl.col("close").alias("open"), pl.col("close").alias("high"), pl.col("close").alias("low"),
+        volume=1e6,
+    )  # fmt: skip
+    holds = rbt.signals(pl.lit(1) > 0, pl.lit(0) > 0, size=lambda p: p.size_of)
+
+    found = rbt.walk_forward(
+        holds, bars, {"size_of": [100, 200]}, train=4, test=4, maximize="final_value",
+        capital_base=10_000, workers=1, slippage=NoSlippage(), commission=NoCommission(),
+    )  # fmt: skip
+
+    folds = found.folds
+    # Train 10 10 11 12: +2 on 200. Test 12 9 8 8: -1 on 200, from 10,000.
+    # Train 12 9 8 8: -1 on 100. Test 10 13 13 14: +1 on 100, from 9,800.
+    assert folds["size_of"].to_list() == [200, 100]
+    assert folds["in_sample"].to_list() == [10_400.0, 9_900.0]
+    assert folds["out_of_sample"].to_list() == [9_800.0, 9_900.0]
+    assert found.result.performance["portfolio_value"].to_list() == [
+        *(10_000.0, 10_000.0, 9_800.0, 9_800.0),
+        *(9_800.0, 9_800.0, 9_800.0, 9_900.0),
+    ]
 
 
 @pytest.mark.parametrize("anchored", [False, True])

@@ -21,3 +21,8 @@ def nested_codes(code: CodeType) -> Iterator[CodeType]:
 def names_in(code: CodeType) -> set[str]:
     """Return the global names and attributes that code mentions."""
     return {name for one in nested_codes(code) for name in one.co_names}
+
+
+def strings_in(code: CodeType) -> set[str]:
+    """Return the strings that code contains, such as the keys of subscripts."""
+    return {part for one in nested_codes(code) for part in one.co_consts if isinstance(part, str)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, cast
 
 import polars as pl
@@ -154,10 +155,8 @@ class Indicators:
         try:
             return bars.with_columns(self.expressions[name].alias(name).cast(pl.Float64))[name]
         except pl.exceptions.PolarsError as error:
-            raise StrategyError(
-                f"indicator {name!r} must give one number a bar: {error}; use the columns "
-                f"{', '.join(columns_of(self._history))}"
-            ) from error
+            what = f"indicator {name!r} must give one number a bar"
+            raise StrategyError(refusal(what, error, columns_of(self._history))) from error
 
     def _try_prefixes(
         self, name: str, index: int, *, bars: pl.DataFrame, values: pl.Series
@@ -233,6 +232,36 @@ def fields_of(expression: pl.Expr, history: History) -> tuple[str, ...]:
     if named and len(further) == len(others) and not expression.meta.has_multiple_outputs():
         return (*(field for field in BASE_FIELD if field in named), *further)
     return (*BASE_FIELD, *further)
+
+
+def refusal(what: str, error: Exception, columns: Sequence[str]) -> str:
+    """Return the message for an expression that polars cannot evaluate.
+
+    Args:
+        what: What it must give.
+        error: The error of polars.
+        columns: The columns that it may name.
+    """
+    text = str(error).partition("\n")[0]
+    if "duplicate" in text:
+        why = (
+            "it gives several columns; name one, or join them, e.g. by & and | or by "
+            "pl.max_horizontal()"
+        )
+    elif "length" in text:
+        why = (
+            "it gives more or fewer values than there are bars; use shift() and rolling windows, "
+            "not filter(), head() or unique()"
+        )
+    elif isinstance(error, pl.exceptions.ColumnNotFoundError):
+        why = f"{text.partition('; valid')[0]}"
+        named = re.search('"(.*?)"', text)
+        near = get_close_matches(named[1], columns, n=1) if named else []
+        if near:
+            why += f"; did you mean {near[0]!r}?"
+    else:
+        why = text
+    return f"{what}: {why}; use the columns {', '.join(columns)}"
 
 
 def columns_of(history: History) -> tuple[str, ...]:

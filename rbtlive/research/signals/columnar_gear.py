@@ -18,7 +18,7 @@ from rbtlive.core.actions.sizing import whole_lots
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.bars.market import Market
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import StrategyError, UnsupportedSignals
+from rbtlive.errors import UnsupportedSignals
 from rbtlive.finance.defaults import (
     CommissionByClass,
     SlippageByClass,
@@ -100,7 +100,7 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
     while declared:
         try:
             figures, returns, _ = _columns(job).run(list(declared.values()))
-        except StrategyError:
+        except Exception:
             wrong = _unusable(job, declared)
             if not wrong:
                 raise
@@ -157,15 +157,17 @@ def _declared(
     return found, errors
 
 
-# One invalid expression fails them all: each is tried alone on a few bars.
+# One invalid expression fails them all: each is tried alone, on a few bars, on one, and
+# then on all.
 def _unusable(job: Job, declared: dict[int, tuple[Any, Any, Any]]) -> dict[int, str]:
     table = SignalTable()
     used = {p: (table.add(entry), table.add(leave)) for p, (entry, leave, _) in declared.items()}
     history = make_market(job.portal, job.settings, preload=True).days.history
-    bars = history.bars(0, 0, table.fields(history)).head(8)
-    wrong = bad_places(bars, table.expressions)
+    bars = history.bars(0, 0, table.fields(history))
+    tried = (bad_places(bars.head(rows), table.expressions) for rows in (8, 1, len(bars)))
+    wrong = next(filter(None, tried), {})
     return {
-        p: f"StrategyError: {wrong.get(entry) or wrong.get(leave)}"
+        p: error_text(wrong[entry if entry in wrong else leave])
         for p, (entry, leave) in used.items()
         if entry in wrong or leave in wrong
     }

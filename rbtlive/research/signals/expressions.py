@@ -12,13 +12,14 @@ from typing import Final
 import polars as pl
 
 from rbtlive.data.windows.history import BASE_FIELD, History
-from rbtlive.data.windows.indicators import PREFIXES, WATCHED, shape_of
+from rbtlive.data.windows.indicators import PREFIXES, WATCHED, refusal, shape_of
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.signals.shared_parts import SharedParts
 
 MISSING: Final = -1
 _ROW: Final = "rbtlive row"
+_MUST_GIVE: Final = "a signal must give one number or truth value a bar"
 
 
 class SignalTable:
@@ -115,19 +116,20 @@ def _evaluated(bars: pl.DataFrame, steps: Sequence[Sequence[pl.Expr]]) -> NDArra
             )
         flags = found.select(pl.all().cast(pl.Int8).fill_null(MISSING))
     except pl.exceptions.PolarsError as error:
+        raise StrategyError(refusal(_MUST_GIVE, error, bars.columns)) from error
+    if flags.width != len(steps[-1]):
         raise StrategyError(
-            f"a signal must give one number or truth value a bar: {error}; use the columns "
-            f"{', '.join(bars.columns)}"
-        ) from error
+            f"{_MUST_GIVE}: one gives no column; use the columns {', '.join(bars.columns)}"
+        )
     return np.ascontiguousarray(flags.to_numpy().T, dtype=np.int8)
 
 
-def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, str]:
+def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, Exception]:
     """Return the expressions that cannot be evaluated, each with the error."""
-    wrong = {}
+    wrong: dict[int, Exception] = {}
     for place, expression in enumerate(expressions):
         try:
             _evaluated(bars, [[expression.alias("0")]])
-        except StrategyError as error:
-            wrong[place] = str(error)
+        except Exception as error:  # noqa: BLE001 - of a user's function in the expression
+            wrong[place] = error
     return wrong

@@ -14,12 +14,14 @@ import polars as pl
 
 from rbtlive.core.actions.sizing import whole_lots
 from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.nested_code import names_in, strings_in
 from rbtlive.errors import StrategyError, UnknownParameter
 from rbtlive.model.asset import Asset
 from rbtlive.model.calls import takes
 from rbtlive.model.foreign_text import add_note
 from rbtlive.model.number import to_decimal
 from rbtlive.research.sweeping.params import Params, nearest
+from rbtlive.research.sweeping.used import functions_of
 
 if TYPE_CHECKING:
     from _collections_abc import dict_items, dict_values
@@ -103,11 +105,43 @@ class Signals(TradingAlgorithm):
                 )
         _check_size(found[2])
         for name in params:
-            if name not in read.names and name not in self.defaults:
-                raise UnknownParameter(
-                    f"{self.name} reads no parameter {name!r}: {nearest(name, read.names)}"
-                )
+            if name in read.names or name in self.defaults or self._mentions(name):
+                continue
+            raise UnknownParameter(
+                f"{self.name} reads no parameter {name!r}: {nearest(name, read.names)}"
+            )
         return found[0], found[1], found[2]
+
+    def check(self, sets: Iterable[Mapping[str, Any]]) -> None:
+        """Check the declaration and the names of its parameters with the first set for
+        which it works. An error for some sets only belongs to their runs.
+
+        Raises:
+            UnknownParameter: as `declared`.
+            AttributeError: the declaration reads a parameter that was not given.
+            StrategyError: as `declared`, if it works for no set.
+        """
+        wrong: StrategyError | None = None
+        for params in sets:
+            try:
+                self.declared(params)
+            except UnknownParameter:
+                raise
+            except StrategyError as error:
+                wrong = wrong or error
+            except Exception as error:
+                if isinstance(getattr(error, "obj", None), ReadParams):
+                    raise
+            else:
+                return
+        if wrong is not None:
+            raise wrong
+
+    # Whether a function of the declaration, or one that it calls, mentions a parameter:
+    # whether one is read may depend on another's value.
+    def _mentions(self, name: str) -> bool:
+        codes = (function.__code__ for _, function in functions_of(self))
+        return any(name in names_in(code) or name in strings_in(code) for code in codes)
 
     def initialize(self, context: Any) -> None:
         """Declare both signals as indicators."""

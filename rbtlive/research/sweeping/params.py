@@ -29,6 +29,8 @@ from rbtlive.model.calls import takes
 
 UNASKED = 10_000
 """A grid with more runs than this starts only with `n=`."""
+FEW: Final = 20
+"""So many sets are checked before the first run."""
 VALUES_AT_MOST: Final = 1_000_000
 """Maximum number of values of a parameter; beyond it, use a distribution."""
 TRIES = 1_000
@@ -156,6 +158,11 @@ class Space:
             found = [p for p in self._product() if self.allows(p)]
         self._require(found)
         return found
+
+    def few(self) -> list[Params]:
+        """Return some of the first sets of the grid that `where` accepts."""
+        allowed = filter(self.allows, itertools.islice(self._product(), UNASKED))
+        return list(itertools.islice(allowed, FEW))
 
     def _product(self) -> Iterator[Params]:
         axes: Sequence[Any] = list(self.axes.values())

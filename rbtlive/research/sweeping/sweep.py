@@ -139,8 +139,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     settings = prepare_settings(portal, **backtest_options)
     first = {name: _first(axis) for name, axis in space.axes.items()}
     StrategyExecutor(strategy, first)
-    if isinstance(strategy, Signals) and None not in first.values():
-        strategy.declared(first)  # reports a parameter that it does not read
+    if isinstance(strategy, Signals) and not space.continuous:
+        strategy.check(space.few())
     objectives = objectives_of(maximize)
     plan = Plan(
         job=Job(

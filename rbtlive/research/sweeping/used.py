@@ -28,28 +28,37 @@ def used_text(strategy: object) -> str:
     """Return by name a digest of each function and constant that a strategy uses, as
     JSON: equal in every process that would compute the same with them.
     """
-    own = list(_functions(strategy))
-    waiting, seen = list(own), {id(one) for one in own}
     found: dict[str, str] = {}
     assigned: set[str] = set()
-    while waiting:
-        function = waiting.pop()
+    for label, function in functions_of(strategy):
         assigned.update(_assigned(function.__code__))
+        if label:
+            found[label] = _digest(code_text(function.__code__))
         for name, value in _used(function):
+            if _is_constant(value):
+                found[name] = _digest(text_of(value))
+    return json.dumps({name: found[name] for name in sorted(found.keys() - assigned)})
+
+
+def functions_of(strategy: object) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the user's functions that a strategy may call: its own, without a name, and
+    by name those that they use, directly or not.
+    """
+    waiting = [("", one) for one in _functions(strategy)]
+    seen = {id(one) for _, one in waiting}
+    while waiting:
+        called, function = waiting.pop()
+        yield called, function
+        for name, value in _used(function):
+            parts: list[tuple[str, FunctionType]] = []
             if isinstance(value, FunctionType):
                 parts = [(name, value)]
             elif isinstance(value, type):
                 parts = [(f"{name}.{one.__name__}", one) for one in _functions(value)]
-            else:
-                parts = []
-                if _is_constant(value):
-                    found[name] = _digest(text_of(value))
             for label, part in parts:
                 if id(part) not in seen and not is_installed_name(part.__module__):
                     seen.add(id(part))
-                    waiting.append(part)
-                    found[label] = _digest(code_text(part.__code__))
-    return json.dumps({name: found[name] for name in sorted(found.keys() - assigned)})
+                    waiting.append((label, part))
 
 
 def differs(known: Mapping[str, str], fact: str, now: str) -> bool:

@@ -203,7 +203,8 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     Returns:
         The folds; its `result` is the consecutive tests as one `BacktestResult`: each
         begins with the money with which the previous one ended, and without positions.
-        So do the runs of its training. The last test may be shorter.
+        Every run of a training begins with `capital_base`, so that a choice does not
+        depend on the tests before it. The last test may be shorter.
 
     Raises:
         BadFolds: tests overlap, or not even one fold fits.
@@ -237,7 +238,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         begin = None if is_bare and not fold.train[0] else labels[0]
         found = sweep(
             strategy, portal, params, maximize=maximize, start=begin, end=ends[0],
-            capital_base=capital, progress=progress, store=_of_fold(store, place),
+            capital_base=settings.capital_base, progress=progress, store=_of_fold(store, place),
             **searching, **options,
         )  # fmt: skip
         try:
@@ -266,7 +267,7 @@ def _path(store: object) -> Path | None:
     return None if store is None else as_path(store, "store of walk_forward()")
 
 
-# Each fold is its own sweep: over other sessions, and with other capital.
+# Each fold is its own sweep, over other sessions.
 def _of_fold(store: Path | None, place: int) -> Path | None:
     return None if store is None else store.with_name(f"{store.stem}.{place:03d}{store.suffix}")
 

@@ -500,11 +500,65 @@ def test_symbols_that_name_nothing_are_refused(symbols):
 def test_an_error_of_a_signals_function_names_the_signal_and_the_parameters():
     strategy = rbt.signals(CLOSE > 0, lambda p: CLOSE < CLOSE.rolling_mean(p.n), 5)
 
-    with pytest.raises(OverflowError) as caught:
-        rbt.sweep(strategy, market(), {"n": [-1, 2]}, workers=1)
-    found = rbt.sweep(strategy, market(), {"n": [2, -1]}, workers=1)
+    first = rbt.sweep(strategy, market(), {"n": [-1, 2]}, workers=1)
+    last = rbt.sweep(strategy, market(), {"n": [2, -1]}, workers=1)
 
     said = "exits of signals() failed for the parameters {'n': -1}"
-    assert said in caught.value.__notes__
-    assert said in found.errors["error"][0]
-    assert len(found.errors) == 1
+    for found in (first, last):
+        assert found.errors["n"].to_list() == [-1]
+        assert said in found.errors["error"][0]
+    assert first.frame["error"].is_null().to_list() == [False, True]
+
+
+@pytest.mark.parametrize("gear", ["columns", "events"])
+@pytest.mark.parametrize(
+    ("entries", "bad", "said"),
+    [
+        (lambda p: pl.col("open", "close") > p.n if p.n else CLOSE > 0, 1, "several columns"),
+        (lambda p: CLOSE.filter(CLOSE > 99) > 1 if p.n else CLOSE > 0, 1, "more or fewer values"),
+        (lambda p: pl.col("^x$") > 1 if p.n else CLOSE > 0, 1, "use the columns open, high"),
+        (lambda p: pl.col("clsoe" if p.n else "close") > 0, 1, "did you mean 'close'"),
+        (
+            lambda p: CLOSE.map_batches(lambda s: s > 1 / p.n, return_dtype=pl.Boolean),
+            0,
+            "ZeroDivisionError: division by zero",
+        ),
+    ],
+)
+def test_an_expression_that_fails_is_a_row_wherever_it_stands(entries, bad, said, gear):
+    strategy = rbt.signals(entries, CLOSE < 0, 5)
+
+    for sets in ([bad, 1 - bad], [1 - bad, bad]):
+        found = rbt.sweep(strategy, market(), {"n": sets}, workers=1, gear=gear)
+
+        assert found.errors["n"].to_list() == [bad]
+        assert said in found.errors["error"][0]
+        assert "alias" not in found.errors["error"][0]
+
+
+def test_a_set_that_where_excludes_is_not_declared():
+    strategy = rbt.signals(lambda p: CLOSE > 10 // p.n, CLOSE < 0, lambda p: p.size_of)
+
+    found = rbt.sweep(
+        strategy,
+        market(),
+        {"n": [0, 2], "size_of": ["many", 5]},
+        where=lambda p: p.n > 0 and p.size_of == 5,
+        workers=1,
+    )
+
+    assert found.errors.is_empty()
+
+
+def test_a_parameter_may_be_read_only_with_some_values_of_another():
+    def mean(p):
+        return CLOSE > CLOSE.rolling_mean(p["n"])
+
+    strategy = rbt.signals(lambda p: mean(p) if p.filtered else CLOSE > 0, CLOSE < 0, 5)
+
+    found = rbt.sweep(strategy, market(), {"filtered": [False, True], "n": [2, 5]}, workers=1)
+
+    assert found.errors.is_empty()
+    assert found.best.result().metrics == found.best.metrics
+    with pytest.raises(UnknownParameter, match="reads no parameter 'm'"):
+        rbt.sweep(strategy, market(), {"filtered": [False], "n": [2], "m": [1]}, workers=1)
