@@ -284,6 +284,20 @@ def test_other_calendars_come_from_exchange_calendars_from_1970_on():
     )
 
 
+def test_a_calendar_of_the_library_is_evaluated_once(monkeypatch):
+    asked, real = [], exchange_calendars.get_calendar
+
+    def counted(name, **bounds):
+        asked.append(name)
+        return real(name, **bounds)
+
+    monkeypatch.setattr(exchange_calendars, "get_calendar", counted)
+
+    calendar = module._calendar("XWBO", date(2031, 12, 31))  # an end that no other test asks for
+
+    assert (calendar.tz, asked) == ("Europe/Vienna", ["XWBO"])
+
+
 def test_a_calendar_reaches_as_far_as_asked_and_numbers_stay(xnys):
     longer = get_calendar("XNYS", through=date(2033, 6, 1))
 

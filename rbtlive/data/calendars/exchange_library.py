@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -76,8 +76,15 @@ def library_time_zone(name: str, *, last: date) -> str:
 
 
 # By default, exchange_calendars starts twenty years before today, and it cannot compute
-# some calendars from 1970 on.
+# some calendars from 1970 on. One evaluation may take seconds, so the library is asked
+# for a calendar's bounds only if it refuses the whole range, and the answer is kept for
+# the next question.
+@lru_cache(maxsize=1)
 def _library_calendar(name: str, last: date) -> ExchangeCalendar:
+    try:
+        return evaluate(name, start=FIRST_LABEL.isoformat(), end=last.isoformat())
+    except (ValueError, NotImplementedError):
+        pass
     reason: Exception | None = None
     try:
         kind = type(evaluate(name))
