@@ -256,6 +256,79 @@ def test_a_log_of_rows_reads_like_a_list(count: int, first: int, past: int) -> N
     assert pickle.loads(pickle.dumps(log)) == rows
 
 
+def test_the_last_fields_of_a_log_are_read_without_the_rows_before_them() -> None:
+    taken: list[tuple[int, ...]] = []
+
+    def take(row: tuple[int, ...]) -> tuple[int, ...]:
+        taken.append(row)
+        return row
+
+    log: RowLog[tuple[int, ...]] = RowLog(take, lambda *row: row)
+    log.extend([(n,) for n in range(2 * BLOCK + 100)])
+    taken.clear()
+
+    last = log.column(0, 2 * BLOCK + 98)
+
+    assert last == [2 * BLOCK + 98, 2 * BLOCK + 99]
+    assert taken == [(2 * BLOCK + 98,), (2 * BLOCK + 99,)]
+    assert log.column(0, 2 * BLOCK + 100) == []
+    assert log.column(0, BLOCK + 7) == list(range(BLOCK + 7, 2 * BLOCK + 100))
+
+
+class PricedOnce(rbt.TradingAlgorithm):
+    """A limit, a stop, and a stop-limit order, as they were placed and as they ended."""
+
+    def initialize(self, context: Any) -> None:
+        context.day = 0
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        context.day += 1
+        asset = self.symbol("S00")
+        if context.day == 1:
+            self.order(asset, 5, limit_price=90.0, tag="low")
+            self.order(asset, 5, stop_price=110.0)
+            self.order(asset, 5, limit_price=95.0, stop_price=80.0)
+            self.order(asset, 5, limit_price=50.0)
+        elif context.day == 4:
+            self.cancel_order("4")
+
+
+def test_pictures_show_priced_orders_as_they_were_placed_and_as_they_ended() -> None:
+    closes = [100.0, 100.0, 112.0, 90.0, 90.0]
+    frame = pl.DataFrame(
+        {
+            "date": DAYS[:5],
+            "symbol": ["S00"] * 5,
+            **dict.fromkeys(("open", "high", "low", "close"), closes),
+            "volume": [1e6] * 5,
+        }
+    )
+
+    result = rbt.backtest(PricedOnce, frame, slippage=slippage.NoSlippage(), progress=False)
+
+    shown = [
+        [(o.id, str(o.state), o.limit, o.stop, o.limit_reached, o.tag, str(o.filled)) for o in row.orders]
+        for row in result.record.sessions
+    ]  # fmt: skip
+    low, high, rests = Decimal("90.0"), Decimal("110.0"), Decimal("50.0")
+    assert shown == [
+        [
+            ("1", "created", low, None, False, "low", "0"),
+            ("2", "created", None, high, False, None, "0"),
+            ("3", "created", Decimal("95.0"), Decimal("80.0"), False, None, "0"),
+            ("4", "created", rests, None, False, None, "0"),
+        ],
+        [],
+        [("2", "filled", None, high, False, None, "5")],
+        [
+            ("1", "filled", low, None, True, "low", "5"),
+            ("3", "filled", Decimal("95.0"), None, True, None, "5"),
+            ("4", "canceled", rests, None, False, None, "0"),
+        ],
+        [],
+    ]  # fmt: skip
+
+
 def test_a_log_of_rows_is_changed_like_a_list() -> None:
     rows = [(n, Decimal(n)) for n in range(2 * BLOCK)]
     log: RowLog[tuple[Any, ...]] = RowLog(tuple, lambda *row: row)

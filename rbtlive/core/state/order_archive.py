@@ -2,7 +2,7 @@
 an object each.
 
 The rule: an order is rebuilt from the stored data, equal in every field. A market order
-that one execution filled is rebuilt from its transaction; its state at placement is
+that one execution filled is rebuilt from its transaction; an order as it was placed is
 rebuilt from its final state.
 """
 
@@ -95,14 +95,10 @@ class OrderArchive:
         only = touched.take_only()  # most sessions that have any have one
         if only is not None:
             return OrderPictures(self, (4 * only + self._kind(only),))
-        places: dict[str | None, int] = {}
-        if any(order is not None and order.state is _FILLED for order in touched.values()):
-            ids = self.transactions.column(_ORDER_ID, first_transaction)
-            places = {order_id: n for n, order_id in enumerate(ids, first_transaction)}
-        return OrderPictures(self, self._keys(touched, places))
+        return OrderPictures(self, self._keys(touched, first_transaction))
 
-    def _keys(self, touched: TouchedOrders, places: Mapping[str | None, int]) -> array[int]:
-        keys = array("q")
+    def _keys(self, touched: TouchedOrders, first_transaction: int) -> array[int]:
+        keys, places = array("q"), None
         for order_id, order in touched.items():
             if isinstance(order_id, range):
                 first = 4 * order_id[0] + self._kind(order_id[0])
@@ -112,21 +108,30 @@ class OrderArchive:
             if order is None:
                 keys.append(4 * number + self._kind(number))
                 continue
-            state = order.state
-            is_plain = order.limit is None and order.stop is None and not order.restated
-            if is_plain and not order.executions and state in {_CREATED, _PENDING}:
-                keys.append(4 * number + (_AS_CREATED if state is _CREATED else _AS_PENDING))
-            elif is_plain and state is _FILLED and self._follows_from(order, places.get(order_id)):
-                self._forget(order, number, 1 + places[order_id])
-                keys.append(4 * number + _ENDED)
-            else:
-                keys.append(4 * len(self._whole) + _WHOLE)
-                is_open = order.is_open
-                # No caller can still change an ended order.
-                self._whole.append(order.snapshot() if is_open else order)
-                if not is_open:
-                    self._forget(order, number, -len(self._whole))
+            if _is_as_placed(order):
+                as_placed = _AS_CREATED if order.state is _CREATED else _AS_PENDING
+                keys.append(4 * number + as_placed)
+                continue
+            if order.state is _FILLED and order.limit is order.stop is None:
+                if places is None:
+                    places = self._places(first_transaction)
+                place = places.get(order_id)
+                if place is not None and self._follows_from(order, place):
+                    self._forget(order, number, 1 + place)
+                    keys.append(4 * number + _ENDED)
+                    continue
+            keys.append(4 * len(self._whole) + _WHOLE)
+            is_open = order.is_open
+            # No caller can still change an ended order.
+            self._whole.append(order.snapshot() if is_open else order)
+            if not is_open:
+                self._forget(order, number, -len(self._whole))
         return keys
+
+    # The index of each order's last transaction, from that one on.
+    def _places(self, first_transaction: int) -> dict[str | None, int]:
+        ids = self.transactions.column(_ORDER_ID, first_transaction)
+        return {order_id: n for n, order_id in enumerate(ids, first_transaction)}
 
     def note_one_filled(self, number: int, place: int) -> None:
         """Record an untagged order that was filled completely and never was an object.
@@ -168,8 +173,8 @@ class OrderArchive:
         return _ENDED if number < len(where) and where[number] else _AS_CREATED
 
     # Whether the order can be rebuilt completely from the transaction at that index.
-    def _follows_from(self, order: Order, place: int | None) -> bool:
-        if order.executions != 1 or place is None:
+    def _follows_from(self, order: Order, place: int) -> bool:
+        if order.executions != 1 or order.restated:
             return False
         fill, amount = self.transactions[place], order.amount
         return (
@@ -232,7 +237,15 @@ class OrderArchive:
         state = _CREATED if kind == _AS_CREATED else _PENDING
         placed = order.created
         return Order(
-            order.id, order.asset, order.amount, placed, placed, state=state, tag=order.tag
+            order.id,
+            order.asset,
+            order.amount,
+            placed,
+            placed,
+            order.limit,
+            order.stop,
+            state=state,
+            tag=order.tag,
         )
 
     def _made(self, number: int) -> Order:
@@ -252,6 +265,17 @@ class OrderArchive:
             executions=1,
             tag=self._tags.get(number),
         )
+
+
+# Whether nothing has happened to an order since it was placed; of one with two prices,
+# a touched stop leaves no other trace.
+def _is_as_placed(order: Order) -> bool:
+    return (
+        order.dt is order.created
+        and (order.state is _PENDING or order.state is _CREATED)
+        and (order.limit is None or order.stop is None)
+        and not (order.limit_reached or order.stop_reached or order.restated or order.executions)
+    )
 
 
 class OrderPictures(Sequence[Order]):

@@ -156,7 +156,9 @@ class RowLog(MutableSequence[Row], Generic[Row]):
 
     def column(self, place: int, first: int = 0) -> list[Any]:
         """Return one field of every row from `first` on."""
-        number = self._block_at(first)
+        number, unpacked = self._block_at(first), self._starts[-1]
+        if first >= unpacked:  # most callers ask for the last few
+            return [self._take(row)[place] for row in self._recent[first - unpacked :]]
         packed = chain.from_iterable(block[place].values() for block in self._blocks[number:])
         values = [*packed, *(self._take(row)[place] for row in self._recent)]
         return values[first - self._starts[number] :]
