@@ -77,7 +77,8 @@ class BrokerAccount:
     """The account, as the broker knows it now.
 
     Attributes:
-        cash: Money not in positions.
+        cash: Money not in positions: with the proceeds of sales that are not settled
+            yet, and with what is set aside for open orders.
         equity: Cash plus positions.
         currency: ISO code.
         account_id: The broker's name for the account; empty if unknown.

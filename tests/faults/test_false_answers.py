@@ -10,6 +10,8 @@ from decimal import Decimal
 import pytest
 
 import rbtlive as rbt
+from rbtlive.brokers.base import BrokerAccount
+from rbtlive.model.order_facts import OrderState
 from tests.builders import Gated, daily_frame, run, until
 from tests.faults.test_broker_answers import messages
 from tests.faults.test_broker_surprises import trading
@@ -156,9 +158,96 @@ async def _poorer(asked):
     return replace(account, cash=account.cash - 500)
 
 
+# -- cash that never rests -----------------------------------------------------------
+
+
+class Moving(BookBroker):
+    """Its cash moves at every answer: by turns up and down, or a little further down.
+
+    Attributes:
+        lost: What is missing.
+    """
+
+    def __init__(self, step):
+        super().__init__()
+        self.step, self.answers, self.lost = step, 0, Decimal(0)
+
+    async def account(self):
+        self.answers += 1
+        cash = 77_000 + self.step(self.answers) - self.lost
+        return BrokerAccount(cash=cash, equity=Decimal(80_000))
+
+
+def up_and_down(number):
+    return Decimal(number % 7 + number % 5) - 5
+
+
+def saids(broker, lose, looks_before=60, looks_after=60):
+    async def work(engine):
+        await broker.cancel_order(client_order_id=broker.sent[0])
+        await looks(engine, looks_before)
+        broker.lost = Decimal(lose)
+        await looks(engine, looks_after)
+
+    return watched(broker, work)[1]
+
+
+def test_moving_cash_is_not_reported_as_long_as_nothing_is_missing():
+    assert saids(Moving(up_and_down), 0) == []
+
+
+def test_what_is_missing_from_moving_cash_is_found():
+    (said,) = saids(Moving(up_and_down), 500)
+
+    assert "cash changed by at least -49" in said
+    assert "and moves at every look, that no order and no activity explains" in said
+
+
+def test_cash_that_drains_at_every_look_is_found():
+    said = saids(Moving(lambda number: Decimal(-3 * number)), 0, looks_after=200)
+
+    assert all("cash changed by at least -" in one for one in said)
+    assert 1 < len(said) < 6, "it is reported as it grows"
+
+
+def test_cash_is_compared_while_an_order_rests():
+    broker = BookBroker()
+
+    async def work(engine):
+        await looks(engine, 4)
+        broker.account = lambda: _poorer(BookBroker.account(broker))
+        await looks(engine, 4)
+        assert engine.core.state.orders.get_active_orders()
+
+    (said,) = watched(broker, work)[1]
+
+    assert "cash changed by -500 that no order and no activity explains" in said
+
+
+def test_money_set_aside_for_a_resting_order_is_not_missing():
+    class SetsAside(BookBroker):
+        async def account(self):
+            asked = sum(o.amount for o in self.book.values() if o.state is OrderState.PENDING)
+            return BrokerAccount(cash=77_000 - 50 * asked, equity=Decimal(80_000))
+
+    broker = SetsAside()
+
+    async def work(engine):
+        await looks(engine, 6)
+        await broker.cancel_order(client_order_id=broker.sent[0])
+        await looks(engine, 6)
+
+    assert watched(broker, work)[1] == []
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize(
-    "lie", [{"cash": Decimal(1), "equity": Decimal(1)}, {"equity": Decimal(900_000)}]
+    "lie",
+    [
+        {"cash": Decimal(1), "equity": Decimal(1)},
+        {"equity": Decimal(900_000)},
+        {"equity": Decimal(80_900)},  # nothing is held, so no price has moved it
+    ],
 )
 def test_a_false_answer_at_the_start_does_not_decide_a_runs_capital(tmp_path, lie, number):
     broker = LiesOnce("account", lambda account: replace(account, **lie), number=number)

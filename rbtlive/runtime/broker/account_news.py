@@ -17,11 +17,11 @@ from rbtlive.model.events import CashAdjustmentEvent, Event, SystemErrorEvent
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.books_watch import BooksWatch
+from rbtlive.runtime.broker.cash_difference import CENT, CashDifference
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
-CENT = Decimal("0.01")
 ACTIVITIES_KNOWN = "ActivitiesKnown"
 """Type of the note that holds the activities from before the run's first start."""
 SAME_DIVIDEND = timedelta(days=10)
@@ -64,9 +64,11 @@ class AccountNews:
         self._tell = tell
         self._note = note
         self._now = now
-        self._elsewhere: Decimal | None = None
-        self._unexplained: Decimal | None = None
+        self._cash = CashDifference()
+        self._resting = CashDifference()
+        self._orders_then: tuple[int, int] | None = None
         self._claims_compared = False
+        self._moved = self._moved_told = ZERO
 
     async def begin(self) -> None:
         """Record the activities from before the run's first start as known."""
@@ -76,12 +78,14 @@ class AccountNews:
 
     # -- cash -------------------------------------------------------------------------
 
-    async def look_at_cash(self, cash: Decimal, *, settled: bool) -> None:
+    async def look_at_cash(self, cash: Decimal, *, settled: bool, quiet: bool = False) -> None:
         """Book new activities, and compare cash.
 
         Args:
             cash: The account's cash.
-            settled: Whether no order is on its way.
+            settled: Whether no order is open.
+            quiet: Whether open orders only rest: none is on its way, and the last look
+                brought no news.
         """
         assert self._known is not None
         fresh = [
@@ -93,12 +97,34 @@ class AccountNews:
             self._known.add(one.activity_id)
             if one.activity_id not in self._core().state.orders.executions:
                 self._book(one)
-        if fresh or not settled:  # new activities may or may not be included in the cash already
-            self._unexplained = None
+        if fresh or not (settled or quiet):
+            # New activities may or may not be included in the cash already.
+            self._cash.interrupt()
+            self._resting.interrupt()
             return
-        if self._elsewhere is None and (await asking.account(self._broker)).cash != cash:
-            return  # one of two answers is false, or money moves: the next look asks again
-        self._compare(cash)
+        compared = self._cash if settled else self._compared_at_rest()
+        elsewhere = self._elsewhere(cash)
+        if compared.base is None:
+            again = (await asking.account(self._broker)).cash
+            compared.begin(elsewhere, agreed=again == cash)
+            if settled and compared.base is not None and not self._claims_compared:
+                self._claims_compared = True
+                self._compare_claims(cash - self._core().state.portfolio.cash)
+            return
+        change = compared.change(elsewhere)
+        if change:
+            if not settled:
+                self._cash.shift(change)
+            self._report(change, moves=compared.moves)
+
+    # While orders rest, cash is compared with what it was since the last of them was
+    # placed, filled or ended: a broker may set money aside for them.
+    def _compared_at_rest(self) -> CashDifference:
+        orders = self._core().state.orders
+        now = orders.version, len(orders.executions)
+        if now != self._orders_then:
+            self._orders_then, self._resting = now, CashDifference()
+        return self._resting
 
     def _book(self, activity: BrokerActivity) -> None:
         one = (
@@ -107,8 +133,8 @@ class AccountNews:
             else activity
         )
         amount = self._share_of(one)
-        if self._elsewhere is not None:
-            self._elsewhere += one.amount - amount  # the part that is not this run's
+        for compared in (self._cash, self._resting):
+            compared.shift(one.amount - amount)  # the part that is not this run's
         if not amount:
             return
         self._tell(
@@ -166,30 +192,26 @@ class AccountNews:
             for known in self._core().state.record.adjustments
         )
 
-    def _compare(self, cash: Decimal) -> None:
+    def _elsewhere(self, cash: Decimal) -> Decimal:
         ours = self._core().state.portfolio.cash
-        elsewhere = cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
-        if self._elsewhere is None:
-            if not self._claims_compared:
-                self._claims_compared = True
-                self._compare_claims(cash - ours)
-            self._elsewhere = elsewhere
-            return
-        gap = elsewhere - self._elsewhere
-        if abs(gap) <= CENT:
-            self._unexplained = None
-        elif self._unexplained != gap:
-            self._unexplained = gap  # it counts only if it is seen again
-        else:
-            self._elsewhere, self._unexplained = elsewhere, None
-            self._tell(
-                SystemErrorEvent(
-                    timestamp=self._now(),
-                    message=f"the account's cash changed by {plain_text(gap)} that no order and "
-                    "no activity explains; the run's books are left as they are",
-                    source="reconciliation",
-                )
+        return cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
+
+    def _report(self, change: Decimal, *, moves: bool) -> None:
+        how = plain_text(change)
+        if moves:  # as long as it moves, this repeats: it is reported as it grows
+            self._moved += change
+            if 2 * abs(self._moved - self._moved_told) < abs(self._moved_told):
+                return
+            self._moved_told = self._moved
+            how = f"at least {plain_text(self._moved)}, and moves at every look,"
+        self._tell(
+            SystemErrorEvent(
+                timestamp=self._now(),
+                message=f"the account's cash changed by {how} that no order and "
+                "no activity explains; the run's books are left as they are",
+                source="reconciliation",
             )
+        )
 
     # A stopped run's money is free for others, so it may be gone when that run is
     # resumed.

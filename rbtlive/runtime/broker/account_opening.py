@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
 PRICES_MOVE = Decimal("0.02")
-"""Equities of two answers in a row that differ by no more than this part agree."""
+"""Equities of two answers in a row agree if they differ by no more than this part of
+what the account holds; without holdings they must be equal.
+"""
 
 Positions = Literal["leave", "take"] | Sequence[str]
 
@@ -250,11 +252,15 @@ def _agree(
     (account, held), (again, held_again) = one, other
     amounts, same = ({one.symbol: one.amount for one in side} for side in (held, held_again))
     moved = abs(account.equity - again.equity)
-    return (
-        account.cash == again.cash
-        and amounts == same
-        and moved <= PRICES_MOVE * abs(account.equity)
-    )
+    return account.cash == again.cash and amounts == same and moved <= _may_move(account, held)
+
+
+# Shorts and longs move separately, so their values do not offset each other.
+def _may_move(account: BrokerAccount, held: Sequence[BrokerHolding]) -> Decimal:
+    values = [one.value for one in held if one.amount]
+    if None in values:
+        return PRICES_MOVE * abs(account.equity)
+    return PRICES_MOVE * sum((abs(value) for value in values if value is not None), ZERO)
 
 
 def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:

@@ -168,6 +168,7 @@ class BrokerLink:
             broker, run_id=run_id, core=core, clock=clock, reports=self._reports
         )
         self._news_before: list[str] = []
+        self._quiet = False
         self._times_given: dict[str, int] = {}
         self._look_now = asyncio.Event()
         self._splits_s = self._now_s()
@@ -390,8 +391,9 @@ class BrokerLink:
         self._account_s = now_s
         account = await asking.account(self.broker)
         self.blindness.note_blocked(objection_to(account, self.watch.ownership))
-        settled = not self._core().state.orders.get_active_orders() and not self.watch.differences
-        await self.news.look_at_cash(account.cash, settled=settled)
+        agree = not self.watch.differences
+        settled = agree and not self._core().state.orders.get_active_orders()
+        await self.news.look_at_cash(account.cash, settled=settled, quiet=agree and self._quiet)
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
         orders = await asking.orders(self.broker, prefix=f"{self._run_id}-")
@@ -411,6 +413,7 @@ class BrokerLink:
         # News that is repeated at every look could not be booked.
         stuck = reported == self._news_before
         settled = (not news or stuck) and not in_flight
+        self._quiet = not (news or in_flight)
         self._news_before = reported
         await self.watch.look(facts.order_mismatches(core.state.orders, known), settled=settled)
         if starting:
