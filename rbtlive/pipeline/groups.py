@@ -11,6 +11,7 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
+from rbtlive.pipeline.picking import partitioned
 from rbtlive.pipeline.rows import nanmean
 
 _FEW_CODES = 255  # labels up to which NumPy's stable sort is fastest, and then fast
@@ -54,8 +55,8 @@ def winsorize(members: Values, low: float, high: float) -> Values:
 
 # Rows in which what is at some places is what a sort puts there.
 def _with_in_place(members: Values, *places: Places) -> Values:
-    wanted = np.unique(np.concatenate(places))
-    return np.partition(members, wanted, axis=1) if len(wanted) < 5 else np.sort(members, axis=1)
+    wanted = np.unique(np.concatenate(places)).tolist()
+    return partitioned(members, wanted) if len(wanted) < 5 else np.sort(members, axis=1)
 
 
 def by_group(

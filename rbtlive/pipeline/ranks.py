@@ -10,8 +10,8 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Values
-from rbtlive.pipeline.picking import as_float32, blocks, few_smallest, places_in_rows
-from rbtlive.pipeline.sorting import sorted_cells, sorted_places
+from rbtlive.pipeline.picking import blank, blocks, partitioned, places_in_rows
+from rbtlive.pipeline.sorting import sorted_cells
 from rbtlive.pipeline.term import is_missing
 
 _FEW = 4  # if less than this share of a table is ranked, it is moved out first
@@ -22,33 +22,68 @@ def as_floats(values: Values) -> Values:
     return values if values.dtype.kind == "f" else values.astype(np.int64).view(np.float64)
 
 
-# Numbers in the wanted order, NaN for missing ones; -0.0 becomes 0.0.
-def _ordered(values: Values, lost: Mask, *, ascending: bool) -> Values:
-    numbers = _turned(as_floats(values), ascending=ascending)
-    np.copyto(numbers, np.nan, where=lost)
-    return numbers
-
-
+# Numbers in the wanted order; -0.0 becomes 0.0.
 def _turned(numbers: Values, *, ascending: bool) -> Values:
     turned: Values = numbers + 0.0 if ascending else 0.0 - numbers
     return turned
 
 
-def ordinal_ranks(numbers: Values, out: Values) -> None:
+def ordinal_ranks(numbers: Values, lost: Mask, out: Values) -> None:
     """Write the rank of each value in its row, from 1; among equal values the first is
     lower.
 
     Args:
-        numbers: Rows x assets; a missing value is NaN, a zero is never -0.0.
+        numbers: Rows x assets; a zero is never -0.0.
+        lost: The cells without a rank, which include all NaN.
+        out: Array for the ranks, one row after the other in memory; NaN is written for
+            those without.
+    """
+    width = numbers.shape[1]
+    counts = np.count_nonzero(lost, axis=1)
+    ranked = np.empty(numbers.shape)
+    ranked[:] = np.arange(1.0, width + 1)
+    gaps = bool(counts.any())
+    if gaps:
+        for line, count in zip(ranked, counts.tolist(), strict=True):
+            line[width - count :] = np.nan
+    out.reshape(-1)[sorted_cells(numbers, lost if gaps else None)] = ranked.reshape(-1)
+
+
+# NaN that is not the missing value comes last, together with those that have no rank.
+def _ranks_with_nan(numbers: Values, lost: Mask, out: Values) -> None:
+    places = np.where(lost, np.nan, numbers).argsort(axis=1, kind="stable")
+    np.put_along_axis(out, places, np.arange(1.0, numbers.shape[1] + 1)[None, :], axis=1)
+    np.copyto(out, np.nan, where=lost)
+
+
+def complete_ranks(numbers: Values, method: str, out: Values) -> None:
+    """Write the rank of each value in its row, from 1; equal values have the same one.
+
+    Source: `scipy.stats.rankdata`, for many rows at once.
+
+    Args:
+        numbers: Rows x assets, none of them missing; a zero is never -0.0.
+        method: "min", "max", "average" or "dense"; with "ordinal" the first is lower.
         out: Array for the ranks, one row after the other in memory.
     """
-    counting = np.arange(1.0, numbers.shape[1] + 1)
-    cells = sorted_cells(numbers)
-    if cells is not None:
-        out.reshape(-1)[cells] = np.tile(counting, len(numbers))
+    width = numbers.shape[1]
+    if method == "ordinal":
+        ordinal_ranks(numbers, np.zeros(numbers.shape, dtype=bool), out)
         return
-    for line, places in zip(out, sorted_places(numbers), strict=True):
-        line[places] = counting
+    cells = sorted_cells(numbers, None)
+    ordered = numbers.reshape(-1).take(cells)
+    begins = np.empty(len(cells), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    begins[::width] = True
+    starts = np.flatnonzero(begins)
+    sizes = np.diff(starts, append=len(cells))
+    if method == "dense":
+        number = np.arange(1.0, len(starts) + 1)
+        found = number - np.maximum.accumulate(np.where(starts % width, 0.0, number - 1.0))
+    else:
+        share = {"min": 0.0, "average": 0.5, "max": 1.0}[method]
+        found = starts % width + 1.0 + share * (sizes - 1.0)
+    out.reshape(-1)[cells] = np.repeat(found, sizes)
 
 
 def masked_ranks(
@@ -61,39 +96,46 @@ def masked_ranks(
     zipline-reloaded 3.2.1, `lib/rank.pyx`.
     """
     mask = np.broadcast_to(mask, values.shape)
-    if method == "ordinal" and np.count_nonzero(mask) * _FEW < mask.size:
-        return _ranks_of_few(values, mask, missing, ascending=ascending)
+    all_nan = values.dtype.kind == "f" and bool(np.isnan(missing))  # all NaN is missing
+    if method == "ordinal" and all_nan and np.count_nonzero(mask) * _FEW < mask.size:
+        return _ranks_of_few(values, mask, ascending=ascending)
     ranks = np.empty(values.shape)
     for some in blocks(len(values), values.shape[1]):
         lost = is_missing(values[some], missing)
         lost |= ~mask[some]
-        numbers = _ordered(values[some], lost, ascending=ascending)
-        if method == "ordinal":
-            ordinal_ranks(numbers, ranks[some])
+        numbers = _turned(as_floats(values[some]), ascending=ascending)
+        if method != "ordinal":
+            _whole_ranks(numbers, lost, method, ranks[some])
+        elif all_nan or not (np.isnan(numbers) & ~lost).any():
+            ordinal_ranks(numbers, lost, ranks[some])
         else:
-            from scipy.stats import rankdata
-
-            whole = ~lost.any(axis=1)  # another row has no ranks
-            ranks[some] = np.nan
-            ranks[some][whole] = rankdata(numbers[whole], method=method, axis=1)
-        np.copyto(ranks[some], np.nan, where=lost)
+            _ranks_with_nan(numbers, lost, ranks[some])
     return ranks
+
+
+# A row with a missing value has no ranks.
+def _whole_ranks(numbers: Values, lost: Mask, method: str, out: Values) -> None:
+    whole = ~lost.any(axis=1)
+    found = np.empty((np.count_nonzero(whole), numbers.shape[1]))
+    complete_ranks(numbers[whole], method, found)
+    out[:] = np.nan
+    out[whole] = found
 
 
 # Ranks only the relevant values, moved to the left of each row, if they are a small
 # part of a table.
-def _ranks_of_few(values: Values, mask: Mask, missing: Any, *, ascending: bool) -> Values:
+def _ranks_of_few(values: Values, mask: Mask, *, ascending: bool) -> Values:
     cells = np.flatnonzero(mask)
     given = values.reshape(-1).take(cells)
-    lost = is_missing(given, missing)
+    lost = np.isnan(given)
     if lost.any():
         cells, given = cells[~lost], given[~lost]
     _, moved = places_in_rows(cells, len(values), values.shape[1])
-    few: Values = np.full(moved.shape, np.nan)
-    few[moved] = _turned(as_floats(given), ascending=ascending)
+    few: Values = np.zeros(moved.shape)
+    few[moved] = _turned(given, ascending=ascending)
     found = np.empty(few.shape)
     for some in blocks(len(few), few.shape[1]):
-        ordinal_ranks(few[some], found[some])
+        ordinal_ranks(few[some], ~moved[some], found[some])
     ranks = np.full(values.shape, np.nan)
     ranks.reshape(-1)[cells] = found[moved]
     return ranks
@@ -120,26 +162,21 @@ def first_ranked(
             np.logical_not(lost, out=chosen[some])
         elif count > 0:
             numbers = _turned(as_floats(values[some]), ascending=ascending)
-            rough = as_float32(numbers) if values.dtype.kind == "f" else numbers.copy()
-            _choose_first(numbers, rough, lost, count=count, out=chosen[some])
+            _choose_first(numbers, lost, count=count, out=chosen[some])
     return chosen
 
 
-# Rough numbers decide; for equal ones at the boundary, all bits.
-def _choose_first(numbers: Values, rough: Values, lost: Mask, *, count: int, out: Mask) -> None:
-    np.copyto(rough, np.inf, where=lost)
-    few = few_smallest(rough, count, rough)
-    edge = np.partition(few, count - 1, axis=1)[:, count - 1 : count]
-    np.less_equal(rough, edge, out=out)
-    counts = np.count_nonzero(out if few is rough else few <= edge, axis=1)
-    for row in np.flatnonzero(np.isinf(edge[:, 0])).tolist():  # the boundary may be a missing value
-        out[row] &= ~lost[row]
-        counts[row] = np.count_nonzero(out[row])
+def _choose_first(numbers: Values, lost: Mask, *, count: int, out: Mask) -> None:
+    blank(numbers, lost)
+    edge = partitioned(numbers, [count - 1])[:, count - 1 : count]
+    np.less_equal(numbers, edge, out=out)
+    few = np.isnan(edge[:, 0])  # rows with fewer than `count`
+    if few.any():
+        out[few] = ~lost[few]
+    counts = np.count_nonzero(out, axis=1)
     for row in np.flatnonzero(counts > count).tolist():
-        ties = np.flatnonzero(out[row] & (rough[row] == edge[row]))
-        surplus = int(counts[row]) - count
-        order = np.argsort(numbers[row, ties], kind="stable")
-        out[row, ties[order[len(ties) - surplus :]]] = False
+        ties = np.flatnonzero(numbers[row] == edge[row])
+        out[row, ties[len(ties) - int(counts[row]) + count :]] = False
 
 
 def row_ranks(members: Values, method: str) -> Values:
@@ -153,11 +190,11 @@ def row_ranks_descending(members: Values, method: str) -> Values:
 
 
 def _ranks_within(members: Values, method: str, *, ascending: bool) -> Values:
-    if method == "ordinal" and members.dtype == np.float64:
+    if members.dtype == np.float64:
         found: Values = np.empty(members.shape)
         for some in blocks(*members.shape):
-            ordinal_ranks(_turned(members[some], ascending=ascending), found[some])
-        found[np.isnan(members).any(axis=1)] = np.nan
+            numbers = _turned(members[some], ascending=ascending)
+            _whole_ranks(numbers, np.isnan(numbers), method, found[some])
         return found
     from scipy.stats import rankdata
 

@@ -12,12 +12,10 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Places, Values
-from rbtlive.pipeline.picking import as_float32, blocks, few_smallest
+from rbtlive.pipeline.picking import blocks, partitioned
 from rbtlive.pipeline.term import is_missing
 
-_WIDE = 1_536  # from this many columns on, a few values are found without examining all
 _MANY_EDGES = 60  # from this many edges on, each row's are searched by bisection
-_TAIL = 15.0  # percentiles this close to an end are found among the few values there
 
 
 def nansum(values: Values, axis: int = 0) -> Values:
@@ -145,34 +143,10 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
         if share in {0.0, 100.0}:  # the smallest and the largest need no sorting
             extreme = np.fmax if share else np.fmin
             extreme.reduce(values, axis=1, out=found[:, number], initial=np.nan)
-        elif min(share, 100.0 - share) <= _TAIL and values.shape[1] >= _WIDE:
-            found[:, number] = _in_tail(values, counts, share)
         else:
             inner.append(number)
     if inner:
         found[:, inner] = _between(values, counts, np.array(shares)[inner])
-    return found
-
-
-# A percentile with few values on one side: only these are sorted.
-def _in_tail(values: Values, counts: Values, share: float) -> Values:
-    upper = share > 50.0
-    places = share / 100.0 * (counts - 1)
-    lower = np.maximum(np.floor(places), 0).astype(np.int64)
-    numbers = -values if upper else values.copy()
-    np.copyto(numbers, np.inf, where=np.isnan(numbers))
-    last = np.maximum(counts - 1, 0)
-    below = last - lower if upper else lower
-    above = np.clip(below - 1 if upper else below + 1, 0, last)
-    most = int(np.maximum(below, above).max(initial=0)) + 1
-    few = few_smallest(as_float32(numbers), most, numbers)
-    few = np.sort(few, axis=1)
-    rows = np.arange(len(values))
-    ends = few[rows, below], few[rows, above]
-    if upper:
-        ends = -ends[0], -ends[1]
-    found = _mixed(*ends, places - lower)
-    found[counts == 0] = np.nan
     return found
 
 
@@ -199,7 +173,7 @@ def _mixed(below: Values, above: Values, share: Values) -> Values:
 # The values at some places of each sorted row, and the next ones: the smallest of those
 # after them.
 def _neighbours(values: Values, count: int, places: Any) -> tuple[Values, Values]:
-    ordered = np.partition(values, places, axis=1)
+    ordered = partitioned(values, places.tolist())
     below = ordered[:, places]
     above = below.copy()
     for number, place in enumerate(places.tolist()):

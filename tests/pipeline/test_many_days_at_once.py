@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from scipy.stats import rankdata
 
 import rbtlive as rbt
 from rbtlive.lib.adjustment import Float64Add, Float64Multiply
@@ -353,11 +354,12 @@ def test_the_smallest_and_the_largest_bound_percentiles_without_sorting():
 
 @pytest.mark.parametrize("width", [0, 1, 40, 512, 900, 1_100])
 @pytest.mark.parametrize(
-    "kind", ["prices", "changes", "far apart", "nearly zero", "negative", "close together"]
+    "kind",
+    ["prices", "changes", "far apart", "nearly zero", "negative", "last bits", "denormal"],
 )
 def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int):
-    """Prices of one key change places with neighbours; numbers of both signs have keys
-    of their own, and so have those below a part of the largest.
+    """Numbers of one key change places with neighbours, or are sorted another way if there
+    are many; numbers of both signs have keys of their own.
     """
     dice = np.random.Generator(np.random.PCG64(width))
     values = dice.normal(0.0, 1.0, (35, width))
@@ -367,27 +369,28 @@ def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int
         "far apart": np.exp(values * 20.0),
         "nearly zero": np.where(dice.random(values.shape) < 0.1, values, values * 1e-12),
         "negative": -np.exp(values),
-        "close together": 50.0 + 0.05 * values,
+        "last bits": np.round(values, 1) / 3.0 + dice.integers(-4, 5, values.shape) * 2.0**-51,
+        "denormal": np.round(values * 20.0) * 5e-324,
     }[kind]
-    values[:, ::9], values[dice.random(values.shape) < 0.05] = np.round(values[:, ::9], 1), np.nan
+    if kind != "denormal":
+        values[:, ::9] = np.round(values[:, ::9], 1)
+    values[dice.random(values.shape) < 0.05] = np.nan
     values += 0.0
 
     expected = np.argsort(values, axis=1, kind="stable")
     known = ~np.isnan(np.take_along_axis(values, expected, 1))
-    cells = sorting.sorted_cells(values)
-    hard = kind in {"nearly zero", "close together"}
-    assert (cells is None) == (not width or (width > 1_024 and hard))
-    ways = [sorting.sorted_places(values)]
-    if cells is not None:
-        ways.append(cells.reshape(values.shape) - np.arange(35)[:, None] * width)
-    for columns in ways:
-        np.testing.assert_array_equal(columns[known], expected[known])
+    lost = np.isnan(values)
+    cells = sorting.sorted_cells(values, lost if lost.any() else None)
+
+    columns = cells.reshape(values.shape) - np.arange(35)[:, None] * width
+    np.testing.assert_array_equal(columns[known], expected[known])
+    np.testing.assert_array_equal(np.sort(columns, axis=1), np.sort(expected, axis=1))
 
 
 @pytest.mark.parametrize("ascending", [True, False])
-def test_the_first_few_and_percentiles_of_wide_rows_look_at_few_numbers(ascending: bool):
+def test_the_first_few_and_percentiles_of_wide_rows_are_those_of_a_sort(ascending: bool):
     """Rows of 2,100 with equals, near equals, infinities, few known values and none: what
-    is found among a few numbers is what a sort of all gives.
+    is selected is what a sort of all gives.
     """
     dice = np.random.Generator(np.random.PCG64(8))
     values = dice.normal(0.0, 1.0, (30, 2_100))
@@ -448,3 +451,35 @@ def test_windows_are_added_up_from_the_oldest_day_in_tables_of_any_width(width: 
             found = rolling.rolling_sum(values, length, 0)
 
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("method", ["min", "max", "average", "dense", "ordinal"])
+@pytest.mark.parametrize("ascending", [True, False])
+def test_ranks_of_equals_are_those_of_scipy(method: str, ascending: bool):
+    """Rows of equals, near equals, both zeros, infinities and one column."""
+    dice = np.random.Generator(np.random.PCG64(3))
+    for width in (1, 2, 90, 700):
+        values = np.round(dice.normal(0.0, 1.0, (30, width)), 1)
+        values[1], values[2, ::2], values[3, ::3] = 4.0, -0.0, np.inf
+        values[4] = 1.0 + dice.integers(0, 5, width) * 2.0**-52
+        values[5] = dice.integers(0, 5, width) * 5e-324
+
+        found = ranks.masked_ranks(
+            values, np.ones(values.shape, bool), np.nan, method=method, ascending=ascending
+        )
+
+        expected = rankdata(values if ascending else -values, method=method, axis=1)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_nan_that_is_not_the_missing_value_is_ranked_last(ascending: bool):
+    """As in zipline: with the missing ones, in the order of columns."""
+    values = np.array([[np.nan, 3.0, -1.0, np.nan, 1.0, -np.nan]])
+
+    found = ranks.masked_ranks(
+        values, np.ones((1, 6), bool), -1.0, method="ordinal", ascending=ascending
+    )
+
+    numbers = [2.0, 1.0] if ascending else [1.0, 2.0]
+    np.testing.assert_array_equal(found, [[3.0, numbers[0], np.nan, 5.0, numbers[1], 6.0]])

@@ -24,7 +24,7 @@ from rbtlive.pipeline.mixins import (
     StandardOutputs,
     no_such_asset,
 )
-from rbtlive.pipeline.picking import blocks
+from rbtlive.pipeline.picking import blank, blocks
 from rbtlive.pipeline.rolling import known_counts
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, ComputableTerm, is_missing
@@ -162,7 +162,8 @@ class PercentileFilter(SingleInputMixin, Filter):
         del dates, assets
         given, out = inputs[0], np.empty(mask.shape, dtype=bool)
         for some in blocks(*mask.shape):
-            values = np.where(mask[some], given[some].astype(np.float64, copy=False), np.nan)
+            values = given[some].astype(np.float64)
+            blank(values, ~mask[some])
             edges = rows.percentiles(values, (self.low, self.high))
             np.less_equal(edges[:, :1], values, out=out[some])
             out[some] &= values <= edges[:, 1:]
