@@ -17,8 +17,8 @@ demo: .venv/.ready-demo ## backtest a strategy, trade it on paper, compare the t
 
 test: .venv/.ready-test ## run the whole test suite
 	@if [ -n "$(TEST_ARGS)" ]; then .venv/bin/python -m pytest $(TEST_ARGS); else \
-		.venv/bin/python -m pytest -m browser && \
-		.venv/bin/python -m pytest -m "not browser" -n auto --dist loadfile; fi
+		.venv/bin/python -m pytest tests/browser && \
+		.venv/bin/python -m pytest --ignore tests/browser -n auto --dist loadfile; fi
 
 quick: .venv/.ready-test ## check style and types and run the fast tests, in about a minute
 	@.venv/bin/python -m ruff check -q . && .venv/bin/python -m ruff format --check -q .

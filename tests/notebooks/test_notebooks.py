@@ -39,6 +39,7 @@ def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
     )
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(HERE / "nbval.ini"), "-p", "no:cacheprovider"),
+        *("-p", "tests.notebooks.quick_schemas"),
         *(
             "--nbval" if notebook.stem == STRICT else "--nbval-lax",
             "--nbval-current-env",

@@ -6,6 +6,7 @@ which must equal the backtest exactly.
 """
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ SHOWN = 12
 FRAMES = ("orders", "denied", "transactions", "positions", "performance")
 
 
-def portal(case: Case) -> Any:
-    """Return the case's data as a portal."""
+@cache
+def portal(name: str) -> Any:
+    """Return a data set as a portal, which the cases of a process share."""
     from rbtlive import PolarsDataPortal
 
-    data = load(case.data)
+    data = load(name)
     return PolarsDataPortal(
         data.bars,
         minute_bars=data.minute_bars,
@@ -70,7 +72,7 @@ class Run:
 
         try:
             self.result = backtest(
-                self.namespace, portal(self.case), **settings(self.case, quirks=quirks)
+                self.namespace, portal(self.case.data), **settings(self.case, quirks=quirks)
             )
         except Exception as error:  # noqa: BLE001 - whatever ends the run is a result
             self.error = error
@@ -85,7 +87,7 @@ class Run:
         from rbtlive import PaperBroker, ReplayFeed, attach
 
         shared = settings(self.case, quirks=quirks)
-        feed = ReplayFeed(portal(self.case))
+        feed = ReplayFeed(portal(self.case.data))
         try:
             session = attach(
                 self.namespace,
@@ -138,12 +140,17 @@ def _own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RBTLIVE_HOME", str(tmp_path / "state"))
 
 
-@deprecated_by_zipline
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_backtest_with_quirks_gives_what_zipline_gave(case: Case, tmp_path: Path) -> None:
-    run = Run(case, tmp_path).backtest(quirks=True)
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+def tested(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a case's backtest with quirks, which two tests use; pytest runs both before
+    the next case's.
+    """
+    return Run(request.param, tmp_path_factory.mktemp("backtest")).backtest(quirks=True)
 
-    require_none(differences(case, run))
+
+@deprecated_by_zipline
+def test_a_backtest_with_quirks_gives_what_zipline_gave(tested: Run) -> None:
+    require_none(differences(tested.case, tested))
 
 
 @deprecated_by_zipline
@@ -157,12 +164,8 @@ def test_the_default_settings_give_what_zipline_gave_where_no_quirk_is_mended(
 
 
 @deprecated_by_zipline
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_paper_session_equals_the_backtest(case: Case, tmp_path: Path) -> None:
-    (tmp_path / "paper").mkdir()
-
-    tested = Run(case, tmp_path).backtest(quirks=True)
-    traded = Run(case, tmp_path / "paper").paper(quirks=True)
+def test_a_paper_session_equals_the_backtest(tested: Run, tmp_path: Path) -> None:
+    traded = Run(tested.case, tmp_path).paper(quirks=True)
 
     assert describe(traded.log) == describe(tested.log)
     assert (traded.watch.bars, type(traded.error)) == (tested.watch.bars, type(tested.error))
