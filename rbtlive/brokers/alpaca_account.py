@@ -44,7 +44,7 @@ class AlpacaAccount:
     def __init__(self, http: AlpacaHttp, feed: AlpacaFeed) -> None:
         self._http = http
         self._feed = feed
-        self._shortable: dict[str, tuple[bool, bool]] = {}
+        self._shortable: set[str] = set()
         self._pairs: dict[str, PairTerms] = {}
 
     async def positions(self) -> dict[str, Decimal]:
@@ -119,16 +119,18 @@ class AlpacaAccount:
         return known
 
     async def can_be_shorted(self, symbol: str) -> tuple[bool, bool]:
-        """Return whether an asset is shortable, and easy to borrow; queried once."""
-        known = self._shortable.get(symbol)
-        if known is None:
-            try:
-                path = f"/v2/assets/{quote(symbol, safe='')}"
-                body = as_object(await self._http.get(path), "an asset")
-            except BrokerError:
-                return True, True  # the broker refuses the order if necessary
-            known = self._shortable[symbol] = (
-                body.get("shortable") is not False,
-                body.get("easy_to_borrow") is not False,
-            )
-        return known
+        """Return whether an asset is shortable, and easy to borrow; queried until it is
+        both, because the list of what can be borrowed changes daily.
+        """
+        if symbol in self._shortable:
+            return True, True  # if that has changed, the broker refuses the order
+        try:
+            path = f"/v2/assets/{quote(symbol, safe='')}"
+            body = as_object(await self._http.get(path), "an asset")
+        except BrokerError:
+            return True, True  # the broker refuses the order if necessary
+        shortable = body.get("shortable") is not False
+        easy = body.get("easy_to_borrow") is not False
+        if shortable and easy:
+            self._shortable.add(symbol)
+        return shortable, easy

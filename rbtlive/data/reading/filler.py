@@ -21,8 +21,10 @@ from rbtlive.model.asset_class import common_class
 from rbtlive.model.bar import PRICES
 from rbtlive.model.interval import DAY_US
 
-_FINISHED: Final = ("complete", "iscomplete", "isfinal", "isclosed", "finished", "x")
-"""Columns that say whether a bar is finished. Sources: Oanda, Binance's streams."""
+_FINISHED: Final = ("complete", "iscomplete", "isfinal", "isclosed", "finished", "confirm", "x")
+"""Columns that say whether a bar is finished. Sources: Oanda, OKX and Bybit, Binance's
+streams.
+"""
 
 _REPEATED: Final = 0.99
 """This share of weekend bars must repeat the previous day."""

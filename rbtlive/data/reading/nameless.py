@@ -18,6 +18,11 @@ KLINES: Final = (
 )  # fmt: skip
 """Columns of Binance's klines. Source: github.com/binance/binance-public-data."""
 
+_OKX: Final = ("volume", "volume_currency", "volume_quote", "confirm")
+"""What follows the prices in OKX's candles; `confirm` is 0 while a candle forms.
+Source: www.okx.com/docs-v5/en/#public-data-rest-api-get-candlesticks.
+"""
+
 
 def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
     """Name the columns of a table without a header by their content.
@@ -54,7 +59,16 @@ def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
             rest = rest[1:]  # Kraken's average price comes before the volume
         renamed |= dict(zip(names[lead + times :], order, strict=False))
         renamed |= dict(zip(rest, ("volume",), strict=False))
+        if len(rest) == len(_OKX) and _says_what_is_finished(frame[rest[-1]]):
+            renamed |= dict(zip(rest, _OKX, strict=True))
+            frame = frame.with_columns(pl.col(rest[-1]).cast(pl.Float64, strict=False) == 1)
     return frame.rename(renamed), None, False
+
+
+# The newest candle, first or last, is the only one that is not finished.
+def _says_what_is_finished(column: pl.Series) -> bool:
+    marks = column.cast(pl.Float64, strict=False).to_list()
+    return {0, 1} == set(marks) and marks.count(0) == 1 and 0 in (marks[0], marks[-1])
 
 
 def _is_of_symbols(column: pl.Series) -> bool:

@@ -127,7 +127,9 @@ class _Placing:
                     self.needs.ask(said, interval='"1mo"' if step > 20 * DAY_US else '"1w"')
             found = DAY
         elif found is None:
-            self.needs.ask("the interval: no symbol has two bars", interval='"1m"')
+            # A bar of each symbol, on a full hour, is most often a day's.
+            likely = "1d" if len(us) > 1 and not (us % (60 * MINUTE_US)).any() else "1m"
+            self.needs.ask("the interval: no symbol has two bars", interval=f'"{likely}"')
             return MINUTE  # any other unclear point is asked for too
         self.needs.settle()
         assert found is not None

@@ -124,9 +124,8 @@ def test_kibot_and_firstrate_without_a_header(tmp_path):
     minute = MINUTES.select(LOCAL.dt.strftime("%Y-%m-%d %H:%M:%S"), *FIELDS)
 
     reads(written(tmp_path, "AAPL.txt", day, include_header=False), ONE)
-    reads(
-        written(tmp_path, "AAPL_full_1min_adjsplitdiv.txt", minute, include_header=False), MINUTES
-    )
+    for name in ("AAPL_full_1min_adjsplitdiv.txt", "AAPL_1min_firstratedata.csv"):
+        reads(written(tmp_path, name, minute, include_header=False), MINUTES)
 
 
 SCALED = [(pl.col(name) * 10_000).round().cast(int) for name in FIELDS[:4]]

@@ -7,7 +7,7 @@ Modeling Prep, Finnhub, Twelve Data, IEX Cloud, marketstack, Schwab price histor
 v20, Alpaca multi-symbol bars.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -210,6 +210,40 @@ def test_exchanges_rows_of_text_start_with_the_epoch_of_the_start():
 
     for source in (binance, kucoin, okx, coinbase):
         reads(source, COINS, symbol="BTC/USDT", calendar="24/7")
+
+
+def test_the_candle_that_okx_has_not_confirmed_is_left_out():
+    rows = [[str(ms(row)), *texts(row), "1", "1", "1"] for row in COIN_ROWS[::-1]]
+    rows[0][-1] = "0"
+
+    portal = rbt.read({"code": "0", "data": rows}, symbol="BTC/USDT", calendar="24/7")
+
+    assert portal.to_frame("1m").height == len(COIN_ROWS) - 1
+    assert "1 a bar that is not complete yet" in str(portal.report())
+
+
+def test_a_last_column_of_noughts_and_ones_that_marks_no_newest_candle_leaves_nothing_out():
+    rows = [[str(ms(row)), *texts(row), "1", "1", "1"] for row in COIN_ROWS]
+    rows[1][-1] = "0"
+
+    reads({"data": rows}, COINS, symbol="BTC/USDT", calendar="24/7")
+
+
+def test_one_bar_of_each_symbol_on_a_full_hour_is_asked_for_as_days():
+    grouped = {
+        "results": [
+            {"T": symbol, "v": 100.0, "o": 10.0, "c": 10.5, "h": 11.0, "l": 9.5, "t": 1709586000000}
+            for symbol in ("AAPL", "C", "LOW")
+        ]
+    }
+
+    with pytest.raises(UnclearData, match="no symbol has two bars") as asked:
+        rbt.read(grouped)
+
+    assert 'interval="1d"' in asked.value.line
+    frame = rbt.read(grouped, interval="1d").to_frame()
+    assert frame["date"].unique().to_list() == [date(2024, 3, 4)]
+    assert frame["symbol"].to_list() == ["AAPL", "C", "LOW"]
 
 
 def test_the_average_price_in_krakens_rows_is_not_their_volume():
