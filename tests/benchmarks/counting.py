@@ -348,3 +348,26 @@ def calls_per_row_of_a_live_stream() -> float:
 
     drive(2)  # what is made once a process is made here
     return (drive(2 * DAY) - drive(DAY)) / DAY
+
+
+def calls_per_columnar_run() -> float:
+    """Return the calls that a run of a sweep of declared signals costs: a cross of means
+    over 500 days that trades, from its parameters to its row of metrics.
+    """
+    close = pl.col("close")
+    cross = rbt.signals(
+        lambda p: close.rolling_mean(p.fast) > close.rolling_mean(p.slow),
+        lambda p: close.rolling_mean(p.fast) < close.rolling_mean(p.slow),
+        size=10,
+    )
+    bars = minute_bars(500).with_columns(
+        pl.date_range(START, START + timedelta(days=499)).alias("date")
+    )
+    portal = rbt.PolarsDataPortal(bars.drop("timestamp"), calendar="24/7")
+
+    def swept(slow: int) -> int:
+        lengths = {"fast": range(2, 12), "slow": range(12, 12 + slow)}
+        return calls_of(lambda: rbt.sweep(cross, portal, lengths, workers=1, verify=0))
+
+    swept(2)  # what is made once a process is made here
+    return (swept(20) - swept(10)) / 100

@@ -24,6 +24,7 @@ from tests.benchmarks.counting import (
     CrossoverOfIndicators,
     calls_per_bar,
     calls_per_bar_of_a_stream,
+    calls_per_columnar_run,
     calls_per_daily_order,
     calls_per_event,
     calls_per_order,
@@ -48,6 +49,7 @@ A_SESSION = 10.2
 AN_EVENT = 60.0
 A_STREAMED_BAR = 29.0
 A_ROW_OF_A_LIVE_STREAM = 98.0
+A_COLUMNAR_RUN = 518.0
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,10 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
 
 def test_a_row_of_a_live_stream_stays_within_its_calls() -> None:
     assert calls_per_row_of_a_live_stream() <= A_ROW_OF_A_LIVE_STREAM
+
+
+def test_a_run_of_a_columnar_sweep_stays_within_its_calls() -> None:
+    assert calls_per_columnar_run() <= A_COLUMNAR_RUN
 
 
 # What most strategies ask at each bar; the bar itself is 2 of each.

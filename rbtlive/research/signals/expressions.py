@@ -7,7 +7,7 @@ later rows is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.data.windows.indicators import PREFIXES, WATCHED, refusal, shape_of
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.signals.shared_parts import SharedParts
+from rbtlive.research.signals.shared_parts import Comparison, Plan, SharedParts
 
 MISSING: Final = -1
 _ROW: Final = "rbtlive row"
@@ -100,28 +100,73 @@ class SignalTable:
             )
 
 
-# The last step has the expressions, the steps before it what they need.
-def _evaluated(bars: pl.DataFrame, steps: Sequence[Sequence[pl.Expr]]) -> NDArray[np.int8]:
+# Flags of all expressions of a plan, expressions x rows.
+def _evaluated(bars: pl.DataFrame, plan: Plan) -> NDArray[np.int8]:
+    flags = np.empty((plan.size, len(bars)), dtype=np.int8)
     try:
         known = bars
-        for step in steps[:-1]:
+        for step in plan.steps:
             known = known.with_columns(step)
-        # The row numbers give constants the right length.
-        found = known.select(pl.int_range(pl.len()).alias(_ROW), *steps[-1]).drop(_ROW)
-        numbers = [name for name, dtype in found.schema.items() if dtype != pl.Boolean]
-        if numbers:
-            found = found.with_columns(
-                pl.col(numbers).cast(pl.Float64).fill_nan(None)
-                > 0.0  # otherwise NaN would be above every number
-            )
-        flags = found.select(pl.all().cast(pl.Int8).fill_null(MISSING))
+        columns = _Columns(known, plan.comparisons)
+        left = [one.expression for one in plan.comparisons if not columns.compare(one, flags)]
+        if plan.roots or left:
+            found = _flags(known, [*plan.roots, *left])
+            flags[[int(name) for name in found.columns]] = found.to_numpy().T
     except pl.exceptions.PolarsError as error:
         raise StrategyError(refusal(_MUST_GIVE, error, bars.columns)) from error
-    if flags.width != len(steps[-1]):
-        raise StrategyError(
-            f"{_MUST_GIVE}: one gives no column; use the columns {', '.join(bars.columns)}"
+    return flags
+
+
+def _flags(known: pl.DataFrame, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
+    # The row numbers give constants the right length.
+    found = known.select(pl.int_range(pl.len()).alias(_ROW), *expressions)
+    found.drop_in_place(_ROW)
+    if found.width != len(expressions):
+        raise pl.exceptions.ColumnNotFoundError("it gives no column")
+    numbers = [name for name, dtype in found.schema.items() if dtype != pl.Boolean]
+    if numbers:
+        found = found.with_columns(
+            pl.col(numbers).cast(pl.Float64).fill_nan(None)
+            > 0.0  # otherwise NaN would be above every number
         )
-    return np.ascontiguousarray(flags.to_numpy().T, dtype=np.int8)
+    return found.select(pl.all().cast(pl.Int8).fill_null(MISSING))
+
+
+# Columns of floats without NaN, which numpy compares as polars does: their values, with
+# NaN for missing ones, and which are missing.
+class _Columns:
+    def __init__(self, frame: pl.DataFrame, comparisons: Sequence[Comparison]) -> None:
+        wanted = {name for one in comparisons for name in (one.left, one.right)}
+        columns = [
+            column
+            for column in frame.get_columns()
+            if column.name in wanted and column.dtype == pl.Float64
+        ]
+        values = pl.DataFrame(columns).to_numpy().T
+        missing = np.isnan(values)
+        self._known: dict[str | float, tuple[Any, Any]] = {
+            column.name: (values[place], missing[place].view(np.int8))
+            for place, (column, count) in enumerate(
+                zip(columns, missing.sum(axis=1).tolist(), strict=True)
+            )
+            if column.null_count() == count
+        }
+        for name in wanted:
+            if not isinstance(name, str):
+                self._known[name] = float(name), np.int8(0)
+
+    def compare(self, one: Comparison, flags: NDArray[np.int8]) -> bool:
+        """Write the flags of a comparison; say whether its columns allow it."""
+        left, right = self._known.get(one.left), self._known.get(one.right)
+        if left is None or right is None:
+            return False
+        # False where one is missing.
+        np.subtract(
+            one.operation(left[0], right[0]).view(np.int8),
+            left[1] | right[1],
+            out=flags[one.number],
+        )
+        return True
 
 
 def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, Exception]:
@@ -129,7 +174,7 @@ def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, 
     wrong: dict[int, Exception] = {}
     for place, expression in enumerate(expressions):
         try:
-            _evaluated(bars, [[expression.alias("0")]])
+            _evaluated(bars, Plan([], [expression.alias("0")], [], 1))
         except Exception as error:  # noqa: BLE001 - of a user's function in the expression
             wrong[place] = error
     return wrong

@@ -10,11 +10,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import polars as pl
 
-_Operation: TypeAlias = Callable[[pl.Expr, pl.Expr], pl.Expr]
+_Operation: TypeAlias = Callable[[Any, Any], Any]
 
 _OPERATIONS: Final[dict[str, _Operation]] = {
     ">": operator.gt,
@@ -30,6 +30,43 @@ _OPERATIONS: Final[dict[str, _Operation]] = {
     "&": operator.and_,
     "|": operator.or_,
 }
+_COMPARING: Final = tuple(_OPERATIONS[sign] for sign in (">", ">=", "<", "<=", "=="))
+"""False for a missing value, in numpy's floats."""
+_EXACT: Final = 2.0**53
+
+
+class Comparison(NamedTuple):
+    """An expression that compares two columns, or a column and a number.
+
+    Attributes:
+        number: Its number in the plan.
+        expression: The same, for polars.
+        operation: The comparison.
+        left: Name of a column, or a number.
+        right: The same.
+    """
+
+    number: int
+    expression: pl.Expr
+    operation: _Operation
+    left: str | float
+    right: str | float
+
+
+class Plan(NamedTuple):
+    """What to compute for some expressions; each is named by its number.
+
+    Attributes:
+        steps: Columns to add to the bars, step by step: each step needs those before.
+        roots: Expressions for polars, after these steps.
+        comparisons: Expressions for numpy, after these steps.
+        size: The number of both.
+    """
+
+    steps: list[list[pl.Expr]]
+    roots: list[pl.Expr]
+    comparisons: list[Comparison]
+    size: int
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +78,7 @@ class _Part:
         column: Name of its column, if it is computed once for several.
         operation: Joins its operands, if it is an operation on two.
         operands: These two.
+        number: Its value, if it is a number.
         users: The number of its users.
     """
 
@@ -48,7 +86,15 @@ class _Part:
     column: str
     operation: _Operation | None = None
     operands: tuple[_Part, ...] = ()
+    number: float | None = None
     users: int = 0
+
+    def operand(self) -> str | float | None:
+        """Return the name of its column or its number; None if it has neither."""
+        if self.is_shared():
+            return self.column
+        meta = self.expression.meta
+        return meta.output_name() if meta.is_column() else self.number
 
     def is_shared(self) -> bool:
         """Whether it is computed for several users; a column or a constant is not
@@ -84,20 +130,34 @@ class SharedParts:
         part = self._parts.get(key)
         if part is None:
             part = self._parts[key] = _Part(expression, f"rbtlive part {len(self._parts)}")
+            part.number = _number(expression)
             part.operation, operands = _split(expression)
             part.operands = tuple(self._used(one, one.meta.serialize()) for one in operands)
         part.users += 1
         return part
 
-    def plan(self, places: Sequence[int]) -> list[list[pl.Expr]]:
-        """Return the columns to compute for some expressions, step by step: each step
-        needs those before, and the last has a column per expression, named by its
-        place in `places`.
-        """
+    def plan(self, places: Sequence[int]) -> Plan:
+        """Return what to compute for some expressions."""
         steps: list[list[pl.Expr]] = []
         known: dict[str, tuple[int, pl.Expr]] = {}
-        built = [_build(self._roots[place], steps, known)[1] for place in places]
-        return [*steps, [one.alias(str(place)) for place, one in enumerate(built)]]
+        plan = Plan(steps, [], [], len(places))
+        for number, place in enumerate(places):
+            root = self._roots[place]
+            expression = _build(root, steps, known)[1].alias(str(number))
+            operands = [name for name in map(_Part.operand, root.operands) if name is not None]
+            operation = root.operation
+            if operation in _COMPARING and not root.is_shared() and len(operands) == 2:
+                plan.comparisons.append(Comparison(number, expression, operation, *operands))
+            else:
+                plan.roots.append(expression)
+        return plan
+
+
+def _number(expression: pl.Expr) -> float | None:
+    value: object = pl.select(expression).item() if expression.meta.is_literal() else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if abs(value) < _EXACT else None
 
 
 # Returns the first step in which a part can be used, and the expression to write there.

@@ -1,5 +1,7 @@
 """Parts that expressions share are computed once, and prompt fills are the simulation's."""
 
+import itertools
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -11,8 +13,10 @@ from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage, Volum
 from rbtlive.research.signals.asset_span import AssetSpan, joined
 from rbtlive.research.signals.columnar_gear import trade
 from rbtlive.research.signals.costs import charge_by, fill_by
+from rbtlive.research.signals.expressions import SignalTable
+from rbtlive.research.signals.ledger import _sum
 from rbtlive.research.signals.prompt_fills import prompt_fills
-from rbtlive.research.signals.shared_parts import SharedParts
+from rbtlive.research.signals.shared_parts import _OPERATIONS, SharedParts
 from rbtlive.research.signals.simulation import Simulation
 
 # ruff: noqa: SIM300 - a column is compared here, no constant
@@ -53,9 +57,10 @@ def test_shared_parts_give_the_values_of_the_expressions_as_written(kind):
     places = [parts.add(one) for one in MANY[kind]]
 
     frame = BARS
-    *before, last = parts.plan(places)
-    for step in before:
+    plan = parts.plan(places)
+    for step in plan.steps:
         frame = frame.with_columns(step)
+    last = [*plan.roots, *(one.expression for one in plan.comparisons)]
     found = frame.select(pl.int_range(pl.len()).alias("row"), *last)
 
     for place, one in enumerate(MANY[kind]):
@@ -67,10 +72,52 @@ def test_a_part_of_many_expressions_is_computed_once():
     parts = SharedParts()
     places = [parts.add(strength(n) > level) for n in (2, 5, 9) for level in range(20, 80)]
 
-    steps = parts.plan(places)
+    plan = parts.plan(places)
 
-    assert [len(step) for step in steps] == [3, 180]
-    assert all("ewm" not in str(one) for one in steps[-1])
+    assert [len(step) for step in plan.steps] == [3]
+    assert (len(plan.roots), len(plan.comparisons)) == (0, 180)
+    assert all("ewm" not in str(one.expression) for one in plan.comparisons)
+
+
+@pytest.mark.parametrize("sign", [">", ">=", "<", "<=", "==", "!="])
+def test_columns_compare_as_in_polars(sign):
+    """Missing values, NaN, infinities, zeros of both signs, and whole numbers."""
+    odd = [1.0, None, math.nan, math.inf, -math.inf, 0.0, -0.0, 2.5, 3.0, 1e300]
+    first, second = zip(*itertools.product(odd, odd), strict=True)
+    clean = [None if value is None or value != value else value for value in first]
+    bars = pl.DataFrame({"open": first, "close": second, "high": clean}).with_columns(
+        low=pl.col("high").reverse(), volume=pl.int_range(pl.len()), price=pl.lit(None, pl.Float64)
+    )
+    compare = _OPERATIONS[sign]
+    operands = [pl.col(name) for name in bars.columns] + [pl.lit(2.5), pl.lit(3), pl.lit(2**60)]
+    pairs = [compare(a, b) for a in operands[:6] for b in operands]
+    table = SignalTable()
+    places = [table.add(one) for one in pairs]
+
+    found = table.evaluate(bars, symbol="A", check=False)
+
+    plain = bars.select(pl.int_range(pl.len()).alias("row"), *(
+        one.cast(pl.Int8).fill_null(-1).alias(str(place))
+        for place, one in zip(places, pairs, strict=True)
+    ))  # fmt: skip
+    for place in places:
+        assert found[place].tolist() == plain[str(place)].to_list()
+
+
+def test_a_sum_of_money_is_rounded_once():
+    draw = np.random.default_rng(3)
+    courses = [
+        np.round(scale * np.exp(np.cumsum(draw.normal(0, spread, 700))), digits)
+        for scale in (0.01, 5.0, 1e5, 1e12)
+        for spread in (0.001, 0.05)
+        for digits in (2, 12)
+    ]
+    for odd in (0.0, -3.3, math.nan, 1e300, 5e-324):
+        courses.append(np.append(courses[0], odd))
+
+    for course in courses:
+        expected = math.fsum(course.tolist())
+        assert repr(_sum(course)) == repr(expected)
 
 
 def test_equal_expressions_have_one_place():
