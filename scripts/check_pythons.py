@@ -3,7 +3,8 @@
     python scripts/check_pythons.py [3.12 ...]
 
 Interpreters are searched on the PATH and among pyenv's. Each gets its own environment
-in build/pythons; missing ones are named.
+in build/pythons; missing ones are named. A version between the oldest and the newest
+runs those tests that depend on Python most: what it changed, the newest has too.
 
 Under the newest one, coverage of the model, the simulated venue, the cost models and
 the core is measured too, with a floor: from Python 3.12 on that costs almost nothing.
@@ -43,6 +44,16 @@ TESTS = (
     "tests/notebook/test_session_positions.py",
     "tests/notebook/test_session_on_thread.py",
 )
+BETWEEN = (
+    "tests/model",
+    "tests/core/test_trading_core.py",
+    "tests/core/test_decimal_context.py",
+    "tests/core/test_order_columns.py",
+    *(test for test in TESTS if test.startswith(("tests/runtime/", "tests/notebook/"))),
+)
+"""The tests for a version between the oldest and the newest: of types, decimals,
+packed memory, the event loop, threads and SQLite.
+"""
 
 MEASURED = "rbtlive/model/*,rbtlive/sim/*,rbtlive/finance/*,rbtlive/core/*"
 """Files whose coverage by these tests is reported."""
@@ -75,16 +86,17 @@ def environment(version: str, python: str) -> Path:
         return own
     subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
     install = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install.append("--no-compile")  # what is imported is compiled then, a fifth of it all
     subprocess.run([*install, "--editable", f".[{EXTRAS}]", *TOOLS], cwd=ROOT, check=True)
     stamp.write_text(mark, encoding="utf-8")
     return own
 
 
-def run_tests(own: Path, *, measured: bool) -> bool:
-    """Run the tests with an interpreter and say whether they passed; if they are
-    measured, whether they run enough of the code too.
+def run_tests(own: Path, chosen: tuple[str, ...], *, measured: bool) -> bool:
+    """Run tests with an interpreter and say whether they passed; if they are measured,
+    whether they run enough of the code too.
     """
-    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
     if not measured:
         return subprocess.run([str(own), *tests], cwd=ROOT, check=False).returncode == 0
     data = ROOT / "build" / "coverage" / "fast-tests"
@@ -110,7 +122,9 @@ def main() -> int:
             print(f"Python {version}: not found on this machine, not tested")
             continue
         own = environment(version, python)
-        passed = run_tests(own, measured=version == found[-1] and version != "3.11")
+        newest, oldest = version == found[-1], version == WANTED[0]
+        chosen = TESTS if newest or oldest else BETWEEN
+        passed = run_tests(own, chosen, measured=newest and not oldest)
         print(f"Python {version}: {'passed' if passed else 'failed'}")
         failed += [] if passed else [version]
     return int(bool(failed))

@@ -309,7 +309,7 @@ def _shortened(text: str) -> str:
 
 
 def _id(value: object) -> str:
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+    if not isinstance(value, (str, bool)) and isinstance(value, SupportsIndex):
         value = str(index(value))  # a broker may use numbers as ids
     if not isinstance(value, str) or len(value) > LONGEST_ID:
         raise _Wrong(f"an id: a text of at most {LONGEST_ID} characters, or an int")
