@@ -27,6 +27,11 @@ class OrderState(StrEnum):
     DENIED = "denied"
     UNKNOWN = "unknown"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an order in this state may still fill."""
+        return self in OPEN_STATES
+
 
 OPEN_STATES = frozenset(
     {

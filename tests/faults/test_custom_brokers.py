@@ -10,13 +10,14 @@ from decimal import Decimal
 
 import pytest
 
+import rbtlive as rbt
 from rbtlive.errors import BrokerError
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.runtime.broker import asking
-from tests.builders import run, until
+from tests.builders import Gated, daily_frame, run, until
 from tests.faults.test_broker_answers import messages
 from tests.faults.test_broker_surprises import trading
-from tests.runtime.test_engine_broker import BookBroker
+from tests.runtime.test_engine_broker import BookBroker, Buyer
 
 
 @pytest.mark.parametrize("name", ["connect", "cancel_order"])
@@ -98,3 +99,65 @@ def test_a_symbol_that_positions_spell_otherwise_is_named():
     text = halting(Spelled(), lambda _broker: None)
 
     assert "it has 10 of 'AAA.N': positions() has to spell symbols as orders do, 'AAA'" in text
+
+
+def test_an_execution_id_that_comes_again_is_named():
+    class Restarted(BookBroker):
+        """Counts its executions from one again: the second fill has the first one's id."""
+
+        async def orders(self, *, prefix="", open_only=False):
+            found = await super().orders(prefix=prefix, open_only=open_only)
+            return [
+                replace(order, executions=tuple(named(one) for one in order.executions))
+                for order in found
+            ]
+
+        def tell(self, event):
+            """Says nothing."""
+
+    def named(execution):
+        return replace(execution, execution_id="1")
+
+    async def work(engine, bar):
+        engine.core.state.orders.executions.add("1")  # as an earlier order's
+        broker.fill(broker.sent[0], 10)
+        await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
+
+    broker = Restarted()
+    _engine, reported = run(trading(broker, work))
+
+    text = next(text for text in messages(reported) if text.startswith("position of AAA"))
+    assert "order 1 is filled 10 there by execution '1', an id that an earlier execution" in text
+
+
+def test_an_adapter_that_confuses_open_with_ended_confirms_no_stop(tmp_path):
+    class Confused(BookBroker):
+        async def orders(self, *, prefix="", open_only=False):
+            return [
+                order
+                for order in await super().orders(prefix=prefix)
+                if not (open_only and order.state.is_open)
+            ]
+
+        async def cancel_order(self, *, client_order_id):
+            """Nothing comes of it."""
+
+    broker = Confused()
+
+    async def killed():
+        session = rbt.attach(
+            Buyer,
+            broker,
+            feed=Gated(daily_frame(), 2),
+            data=daily_frame(),
+            journal=tmp_path / "j",
+        )
+        await until(lambda: session.state == "failed" or broker.sent)
+        report = await session.kill()
+        await session.stop()
+        return report
+
+    report = run(killed())
+
+    assert report.orders == tuple(broker.sent)
+    assert not report.confirmed

@@ -97,5 +97,7 @@ async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> Opera
 async def _books(
     run: LiveRun, link: BrokerLink
 ) -> tuple[Sequence[BrokerOrder], Mapping[str, Decimal], Mapping[str, Decimal]]:
-    known = await asking.orders(run.broker, prefix=f"{run.journal.run_id}-", open_only=True)
+    # A user's adapter is not trusted to leave out only what has ended.
+    only = not asking.is_of_users(run.broker)
+    known = await asking.orders(run.broker, prefix=f"{run.journal.run_id}-", open_only=only)
     return known, await link.watch.held(), await link.watch.share()

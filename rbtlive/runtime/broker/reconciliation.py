@@ -246,10 +246,20 @@ def likely_causes(
                 )
         for order_id, theirs in known.items():
             order = orders.get_order(order_id)
-            if order is None or theirs.symbol != one.symbol or theirs.executions:
+            if order is None or theirs.symbol != one.symbol:
                 continue
             missing = theirs.filled - order.filled
-            if missing and missing == one.gap:
+            if not missing or missing != one.gap:
+                continue
+            ids = [execution.execution_id for execution in theirs.executions]
+            again = next((name for name in ids if name in orders.executions), None)
+            if again is not None and not order.filled:
+                yield (
+                    f"order {order_id} is filled {plain_text(theirs.filled)} there by execution "
+                    f"{again!r}, an id that an earlier execution had: execution ids have to be "
+                    "unique, e.g. with the order's id before them"
+                )
+            elif not ids:
                 yield (
                     f"order {order_id} is filled {plain_text(theirs.filled)} there: fills are "
                     "booked from BrokerOrder.executions of find_order(), which has none"
