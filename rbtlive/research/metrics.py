@@ -14,7 +14,12 @@ from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.state.record import RunRecord, floats, transaction_column
+from rbtlive.core.state.record import (
+    RunRecord,
+    floats,
+    transaction_column,
+    transaction_floats,
+)
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.ratios import RATIOS, alpha_beta, ratios
@@ -99,10 +104,9 @@ def _against(returns: Floats, benchmark: Floats | None, a_year: int) -> dict[str
 def _activity(record: RunRecord) -> dict[str, Any]:
     sessions, a_year = record.sessions, rows_a_year(record.settings)
     values = floats(sessions, "portfolio_value")
-    amounts, prices, costs = (
-        transaction_column(record.transactions, name) for name in ("amount", "price", "commission")
-    )
-    traded = math.fsum(map(abs, map(mul, map(float, amounts), map(float, prices))))
+    amounts, prices = (transaction_floats(record.transactions, n) for n in ("amount", "price"))
+    costs = transaction_column(record.transactions, "commission")
+    traded = math.fsum(map(abs, map(mul, amounts, prices)))
     mean = math.fsum(values) / len(values) if values else 0.0
     # Exact (0.1 + 0.2 is 0.3), whatever the caller's decimal context.
     commission = reduce(ENGINE_CONTEXT.add, costs, ZERO)

@@ -151,6 +151,16 @@ class EverySixthDay(rbt.TradingAlgorithm):
             self.order_target_percent(context.asset, 0.5 if context.days % 12 == 1 else 0)
 
 
+class LimitEverySixthDay(EverySixthDay):
+    """A limit that fills on the next day, on every sixth day."""
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        context.days += 1
+        if self.trades and context.days % 6 == 1:
+            is_buy = context.days % 12 == 1
+            self.order(context.asset, 10 if is_buy else -10, limit_price=150.0 if is_buy else 50.0)
+
+
 def daily_bars(count: int, symbols: str = "A") -> pl.DataFrame:
     """Return days of some assets with the same closes."""
     minutes = minute_bars(count)
@@ -163,15 +173,15 @@ def daily_bars(count: int, symbols: str = "A") -> pl.DataFrame:
     )
 
 
-def calls_per_daily_order() -> tuple[float, float]:
-    """Return the calls that each order of a run over days costs, its two sessions
-    included, and what it costs the run's metrics.
+def calls_per_daily_order(strategy: type[EverySixthDay]) -> tuple[float, float]:
+    """Return the calls that each of a strategy's orders costs in a run over days, its
+    two sessions included, and what it costs the run's metrics.
     """
     bars = rbt.PolarsDataPortal(daily_bars(600), calendar="24/7")
 
     def work(*, trades: bool, metrics: bool) -> int:
         def run() -> None:
-            result = rbt.backtest(EverySixthDay, bars, params={"trades": trades}, progress=False)
+            result = rbt.backtest(strategy, bars, params={"trades": trades}, progress=False)
             assert not metrics or result.metrics["fills"] == (100 if trades else 0)
 
         run()  # what is made once a process is made here

@@ -22,6 +22,8 @@ from rbtlive.runtime.engine.event_queue import EventQueue
 from tests.benchmarks.counting import (
     Crossover,
     CrossoverOfIndicators,
+    EverySixthDay,
+    LimitEverySixthDay,
     calls_per_bar,
     calls_per_bar_of_a_stream,
     calls_per_columnar_run,
@@ -38,13 +40,14 @@ from tests.benchmarks.crowd import KINDS, calls_per_order_of_a_crowd
 HISTORIES_A_BAR = 17.0
 INDICATORS_A_BAR = 5.7
 AN_ORDER = 70.5
-A_STOP = 98.0
-A_LIMIT = 93.5
+A_STOP = 97.5
+A_LIMIT = 93.0
 A_RESTING_BAR = 0.1
 A_DAILY_ORDER = 134.0
+A_DAILY_LIMIT = 155.0
 ONE_OF_MANY = 22.6
 ONE_OF_MANY_WITH_NEWS = 29.5
-ITS_METRICS = 21.0
+ITS_METRICS = 17.0
 A_SESSION = 10.2
 AN_EVENT = 60.0
 A_STREAMED_BAR = 29.0
@@ -78,9 +81,11 @@ def test_stops_and_limits_stay_within_their_calls() -> None:
 
 
 def test_an_order_of_a_run_over_days_stays_within_its_calls() -> None:
-    trading, metrics = calls_per_daily_order()
+    trading, metrics = calls_per_daily_order(EverySixthDay)
+    limit, _ = calls_per_daily_order(LimitEverySixthDay)
 
     assert trading <= A_DAILY_ORDER
+    assert limit <= A_DAILY_LIMIT
     assert metrics <= ITS_METRICS
 
 

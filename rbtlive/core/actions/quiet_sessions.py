@@ -7,13 +7,13 @@ leaves equals what it leaves in the ordinary way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import getcontext, setcontext
-from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.kept_sessions import Stretch, note, stretch_after
 from rbtlive.core.actions.quiet_ahead import (
     an_asset_leaves,
     end_after,
@@ -25,13 +25,8 @@ from rbtlive.core.actions.resting_fills import Calm, match_resting
 from rbtlive.core.actions.session_close import finish_session, note_marks, unpriced_close
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
-from rbtlive.core.state.order import Order
-from rbtlive.core.state.quiet_days import QuietDays
-from rbtlive.core.state.session_figures import SessionClose, with_prices
+from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.finance.cancel_policy import NeverCancel
-
-if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_reads import Floats
 
 
 def run_quiet_sessions(
@@ -74,24 +69,14 @@ class _Days:
     ) -> None:
         self._state = state
         self._rest_orders = rest_orders
-        self._after(close)
-
-    # Starts after a close, with nothing kept yet.
-    def _after(self, close: SessionClose, *, is_noted: bool = True) -> None:
-        self._close, self._is_noted = close, is_noted
-        self._first = self._next = close.session + 1
-        self._held = bool(self._state.portfolio.positions)
-        if self._held:
-            self._places = self._state.marks.places()
-        self._odd_prices: dict[int, Floats] = {}
-        self._recorded: list[dict[str, Any]] = []
-        self._orders: dict[int, Sequence[Order]] = {}
+        self._ended: list[Stretch] = []
+        self._days = stretch_after(state, close, is_noted=True)
 
     # Runs every session before `end`. A session in which more happens than fills is
     # finished in the ordinary way, and the run goes on after it if it may. Returns the
     # number of the next session.
     def run(self, end: int, before_each: Callable[[], None] | None) -> int:
-        state, first = self._state, self._first
+        state, first = self._state, self._days.first
         while True:
             self._begin()
             try:
@@ -103,7 +88,7 @@ class _Days:
                 break
             state.flush_changes()
             finish_session(state)
-            following = self._next + 1
+            following = self._days.next + 1
             if following >= end:
                 return following
             if state.outbox:
@@ -115,8 +100,8 @@ class _Days:
             end = end_after(state, following, end)
             if end <= following:
                 return following
-            self._after(close)
-        if self._held:
+            self._days = stretch_after(state, close, is_noted=True)
+        if self._days.places is not None:
             note_marks(state)
         state.books.rows_before -= 1  # the last session has ended too
         state.market.end_session(end - 1)
@@ -125,7 +110,7 @@ class _Days:
 
     # Starting figures are those of the last close.
     def _begin(self) -> None:
-        state, books, close = self._state, self._state.books, self._close
+        state, books, close = self._state, self._state.books, self._days.close
         state.session_open = state.start_hook_done = True
         books.begin()
         books.starting_cash, books.starting_base = close.cash, close.capital_base
@@ -142,12 +127,12 @@ class _Days:
         failing = callbacks.failing
         data, decimals, market, book = state.data, state.decimals, state.market, orders.book
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
-        scheduled, held, step = state.scheduled, self._held, market.step
+        scheduled, days, step = state.scheduled, self._days, market.step
         portfolio, settled = state.portfolio, state.books.closed_version
         mark_row, controls = state.marks.mark_row_unseen, state.account_controls
         may_leave = self._may_leave = an_asset_leaves(state, end)
         calm: Calm | None = None
-        for session in range(self._first, end):
+        for session in range(days.first, end):
             if before_each is not None and session != begun:
                 before_each()
             if getcontext() is not decimals:
@@ -184,18 +169,18 @@ class _Days:
             ):
                 if not self._end_traded(session, end):
                     return False
-                held, settled = self._held, portfolio.version
+                days, settled = self._days, portfolio.version
                 continue
             placed = waiting_orders or changed or outbox
             if placed and (waiting or (may_leave and end_after(state, session, end) < end)):
                 return False
-            if held and not mark_row() and not self._mark_one_by_one(session):
+            if days.places is not None and not mark_row() and not self._mark_one_by_one(session):
                 return False
             if placed:
                 self._keep_placed(session)
             if recorded:
-                self._recorded.append(dict(recorded))
-            self._next = session + 1
+                days.recorded.append(dict(recorded))
+            days.next = session + 1
         return True
 
     # Closes a session with fills or changed orders as `finish_session` does, and begins
@@ -204,17 +189,19 @@ class _Days:
         state = self._state
         if not ends_plainly(state) or (self._may_leave and end_after(state, session, end) < end):
             return False
-        state.keep_decimals()
-        self._note()
+        if getcontext() is not state.decimals:
+            setcontext(state.decimals)
         held, marks = bool(state.portfolio.positions), state.marks
         odd_prices = None
         if held and not marks.mark_row_unseen():
             odd_prices = marks.mark_unseen()
             if odd_prices is None:
                 return False
-        self._after(unpriced_close(state, held=held), is_noted=False)
+        close = unpriced_close(state, held=held)
+        self._ended.append(self._days)
+        self._days = stretch_after(state, close, is_noted=False)
         if odd_prices is not None:
-            self._odd_prices[session] = odd_prices
+            self._days.odd_prices[session] = odd_prices
         if session + 1 < end:  # otherwise the ordinary way begins the next one
             self._begin()
         if state.outbox:
@@ -228,7 +215,7 @@ class _Days:
         state, orders = self._state, self._state.orders
         state.flush_changes()
         pictures = orders.close_session(state.books.first_transaction)
-        self._orders[session - self._first] = pictures
+        self._days.orders[session - self._days.first] = pictures
         if state.outbox:
             self._rest_orders()
         orders.waiting.is_rested = True
@@ -238,44 +225,10 @@ class _Days:
         prices = self._state.marks.mark_unseen()
         if prices is None:
             return False
-        self._odd_prices[session] = prices
+        self._days.odd_prices[session] = prices
         return True
 
-    # Keeps the finished sessions.
+    # Adds the finished sessions to the record.
     def _note(self) -> None:
-        books, count, close = self._state.books, self._next - self._first, self._close
-        prices = None
-        if self._held and (count or not self._is_noted):
-            prices = self._prices()
-        if not self._is_noted:
-            if prices is not None:
-                close, prices = with_prices(close, prices[0]), prices[1:]
-            books.rows.note(close)
-        if count:
-            flow = books.previous_cash_flow
-            days = QuietDays(
-                close,
-                first=self._first,
-                count=count,
-                prices=prices,
-                recorded=self._every_recorded(count) if self._recorded else None,
-                orders=self._orders,
-                no_cash=flow - flow,
-            )
-            books.rows.note_quiet(days)
-        self._first, self._is_noted = self._next, True
-
-    # The price of each position in each session that is not kept yet.
-    def _prices(self) -> Floats:
-        table, first = self._state.market.table, self._first - (not self._is_noted)
-        row, past = first - table.first_session, self._next - table.first_session
-        prices: Floats = table.values("close", row, past).take(self._places, axis=1)
-        for session, own in self._odd_prices.items():
-            if session < self._next:
-                prices[session - first] = own
-        return prices
-
-    # Before the first variable was recorded, each session has those of the last close:
-    # none.
-    def _every_recorded(self, count: int) -> list[dict[str, Any]]:
-        return [self._close.recorded] * (count - len(self._recorded)) + self._recorded
+        ended, self._ended = [*self._ended, self._days], []
+        note(self._state, ended)

@@ -92,40 +92,40 @@ class OrderArchive:
         """
         if not touched:
             return ()
-        only = touched.take_only()  # most sessions that have any have one
-        if only is not None:
-            return OrderPictures(self, (4 * only + self._kind(only),))
         return OrderPictures(self, self._keys(touched, first_transaction))
 
     def _keys(self, touched: TouchedOrders, first_transaction: int) -> array[int]:
-        keys, places = array("q"), None
+        keys, places, where, whole = array("q"), None, self._where, self._whole
         for order_id, order in touched.items():
-            if isinstance(order_id, range):
-                first = 4 * order_id[0] + self._kind(order_id[0])
-                keys.extend(range(first, first + 4 * len(order_id), 4))
-                continue
-            number = int(order_id)
             if order is None:
-                keys.append(4 * number + self._kind(number))
+                number = order_id[0] if isinstance(order_id, range) else int(order_id)
+                has_ended = number < len(where) and where[number]
+                key = 4 * number + (_ENDED if has_ended else _AS_CREATED)
+                if isinstance(order_id, range):
+                    keys.extend(range(key, key + 4 * len(order_id), 4))
+                else:
+                    keys.append(key)
                 continue
-            if _is_as_placed(order):
+            number = int(order.id)
+            if order.dt is order.created and _is_as_placed(order):
                 as_placed = _AS_CREATED if order.state is _CREATED else _AS_PENDING
                 keys.append(4 * number + as_placed)
                 continue
             if order.state is _FILLED and order.limit is order.stop is None:
                 if places is None:
                     places = self._places(first_transaction)
-                place = places.get(order_id)
+                place = places.get(order.id)
                 if place is not None and self._follows_from(order, place):
                     self._forget(order, number, 1 + place)
                     keys.append(4 * number + _ENDED)
                     continue
-            keys.append(4 * len(self._whole) + _WHOLE)
-            is_open = order.is_open
-            # No caller can still change an ended order.
-            self._whole.append(order.snapshot() if is_open else order)
-            if not is_open:
-                self._forget(order, number, -len(self._whole))
+            stored = len(whole)
+            keys.append(4 * stored + _WHOLE)
+            if order.is_open:
+                whole.append(order.snapshot())
+            else:  # no caller can still change it
+                whole.append(order)
+                self._forget(order, number, -1 - stored)
         return keys
 
     # The index of each order's last transaction, from that one on.
@@ -166,11 +166,6 @@ class OrderArchive:
         where[first : first + count] = places  # a later order may have ended before
         if tags:
             self._tags.update((n, tags[n]) for n in range(first, first + count) if n in tags)
-
-    # The kind of snapshot for an order that is not an object.
-    def _kind(self, number: int) -> int:
-        where = self._where
-        return _ENDED if number < len(where) and where[number] else _AS_CREATED
 
     # Whether the order can be rebuilt completely from the transaction at that index.
     def _follows_from(self, order: Order, place: int) -> bool:
@@ -267,12 +262,11 @@ class OrderArchive:
         )
 
 
-# Whether nothing has happened to an order since it was placed; of one with two prices,
-# a touched stop leaves no other trace.
+# Whether nothing has happened to an order since it was placed, if its times say so; of
+# one with two prices, a touched stop leaves no other trace.
 def _is_as_placed(order: Order) -> bool:
     return (
-        order.dt is order.created
-        and (order.state is _PENDING or order.state is _CREATED)
+        (order.state is _PENDING or order.state is _CREATED)
         and (order.limit is None or order.stop is None)
         and not (order.limit_reached or order.stop_reached or order.restated or order.executions)
     )

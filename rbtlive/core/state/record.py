@@ -362,6 +362,13 @@ def transaction_column(transactions: Sequence[Transaction], name: str) -> list[A
     return list(map(attrgetter(name), transactions))
 
 
+def transaction_floats(transactions: Sequence[Transaction], name: str) -> list[float]:
+    """Return one Decimal field of every transaction, as the nearest floats."""
+    if isinstance(transactions, RowLog):
+        return transactions.floats(Transaction._fields.index(name))
+    return [float(getattr(transaction, name)) for transaction in transactions]
+
+
 def transaction_texts(transactions: Sequence[Transaction], name: str) -> list[str]:
     """Return one Decimal field of every transaction, as written text."""
     if isinstance(transactions, RowLog):

@@ -80,18 +80,6 @@ class TouchedOrders(dict[TouchedKey, "Order | None"]):
             else:
                 self[key] = order
 
-    def take_only(self) -> int | None:
-        """Remove the only order that changed, and return its number, if it is no
-        object; otherwise return None.
-        """
-        if len(self) != 1:
-            return None
-        [(key, order)] = self.items()
-        if order is not None or isinstance(key, range):
-            return None
-        self.popitem()
-        return int(key)
-
     def _put(self, numbers: range) -> None:
         if len(numbers) > 1:
             self[numbers] = None
