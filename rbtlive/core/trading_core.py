@@ -24,7 +24,7 @@ from rbtlive.core.actions.interventions import operate, trip
 from rbtlive.core.actions.past_days import take_past_days
 from rbtlive.core.actions.quiet_sessions import run_quiet_sessions
 from rbtlive.core.actions.session_close import finish_session
-from rbtlive.core.actions.session_start import enter_session, on_trigger
+from rbtlive.core.actions.session_start import enter_session, on_trigger, warn_of_no_morning
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.callback_state import CallbackState
@@ -148,6 +148,7 @@ class TradingCore:
                 refuse_unrun(initialize(self.context), "initialize")
             state.keep_decimals()
         state.initializing = False
+        warn_of_no_morning(state)
         check_benchmark(state)
         if state.session_open and market.now_us >= state.session_span[1]:
             finish_session(state)  # a callback on its last bar ended the run before the close

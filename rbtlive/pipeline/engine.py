@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from rbtlive.errors import NoFurtherDataError
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.domain import GENERIC
 from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
 from rbtlive.pipeline.plan import Plan
 from rbtlive.pipeline.source import Source
@@ -66,6 +67,7 @@ class _Run:
     def __init__(self, pipeline: Any, source: Source, start: int, end: int) -> None:
         import pandas as pd
 
+        pipeline.domain(GENERIC)  # raises if its terms are of several
         self.pipeline = pipeline
         self.source = source
         self.start = start

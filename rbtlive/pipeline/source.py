@@ -7,6 +7,7 @@ takes effect on the morning of its day.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from rbtlive.data.bars.session_bars import session_so_far
@@ -53,7 +54,7 @@ class Source:
         self.assets = tuple(sorted(given, key=lambda asset: asset.sid))
         self.sids = np.array([asset.sid for asset in self.assets], dtype=np.int64)
         self.labels = market.calendar.labels.astype("datetime64[D]")
-        self._loaders = dict(loaders or {})
+        self._loaders = {} if loaders is None else loaders
         order = [asset.index for asset in self.assets]
         listed = [market.assets[at] for at in order]
         self._starts = as_days([asset.start_date for asset in listed]).astype(np.int32)
@@ -86,11 +87,12 @@ class Source:
         return column.dataset.root is EquityPricing and self._loader(column) is None
 
     def _loader(self, column: Any) -> Any:
-        if not self._loaders:
-            return column.dataset.root.loader
         for key in (column, column.unspecialize(), column.dataset, column.dataset.root):
             if key in self._loaders:
                 return self._loaders[key]
+        if column.dataset.root is not EquityPricing and hasattr(self._loaders, "__missing__"):
+            with suppress(KeyError):
+                return self._loaders[column]  # it makes loaders when they are asked for
         return column.dataset.root.loader
 
     def load(self, column: Any, first: int, last: int, assets: Sequence[Asset]) -> Loaded:

@@ -6,48 +6,37 @@ computed separately.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rolling
 from rbtlive.pipeline.array_types import Mask, Values
+from rbtlive.pipeline.scans import deepest_drop, place_of_largest
 from rbtlive.pipeline.windows import InputWindows, Loaded
 
 
-class _Inputs:
-    """The inputs of a term, adjusted to one common level.
-
-    Args:
-        windows: Windows as the engine passes them to a term.
-        mask: The wanted assets.
+class Tables(NamedTuple):
+    """The inputs of a formula that is computed over all windows at once.
 
     Attributes:
-        values: By input, rows x assets.
-        levels: By input, the factor from the common level to each day's level; None if
-            nothing is adjusted.
+        values: By input, rows x assets, at one level.
+        levels: By input, the factor from that level to each window's; None if there is
+            none.
         first: Session number of the first row.
+        length: Number of rows in a window.
     """
 
-    def __init__(self, windows: Sequence[InputWindows], mask: Mask) -> None:
-        pairs = [one.loaded.levelled(one.length) for one in windows]
-        self.values = [values for values, _ in pairs]
-        self.levels = [levels for _, levels in pairs]
-        self.first = windows[0].loaded.first
-        self.length = windows[0].length
-        self._mask = mask
+    values: Sequence[Values]
+    levels: Sequence[Any]
+    first: int
+    length: int
 
     def at_level(self, found: Values, *numbers: int) -> Values:
-        """Return results at each day's level of some inputs, given by number."""
+        """Return results at each window's level of some inputs, given by number."""
         for number in numbers:
             if self.levels[number] is not None:
                 found = found * self.levels[number]
-        return found
-
-    def masked(self, found: Values) -> Values:
-        """Return results with NaN for assets that are not wanted."""
-        if not self._mask.all():
-            np.copyto(found, np.nan, where=~self._mask)
         return found
 
 
@@ -89,9 +78,56 @@ def can_be_whole(windows: Sequence[Any], mask: Mask) -> bool:
     )
 
 
-def inputs_of(windows: Sequence[Any], mask: Mask) -> _Inputs | None:
-    """Return the inputs of a term, if they can be used as whole tables."""
-    return _Inputs(windows, mask) if can_be_whole(windows, mask) else None
+def several(
+    windows: Sequence[Any], mask: Mask, formula: Callable[[Tables], Sequence[Values]]
+) -> list[Values] | None:
+    """Return a formula's results over the windows of a term; None if these must be
+    computed one by one.
+
+    Windows without a split or dividend are computed from the values as recorded, so
+    that what happened before them does not change a digit. The others are computed from
+    values at the level of the first session of all.
+    """
+    if not can_be_whole(windows, mask):
+        return None
+    loaded: list[Loaded] = [one.loaded for one in windows]
+    first, length = loaded[0].first, windows[0].length
+    found = list(
+        formula(Tables([one.values for one in loaded], [None] * len(loaded), first, length))
+    )
+    restated = sorted({one.column for each in loaded for one in each.restatements})
+    if restated:
+        pairs = [one.levelled(length, restated) for one in loaded]
+        levelled = Tables([one for one, _ in pairs], [one for _, one in pairs], first, length)
+        crossed = _crossed(loaded, restated, len(found[0]), length)
+        for number, part in enumerate(formula(levelled)):
+            found[number][:, restated] = np.where(crossed, part, found[number][:, restated])
+    return [_masked(one, mask) for one in found]
+
+
+def single(
+    windows: Sequence[Any], mask: Mask, formula: Callable[[Tables], Values]
+) -> Values | None:
+    """Return the result of a formula that has one, as `several` does."""
+    found = several(windows, mask, lambda given: [formula(given)])
+    return None if found is None else found[0]
+
+
+# Whether each window has a row before a split or dividend that it knows: windows x
+# columns.
+def _crossed(loaded: Sequence[Loaded], columns: Sequence[int], windows: int, length: int) -> Mask:
+    out = np.zeros((windows, len(columns)), dtype=bool)
+    place = {column: number for number, column in enumerate(columns)}
+    for each in loaded:
+        for row, column, _ratio in each.restatements:
+            out[max(row - length + 1, 0) : row + 1, place[column]] = True
+    return out
+
+
+def _masked(found: Values, mask: Mask) -> Values:
+    if not mask.all():
+        np.copyto(found, np.nan, where=~mask)
+    return found
 
 
 def latest(windows: Sequence[Any], mask: Mask) -> Values | None:
@@ -135,124 +171,153 @@ def change(
 
 def mean(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of each window."""
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    found = rolling.known_mean(given.values[0], given.length, given.first)
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        return given.at_level(rolling.known_mean(given.values[0], given.length, given.first), 0)
+
+    return single(windows, mask, formula)
 
 
 def dollar_volume(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the money traded per day over each window."""
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    money = given.values[0] * given.values[1]
-    found = rolling.known_sum(money, given.length, given.first)
-    found /= given.length
-    return given.masked(given.at_level(found, 0, 1))
+
+    def formula(given: Tables) -> Values:
+        money = given.values[0] * given.values[1]
+        found = rolling.known_sum(money, given.length, given.first)
+        found /= given.length
+        return given.at_level(found, 0, 1)
+
+    return single(windows, mask, formula)
 
 
 def weighted_average(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of the first input of each window, weighted by the second."""
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    base, weight = given.values
-    found = rolling.known_sum(base * weight, given.length, given.first)
-    total = rolling.known_sum(weight, given.length, given.first)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found /= total
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        base, weight = given.values
+        found = rolling.known_sum(base * weight, given.length, given.first)
+        total = rolling.known_sum(weight, given.length, given.first)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found /= total
+        return given.at_level(found, 0)
+
+    return single(windows, mask, formula)
 
 
 def relative_strength(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the relative strength index of each window, 0 to 100."""
-    given = inputs_of(windows, mask)
-    if given is None or given.length < 2:
+    if windows[0].length < 2:
         return None
-    changes = np.diff(given.values[0], axis=0)
-    span = given.length - 1, given.first + 1
-    ups = rolling.known_mean(np.maximum(changes, 0.0), *span)
-    downs = rolling.known_mean(np.minimum(changes, 0.0), *span)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = ups
-        found /= np.abs(downs, out=downs)
-        found += 1
-        np.divide(100, found, out=found)
-        np.subtract(100, found, out=found)
-    return given.masked(found)
+
+    def formula(given: Tables) -> Values:
+        changes = np.diff(given.values[0], axis=0)
+        span = given.length - 1, given.first + 1
+        found = rolling.known_mean(np.maximum(changes, 0.0), *span)
+        downs = rolling.known_mean(np.minimum(changes, 0.0), *span)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found /= np.abs(downs, out=downs)
+            found += 1
+            np.divide(100, found, out=found)
+            np.subtract(100, found, out=found)
+        return found
+
+    return single(windows, mask, formula)
 
 
-def moments(windows: Sequence[Any], mask: Mask) -> tuple[Values, ...] | None:
+def moments(windows: Sequence[Any], mask: Mask) -> list[Values] | None:
     """Return mean and population standard deviation of each window, as a pair."""
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    found = rolling.known_moments(given.values[0], given.length, given.first)
-    return tuple(given.masked(given.at_level(one, 0)) for one in found)
+
+    def formula(given: Tables) -> list[Values]:
+        found = rolling.known_moments(given.values[0], given.length, given.first)
+        return [given.at_level(one, 0) for one in found]
+
+    return several(windows, mask, formula)
+
+
+def drawdown(windows: Sequence[Any], mask: Mask) -> Values | None:
+    """Return the largest fall in each window, as a fraction of its end value."""
+    return single(windows, mask, lambda given: deepest_drop(given.values[0], given.length))
+
+
+def places_of_extremes(windows: Sequence[Any], mask: Mask) -> list[Values] | None:
+    """Return the row of each window's first lowest low and first highest high; -1 if
+    all are missing.
+    """
+
+    def formula(given: Tables) -> list[Values]:
+        lows, highs = given.values
+        return [place_of_largest(one, given.length).astype(float) for one in (-lows, highs)]
+
+    return several(windows, mask, formula)
 
 
 def oscillator(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the position of the last close between each window's low and high, 0 to
     100.
     """
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    closes, lows, highs = given.values
-    span = given.length, given.first
-    close = given.at_level(closes[given.length - 1 :], 0)
-    low = given.at_level(rolling.known_extreme(lows, *span, largest=False), 1)
-    high = given.at_level(rolling.known_extreme(highs, *span, largest=True), 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return given.masked(((close - low) / (high - low)) * 100)
+
+    def formula(given: Tables) -> Values:
+        closes, lows, highs = given.values
+        span = given.length, given.first
+        close = given.at_level(closes[given.length - 1 :], 0)
+        low = given.at_level(rolling.known_extreme(lows, *span, largest=False), 1)
+        high = given.at_level(rolling.known_extreme(highs, *span, largest=True), 2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Values = ((close - low) / (high - low)) * 100
+        return found
+
+    return single(windows, mask, formula)
 
 
 def weighted_mean(windows: Sequence[Any], mask: Mask, weights: Values) -> Values | None:
     """Return the mean of each window, weighted by day; NaN if a value is missing."""
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    found = rolling.weighted_mean(given.values[0], weights)
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        return given.at_level(rolling.weighted_mean(given.values[0], weights), 0)
+
+    return single(windows, mask, formula)
 
 
 def weighted_spread(windows: Sequence[Any], mask: Mask, weights: Values) -> Values | None:
     """Return the standard deviation of each window, weighted by day; NaN if a value is
     missing.
     """
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    values = given.values[0]
-    centre = rolling.weighted_mean(values, weights)
-    found = np.sqrt(rolling.weighted_mean(values, weights, centre))
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        values = given.values[0]
+        centre = rolling.weighted_mean(values, weights)
+        return given.at_level(np.sqrt(rolling.weighted_mean(values, weights, centre)), 0)
+
+    return single(windows, mask, formula)
 
 
 def linear_mean(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of each window with weights 1, 2, 3, …; missing values count as
     0.
     """
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    values = np.where(np.isnan(given.values[0]), 0.0, given.values[0])
-    found = rolling.weighted_mean(values, np.arange(1.0, given.length + 1))
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        values = np.where(np.isnan(given.values[0]), 0.0, given.values[0])
+        found = rolling.weighted_mean(values, np.arange(1.0, given.length + 1))
+        return given.at_level(found, 0)
+
+    return single(windows, mask, formula)
 
 
 def true_range(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the last day's range of each window, including the gap from the previous
     day.
     """
-    given = inputs_of(windows, mask)
-    if given is None or given.length != 2:
+    if windows[0].length != 2:
         return None
-    high, low = (given.at_level(given.values[number][1:], number) for number in (0, 1))
-    close = given.at_level(given.values[2][:-1], 2)
-    return given.masked(np.fmax(np.fmax(high - low, abs(high - close)), abs(low - close)))
+
+    def formula(given: Tables) -> Values:
+        high, low = (given.at_level(given.values[number][1:], number) for number in (0, 1))
+        close = given.at_level(given.values[2][:-1], 2)
+        found: Values = np.fmax(np.fmax(high - low, abs(high - close)), abs(low - close))
+        return found
+
+    return single(windows, mask, formula)
 
 
 def signal_line(windows: Sequence[Any], mask: Mask, weights: Sequence[Any]) -> Values | None:
@@ -263,15 +328,15 @@ def signal_line(windows: Sequence[Any], mask: Mask, weights: Sequence[Any]) -> V
         mask: The wanted assets.
         weights: Weights of the fast, the slow and the signal line.
     """
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
     fast, slow, signal = weights
-    values = given.values[0]
-    long = rolling.weighted_mean(values, slow)
-    short = rolling.weighted_mean(values, fast)[-len(long) :]
-    found = rolling.weighted_mean(short - long, signal)
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        values = given.values[0]
+        long = rolling.weighted_mean(values, slow)
+        short = rolling.weighted_mean(values, fast)[-len(long) :]
+        return given.at_level(rolling.weighted_mean(short - long, signal), 0)
+
+    return single(windows, mask, formula)
 
 
 def cloud_middle(windows: Sequence[Any], mask: Mask, lengths: Sequence[int]) -> list[Values] | None:
@@ -283,23 +348,26 @@ def cloud_middle(windows: Sequence[Any], mask: Mask, lengths: Sequence[int]) -> 
         mask: The wanted assets.
         lengths: Number of days, one per midpoint.
     """
-    given = inputs_of(windows, mask)
-    if given is None:
-        return None
-    middles = []
-    for length in lengths:
-        skipped = given.length - length
-        span = length, given.first + skipped
-        high = rolling.plain_extreme(given.values[0][skipped:], *span, largest=True)
-        low = rolling.plain_extreme(given.values[1][skipped:], *span, largest=False)
-        middles.append(given.masked((given.at_level(high, 0) + given.at_level(low, 1)) / 2))
-    return middles
+
+    def formula(given: Tables) -> list[Values]:
+        middles = []
+        for length in lengths:
+            skipped = given.length - length
+            span = length, given.first + skipped
+            high = rolling.plain_extreme(given.values[0][skipped:], *span, largest=True)
+            low = rolling.plain_extreme(given.values[1][skipped:], *span, largest=False)
+            middles.append((given.at_level(high, 0) + given.at_level(low, 1)) / 2)
+        return middles
+
+    return several(windows, mask, formula)
 
 
 def value_at(windows: Sequence[Any], mask: Mask, place: int) -> Values | None:
     """Return the value at one place of each window."""
-    given = inputs_of(windows, mask)
-    if given is None or place >= given.length:
+    if place >= windows[0].length:
         return None
-    found = given.values[0][place : place + len(mask)].copy()
-    return given.masked(given.at_level(found, 0))
+
+    def formula(given: Tables) -> Values:
+        return given.at_level(given.values[0][place : place + len(mask)].copy(), 0)
+
+    return single(windows, mask, formula)

@@ -121,23 +121,24 @@ class Loaded(NamedTuple):
                 lasts[newest, column] *= ratio
         return firsts, lasts
 
-    def levelled(self, length: int) -> tuple[Any, Any]:
-        """Return values adjusted to one common level, and the factors from that level
-        to the one of each window of `length` rows; None if nothing is adjusted.
+    def levelled(self, length: int, columns: Any = slice(None)) -> tuple[Any, Any]:
+        """Return values of some columns adjusted to one common level, and the factors
+        from that level to the one of each window of `length` rows; None if nothing is
+        adjusted.
 
         The common level is that of the very first session, so that numbers do not
         depend on where a chunk begins.
         """
         if not self.restatements and self.level is None:
-            return self.values, None
+            return self.values[:, columns], None
         rows, width = self.values.shape
         levels = np.ones((rows + 1, width))
         if self.level is not None:
             levels[0] = self.level
         for row, column, ratio in self.restatements:
             levels[row + 1, column] *= ratio
-        levels = np.cumprod(levels, axis=0)
-        return self.values / levels[:-1], levels[length:]
+        levels = np.cumprod(levels[:, columns], axis=0)
+        return self.values[:, columns] / levels[:-1], levels[length:]
 
 
 class InputWindows:

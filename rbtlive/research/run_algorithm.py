@@ -186,7 +186,7 @@ def _loaders(loaders: object) -> Mapping[Any, Any]:
             "{Ratings.score: "
             f"DataFrameLoader(Ratings.score, frame)}}: was {loaders!r}"
         )
-    return dict(loaders)
+    return loaders
 
 
 def _by_label(returns: Any) -> Mapping[date, float] | None:

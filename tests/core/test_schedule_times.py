@@ -156,3 +156,31 @@ def test_a_function_that_handle_data_adds_while_all_others_rest_is_looked_at():
     rbt.backtest(strategy, minutes("XNYS", days=1), frequency="1m")
 
     assert ran == ["first", 101]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "warned"), [("XTKS", 1), ("XASX", 1), ("XLON", 0), ("24/7", 0)]
+)
+def test_a_morning_after_the_close_is_warned_of_at_the_start(calendar, warned):
+    """08:45 in New York lies after Asia's closes: the callback never runs there, as in zipline."""
+    opened = get_calendar(calendar)
+    first = opened.at_or_after(date(2024, 1, 8))
+    days = [opened.label(number) for number in range(first, first + 5)]
+    bars = pl.DataFrame({"date": days, "symbol": "A", "close": 5.0, "volume": 100})
+    same = {name: pl.col("close") for name in ("open", "high", "low")}
+    mornings: list[int] = []
+    strategy = {"before_trading_start": lambda context, data: mornings.append(1)}
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        rbt.backtest(strategy, bars.with_columns(**same), calendar=calendar)
+        rbt.backtest(
+            {"handle_data": lambda context, data: None},
+            bars.with_columns(**same),
+            calendar=calendar,
+        )
+
+    text = [str(one.message) for one in said]
+    assert len(text) == warned
+    assert all(f"never runs on {calendar}" in one for one in text)
+    assert len(mornings) == (0 if warned else len(days))

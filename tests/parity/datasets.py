@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import exchange_calendars
@@ -156,7 +156,7 @@ def _without_deprecations() -> Iterator[None]:
 def _calendar(name: str) -> exchange_calendars.ExchangeCalendar:
     with _without_deprecations():
         return exchange_calendars.get_calendar(
-            name, start="1990-01-01", end="2025-12-31", side="right"
+            name, start="1999-01-01", end="2025-12-31", side="right"
         )
 
 
@@ -411,6 +411,21 @@ def pipelines_daily() -> Dataset:
     return market.pipelines_daily()
 
 
+BAZAARS = {
+    "bazaar_us": "XNYS",
+    "bazaar_crypto": "24/7",
+    "bazaar_london": "XLON",
+    "bazaar_tokyo": "XTKS",
+}
+
+
+def on_calendar(name: str) -> Dataset:
+    """Return the market of strangers' strategies on one of several calendars."""
+    from tests.parity import bazaar
+
+    return bazaar.bazaar(name, BAZAARS[name])
+
+
 DATASETS: dict[str, Callable[[], Dataset]] = {
     "real_daily": real_daily,
     "edge_daily": edge_daily,
@@ -418,6 +433,7 @@ DATASETS: dict[str, Callable[[], Dataset]] = {
     "crypto_minute": crypto_minute,
     "crypto_daily": crypto_daily,
     "pipelines_daily": pipelines_daily,
+    **{name: partial(on_calendar, name) for name in BAZAARS},
 }
 
 

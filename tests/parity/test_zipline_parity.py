@@ -53,6 +53,21 @@ def settings(case: Case, *, quirks: bool) -> dict[str, Any]:
     }
 
 
+class ByColumn:
+    """The loader of a data set whose columns have loaders of their own, as `custom_loader` of
+    zipline's `run_algorithm` has them.
+    """
+
+    def __init__(self, loaders: dict[Any, Any]) -> None:
+        self._loaders = loaders
+
+    def load(self, column: Any, *facts: Any) -> Any:
+        """Return the values of a column, by its own loader."""
+        from rbtlive.pipeline.loaders.base import loaded_by
+
+        return loaded_by(self._loaders[column], column, *facts)
+
+
 class Run:
     """One run of a case: the namespace it ran in, the bars it saw, its result or its
     error.
@@ -61,6 +76,8 @@ class Run:
     def __init__(self, case: Case, folder: Path) -> None:
         self.case = case
         self.namespace = execute(ported(case.source), name=case.name, folder=folder)
+        for dataset in self.namespace.get("DATA_SETS", ()):
+            dataset.use(ByColumn(self.namespace["CUSTOM_LOADER"]))
         self.watch = Watch()
         self.watch.attach(self.namespace)
         self.result: Any = None
@@ -131,8 +148,10 @@ def require_none(found: str) -> None:
         pytest.fail(found, pytrace=False)
 
 
-deprecated_by_zipline = pytest.mark.filterwarnings("ignore:set_do_not_order_list")
-"""Two strategies call it; every other warning is an error."""
+deprecated_by_zipline = pytest.mark.filterwarnings(
+    "ignore:set_do_not_order_list", "ignore:before_trading_start never runs on XTKS"
+)
+"""Two strategies call it, one has it; every other warning is an error."""
 
 
 @pytest.fixture(autouse=True)

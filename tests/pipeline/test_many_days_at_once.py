@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 import rbtlive as rbt
 from rbtlive.lib.adjustment import Float64Add, Float64Multiply
-from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, sorting
+from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, sorting, whole
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
     EWMA,
@@ -42,6 +42,7 @@ from rbtlive.pipeline.filters.smoothing import Any_
 from rbtlive.pipeline.loaders.base import as_loaded
 from rbtlive.pipeline.mixins import CustomTermMixin, computes_many_days
 from rbtlive.pipeline.sentinels import NotSpecified
+from rbtlive.pipeline.windows import InputWindows, Loaded, Restatement
 from tests.pipeline.test_engine import portal
 
 START, END = "2016-01-11", "2016-04-15"  # splits, dividends, gaps, listings and ends
@@ -483,3 +484,41 @@ def test_nan_that_is_not_the_missing_value_is_ranked_last(ascending: bool):
 
     numbers = [2.0, 1.0] if ascending else [1.0, 2.0]
     np.testing.assert_array_equal(found, [[3.0, numbers[0], np.nan, 5.0, numbers[1], 6.0]])
+
+
+@pytest.mark.parametrize("length", [2, 5, 30, 70])
+def test_only_windows_that_contain_an_action_are_adjusted(length: int):
+    """After old dividends a window has the digits of its recorded prices, as in zipline; a
+    window across an action has its adjusted values.
+    """
+    rows_, level = 120, np.array([0.9731 * 0.9873, 1.0, 0.9911])
+    values = np.tile([10.02, 3.3, 45.67], (rows_, 1))
+    values[:, 1] += np.arange(rows_) * 0.01
+    changes = [Restatement(40, 0, 0.9713), Restatement(41, 0, 0.5), Restatement(90, 2, 1 / 3)]
+    loaded = Loaded(values, changes, first=17, level=level)
+    mask = np.ones((rows_ - length + 1, 3), dtype=bool)
+    windows = [InputWindows(loaded, length)]
+
+    found = {
+        "mean": whole.mean(windows, mask),
+        "weighted": whole.weighted_mean(windows, mask, np.arange(1.0, length + 1)),
+        "spread": whole.moments(windows, mask)[1],
+        "drop": whole.drawdown(windows, mask),
+    }
+
+    weights = np.arange(1.0, length + 1)
+    for day, window in enumerate(InputWindows(loaded, length)):
+        flat = [
+            column
+            for column in (0, 2)
+            if not any(one.column == column and day <= one.row < day + length for one in changes)
+        ]
+        in_order = np.add.accumulate(window, axis=0)[-1]
+        if length <= 64:
+            np.testing.assert_array_equal(found["mean"][day, flat], (in_order / length)[flat])
+        np.testing.assert_array_equal(found["drop"][day, flat], 0.0)
+        np.testing.assert_allclose(found["spread"][day, flat], 0.0, atol=1e-12)
+        np.testing.assert_allclose(found["mean"][day], window.mean(axis=0), rtol=1e-12)
+        expected = np.average(window, axis=0, weights=weights)
+        np.testing.assert_allclose(found["weighted"][day], expected, rtol=1e-12)
+        np.testing.assert_allclose(found["spread"][day], window.std(axis=0), atol=1e-9)

@@ -257,3 +257,43 @@ def test_what_shows_ziplines_inner_plan_says_what_shows_ours(name: str):
 
     with pytest.raises(NotBuilt, match=rf"{name} is not built: pipe\.explain"):
         getattr(pipe, name)("US", start_date="2015-01-02", end_date="2015-02-02")
+
+
+class OnDemand(dict[Any, Any]):
+    """Makes a column's loader when it is asked for, and none for other data sets."""
+
+    def __missing__(self, column: Any) -> Any:
+        if column.dataset.root is not Signal:
+            raise KeyError(column)
+        self[column] = DataFrameLoader(column, baseline() + len(self))
+        return self[column]
+
+
+def test_a_dict_that_makes_loaders_is_asked_for_each_column_but_bars():
+    """`__missing__` is called as zipline calls it; an unknown column is still refused."""
+    loaders = OnDemand()
+
+    class Other(DataSet):
+        value = Column(float)
+
+    found = rbt.run_pipeline(
+        Pipeline({"score": Signal.score.latest, "close": USEquityPricing.close.latest}),
+        START,
+        START,
+        portal(),
+        loaders=loaders,
+    )
+
+    assert list(loaders) == [Signal.score]
+    assert found["score"].null_count() == found["close"].null_count() == 0
+    with pytest.raises(NotBuilt, match=r"Other\.value has no values"):
+        rbt.run_pipeline(
+            Pipeline({"x": Other.value.latest}), START, START, portal(), loaders=loaders
+        )
+
+
+def test_a_data_set_has_its_columns_as_an_attribute():
+    """As in zipline, for those that make a loader a column."""
+    assert Signal.columns == {Signal.score, Signal.rank}
+    assert USEquityPricing.close in USEquityPricing.columns
+    assert (Signal.qualname, USEquityPricing.qualname) == ("Signal", "EquityPricing<US>")

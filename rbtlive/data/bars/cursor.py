@@ -204,7 +204,7 @@ class Cursor:
         if self.view < 0:
             return 0.0 if field == "volume" else NAN
         value: float = self._fields[field][self._place(index)]
-        if not self.looks_back:
+        if not self.looks_back or self._lag:  # a late bar is shown as it was
             return value
         return value * self.adjustments.ratio(index, self.view_session, volume=field == "volume")
 
@@ -231,7 +231,10 @@ class Cursor:
             if row < 0:
                 return NAN
             close = self.table.value(index, "close", row)
-        return close * self.adjustments.ratio(index, self.table.session_at(row))
+        ratio = self.adjustments.ratio(index, self.table.session_at(row))
+        if self._lag:  # adjusted to the bar that is shown
+            ratio /= self.adjustments.ratio(index, self.view_session)
+        return close * ratio
 
     def value_price(self, index: int) -> float:
         """Return the price at which positions are valued: `price`, but never late, and

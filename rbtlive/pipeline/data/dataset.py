@@ -195,6 +195,18 @@ class DataSetMeta(type):
             made.root, made.on_domains, made.loader = made, {made.domain: made}, None
         return made
 
+    @property
+    def columns(cls) -> frozenset[BoundColumn]:
+        """All columns."""
+        names: tuple[str, ...] = cls.column_names  # type: ignore[attr-defined]
+        return frozenset(getattr(cls, name) for name in names)
+
+    @property
+    def qualname(cls) -> str:
+        """The name, with the country of its domain."""
+        country = cls.domain.country_code  # type: ignore[attr-defined]
+        return f"{cls.__name__}<{country}>" if country else cls.__name__
+
     if not TYPE_CHECKING:  # else every name would have a type
 
         def __getattr__(cls, name: str) -> NoReturn:
@@ -246,11 +258,6 @@ class DataSet(metaclass=DataSetMeta):
             raise no_attribute(cls.__name__, name, cls.column_names, what="column")
         found: BoundColumn = getattr(cls, name)
         return found
-
-    @classmethod
-    def columns(cls) -> frozenset[BoundColumn]:
-        """Return all columns."""
-        return frozenset(getattr(cls, name) for name in cls.column_names)
 
     @classmethod
     def specialize(cls, domain: Domain) -> Any:

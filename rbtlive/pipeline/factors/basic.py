@@ -16,7 +16,6 @@ from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.groups import groups_by_size
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.mixins import SingleInputMixin
-from rbtlive.pipeline.scans import deepest_drop
 from rbtlive.pipeline.windows import InputWindows
 
 
@@ -128,8 +127,7 @@ class MaxDrawdown(SingleInputMixin, CustomFactor):
             out[:] = (peaks - low) / low
 
     def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
-        given = whole.inputs_of(windows, mask)
-        return None if given is None else given.masked(deepest_drop(given.values[0], given.length))
+        return whole.drawdown(windows, mask)
 
 
 class AverageDollarVolume(CustomFactor):

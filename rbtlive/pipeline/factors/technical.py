@@ -22,7 +22,6 @@ from rbtlive.pipeline.factors.basic import (
 )
 from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.mixins import SingleInputMixin
-from rbtlive.pipeline.scans import place_of_largest
 from rbtlive.pipeline.windows import InputWindows
 
 
@@ -87,16 +86,14 @@ class Aroon(CustomFactor):
         out.down = 100 * rows.nanargmax(-lows) / days
 
     def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
-        given = whole.inputs_of(windows, mask)
-        if given is None or given.length < 2:
+        places = whole.places_of_extremes(windows, mask)
+        if places is None or self.window_length < 2:
             return None
         out = self._allocate(mask.shape)
-        lows, highs = given.values
-        for name, values in (("up", highs), ("down", -lows)):
-            places = place_of_largest(values, given.length)
-            if (mask & (places < 0)).any():
+        for name, rows_of in zip(self.outputs, places, strict=True):
+            if (mask & (rows_of < 0)).any():
                 return None  # each day is computed separately, up to the one without values
-            out[name] = given.masked(100 * places / (given.length - 1))
+            out[name] = 100 * rows_of / (self.window_length - 1)
         return out
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 from tests.parity.cases import execute
 from tests.parity.oracle.observe import Watch, describe, error_facts, label
 
+COUNTRIES = {"XNYS": "US", "XLON": "GB", "XTKS": "JP"}
 PACKAGES = ("zipline-reloaded", "pandas", "numpy", "exchange_calendars", "empyrical-reloaded")
 _PRICES = ["open", "high", "low", "close"]
 
@@ -70,7 +71,7 @@ class Bundle:
         self, _environ: Any, assets: Any, minutes: Any, daily: Any, adjustments: Any, *_rest: Any
     ) -> None:
         exchange = self.settings["calendar"]
-        country = "US" if exchange == "XNYS" else "??"
+        country = COUNTRIES.get(exchange, "??")
         assets.write(
             equities=self.assets.assign(exchange=exchange),
             exchanges=pd.DataFrame(
@@ -160,6 +161,7 @@ def run(job: dict[str, Any], bundle: Bundle, folder: Path) -> dict[str, Any]:
             trading_calendar=bundle.calendar,
             blotter=blotter,
             default_extension=False,
+            custom_loader=namespace.get("CUSTOM_LOADER"),
         )
     except Exception as error:  # noqa: BLE001 - whatever ends the run is a result
         failure = error
