@@ -42,6 +42,9 @@ _NO_VOLUMES: Final = re.compile(
     "quote|dollar|value|rel|rank|profile|bid|ask|buy|sell"
 )
 
+_WIDEST_BAR: Final = 2.0
+"""The prices of a typical bar differ by no more than this factor."""
+
 
 def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
     """Return unnamed prices: column by field, empty if none is found."""
@@ -56,7 +59,7 @@ def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
     for first in range(len(names) - 3):
         window = names[first : first + 4]
         order = price_order(pl.DataFrame({name: numbers[name] for name in window}))
-        if order is None or _is_flat(numbers, window):
+        if order is None or _is_flat(numbers, window) or _is_far_apart(numbers, window):
             continue
         named = dict(zip(window, order, strict=True))
         if all(known.get(column, field) == field for column, field in named.items()):
@@ -205,6 +208,14 @@ def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Se
         if not (values < 0.0).any():  # an account statement has negative amounts
             found[name] = values
     return found
+
+
+# A company's number beside its prices fits an order of prices too.
+def _is_far_apart(numbers: Mapping[str, pl.Series], names: list[str]) -> bool:
+    frame = pl.DataFrame({name: numbers[name] for name in names})
+    span = pl.max_horizontal(names) / pl.min_horizontal(names)
+    typical = frame.filter(pl.min_horizontal(names) > 0).select(span.median()).item()
+    return typical is not None and typical > _WIDEST_BAR
 
 
 # Numbers that are equal within each row fit every order and decide nothing.

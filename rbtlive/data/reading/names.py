@@ -37,7 +37,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openpricebid", "openusd", "mktopen", "firstprice",
         "otwarcie", "openprc", "acilis", "ценаоткр", "开盘", "开盘价", "開盤價", "始値", "시가",
-        "откр", "открытие", "opnpric", "sdqopen",
+        "откр", "открытие", "opnpric", "sdqopen", "prcod",
     ),
     "high": (
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
@@ -45,6 +45,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "highpricebid", "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价",
         "最高價", "高値", "고가", "haut", "hoog", "hogst", "hoy", "hoogste", "yuksek", "ценамакс",
         "maximum", "高", "макс", "максимум", "hghpric", "sdqhigh",
+        "prchd", "prchm",
     ),
     "low": (
         "low", "l", "lo", "low1", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst",
@@ -52,7 +53,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "lowpricebid", "min",
         "lowusd", "minprice", "najnizszy", "bidlo", "bas", "laag", "lagst", "lav", "laagste",
         "dusuk", "ценамин", "minimum", "低", "最低", "最低价", "最低價", "安値", "저가", "мин",
-        "минимум", "lwpric", "sdqlow",
+        "минимум", "lwpric", "sdqlow", "prcld", "prclm",
     ),
     "close": (
         "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
@@ -65,6 +66,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "chiusura", "slot", "laatste", "koers", "slotkoers", "slutkurs", "stangning", "siste",
         "fecho", "zaver", "zaro", "fechamento", "simdi", "ценазакр", "закр", "закрытие", "senast",
         "收盘", "收盘价", "收盤價", "終値", "종가", "цена", "clspric", "sdqclose", "tradeprice",
+        "prccd", "prccm",
     ),
     "volume": (
         "volume", "v", "vol", "vols", "volumes", "pxvolume", "totalvolume", "tradevolume",
@@ -74,7 +76,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "basevol", "acvoluns", "acvol1", "tickvol", "tickvolume", "lasttradedvolume", "qty",
         "amount", "volumebtc", "volumeeth", "volym", "volum", "objem", "forgalom", "wolumen", "wol",
         "realvolume", "hac", "成交量", "成交股數", "交易量", "出来高", "거래량", "объем", "объём",
-        "ttltradgvol", "sdqvolume", "candleacctradevolume",
+        "ttltradgvol", "sdqvolume", "candleacctradevolume", "cshtrd", "cshtrm",
     ),
 }  # fmt: skip
 """Column names by role, without case, spaces and signs."""

@@ -54,6 +54,35 @@ def test_prices_without_known_names_are_found_by_which_is_highest_and_lowest():
         rbt.read(mixed)
 
 
+def test_a_companys_numbers_beside_the_prices_are_no_prices():
+    odd = ONE.drop("symbol").rename(
+        {"open": "alku", "high": "ylin", "low": "alin", "close": "loppu"}
+    )
+    numbered = odd.select(pl.lit("001690").alias("gv"), pl.lit("01").alias("issue"), pl.all())
+
+    with pytest.raises(UnclearData, match="no column is named like a close") as refused:
+        rbt.read(numbered, symbol="AAPL")
+
+    assert '"open": "alku", "high": "ylin", "low": "alin", "close": "loppu"' in refused.value.line
+
+
+def test_compustats_columns():
+    security = ONE.select(
+        pl.lit("001690").alias("gvkey"),
+        pl.lit("01").alias("iid"),
+        pl.col("date").alias("datadate"),
+        pl.col("symbol").alias("tic"),
+        pl.col("close").alias("prccd"),
+        pl.col("high").alias("prchd"),
+        pl.col("low").alias("prcld"),
+        pl.col("open").alias("prcod"),
+        pl.col("volume").alias("cshtrd"),
+        pl.lit(1.0).alias("ajexdi"),
+    )
+
+    reads(security, ONE)
+
+
 @pytest.mark.parametrize("field", ["open", "high", "low"])
 def test_one_price_without_a_known_name_is_asked_for_and_never_made_up(field):
     error = loads_by_its_line(ALL.rename({field: "alku"}), ALL)
