@@ -5,6 +5,7 @@ The rule: cash that is due is paid once, at the start of its pay session.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -55,6 +56,15 @@ class Dividends:
     def next_due(self) -> int | None:
         """Return the first session in which cash is due; None if nothing is owed."""
         return min(self._owed) if self._owed else None
+
+    def owed(self) -> Iterator[tuple[int, int, Decimal]]:
+        """Yield each dividend that is not paid yet: session, index of the asset, and
+        cash.
+        """
+        for session, owed in self._owed.items():
+            for asset, cash in owed:
+                if asset != UNNAMED:
+                    yield session, asset, cash
 
     def facts(self) -> list[list[object]]:
         """Return the unpaid dividends as facts: session number, then index of the asset

@@ -1,14 +1,14 @@
 """Cash activities that the broker reports, booked in the run as events.
 
-The rule: each activity is booked once, by its id; activities that the run's own data
-already covers are not booked again, and unexplained cash is reported.
+The rule: each activity is booked once, by its id; of one that the run's own data covers
+only the difference is booked, and unexplained cash is reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,13 @@ from rbtlive.model.number import ZERO, plain_text
 from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.books_watch import BooksWatch
 from rbtlive.runtime.broker.cash_difference import CENT, CashDifference
+from rbtlive.runtime.broker.data_dividends import SAME_DIVIDEND, DataDividends
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
 ACTIVITIES_KNOWN = "ActivitiesKnown"
 """Type of the note that holds the activities from before the run's first start."""
-SAME_DIVIDEND = timedelta(days=10)
-"""A broker's dividend and one in the data are the same if they are no further apart
-than this.
-"""
 
 
 class AccountNews:
@@ -64,6 +61,7 @@ class AccountNews:
         self._tell = tell
         self._note = note
         self._now = now
+        self._dividends = DataDividends(core)
         self._cash = CashDifference()
         self._resting = CashDifference()
         self._orders_then: tuple[int, int] | None = None
@@ -95,8 +93,7 @@ class AccountNews:
         ]
         for one in fresh:
             self._known.add(one.activity_id)
-            if one.activity_id not in self._core().state.orders.executions:
-                self._book(one)
+            self._book(one, again=one.activity_id in self._core().state.orders.executions)
         if fresh or not (settled or quiet):
             # New activities may or may not be included in the cash already.
             self._cash.interrupt()
@@ -126,15 +123,18 @@ class AccountNews:
             self._orders_then, self._resting = now, CashDifference()
         return self._resting
 
-    def _book(self, activity: BrokerActivity) -> None:
+    def _book(self, activity: BrokerActivity, *, again: bool) -> None:
         one = (
             replace(activity, symbol=self._watch.called_here(activity.symbol))
             if activity.symbol
             else activity
         )
-        amount = self._share_of(one)
+        known = self._dividends.reported(one) if one.kind == "dividend" else None
+        if again:  # booked before a restart
+            return
+        amount = self._share_of(one, known)
         for compared in (self._cash, self._resting):
-            compared.shift(one.amount - amount)  # the part that is not this run's
+            compared.shift(one.amount - amount - (known or ZERO))  # the part that is not this run's
         if not amount:
             return
         self._tell(
@@ -148,15 +148,14 @@ class AccountNews:
             )
         )
 
-    # This run's share of an activity: proportional to its shares if the activity
-    # concerns an asset; otherwise all of it, if no other run has a part.
-    def _share_of(self, one: BrokerActivity) -> Decimal:
+    # This run's share of an activity, without what its data pays for it: proportional
+    # to its shares if the activity concerns an asset; otherwise all of it, if no other
+    # run has a part.
+    def _share_of(self, one: BrokerActivity, known: Decimal | None) -> Decimal:
         if not one.symbol:
             alone = not any(run.running for run in self._watch.others())
             return one.amount if self._owns_all and alone else ZERO
         core = self._core()
-        if one.kind == "dividend" and self._data_knew(one):
-            return ZERO
         ours = self._watch.ours().get(one.symbol, ZERO)
         others = sum((run.positions.get(one.symbol, ZERO) for run in self._watch.others()), ZERO)
         whole = ours + others + (self._watch.outside or {}).get(one.symbol, ZERO)
@@ -164,6 +163,8 @@ class AccountNews:
             t.asset.symbol for t in core.state.record.transactions[-200:]
         }:
             ours = whole = Decimal(1)  # sold between the ex date and the payment
+        if known is not None:  # the data has counted the shares of the ex date
+            return one.amount - known if ours and ours == whole else ZERO
         if not ours or not whole:
             return ZERO
         amount = one.amount
@@ -183,18 +184,11 @@ class AccountNews:
         )
         return sum(paid, ZERO)
 
-    def _data_knew(self, one: BrokerActivity) -> bool:
-        return any(
-            known.kind == "dividend"
-            and known.asset is not None
-            and known.asset.symbol == one.symbol
-            and abs(known.dt - one.at) <= SAME_DIVIDEND
-            for known in self._core().state.record.adjustments
-        )
-
     def _elsewhere(self, cash: Decimal) -> Decimal:
         ours = self._core().state.portfolio.cash
-        return cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
+        elsewhere = cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
+        silent = type(self._broker).activities is BrokerAdapter.activities
+        return elsewhere if silent else elsewhere + self._dividends.ahead()
 
     def _report(self, change: Decimal, *, moves: bool) -> None:
         how = plain_text(change)
