@@ -177,6 +177,7 @@ class Nothing:
         ({"splitter": Empty()}, "split 0 of Empty is empty"),
         ({"splitter": Nothing()}, "Nothing makes no split of"),
         ({"splitter": 5}, r"splitter must have split\(X\)"),
+        ({"splitter": Halves}, r"splitter must have split\(X\)"),
     ],
 )
 def test_folds_that_cannot_be_are_refused(options, message):

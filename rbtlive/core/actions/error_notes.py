@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from traceback import walk_tb
 from typing import Final
 
 from rbtlive.core.actions.near_attributes import near_attribute, near_use
@@ -99,8 +100,17 @@ def _wants_pandas(failure: BaseException) -> bool:
             owner == "builtins" and getattr(failure, "name", "") in PANDAS_ONLY
         )
     if isinstance(failure, (TypeError, ValueError, KeyError, IndexError)):
-        return _raised_in(failure, "polars")
+        return _raised_in(failure, "polars") and not _builds_expression(failure)
     return False
+
+
+# Whether the code called a function that makes an expression: it is meant for polars.
+def _builds_expression(failure: BaseException) -> bool:
+    modules = (
+        str(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(failure.__traceback__)
+    )
+    called = (name for name in modules if re.match(r"polars\.(?!_)", name))
+    return next(called, "").startswith(("polars.expr", "polars.functions"))
 
 
 def _by_position(failure: BaseException) -> bool:

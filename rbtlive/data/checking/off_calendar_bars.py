@@ -6,10 +6,8 @@ exchange's extended hours; more is an error that names the likely cause.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Final
 
 from rbtlive.data.calendars.calendar import Micros
@@ -18,6 +16,7 @@ from rbtlive.data.reading import fit
 from rbtlive.data.reading.suggesting import likely_cause
 from rbtlive.errors import DataWarning, EmptyData, RowsLost
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.calls import frames_to_caller
 from rbtlive.model.interval import MINUTE
 
 _SAMPLE: Final = 100_000
@@ -91,7 +90,7 @@ class LeftOut:
             f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
             f"{expected}; the first is {self.first}",
             DataWarning,
-            stacklevel=_frames_to_caller(),
+            stacklevel=frames_to_caller(),
         )
 
     def _refuse(self, expected: str, grid: BarGrid) -> None:
@@ -119,14 +118,3 @@ class LeftOut:
         return len(self.times) >= _ENOUGH and bool(
             (fit.ends_of(self.times, grid, "start") >= 0).all()
         )
-
-
-# How many frames up the code is that called this package. `skip_file_prefixes` of
-# `warnings.warn` says the same from Python 3.12 on.
-def _frames_to_caller() -> int:
-    package = __name__.partition(".")[0]
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - who called is the question
-    level = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level

@@ -61,7 +61,7 @@ def overfitting(returns: NDArray[np.float64], *, blocks: int | None = None) -> O
     """
     periods, runs = returns.shape
     if runs < 2:
-        raise SweepError(f"overfitting is a matter of choice: two runs at least, was {runs}")
+        raise SweepError(f"the probability of overfitting needs two runs at least, was {runs}")
     if blocks is None:
         blocks = max(2, min(BLOCKS, periods // 4 * 2))
     if whole(blocks, "blocks", least=2) % 2 or blocks > BLOCKS_AT_MOST:

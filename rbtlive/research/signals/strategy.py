@@ -7,6 +7,7 @@ columnar gear read the same expressions and make the same decisions.
 from __future__ import annotations
 
 import inspect
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,6 +85,12 @@ class Signals(TradingAlgorithm):
         )
         vars(copied).update(vars(self))
         return copied
+
+    # By value: expressions and sizes are mostly lambdas, which pickle alone refuses.
+    def __reduce__(self) -> tuple[Any, ...]:
+        import cloudpickle
+
+        return _restored, (cloudpickle.dumps(vars(self)),)
 
     def declared(self, params: Mapping[str, Any]) -> tuple[pl.Expr, pl.Expr, Any]:
         """Return entry, exit and size for some parameters.
@@ -180,6 +187,12 @@ class Signals(TradingAlgorithm):
         missing = target - held
         if missing:
             self.order(asset, missing)
+
+
+def _restored(content: bytes) -> Signals:
+    restored = Signals.__new__(Signals)
+    vars(restored).update(pickle.loads(content))  # noqa: S301 - of an object being unpickled
+    return restored
 
 
 # A part, called with the parameters if it is a function of them.

@@ -16,7 +16,7 @@ from rbtlive.research.sweeping.lean import run_lean
 from rbtlive.research.sweeping.objectives import RunView
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.time_limit import RunTimedOut, call_within
-from rbtlive.research.sweeping.travel import Parcel
+from rbtlive.research.sweeping.travel import Parcel, is_installed_name
 from rbtlive.research.sweeping.work import Job, RunRow, error_text
 
 
@@ -80,12 +80,17 @@ def place_of(failure: BaseException) -> tuple[str, int, str] | None:
     """Return file, line and function of the user's code that an exception came through
     last; None if there was none.
     """
-    found = None
+    found, elsewhere = None, None
     for frame, line in traceback.walk_tb(failure.__traceback__):
-        if not str(frame.f_globals.get("__name__", "")).startswith("rbtlive."):
-            code = frame.f_code
-            found = (code.co_filename, line, code.co_name)
-    return found
+        module = str(frame.f_globals.get("__name__", ""))
+        place = (frame.f_code.co_filename, line, frame.f_code.co_name)
+        if module.startswith("rbtlive."):
+            continue
+        if is_installed_name(module):  # a library that the user's code called
+            elsewhere = place
+        else:
+            found = place
+    return found or elsewhere
 
 
 def run_batch(parcel: Parcel, batch: Sequence[Params]) -> list[RunRow]:

@@ -112,8 +112,9 @@ class Objective:
         """Return the value of a run, before the sign that makes higher better; NaN if
         it has none.
         """
-        value = run.metrics.get(self.name) if self.function is None else self.function(run)
-        return number(value)
+        if self.function is None:
+            return number(run.metrics.get(self.name))
+        return returned_number(self.function(run))
 
     def score(self, value: object) -> float:
         """Return a value so that higher is better, and minus infinity if it is
@@ -162,6 +163,21 @@ def number(value: Any) -> float:
         return math.nan
     known = float(value)
     return known if math.isfinite(known) else math.nan
+
+
+def returned_number(value: object) -> float:
+    """Return what a function to maximize returned as a float, as `number` does.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    try:
+        return number(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"a function to maximize must return a number, or None for no value: was "
+            f"{value!r:.80}; pass e.g. lambda run: run.sharpe - 0.1 * run.turnover"
+        ) from None
 
 
 def pareto(scores: Sequence[Sequence[float]]) -> list[int]:

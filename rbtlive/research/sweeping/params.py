@@ -25,7 +25,7 @@ from rbtlive.errors import (
     UnknownParameter,
 )
 from rbtlive.model.arrays import np
-from rbtlive.model.calls import takes
+from rbtlive.model.calls import frames_to_caller, takes
 
 UNASKED = 10_000
 """A grid with more runs than this starts only with `n=`."""
@@ -256,7 +256,7 @@ def _different(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
             f"parameter {name!r} has some values more than once: each of the {len(kept)} different "
             "ones is run once",
             RbtliveWarning,
-            stacklevel=5,
+            stacklevel=frames_to_caller(),
         )
     return tuple(kept)
 

@@ -26,7 +26,7 @@ from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import rows_a_year
-from rbtlive.research.sweeping.objectives import number
+from rbtlive.research.sweeping.objectives import returned_number
 from rbtlive.research.sweeping.options import CROSS_WORDS, knows_only
 from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.surface import param_columns
@@ -220,7 +220,7 @@ def _score_of(maximize: Any) -> tuple[Score, float]:
 
         def each(returns: Floats, a_year: int) -> Floats:
             del a_year
-            return np.array([number(maximize(row)) for row in returns])
+            return np.array([returned_number(maximize(row)) for row in returns])
 
         return each, 1.0
     name = maximize.removeprefix("-") if isinstance(maximize, str) else None
@@ -303,7 +303,7 @@ def _whole(value: object, name: str, least: int) -> int:
 # Splits in the form of scikit-learn and skfolio: the test is one array of indices, or
 # one per fold.
 def _of_splitter(splitter: Any, sessions: int) -> Iterator[Split]:
-    if isinstance(splitter, str) or not callable(getattr(splitter, "split", None)):
+    if isinstance(splitter, (str, type)) or not callable(getattr(splitter, "split", None)):
         raise BadFolds(
             f"splitter must have split(X) that gives training and test places: was {splitter!r}"
         )

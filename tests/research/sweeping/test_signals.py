@@ -1,6 +1,7 @@
 """Declared signals run on the event engine, live and in columns, to the same cent."""
 
 import asyncio
+import pickle
 from datetime import date
 
 import numpy as np
@@ -562,3 +563,15 @@ def test_a_parameter_may_be_read_only_with_some_values_of_another():
     assert found.best.result().metrics == found.best.metrics
     with pytest.raises(UnknownParameter, match="reads no parameter 'm'"):
         rbt.sweep(strategy, market(), {"filtered": [False], "n": [2], "m": [1]}, workers=1)
+
+
+def test_results_of_signals_made_of_lambdas_pickle():
+    strategy = rbt.signals(lambda p: CLOSE > CLOSE.rolling_mean(p.n), lambda p: CLOSE < 0, 5, n=3)
+    found = rbt.sweep(strategy, market(), {"n": [2, 5]}, workers=1)
+
+    again = pickle.loads(pickle.dumps(found))
+    result = pickle.loads(pickle.dumps(found.best.result()))
+
+    assert again.frame.equals(found.frame)
+    assert again.best.result().metrics == found.best.metrics == result.metrics
+    assert vars(again.strategy).keys() == vars(strategy).keys()

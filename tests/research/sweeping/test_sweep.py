@@ -14,6 +14,7 @@ from rbtlive.errors import (
     EmptySweep,
     InvalidSetting,
     NotAFrame,
+    RbtliveWarning,
     SettingsError,
     StoreMismatch,
     SweepError,
@@ -435,3 +436,36 @@ def test_a_strategy_with_state_that_cannot_travel_stays_in_this_process():
         lock = threading.Lock()
 
     assert len(sweep(Locked, workers=None)) == 6
+
+
+class Averages(rbt.TradingAlgorithm):
+    n = 3
+
+    def initialize(self, context):
+        self.indicator("mean", pl.col("close").rolling_mean(self.n))
+
+
+def test_an_error_inside_a_library_names_the_users_line_and_blames_no_frames():
+    found = rbt.sweep(Averages, portal(), {"n": [1.5, 3]}, workers=1)
+
+    (error,) = found.errors["error"]
+    assert "of initialize: self.indicator" in error
+    assert "pandas" not in error
+
+
+@pytest.mark.parametrize("returned", ["much", [1.0, 2.0], {"a": 1}])
+def test_a_function_to_maximize_that_returns_no_number_is_named(returned):
+    found = rbt.sweep(Averages, portal(), {"n": [3]}, maximize=lambda _: returned, workers=1)
+
+    assert "a function to maximize must return a number, or None" in found.errors["error"][0]
+    with pytest.raises(TypeError, match="a function to maximize must return a number"):
+        rbt.cross_validate(
+            Averages, portal(), {"n": [3]}, folds=4, maximize=lambda _: returned, workers=1
+        )
+
+
+def test_the_warning_of_values_given_twice_names_the_users_line():
+    with pytest.warns(RbtliveWarning, match="more than once") as caught:
+        rbt.sweep(Averages, portal(), {"n": [3, 3]}, workers=1)
+
+    assert {one.filename for one in caught} == {__file__}
