@@ -5,7 +5,8 @@ shrink.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.architecture.sources import ROOT, modules, parsed, path_name
@@ -39,7 +40,7 @@ def _definitions(
         if isinstance(node, (ast.ClassDef, *_FUNCTIONS)):
             yield owner, node
             yield from _definitions(node, f"{owner}{node.name}.")
-        else:
+        elif not isinstance(node, ast.expr):  # which holds no definition
             yield from _definitions(node, owner)
 
 
@@ -54,7 +55,7 @@ def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines
 
 
-def too_large(measured: Iterator[tuple[str, str, int]], exceptions: dict[str, int]) -> list[str]:
+def too_large(measured: Iterable[tuple[str, str, int]], exceptions: dict[str, int]) -> list[str]:
     """Return a sentence about everything above its limit, or above what its exception
     grants.
     """
@@ -66,10 +67,10 @@ def too_large(measured: Iterator[tuple[str, str, int]], exceptions: dict[str, in
     ]
 
 
-def all_sizes() -> Iterator[tuple[str, str, int]]:
-    for folder in ("rbtlive", "tests", "examples", "benchmarks", "scripts"):
-        for path in modules(ROOT / folder):
-            yield from sizes(path)
+@cache
+def all_sizes() -> list[tuple[str, str, int]]:
+    folders = ("rbtlive", "tests", "examples", "benchmarks", "scripts")
+    return [size for folder in folders for path in modules(ROOT / folder) for size in sizes(path)]
 
 
 def test_nothing_is_larger_than_its_limit():
@@ -77,7 +78,7 @@ def test_nothing_is_larger_than_its_limit():
 
 
 def no_longer_needed(
-    measured: Iterator[tuple[str, str, int]], exceptions: dict[str, int]
+    measured: Iterable[tuple[str, str, int]], exceptions: dict[str, int]
 ) -> list[str]:
     """Return the exceptions for what is gone, or within its limit."""
     large = {name for kind, name, size in measured if size > LIMITS[kind]}
