@@ -160,9 +160,9 @@ class _Columns:
         left, right = self._known.get(one.left), self._known.get(one.right)
         if left is None or right is None:
             return False
-        # False where one is missing.
+        # False where one is missing. Two numbers, `pl.lit(1) > 0`, give one bool.
         np.subtract(
-            one.operation(left[0], right[0]).view(np.int8),
+            np.asarray(one.operation(left[0], right[0])).view(np.int8),
             left[1] | right[1],
             out=flags[one.number],
         )
