@@ -17,6 +17,7 @@ from rbtlive.runtime.broker import asking
 from tests.builders import Gated, daily_frame, run, until
 from tests.faults.test_broker_answers import messages
 from tests.faults.test_broker_surprises import trading
+from tests.faults.test_false_answers import looks
 from tests.runtime.test_engine_broker import BookBroker, Buyer
 
 
@@ -161,3 +162,34 @@ def test_an_adapter_that_confuses_open_with_ended_confirms_no_stop(tmp_path):
 
     assert report.orders == tuple(broker.sent)
     assert not report.confirmed
+
+
+def test_cash_without_the_sales_that_are_not_settled_is_named():
+    class Sells(rbt.TradingAlgorithm):
+        def handle_data(self, context, data):
+            if not self.get_open_orders() and not context.portfolio.positions:
+                self.order(self.symbol("AAA"), -10)
+
+    class CashAccount(BookBroker):
+        unsettled = 0
+
+        async def account(self):
+            sold = sum(50 * -amount for amount in self.held.values())
+            cash = 77_000 + sold - self.unsettled
+            return replace(await super().account(), cash=cash)
+
+    broker = CashAccount()
+
+    async def work(engine, bar):
+        await looks(engine)
+        broker.fill(broker.sent[0], -10)
+        await until(lambda: engine.portfolio.cash == 80_500)
+        await looks(engine)
+        broker.unsettled = 500
+        await looks(engine, 5)
+
+    _engine, reported = run(trading(broker, work, strategy=Sells))
+
+    (said,) = messages(reported)
+    assert "cash changed by -500 that no order" in said
+    assert "it is what order 1 was sold for: account() has to count sales that are not" in said

@@ -202,10 +202,22 @@ class AccountNews:
             SystemErrorEvent(
                 timestamp=self._now(),
                 message=f"the account's cash changed by {how} that no order and "
-                "no activity explains; the run's books are left as they are",
+                f"no activity explains; the run's books are left as they are{self._cause(change)}",
                 source="reconciliation",
             )
         )
+
+    # A cash account's proceeds settle a day later.
+    def _cause(self, change: Decimal) -> str:
+        if not asking.is_of_users(self._broker):
+            return ""
+        for sale in reversed(self._core().state.record.transactions[-20:]):
+            if sale.amount < 0 and abs(sale.amount * sale.price - change) <= CENT:
+                return (
+                    f"; it is what order {sale.order_id} was sold for: account() has to count "
+                    "sales that are not settled yet"
+                )
+        return ""
 
     # A stopped run's money is free for others, so it may be gone when that run is
     # resumed.
