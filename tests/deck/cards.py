@@ -362,7 +362,9 @@ async def sold_by_hand(world, folder):
     await world.by_hand(-4, world.symbol)
     await until(lambda: session.trading_state == "halted")
 
-    assert "is 10 here and 6 at the broker" in session.engine.core.state.halt_reason
+    why = session.engine.core.state.halt_reason
+    assert "is 10 here and 6 at the broker" in why
+    assert f"orders placed elsewhere traded -4 {world.symbol}" in why
     await session.stop()
 
 

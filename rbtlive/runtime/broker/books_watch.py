@@ -106,6 +106,7 @@ class BooksWatch:
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign = foreign
+        self._taken_elsewhere: dict[str, Decimal] = {}
         self._claims: dict[str, Decimal] | None = None
         self._splits: set[tuple[int, int]] | None = None
         self._unsure: set[tuple[int, int]] = set()
@@ -404,6 +405,7 @@ class BooksWatch:
                     owned_at=owned_until(self._core(), symbol, owned),
                 )
             ):
+                self._taken_elsewhere[symbol] = came
                 continue
             before[symbol] = now[symbol]
             self._note(FILLED_ELSEWHERE, before)
@@ -468,7 +470,12 @@ class BooksWatch:
         found = [one for one in found if one in self._differences]
         if not found:
             return
-        text = "; ".join([facts.listed(found), *causes])
+        elsewhere = (
+            f"orders placed elsewhere traded {plain_text(came)} {one.symbol}"
+            for one in found
+            if (came := self._taken_elsewhere.get(one.symbol, ZERO)) and came == one.gap
+        )
+        text = "; ".join([facts.listed(found), *elsewhere, *causes])
         if self.policy == "warn":
             self._say_once(text)
         elif self._core().state.trading_state != "halted":
