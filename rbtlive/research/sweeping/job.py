@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 from time import perf_counter
 
+from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.signals.columnar_gear import batch_size, run_columns
 from rbtlive.research.sweeping.lean import run_lean
@@ -95,5 +96,6 @@ def place_of(failure: BaseException) -> tuple[str, int, str] | None:
 
 def run_batch(parcel: Parcel, batch: Sequence[Params]) -> list[RunRow]:
     """Run several sets of parameters in this process; this is a worker's task."""
+    refuse_in_forked_child("a run")  # before the bars are read, where polars would wait
     job: Job = parcel.open()
     return run_all(job, batch)

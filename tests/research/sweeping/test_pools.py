@@ -2,15 +2,16 @@
 worker dies.
 """
 
+import multiprocessing
 import subprocess
 import sys
 import textwrap
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
+from rbtlive.errors import ForkedProcess, InvalidSetting, NotPicklable, SweepError
 from rbtlive.research.sweeping import driver
 from tests.research.sweeping.sweeps import (
     SETS,
@@ -239,3 +240,15 @@ def test_a_dask_cluster_of_two_processes_loses_one_and_nothing_else(tmp_path):
     )
 
     assert done.stdout.split("\n")[:3] == ["2 workers", "6 True", "True"], done.stderr
+
+
+# Later versions of Python warn of any fork of a process with threads.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_forked_workers_are_refused_instead_of_waiting_for_ever():
+    context = multiprocessing.get_context("fork")
+
+    with (
+        ProcessPoolExecutor(1, mp_context=context) as executor,
+        pytest.raises(ForkedProcess, match="a fork leaves threads behind"),
+    ):
+        sweep(backend=executor)
