@@ -138,6 +138,7 @@ def test_a_run_of_a_columnar_sweep_stays_within_its_calls() -> None:
         (8, lambda _context, data, asset: data.current(asset, ["open", "close"])),
         (8.5, lambda _context, data, asset: data.current(asset, "close") * 0.98 < 50.5),
         (29.5, lambda _context, data, asset: data.history(asset, "close", 1, "1d")),
+        (7.9, lambda _context, data, asset: data.window(asset, "close", 1)),
         (4.6, lambda _context, data, asset: data.can_trade(asset)),
         # A call of it asks which thread calls: what a thread records, no replay finds.
         (8, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
@@ -157,6 +158,7 @@ def test_a_run_of_a_columnar_sweep_stays_within_its_calls() -> None:
         "fields",
         "floats",
         "days",
+        "array",
         "can_trade",
         "record",
         "value",

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -82,6 +83,32 @@ def test_a_window_that_is_cut_is_the_window_that_is_made(frame: pl.DataFrame, fr
                 assert _same(short, long)
 
     assert _run(frame, each, frames) > 15
+
+
+@pytest.mark.parametrize("frames", ["polars", "pandas"])
+@pytest.mark.parametrize(
+    "frame",
+    [daily_frame(18), daily_frame(18, gaps=True), minute_frame(1, every=9)],
+    ids=["days", "gaps", "minutes"],
+)
+def test_an_array_that_is_cut_is_the_array_that_is_made(frame: pl.DataFrame, frames: str) -> None:
+    def each(context: Any, data: Any) -> None:
+        for assets in (*context.assets, context.assets[:1], context.assets):
+            for field in ("close", "volume", "price"):
+                short = data.window(assets, field, 8)
+                long = data.window(assets, field, np.int64(8))  # any other count is looked at
+
+                assert short.shape == long.shape == (8, len(np.atleast_1d(assets)))
+                np.testing.assert_array_equal(short, long)
+                assert not short.flags.writeable
+                with pytest.raises(ValueError, match="bar_count"):
+                    data.window(assets, field, -1)
+                with pytest.raises(TypeError, match="bar_count"):
+                    data.window(assets, field, 8.0)
+        with pytest.raises(TypeError, match="assets"):
+            data.window(context.assets[0].sid, "close", 8)
+
+    assert _run(frame, each, frames) > 10
 
 
 def test_what_is_written_into_a_pandas_window_is_in_no_other() -> None:

@@ -136,6 +136,18 @@ class HistoryWindows:
         if window is not None:
             quick.windows.setdefault(fields, {})[assets] = window
 
+    def make_arrays_fast(
+        self, chosen: tuple[Any, ...], indices: tuple[int, ...], field: str
+    ) -> None:
+        """Make later requests for a field of these assets as an array slices."""
+        quick = self._market.quick
+        found = quick.matrix(indices, field) if field in SLICED_FIELDS else None
+        if found is not None and all_are_assets(chosen):
+            known = quick.arrays.setdefault(field, {})
+            if len(known) >= KEPT_FRAMES:  # a universe that changes every day
+                known.clear()
+            known[chosen] = found
+
     def long_way(
         self,
         assets: Any,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.windows.history import History
     from rbtlive.data.windows.indicators import Indicators
+    from rbtlive.model.arrays import NDArray, np
 
 _index_of = attrgetter("index")
 
@@ -28,6 +29,11 @@ Cut = Callable[[int, int], pl.Series]
 
 FrameCut = Callable[[int, int], pl.DataFrame]
 """Cuts a window for several assets."""
+
+ArrayCut = Callable[[int, int], "NDArray[np.float64]"]
+"""Gives a window of one or several assets as a read-only array, rows x assets: first
+row, row after the last.
+"""
 
 
 class Floats(Protocol):
@@ -52,12 +58,14 @@ class FastReads:
         frames: The same by field, then by group of assets, for windows of several
             assets.
         field_frames: The same by fields, then by asset, for windows of several fields.
+        arrays: The same by field, then by group of assets, for windows as arrays.
     """
 
     __slots__ = (
         "_history",
         "_indicators",
         "_table",
+        "arrays",
         "field_frames",
         "frames",
         "numbers",
@@ -72,11 +80,12 @@ class FastReads:
         self.windows: dict[str, dict[Any, tuple[Cut, int]]] = {}
         self.field_frames: dict[tuple[str, ...], dict[Any, tuple[FrameCut, int]]] = {}
         self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
+        self.arrays: dict[str, dict[tuple[Any, ...], tuple[ArrayCut, int]]] = {}
 
     @property
     def is_used(self) -> bool:
         """Whether any request was stored since the last `forget`."""
-        return bool(self.numbers or self.windows or self.frames or self.field_frames)
+        return bool(self.numbers or self.windows or self.frames or self.field_frames or self.arrays)
 
     def column(self, index: int, field: str) -> Floats | None:
         """Return an asset's field, one float per row; None if the field is not a column
@@ -131,16 +140,20 @@ class FastReads:
         whole = pl.DataFrame([table.dates(0, table.rows), *columns])
         return whole.slice, max(first for first in firsts if first is not None)
 
-    def matrix(
-        self, indices: tuple[int, ...], field: str
-    ) -> tuple[Callable[[int, int], Any], int] | None:
-        """Return a function that gives windows of several assets as arrays, by first
-        row and row after the last, and the first row at which they may begin; None as
-        in `frame`.
+    def matrix(self, indices: tuple[int, ...], field: str) -> tuple[ArrayCut, int] | None:
+        """Return a function that gives windows as arrays, and the first row at which
+        they may begin; None as in `frame`. Windows of one asset that nothing adjusts
+        are slices of its column.
         """
-        history = self._history
+        history, table = self._history, self._table
         if history.clean_from(0, field) is None:
             return None
+        if len(indices) == 1 and table.frozen and not table.base:
+            first = history.clean_from(indices[0], field)
+            if first == history.first_row:
+                column = table.held_series(indices[0], _COLUMNS[field]).to_numpy()[:, None]
+                column.setflags(write=False)
+                return (lambda low, high: column[low:high]), first
         return (lambda low, high: history.matrix(indices, field, low, high)), history.first_row
 
     def forget_assets(self, indices: set[int]) -> None:
@@ -156,8 +169,9 @@ class FastReads:
         for fields in self.field_frames.values():
             _drop(fields, indices)
         for frames in self.frames.values():
-            for chosen in [key for key in frames if not indices.isdisjoint(map(_index_of, key))]:
-                del frames[chosen]
+            _drop_groups(frames, indices)
+        for arrays in self.arrays.values():
+            _drop_groups(arrays, indices)
 
     def forget(self) -> None:
         """Discard all paths: columns have moved or changed."""
@@ -165,11 +179,17 @@ class FastReads:
         self.windows.clear()
         self.frames.clear()
         self.field_frames.clear()
+        self.arrays.clear()
 
 
 def _drop(known: dict[Any, Any], indices: set[int]) -> None:
     for asset in [asset for asset in known if asset.index in indices]:
         del known[asset]
+
+
+def _drop_groups(known: dict[Any, Any], indices: set[int]) -> None:
+    for chosen in [group for group in known if not indices.isdisjoint(map(_index_of, group))]:
+        del known[chosen]
 
 
 class _FromRow:
