@@ -144,7 +144,7 @@ def test_a_run_of_a_columnar_sweep_stays_within_its_calls() -> None:
         (8, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
         (13.5, lambda context, _data, _asset: context.portfolio.portfolio_value),
         (6.8, lambda context, _data, _asset: context.portfolio.cash),
-        (17, lambda context, _data, _asset: context.account.leverage),
+        (14.7, lambda context, _data, _asset: context.account.leverage),
         (12.5, lambda context, _data, _asset: context.get_datetime()),
         (13.5, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
         (9.5, lambda context, _data, asset: context.order_target(asset, 10)),

@@ -94,7 +94,9 @@ class Marks(LastSales):
             self.marked_us = us
             if not self._is_behind or self._unread is not None or self._unread_us != us:
                 self._unread, self._unread_row, self._unread_us = None, row, us
-                self._late, self._is_behind = [], True
+                self._is_behind = True
+                if self._late:
+                    self._late = []
                 self.version += 1
         elif not self.mark_row_unseen():
             self.mark_now()

@@ -242,9 +242,12 @@ class Portfolio:
             # Most runs hold one position; two sums over it would double the time.
             (price,) = self.marks.prices()
             (position,) = self.positions.values()
-            worth = position.amount * price
-            long_value = max(ZERO, worth)
-            short_value = min(ZERO, worth)  # NaN is neither
+            net = position.amount * price
+            value = self.cash + net
+            if value and net > ZERO:
+                gross = float(net / value)
+                return gross, gross
+            long_value, short_value = max(ZERO, net), min(ZERO, net)  # NaN is neither
         else:
             long_value, short_value, _, _ = _sums(self._values())
         net = long_value + short_value
