@@ -137,7 +137,7 @@ class HistoryWindows:
             quick.windows.setdefault(fields, {})[assets] = window
 
     def make_arrays_fast(
-        self, chosen: tuple[Any, ...], indices: tuple[int, ...], field: str
+        self, chosen: tuple[object, ...], indices: tuple[int, ...], field: str
     ) -> None:
         """Make later requests for a field of these assets as an array slices."""
         quick = self._market.quick

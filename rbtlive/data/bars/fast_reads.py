@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import polars as pl
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rbtlive.model.arrays import NDArray, np
 
 _index_of = attrgetter("index")
+
+Cutting = TypeVar("Cutting")
 
 Cut = Callable[[int, int], pl.Series]
 """Cuts a window out of a column: first row, number of rows."""
@@ -187,7 +189,7 @@ def _drop(known: dict[Any, Any], indices: set[int]) -> None:
         del known[asset]
 
 
-def _drop_groups(known: dict[Any, Any], indices: set[int]) -> None:
+def _drop_groups(known: dict[tuple[object, ...], Cutting], indices: set[int]) -> None:
     for chosen in [group for group in known if not indices.isdisjoint(map(_index_of, group))]:
         del known[chosen]
 
