@@ -55,6 +55,10 @@ def run_quiet_sessions(
     return _Days(state, close, rest_orders).run(end, before_each)
 
 
+_TOGETHER = 32
+"""Stretches that become rows together; more are slower, as they leave the cache."""
+
+
 class _Days:
     """A stretch of sessions with the same holdings being run, and what to keep of them.
 
@@ -199,6 +203,9 @@ class _Days:
                 return False
         close = unpriced_close(state, held=held)
         self._ended.append(self._days)
+        if len(self._ended) >= _TOGETHER:
+            note(state, self._ended)
+            self._ended = []
         self._days = stretch_after(state, close, is_noted=False)
         if odd_prices is not None:
             self._days.odd_prices[session] = odd_prices
