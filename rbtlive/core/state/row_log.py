@@ -169,7 +169,7 @@ class RowLog(MutableSequence[Row], Generic[Row]):
             block[place].floats() if isinstance(block[place], Texts) else block[place].values()
             for block in self._blocks
         )
-        recent = (self._take(row)[place] for row in self._recent)
+        recent = [self._take(row)[place] for row in self._recent]
         return [*map(float, chain.from_iterable(parts)), *map(float, recent)]
 
     def texts(self, place: int) -> list[str]:
