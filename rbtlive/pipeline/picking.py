@@ -57,3 +57,24 @@ def partitioned(values: Values, places: Iterable[int]) -> Values:
         found[:, begin:].partition(place - begin, axis=1)
         begin = place + 1
     return found
+
+
+def sorted_between(values: Values, bounds: Iterable[tuple[int, int]]) -> Values:
+    """Return rows that have from some places to others what a sort puts there.
+
+    Args:
+        values: Rows x assets; NaN comes last.
+        bounds: First and last place of each stretch, both in ascending order.
+    """
+    found: Values = values.copy()
+    begin = 0  # all places before it are sorted, or not wanted
+    for low, high in bounds:
+        first = max(low, begin)
+        if first > begin:
+            found[:, begin:].partition(first - begin, axis=1)
+        if high >= first:
+            if high + 1 < found.shape[1]:
+                found[:, first:].partition(high - first, axis=1)
+            found[:, first : high + 1].sort(axis=1)
+            begin = high + 1
+    return found

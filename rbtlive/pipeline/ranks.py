@@ -6,47 +6,52 @@ directions.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.picking import blank, blocks, partitioned, places_in_rows
-from rbtlive.pipeline.sorting import sorted_cells
+from rbtlive.pipeline.sorting import sorted_cells, turned
 from rbtlive.pipeline.term import is_missing
 
 _FEW = 4  # if less than this share of a table is ranked, it is moved out first
 
 
 def as_floats(values: Values) -> Values:
-    """Return values for sorting; whole numbers and times keep their order."""
-    return values if values.dtype.kind == "f" else values.astype(np.int64).view(np.float64)
+    """Return values for sorting, one row after the other in memory; whole numbers and
+    times keep their order.
+    """
+    numbers = np.ascontiguousarray(values)
+    return numbers if values.dtype.kind == "f" else numbers.astype(np.int64).view(np.float64)
 
 
-# Numbers in the wanted order; -0.0 becomes 0.0.
-def _turned(numbers: Values, *, ascending: bool) -> Values:
-    turned: Values = numbers + 0.0 if ascending else 0.0 - numbers
-    return turned
-
-
-def ordinal_ranks(numbers: Values, lost: Mask, out: Values) -> None:
+def ordinal_ranks(numbers: Values, lost: Mask, out: Values, *, ascending: bool) -> None:
     """Write the rank of each value in its row, from 1; among equal values the first is
     lower.
 
     Args:
-        numbers: Rows x assets; a zero is never -0.0.
+        numbers: Rows x assets.
         lost: The cells without a rank, which include all NaN.
         out: Array for the ranks, one row after the other in memory; NaN is written for
             those without.
+        ascending: Whether the smallest value has rank 1.
     """
-    width = numbers.shape[1]
-    counts = np.count_nonzero(lost, axis=1)
-    ranked = np.empty(numbers.shape)
-    ranked[:] = np.arange(1.0, width + 1)
-    gaps = bool(counts.any())
+    rows, width = numbers.shape
+    ranked = _counting(rows, width)
+    gaps = bool(lost.any())
     if gaps:
-        for line, count in zip(ranked, counts.tolist(), strict=True):
+        ranked = ranked.copy()
+        counts = np.count_nonzero(lost, axis=1).tolist()
+        for line, count in zip(ranked, counts, strict=True):
             line[width - count :] = np.nan
-    out.reshape(-1)[sorted_cells(numbers, lost if gaps else None)] = ranked.reshape(-1)
+    cells = sorted_cells(numbers, lost if gaps else None, ascending=ascending)
+    out.reshape(-1)[cells] = ranked.reshape(-1)
+
+
+@lru_cache(maxsize=4)
+def _counting(rows: int, width: int) -> Values:
+    return np.tile(np.arange(1.0, width + 1), (rows, 1))
 
 
 # NaN that is not the missing value comes last, together with those that have no rank.
@@ -56,21 +61,22 @@ def _ranks_with_nan(numbers: Values, lost: Mask, out: Values) -> None:
     np.copyto(out, np.nan, where=lost)
 
 
-def complete_ranks(numbers: Values, method: str, out: Values) -> None:
+def complete_ranks(numbers: Values, method: str, out: Values, *, ascending: bool) -> None:
     """Write the rank of each value in its row, from 1; equal values have the same one.
 
     Source: `scipy.stats.rankdata`, for many rows at once.
 
     Args:
-        numbers: Rows x assets, none of them missing; a zero is never -0.0.
+        numbers: Rows x assets, none of them missing.
         method: "min", "max", "average" or "dense"; with "ordinal" the first is lower.
         out: Array for the ranks, one row after the other in memory.
+        ascending: Whether the smallest value has rank 1.
     """
     width = numbers.shape[1]
     if method == "ordinal":
-        ordinal_ranks(numbers, np.zeros(numbers.shape, dtype=bool), out)
+        ordinal_ranks(numbers, np.zeros(numbers.shape, dtype=bool), out, ascending=ascending)
         return
-    cells = sorted_cells(numbers, None)
+    cells = sorted_cells(numbers, None, ascending=ascending)
     ordered = numbers.reshape(-1).take(cells)
     begins = np.empty(len(cells), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
@@ -103,21 +109,21 @@ def masked_ranks(
     for some in blocks(len(values), values.shape[1]):
         lost = is_missing(values[some], missing)
         lost |= ~mask[some]
-        numbers = _turned(as_floats(values[some]), ascending=ascending)
+        numbers = as_floats(values[some])
         if method != "ordinal":
-            _whole_ranks(numbers, lost, method, ranks[some])
+            _whole_ranks(numbers, lost, method, ranks[some], ascending=ascending)
         elif all_nan or not (np.isnan(numbers) & ~lost).any():
-            ordinal_ranks(numbers, lost, ranks[some])
+            ordinal_ranks(numbers, lost, ranks[some], ascending=ascending)
         else:
-            _ranks_with_nan(numbers, lost, ranks[some])
+            _ranks_with_nan(turned(numbers, ascending=ascending), lost, ranks[some])
     return ranks
 
 
 # A row with a missing value has no ranks.
-def _whole_ranks(numbers: Values, lost: Mask, method: str, out: Values) -> None:
+def _whole_ranks(numbers: Values, lost: Mask, method: str, out: Values, *, ascending: bool) -> None:
     whole = ~lost.any(axis=1)
     found = np.empty((np.count_nonzero(whole), numbers.shape[1]))
-    complete_ranks(numbers[whole], method, found)
+    complete_ranks(numbers[whole], method, found, ascending=ascending)
     out[:] = np.nan
     out[whole] = found
 
@@ -132,10 +138,10 @@ def _ranks_of_few(values: Values, mask: Mask, *, ascending: bool) -> Values:
         cells, given = cells[~lost], given[~lost]
     _, moved = places_in_rows(cells, len(values), values.shape[1])
     few: Values = np.zeros(moved.shape)
-    few[moved] = _turned(given, ascending=ascending)
+    few[moved] = given
     found = np.empty(few.shape)
     for some in blocks(len(few), few.shape[1]):
-        ordinal_ranks(few[some], ~moved[some], found[some])
+        ordinal_ranks(few[some], ~moved[some], found[some], ascending=ascending)
     ranks = np.full(values.shape, np.nan)
     ranks.reshape(-1)[cells] = found[moved]
     return ranks
@@ -161,7 +167,7 @@ def first_ranked(
         if count >= values.shape[1]:
             np.logical_not(lost, out=chosen[some])
         elif count > 0:
-            numbers = _turned(as_floats(values[some]), ascending=ascending)
+            numbers = turned(as_floats(values[some]), ascending=ascending)
             _choose_first(numbers, lost, count=count, out=chosen[some])
     return chosen
 
@@ -193,8 +199,8 @@ def _ranks_within(members: Values, method: str, *, ascending: bool) -> Values:
     if members.dtype == np.float64:
         found: Values = np.empty(members.shape)
         for some in blocks(*members.shape):
-            numbers = _turned(members[some], ascending=ascending)
-            _whole_ranks(numbers, np.isnan(numbers), method, found[some])
+            lost = np.isnan(members[some])
+            _whole_ranks(members[some], lost, method, found[some], ascending=ascending)
         return found
     from scipy.stats import rankdata
 

@@ -6,13 +6,12 @@ treatment of missing values.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Places, Values
-from rbtlive.pipeline.picking import blocks, partitioned
+from rbtlive.pipeline.picking import blocks, sorted_between
 from rbtlive.pipeline.term import is_missing
 
 _MANY_EDGES = 60  # from this many edges on, each row's are searched by bisection
@@ -151,16 +150,16 @@ def percentiles(values: Values, shares: Sequence[float]) -> Values:
 
 
 def _between(values: Values, counts: Values, shares: Any) -> Values:
-    below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
     places = shares / 100.0 * (counts[:, None] - 1)
-    lower = np.floor(places).astype(np.int64)
-    edges = np.flatnonzero(np.diff(counts)) + 1
-    for first, last in itertools.pairwise([0, *edges.tolist(), len(counts)]):
-        if last > first and counts[first]:
-            below[first:last], above[first:last] = _neighbours(
-                values[first:last], int(counts[first]), lower[first]
-            )
-    return _mixed(below, above, places - lower)
+    lower = np.maximum(np.floor(places), 0).astype(np.int64)
+    upper = np.minimum(lower + 1, np.maximum(counts - 1, 0)[:, None])
+    some = counts > 0
+    ends: Any = zip(lower[some].min(0), upper[some].max(0), strict=True) if some.any() else ()
+    ordered = sorted_between(values, [(int(low), int(high)) for low, high in ends])
+    below, above = (np.take_along_axis(ordered, one, axis=1) for one in (lower, upper))
+    found = _mixed(below, above, places - lower)
+    found[~some] = np.nan
+    return found
 
 
 def _mixed(below: Values, above: Values, share: Values) -> Values:
@@ -168,19 +167,6 @@ def _mixed(below: Values, above: Values, share: Values) -> Values:
         step = above - below
         result: Values = np.where(share < 0.5, below + step * share, above - step * (1.0 - share))
         return result
-
-
-# The values at some places of each sorted row, and the next ones: the smallest of those
-# after them.
-def _neighbours(values: Values, count: int, places: Any) -> tuple[Values, Values]:
-    ordered = partitioned(values, places.tolist())
-    below = ordered[:, places]
-    above = below.copy()
-    for number, place in enumerate(places.tolist()):
-        if place + 1 < count:
-            end = min([other + 1 for other in places.tolist() if other > place], default=None)
-            np.fmin.reduce(ordered[:, place + 1 : end], axis=1, out=above[:, number])
-    return below, above
 
 
 def group_codes(values: Values, missing: Any) -> tuple[Values, int]:
