@@ -44,9 +44,10 @@ def sorted_cells(numbers: Values, lost: Mask | None, *, ascending: bool = True) 
     if not near.any():
         return cells
     numbers = turned(numbers, ascending=ascending)
+    if lost is not None:
+        np.copyto(numbers, np.nan, where=lost)
     if not _swap_neighbours(cells, numbers, np.flatnonzero(near)):  # e.g. denormal numbers
-        known = numbers if lost is None else np.where(lost, np.nan, numbers)
-        places = known.argsort(axis=1, kind="stable")
+        places = numbers.argsort(axis=1, kind="stable")
         cells = (places + np.arange(len(numbers))[:, None] * numbers.shape[1]).reshape(-1)
     return cells
 

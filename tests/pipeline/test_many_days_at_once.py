@@ -473,6 +473,16 @@ def test_ranks_of_equals_are_those_of_scipy(method: str, ascending: bool):
         np.testing.assert_array_equal(found, expected)
 
 
+def test_a_number_out_of_order_never_changes_places_with_a_masked_one():
+    """What is masked comes last, however small it is."""
+    values = np.array([[1.0 + 2**-52, 1.0, 0.0, *np.arange(57) / 100.0]])
+    mask = np.arange(60) != 2
+
+    found = ranks.masked_ranks(values, mask, np.nan, method="ordinal", ascending=True)
+
+    np.testing.assert_array_equal(found, [[59.0, 58.0, np.nan, *np.arange(1, 58)]])
+
+
 @pytest.mark.parametrize("ascending", [True, False])
 def test_nan_that_is_not_the_missing_value_is_ranked_last(ascending: bool):
     """As in zipline: with the missing ones, in the order of columns."""
