@@ -84,7 +84,7 @@ CHANGES = (
     ("a place is selected among all columns again", "pipeline/picking.py",
      "begin = place + 1", "begin = 0 * place"),
     ("negative numbers are sorted backwards", "pipeline/sorting.py",
-     "ordered |= _SIGN  # all bits", "ordered &= _SIGN  # all bits"),
+     "keys |= _SIGN  # all bits", "keys &= _SIGN  # all bits"),
     ("numbers change places with those that are lost", "pipeline/sorting.py",
      "        np.copyto(numbers, np.nan, where=lost)", "        pass"),
     ("-0.0 is below 0.0", "pipeline/sorting.py",
