@@ -1,4 +1,4 @@
-"""Modules of Quantopian that are not built: the error says what to write instead.
+"""Modules of Quantopian and zipline that are not built: the error says what to write.
 
 The rule: Python asks this finder last, so that no module that exists is refused.
 """
@@ -25,6 +25,36 @@ _VENDORS: Final = frozenset(
         "zacks",
     ]
 )
+_PORTAL: Final = (
+    "make a portal of your bars, rbt.read(source) or rbt.PolarsDataPortal(bars, splits=..., "
+    "dividends=...), and pass it as data"
+)
+_RUN: Final = "call rbt.backtest(strategy, data), which has commission=, slippage= and benchmark="
+_PLAN: Final = "pipe.show_graph() draws a pipeline, pipe.explain(start, end, data) times its terms"
+_LABELS: Final = (
+    "texts are NumPy arrays of objects here: compare them with == or np.isin, and leave LabelArray "
+    "and as_string_array() out"
+)
+# zipline's own modules that strategies import at times.
+_PRIVATE: Final = {
+    "data.adjustments": _PORTAL,
+    "data.bar_reader": _PORTAL,
+    "data.bcolz_daily_bars": _PORTAL,
+    "data.bcolz_minute_bars": _PORTAL,
+    "data.benchmarks": _PORTAL,
+    "data.bundles.core": _PORTAL,
+    "data.bundles.csvdir": _PORTAL,
+    "data.data_portal": _PORTAL,
+    "data.hdf5_daily_bars": _PORTAL,
+    "data.loader": _PORTAL,
+    "finance.blotter": _RUN,
+    "finance.metrics": _RUN,
+    "finance.trading": _RUN,
+    "gens": _RUN,
+    "lib.labelarray": _LABELS,
+    "pipeline.graph": _PLAN,
+    "pipeline.visualize": _PLAN,
+}
 _PARTS: Final = frozenset(["data", "factors", "filters", "classifiers"])
 
 
@@ -39,6 +69,13 @@ def _remedy(name: str) -> str | None:
         return None
     if parts[0] == "optimize":
         return OPTIMIZE
+    private = (_PRIVATE.get(".".join(parts[:count])) for count in range(1, len(parts) + 1))
+    if (found := next(filter(None, private), None)) is not None:
+        return found
+    if parts[:2] == ["pipeline", "loaders"]:
+        from rbtlive.pipeline.missing import OWN_DATA
+
+        return OWN_DATA
     vendor = len(parts) > 2 and parts[0] == "pipeline" and parts[1] in _PARTS
     if parts[0] != "interactive" and not (vendor and parts[2] in _VENDORS):
         return None

@@ -26,6 +26,8 @@ from rbtlive.model.given import DateLike
 from rbtlive.research.result_display import table_html
 from rbtlive.research.run_pipeline import run_pipeline
 
+INFORMATION = ["period", "mean", "std", "ratio", "t", "days"]
+
 
 class FactorSheet:
     """Statistics of a factor and of the returns that follow it.
@@ -39,8 +41,8 @@ class FactorSheet:
     Attributes:
         name: The factor's name.
         frame: One row per day and asset with a value and all returns: `date`, `symbol`,
-            `factor`, `quantile` (from 1), `forward_N` (return over N sessions from the
-            day's close; a fraction).
+            `factor`, `quantile` (from 1), `group` (if there are groups), `forward_N`
+            (return over N sessions from the day's close; a fraction).
         periods: Sessions over which returns are measured.
         coverage: `date`, `listed` (assets of the universe), `known` (with a value),
             `share`.
@@ -55,18 +57,42 @@ class FactorSheet:
         turnover: `date`, `quantile`, `share` (of its assets that were not in it the day
             before).
         autocorrelation: `date`, `correlation` of ranks with those of the previous day.
+        group_information: `group`, and the columns of `information`, within each group;
+            None without groups.
+        group_quantile_returns: `group`, and the columns of `quantile_returns`, of the
+            assets of each group; None without groups.
     """
 
     def __init__(
-        self, name: str, frame: pl.DataFrame, listed: pl.DataFrame, periods: Sequence[int]
+        self,
+        name: str,
+        frame: pl.DataFrame,
+        listed: pl.DataFrame,
+        periods: Sequence[int],
+        *,
+        neutral: bool = False,
     ) -> None:
         self.name = name
         self.periods = tuple(periods)
         self.coverage = listed
         self.frame = frame
-        self.ic = _information_coefficients(frame, periods)
+        beyond = _beyond_the_mean(frame, periods, ["date", "group"] if neutral else ["date"])
+        measured = beyond if neutral else frame
+        self.ic = _information_coefficients(measured, periods, ["date"])
         self.information = _information(self.ic, periods)
-        self.quantile_returns = _quantile_returns(frame, periods)
+        self.quantile_returns = _quantile_returns(beyond, periods, [])
+        self.group_information: pl.DataFrame | None = None
+        self.group_quantile_returns: pl.DataFrame | None = None
+        if "group" in frame.columns:
+            by_group = _information_coefficients(measured, periods, ["date", "group"])
+            parts = by_group.partition_by("group", maintain_order=True)
+            self.group_information = pl.concat(
+                _information(part, periods).select(
+                    pl.lit(part["group"][0]).alias("group"), *INFORMATION
+                )
+                for part in sorted(parts, key=lambda part: str(part["group"][0]))
+            )
+            self.group_quantile_returns = _quantile_returns(beyond, periods, ["group"])
         self.spread = _spread(self.quantile_returns)
         self.turnover = _turnover(frame)
         self.autocorrelation = _autocorrelation(frame)
@@ -126,6 +152,8 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     periods: Sequence[int] = (1, 5, 10),
     quantiles: int = 5,
     universe: object = None,
+    groups: object = None,
+    neutral: bool = False,
     loaders: Mapping[Any, Any] | None = None,
     name: str | None = None,
 ) -> FactorSheet:
@@ -140,11 +168,15 @@ def factor_sheet(  # noqa: PLR0913 - each by name
         periods: Sessions over which returns are measured, from the day's close.
         quantiles: Number of groups of equal size; a day with equal edges has none.
         universe: Filter of the assets to include; all listed assets by default.
+        groups: Classifier of the assets' groups, such as sectors, or a dict of groups
+            by symbol. Assets without a group are left out.
+        neutral: Form the quantiles within each group, and measure returns beyond the
+            mean of their group.
         loaders: Loaders by data set or column.
         name: The factor's name; by default its own description.
 
     Raises:
-        TypeError: it is not a numeric factor.
+        TypeError: it is not a numeric factor, or `groups` is no classifier.
         SettingsError: no day has a factor with forward returns.
         ValueError: a period or the number of quantiles is too small.
 
@@ -161,12 +193,16 @@ def factor_sheet(  # noqa: PLR0913 - each by name
         raise ValueError(
             f"periods must be 1 or more and quantiles 2 or more: were {periods!r} and {quantiles!r}"
         )
-    columns = {"factor": factor} | ({} if universe is None else {"universe": universe})
+    labels = _labels(groups)
+    if neutral and groups is None:
+        raise ValueError("neutral=True needs groups=, e.g. a classifier of sectors")
+    columns = {"factor": factor} | ({} if universe is None else {"universe": universe}) | labels
     portal = PolarsDataPortal.coerce(data).sessions_only()
     days = [date.fromisoformat(str(day)[:10]) for day in (start, end)]
     wanted = run_pipeline(Pipeline(columns), days[0], days[1], portal, loaders=loaders)
     if universe is not None:
         wanted = wanted.filter("universe")
+    wanted = _with_groups(wanted, groups)
     wanted = wanted.with_columns(pl.col("factor").cast(pl.Float64).fill_nan(None))
     listed = wanted.group_by("date", maintain_order=True).agg(
         listed=pl.len(), known=pl.col("factor").is_finite().fill_null(value=False).sum()
@@ -181,8 +217,45 @@ def factor_sheet(  # noqa: PLR0913 - each by name
             f"no day from {days[0]} to {days[1]} has a factor and the returns of {lengths[-1]} "
             "sessions after it: end earlier, or give more data"
         )
-    frame = whole.select("date", "symbol", "factor", _quantiles(whole, quantiles), *names[1:])
-    return FactorSheet(name or repr(factor), frame, listed, lengths)
+    kept = [] if groups is None else ["group"]
+    frame = whole.with_columns(_quantiles(whole, quantiles, kept if neutral else []))
+    frame = frame.select("date", "symbol", "factor", "quantile", *kept, *names[1:])
+    return FactorSheet(name or repr(factor), frame, listed, lengths, neutral=neutral)
+
+
+def _labels(groups: object) -> dict[str, object]:
+    from rbtlive.pipeline import Classifier
+
+    if groups is None or isinstance(groups, Mapping):
+        return {}
+    if not isinstance(groups, Classifier):
+        raise TypeError(
+            "groups of factor_sheet() must be a classifier, e.g. Fundamentals.sector.latest, or a "
+            f"dict of groups by symbol: was {groups!r:.80}"
+        )
+    return {"group": groups}
+
+
+# The rows that have a group.
+def _with_groups(wanted: pl.DataFrame, groups: object) -> pl.DataFrame:
+    if groups is None:
+        return wanted
+    if isinstance(groups, Mapping):
+        named = pl.col("symbol").replace_strict(dict(groups), default=None)
+        return wanted.with_columns(group=named).drop_nulls("group")
+    known = pl.col("group").is_not_null()
+    missing = getattr(groups, "missing_value", None)
+    if missing is not None:
+        known &= pl.col("group") != pl.lit(missing)
+    return wanted.filter(known)
+
+
+# Returns less the mean return of all assets of the same day, or day and group.
+def _beyond_the_mean(
+    frame: pl.DataFrame, periods: Sequence[int], among: Sequence[str]
+) -> pl.DataFrame:
+    returns = pl.col([f"forward_{n}" for n in periods])
+    return frame.with_columns(returns - returns.mean().over(among))
 
 
 # The change from each asset's close over each period, at the same level of splits and
@@ -212,28 +285,27 @@ def _with_returns(
     return wanted.with_columns(added)
 
 
-# Quantiles of each day, from 1; null on a day with equal edges.
-def _quantiles(frame: pl.DataFrame, count: int) -> pl.Series:
+# Quantiles of each day, or day and group, from 1; null where edges are equal.
+def _quantiles(frame: pl.DataFrame, count: int, within: Sequence[str]) -> pl.Series:
     from rbtlive.pipeline.rows import quantile_labels
 
     values = frame["factor"].to_numpy()
-    lengths = frame.group_by("date", maintain_order=True).len()["len"].to_list()
     out = np.full(len(values), np.nan)
-    begin = 0
-    for length in lengths:
-        day = slice(begin, begin + length)
+    places = frame.select("date", *within).with_row_index("row").group_by("date", *within)
+    for rows in places.agg("row")["row"]:
+        of_group = rows.to_numpy()
         with contextlib.suppress(ValueError):  # fewer distinct values than edges
-            out[day] = quantile_labels(values[day][None, :], count)[0] + 1.0
-        begin += length
+            out[of_group] = quantile_labels(values[of_group][None, :], count)[0] + 1.0
     return pl.Series("quantile", out, nan_to_null=True).cast(pl.Int64)
 
 
-def _information_coefficients(frame: pl.DataFrame, periods: Sequence[int]) -> pl.DataFrame:
+def _information_coefficients(
+    frame: pl.DataFrame, periods: Sequence[int], within: Sequence[str]
+) -> pl.DataFrame:
     ranks = frame.select(
-        "date",
-        pl.col("factor", *(f"forward_{n}" for n in periods)).rank().over("date"),
+        *within, pl.col("factor", *(f"forward_{n}" for n in periods)).rank().over(within)
     )
-    return ranks.group_by("date", maintain_order=True).agg(
+    return ranks.group_by(within, maintain_order=True).agg(
         pl.corr("factor", f"forward_{n}").fill_nan(None).alias(f"ic_{n}") for n in periods
     )
 
@@ -245,31 +317,28 @@ def _information(ic: pl.DataFrame, periods: Sequence[int]) -> pl.DataFrame:
         mean, std = _float(values.mean()), _float(values.std())
         ratio = mean / std if std else math.nan
         rows.append((period, mean, std, ratio, ratio * math.sqrt(len(values)), len(values)))
-    names = ["period", "mean", "std", "ratio", "t", "days"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    return pl.DataFrame(rows, schema=INFORMATION, orient="row")
 
 
-def _quantile_returns(frame: pl.DataFrame, periods: Sequence[int]) -> pl.DataFrame:
-    known = frame.drop_nulls("quantile")
+def _quantile_returns(
+    beyond: pl.DataFrame, periods: Sequence[int], within: Sequence[str]
+) -> pl.DataFrame:
+    known = beyond.drop_nulls("quantile")
+    keys = [*within, "quantile"]
     parts = []
     for period in periods:
-        value = pl.col(f"forward_{period}")
-        days = (
-            known.with_columns(beyond=value - value.mean().over("date"))
-            .group_by("quantile", "date")
-            .agg(pl.col("beyond").mean())
-        )
+        days = known.group_by(*keys, "date").agg(pl.col(f"forward_{period}").mean().alias("mean_"))
         parts.append(
-            days.group_by("quantile")
+            days.group_by(keys)
             .agg(
-                mean=pl.col("beyond").mean(),
-                std_error=pl.col("beyond").std() / pl.len().sqrt(),
+                mean=pl.col("mean_").mean(),
+                std_error=pl.col("mean_").std() / pl.len().sqrt(),
                 days=pl.len(),
             )
-            .sort("quantile")
+            .sort(keys)
             .with_columns(period=pl.lit(period, pl.Int64))
         )
-    return pl.concat(parts).select("quantile", "period", "mean", "std_error", "days")
+    return pl.concat(parts).select(*keys, "period", "mean", "std_error", "days")
 
 
 def _spread(returns: pl.DataFrame) -> pl.DataFrame:

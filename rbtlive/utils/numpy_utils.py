@@ -4,6 +4,8 @@ factors and loaders import.
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from rbtlive.errors import NoDefaultMissingValue
@@ -11,6 +13,7 @@ from rbtlive.model.arrays import np
 from rbtlive.pipeline.term import is_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from datetime import date
 
     from numpy.typing import DTypeLike
@@ -30,8 +33,13 @@ __all__ = [
     "default_missing_value_for_dtype",
     "float32_dtype",
     "float64_dtype",
+    "ignore_nanwarnings",
     "int64_dtype",
+    "is_datetime",
+    "is_float",
+    "is_int",
     "is_missing",
+    "is_object",
     "isnat",
     "make_datetime64D",
     "make_datetime64ns",
@@ -40,9 +48,13 @@ __all__ = [
     "repeat_last_axis",
     "rolling_window",
     "uint8_dtype",
+    "uint32_dtype",
+    "uint64_dtype",
+    "vectorized_is_element",
 ]
 
 bool_dtype, uint8_dtype, int64_dtype = np.dtype("bool"), np.dtype("uint8"), np.dtype("int64")
+uint32_dtype, uint64_dtype = np.dtype("uint32"), np.dtype("uint64")
 float32_dtype, float64_dtype = np.dtype("float32"), np.dtype("float64")
 complex128_dtype = np.dtype("complex128")
 datetime64D_dtype = np.dtype("datetime64[D]")  # noqa: N816 - zipline's name
@@ -128,3 +140,37 @@ def as_column(array: Values) -> Values:
         )
     column: Values = array[:, None]
     return column
+
+
+def is_float(value: Values | np.generic) -> bool:
+    """Say whether an array or a number holds floats."""
+    return value.dtype.kind == "f"
+
+
+def is_int(value: Values | np.generic) -> bool:
+    """Say whether an array or a number holds whole numbers with a sign."""
+    return value.dtype.kind == "i"
+
+
+def is_datetime(value: Values | np.generic) -> bool:
+    """Say whether an array or a value holds moments."""
+    return value.dtype.kind == "M"
+
+
+def is_object(value: Values | np.generic) -> bool:
+    """Say whether an array holds objects."""
+    return value.dtype.kind == "O"
+
+
+def vectorized_is_element(array: Values, choices: Collection[object]) -> Mask:
+    """Return where values are among some others: an array of the same shape."""
+    found: Mask = np.isin(array, np.array(list(choices)))
+    return found
+
+
+@contextmanager
+def ignore_nanwarnings() -> Iterator[None]:
+    """Silence NumPy's warnings of windows without values."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty|All-NaN|Degrees of", RuntimeWarning)
+        yield

@@ -54,13 +54,47 @@ def listed(values: pd.DataFrame) -> pd.DataFrame:
     return known.shift(1, fill_value=False).cummax() & known[::-1].cummax()[::-1]
 
 
+def group_of(symbol: str) -> str:
+    """Return the group of a symbol: three of unequal size."""
+    return "ABBCCC"[int(symbol[1:]) % 6]
+
+
+def by_groups(prices: pd.DataFrame, factor: pd.Series, *, neutral: bool) -> dict[str, Any]:
+    """Return what alphalens makes of groups: means and errors by group, quantile and
+    period, and information coefficients by group; neutral ones also without groups.
+    """
+    utils = importlib.import_module("alphalens.utils")
+    performance = importlib.import_module("alphalens.performance")
+    clean = utils.get_clean_factor_and_forward_returns(
+        factor,
+        prices,
+        groupby={symbol: group_of(symbol) for symbol in prices.columns},
+        binning_by_group=neutral,
+        quantiles=3,
+        periods=PERIODS,
+        max_loss=1.0,
+    )
+    adjusted = {"group_adjust": neutral}
+    means, errors = performance.mean_return_by_quantile(clean, by_group=True, **adjusted)
+    every, _errors = performance.mean_return_by_quantile(clean, **adjusted)
+    ic = performance.mean_information_coefficient(clean, by_group=True, **adjusted)
+    plain = performance.factor_information_coefficient(clean, **adjusted)
+    order = means.reset_index().sort_values(["group", "factor_quantile"]).index
+    return {
+        "rows": len(clean),
+        "mean": means.iloc[order].T.to_numpy().tolist(),
+        "error": errors.iloc[order].T.to_numpy().tolist(),
+        "every": every.T.to_numpy().tolist(),
+        "ic": ic.sort_index().to_numpy().tolist(),
+        "plain_ic": plain.T.to_numpy().tolist(),
+    }
+
+
 def by_alphalens(prices: pd.DataFrame, last: str) -> dict[str, Any]:
     """Return what alphalens makes of the returns of the window, known in the morning."""
     utils = importlib.import_module("alphalens.utils")
     performance = importlib.import_module("alphalens.performance")
-    known = prices.pct_change(WINDOW - 1, fill_method=None).shift(1).where(listed(prices))
-    factor = known.loc[FIRST:last].stack()  # noqa: PD013 - a series of a two-level index
-    factor.index.names = ["date", "asset"]
+    factor = factor_of(prices, last)
     clean = utils.get_clean_factor_and_forward_returns(
         factor, prices, quantiles=QUANTILES, periods=PERIODS, max_loss=1.0
     )
@@ -76,7 +110,17 @@ def by_alphalens(prices: pd.DataFrame, last: str) -> dict[str, Any]:
         "error": {n: list(errors[name]) for n, name in zip(PERIODS, names, strict=True)},
         "turnover": {q: _turnover(clean, q) for q in range(1, QUANTILES + 1)},
         "kept": list(_kept(clean)),
+        "groups": by_groups(prices, factor, neutral=False),
+        "neutral": by_groups(prices, factor, neutral=True),
     }
+
+
+def factor_of(prices: pd.DataFrame, last: str) -> pd.Series:
+    """Return the returns of the window, known in the morning, by date and asset."""
+    known = prices.pct_change(WINDOW - 1, fill_method=None).shift(1).where(listed(prices))
+    factor = known.loc[FIRST:last].stack()  # noqa: PD013 - a series of a two-level index
+    factor.index.names = ["date", "asset"]
+    return factor
 
 
 # alphalens lines days up with a calendar of its own, in which a holiday is a day; here a

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
 from rbtlive.errors import SettingsError
-from rbtlive.pipeline import CustomFactor
+from rbtlive.pipeline import CustomClassifier, CustomFactor
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import Returns
 from tests.research.factor_market import (
@@ -24,6 +25,7 @@ from tests.research.factor_market import (
     QUANTILES,
     WINDOW,
     closes,
+    group_of,
     troubled,
 )
 
@@ -77,6 +79,75 @@ def test_the_measures_are_those_of_alphalens(market):
         turnover = found.turnover.filter(quantile=quantile)["share"]
         np.testing.assert_allclose(turnover, expected["turnover"][str(quantile)])
     np.testing.assert_allclose(found.autocorrelation["correlation"], expected["kept"], rtol=1e-9)
+
+
+def grouped(market: str, *, neutral: bool) -> tuple[dict[str, Any], Any]:
+    """Return alphalens's figures by group, and the sheet of the same market."""
+    prices, last = (closes(), LAST) if market == "plain" else (troubled(), DATA_ENDS)
+    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[market]
+    groups = {symbol: group_of(symbol) for symbol in prices.columns}
+    found = rbt.factor_sheet(
+        Returns(window_length=WINDOW),
+        FIRST,
+        last,
+        portal_of(prices),
+        periods=PERIODS,
+        quantiles=3,
+        groups=groups,
+        neutral=neutral,
+    )
+    return expected["neutral" if neutral else "groups"], found
+
+
+@pytest.mark.parametrize("market", ["plain", "troubled"])
+@pytest.mark.parametrize("neutral", [False, True])
+def test_the_measures_of_groups_are_those_of_alphalens(market: str, neutral: bool):
+    """By group, and in all where each group has its own quantiles and mean."""
+    expected, found = grouped(market, neutral=neutral)
+
+    close = {"rtol": 1e-9, "atol": 1e-12}
+    returns, information = found.group_quantile_returns, found.group_information
+    assert found.frame.height == expected["rows"]
+    assert returns.columns == ["group", "quantile", "period", "mean", "std_error", "days"]
+    for place, period in enumerate(PERIODS):
+        rows = returns.filter(period=period).sort("group", "quantile")
+        np.testing.assert_allclose(rows["mean"], expected["mean"][place], **close)
+        np.testing.assert_allclose(rows["std_error"], expected["error"][place], **close)
+        ic = information.filter(period=period)
+        assert ic["group"].to_list() == ["A", "B", "C"]
+        np.testing.assert_allclose(ic["mean"], [one[place] for one in expected["ic"]], **close)
+        every = found.quantile_returns.filter(period=period)
+        np.testing.assert_allclose(every["mean"], expected["every"][place], **close)
+        np.testing.assert_allclose(found.ic[f"ic_{period}"], expected["plain_ic"][place], **close)
+
+
+def test_groups_are_a_classifier_or_a_dict_and_assets_without_one_are_left_out():
+    """Both forms give the same sheet; what is neither is refused."""
+
+    class Group(CustomClassifier):
+        inputs = ()
+        window_length = 1
+        dtype = np.int64
+        missing_value = -1
+
+        def compute(self, today, assets, out):
+            out[:] = np.where(np.asarray(assets) % 4 == 3, -1, np.asarray(assets) % 2)
+
+    by_symbol = {asset.symbol: asset.sid % 2 for asset in portal().assets if asset.sid % 4 != 3}
+    given = {"periods": [2], "quantiles": 2}
+    factor = Returns(window_length=WINDOW)
+
+    by_term = rbt.factor_sheet(factor, FIRST, LAST, portal(), groups=Group(), **given)
+    by_dict = rbt.factor_sheet(factor, FIRST, LAST, portal(), groups=by_symbol, **given)
+
+    assert by_term.frame["symbol"].n_unique() == len(by_symbol) == 15
+    assert_frame_equal(by_term.group_quantile_returns, by_dict.group_quantile_returns)
+    assert by_term.coverage["listed"].max() == 15
+    assert sheet().group_information is None
+    with pytest.raises(TypeError, match="must be a classifier"):
+        rbt.factor_sheet(factor, FIRST, LAST, portal(), groups=factor)
+    with pytest.raises(ValueError, match="neutral=True needs groups="):
+        rbt.factor_sheet(factor, FIRST, LAST, portal(), neutral=True)
 
 
 def test_a_delisted_asset_keeps_its_last_close_and_the_data_its_last_return():
@@ -173,6 +244,19 @@ def test_a_sheet_shows_itself_and_writes_a_page(tmp_path):
     assert ">100%</text>" in page
     assert page.count('<svg class="wide"') == page.count('<svg class="narrow"') == 4
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_page_of_a_sheet_with_groups_has_a_row_for_each(tmp_path):
+    """Their names are escaped."""
+    by_symbol = {asset.symbol: "<x>" if asset.sid % 2 else "even" for asset in portal().assets}
+
+    found = rbt.factor_sheet(
+        Returns(window_length=WINDOW), FIRST, LAST, portal(), groups=by_symbol, periods=[1, 3]
+    )
+    page = found.report(tmp_path / "sheet.html").read_text(encoding="utf-8")
+
+    assert (page.count(">&lt;x&gt;</t"), page.count(">even</t")) == (2, 2)
+    assert "<x>" not in page
 
 
 def test_what_is_no_factor_or_has_no_returns_is_refused():

@@ -38,6 +38,9 @@ def factor_section(sheet: Any) -> str:
 def _parts(sheet: object) -> Iterator[tuple[str, str]]:
     yield "Returns of quantiles beyond the mean, from the day's close", _quantiles(sheet)
     yield "Decay", _decay(sheet)
+    information = getattr(sheet, "group_information", None)
+    if information is not None:
+        yield "Groups", _groups(information, getattr(sheet, "group_quantile_returns", None))
     yield "Information coefficient over a month", _information(sheet)
     yield "Assets of the universe with a value", _coverage(sheet)
     yield "Assets that are new in their quantile", _turnover(sheet)
@@ -70,6 +73,19 @@ def _decay(sheet: Any) -> str:
         )
     ]
     head = ["Sessions", "Mean IC", "IC / std", "t", "Top less bottom", "a session"]
+    return table(head, rows)
+
+
+def _groups(information: pl.DataFrame, returns: pl.DataFrame) -> str:
+    top, bottom = returns["quantile"].max(), returns["quantile"].min()
+    means = {tuple(row[:3]): row[3] for row in returns.iter_rows()}
+    rows = []
+    for group, period, mean, _std, ratio, t, days in information.iter_rows():
+        high, low = (means.get((group, end, period)) for end in (top, bottom))
+        gain = "–" if high is None or low is None else percent(high - low)  # noqa: RUF001 - means no value
+        shown = (f"{period}", f"{mean:.3f}", f"{ratio:.2f}", f"{t:.1f}", gain, f"{days}")
+        rows.append([str(group), *shown])
+    head = ["Group", "Sessions", "Mean IC", "IC / std", "t", "Top less bottom", "Days"]
     return table(head, rows)
 
 
