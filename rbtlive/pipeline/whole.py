@@ -206,7 +206,7 @@ def weighted_average(windows: Sequence[Any], mask: Mask) -> Values | None:
 
 def relative_strength(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the relative strength index of each window, 0 to 100."""
-    if windows[0].length < 2:
+    if not can_be_whole(windows, mask) or windows[0].length < 2:
         return None
 
     def formula(given: Tables) -> Values:
@@ -308,7 +308,7 @@ def true_range(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the last day's range of each window, including the gap from the previous
     day.
     """
-    if windows[0].length != 2:
+    if not can_be_whole(windows, mask) or windows[0].length != 2:
         return None
 
     def formula(given: Tables) -> Values:
@@ -364,7 +364,7 @@ def cloud_middle(windows: Sequence[Any], mask: Mask, lengths: Sequence[int]) -> 
 
 def value_at(windows: Sequence[Any], mask: Mask, place: int) -> Values | None:
     """Return the value at one place of each window."""
-    if place >= windows[0].length:
+    if not can_be_whole(windows, mask) or place >= windows[0].length:
         return None
 
     def formula(given: Tables) -> Values:

@@ -1,5 +1,6 @@
 """Factors that are computed over many days at once, and the first few of a ranking."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ from rbtlive.pipeline.factors import (
     TrueRange,
     WeightedAverageValue,
 )
-from rbtlive.pipeline.filters import All, AllPresent, AtLeastN
+from rbtlive.pipeline.filters import All, AllPresent, AtLeastN, StaticAssets
 from rbtlive.pipeline.filters.smoothing import Any_
 from rbtlive.pipeline.loaders.base import as_loaded
 from rbtlive.pipeline.mixins import CustomTermMixin, computes_many_days
@@ -532,3 +533,25 @@ def test_only_windows_that_contain_an_action_are_adjusted(length: int):
         expected = np.average(window, axis=0, weights=weights)
         np.testing.assert_allclose(found["weighted"][day], expected, rtol=1e-12)
         np.testing.assert_allclose(found["spread"][day], window.std(axis=0), atol=1e-9)
+
+
+def test_a_downsampled_factor_is_computed_from_single_windows():
+    """Those whose formula needs a certain number of rows, and others, as on each day."""
+    cloud = {"window_length": 20, "tenkan_sen_length": 4, "kijun_sen_length": 9}
+    terms = {
+        "rsi": RSI(),
+        "range": TrueRange(),
+        "chikou": IchimokuKinkoHyo(**cloud, chikou_span_length=7).chikou_span,
+        "mean": SimpleMovingAverage(inputs=[close], window_length=5),
+        "up": Aroon(window_length=8).up,
+    }
+    kept = StaticAssets([portal().asset(symbol) for symbol in ("AA0", "BB1")])
+    daily = rbt.run_pipeline(Pipeline(terms, screen=kept), START, END, portal())
+    weekly = {name: term.downsample("week_start") for name, term in terms.items()}
+
+    found = rbt.run_pipeline(Pipeline(weekly, screen=kept), START, END, portal())
+
+    mondays = [date(2016, 1, 11), date(2016, 2, 8), date(2016, 4, 11)]
+    assert_frame_equal(
+        found.filter(pl.col("date").is_in(mondays)), daily.filter(pl.col("date").is_in(mondays))
+    )
