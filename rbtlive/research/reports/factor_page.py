@@ -38,9 +38,10 @@ def factor_section(sheet: Any) -> str:
 def _parts(sheet: object) -> Iterator[tuple[str, str]]:
     yield "Returns of quantiles beyond the mean, from the day's close", _quantiles(sheet)
     yield "Decay", _decay(sheet)
-    information = getattr(sheet, "group_information", None)
-    if information is not None:
-        yield "Groups", _groups(information, getattr(sheet, "group_quantile_returns", None))
+    names = ("group_information", "group_quantile_returns")
+    information, returns = (getattr(sheet, name, None) for name in names)
+    if information is not None and returns is not None:
+        yield "Groups", _groups(information, returns)
     yield "Information coefficient over a month", _information(sheet)
     yield "Assets of the universe with a value", _coverage(sheet)
     yield "Assets that are new in their quantile", _turnover(sheet)
