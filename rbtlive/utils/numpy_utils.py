@@ -47,9 +47,9 @@ __all__ = [
     "repeat_first_axis",
     "repeat_last_axis",
     "rolling_window",
-    "uint8_dtype",
     "uint32_dtype",
     "uint64_dtype",
+    "uint8_dtype",
     "vectorized_is_element",
 ]
 
