@@ -47,14 +47,11 @@ __all__ = [
     "repeat_first_axis",
     "repeat_last_axis",
     "rolling_window",
-    "uint32_dtype",
-    "uint64_dtype",
     "uint8_dtype",
     "vectorized_is_element",
 ]
 
 bool_dtype, uint8_dtype, int64_dtype = np.dtype("bool"), np.dtype("uint8"), np.dtype("int64")
-uint32_dtype, uint64_dtype = np.dtype("uint32"), np.dtype("uint64")
 float32_dtype, float64_dtype = np.dtype("float32"), np.dtype("float64")
 complex128_dtype = np.dtype("complex128")
 datetime64D_dtype = np.dtype("datetime64[D]")  # noqa: N816 - zipline's name
