@@ -75,7 +75,7 @@ NAMES: Final = {
     for pair in pairs.split()
 }
 """By name the module, and its name there."""
-LAZY = ("algorithm", "api", "assets", "pipeline", "protocol", "utils")
+LAZY = ("algorithm", "api", "assets", "lib", "pipeline", "protocol", "utils")
 _LAYERS = (
     "brokers",
     "core",
@@ -86,6 +86,8 @@ _LAYERS = (
     "notebook",
     "research",
     "runtime",
+    "sim",
+    "venue",
 )
 _PACKAGE = sys.modules["rbtlive"]
 

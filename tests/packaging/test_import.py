@@ -72,6 +72,16 @@ def test_names_are_loaded_from_where_type_checkers_see_them():
         assert getattr(rbtlive, name) is getattr(importlib.import_module(module), own)
 
 
+def test_each_layer_is_an_attribute_of_the_package_as_it_is_imported():
+    folders = [one.parent.name for one in Path(rbtlive.__file__).parent.glob("*/__init__.py")]
+    script = f"import rbtlive as rbt\nprint(*(getattr(rbt, n).__name__ for n in {folders!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.split() == [f"rbtlive.{name}" for name in folders]
+
+
 def test_numpy_waits_for_the_first_array():
     assert loaded("import rbtlive, rbtlive.api, rbtlive.errors", ("numpy",)) == []
     assert loaded("import rbtlive.model.arrays as a; a.np.zeros(1)", ("numpy",)) == ["numpy"]
