@@ -13,6 +13,7 @@ import importlib
 import sys
 from typing import Any, Final
 
+from rbtlive.data import forked_polars as _forked_polars  # noqa: F401 - it watches forks
 from rbtlive.missing_modules import register
 
 # By module its names; one that has another name there is written `name=other`.

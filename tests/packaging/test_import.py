@@ -52,7 +52,7 @@ def test_the_import_loads_nothing_that_the_first_call_may_not_need():
     )
 
     assert done.stdout.splitlines() == [
-        "rbtlive.lazy_modules rbtlive.missing_modules",
+        "rbtlive.data rbtlive.data.forked_polars rbtlive.lazy_modules rbtlive.missing_modules",
         "True False",
     ]
 
