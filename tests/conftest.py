@@ -17,6 +17,14 @@ settings.register_profile("ci", derandomize=True, **_CALM)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
+@pytest.hookimpl(optionalhook=True)  # other Pythons run without xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than processors: tests of kernels and sessions wait a third of
+    their time.
+    """
+    return 1 + (os.cpu_count() or 1)
+
+
 def pytest_collection_modifyitems(items):
     """Let a test of a real kernel or browser fail once: these wait for processes that
     are not ours, with time limits. The summary names each that was run again.
