@@ -1,8 +1,7 @@
 """Detect a forked child without polars' threads, which stay in its parent.
 
 The rule: a child that was forked while they were running is refused with an error,
-before it would wait for them forever. `import rbtlive` loads this module, as a fork may
-come before the first call. Source: Polars' user guide, "Multiprocessing".
+before it would wait for them forever. Source: Polars' user guide, "Multiprocessing".
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+
+from rbtlive.errors import ForkedProcess
 
 _POOL = "polars-"
 _TASKS = Path("/proc/self/task")
@@ -28,8 +29,6 @@ def refuse_in_forked_child(doing: str) -> None:
         ForkedProcess: this is such a process.
     """
     if _lost_threads:
-        from rbtlive.errors import ForkedProcess
-
         raise ForkedProcess(
             f"{doing} would wait for ever in this process: it was forked from one in which "
             "Polars had started its threads, and a fork leaves threads behind; run "

@@ -1,7 +1,5 @@
 """`import rbtlive` is quick because heavy packages are imported where they are used."""
 
-import ast
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -39,37 +37,10 @@ def test_the_import_loads_no_heavy_package():
     assert loaded("import rbtlive, rbtlive.api, rbtlive.errors") == []
 
 
-def test_the_import_loads_nothing_that_the_first_call_may_not_need():
-    script = (
-        "import sys, rbtlive as rbt\n"
-        "print(*sorted({name for name in sys.modules if name.startswith('rbtlive.')} | "
-        "{'polars', 'asyncio'} & set(sys.modules)))\n"
-        "rbt.PerShare\n"
-        "print('PerShare' in vars(rbt), 'rbtlive.notebook' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    )
-
-    assert done.stdout.splitlines() == [
-        "rbtlive.data rbtlive.data.forked_polars rbtlive.lazy_modules rbtlive.missing_modules",
-        "True False",
-    ]
-
-
-def test_names_are_loaded_from_where_type_checkers_see_them():
-    text = Path(rbtlive.__file__).read_text(encoding="utf-8")
-    guarded = next(part for part in ast.parse(text).body if isinstance(part, ast.If))
-    seen = {
-        name.asname or name.name: (part.module, name.name)
-        for part in guarded.body
-        for name in part.names
-    }
-
-    assert sorted(seen) == sorted(rbtlive.__all__)
-    assert set(rbtlive.__all__) <= set(dir(rbtlive))
-    for name, (module, own) in seen.items():
-        assert getattr(rbtlive, name) is getattr(importlib.import_module(module), own)
+def test_the_import_loads_what_a_first_run_needs():
+    """A run's time is the run's: no module is left to load within it."""
+    modules = ("polars", "rbtlive.data.forked_polars", "rbtlive.research.backtesting")
+    assert loaded("import rbtlive", modules) == sorted(modules)
 
 
 def test_each_layer_is_an_attribute_of_the_package_as_it_is_imported():
