@@ -46,6 +46,7 @@ from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
+from rbtlive.notebook.sweep_rows import SweepResult, sweep
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.explaining.explanation import Explanation
 from rbtlive.research.factor_sheet import FactorSheet, factor_sheet
@@ -57,8 +58,6 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
 from rbtlive.research.run_pipeline import run_pipeline
 from rbtlive.research.signals.strategy import signals
-from rbtlive.research.sweeping.sweep import sweep
-from rbtlive.research.sweeping.sweep_result import SweepResult
 from rbtlive.research.walking.cross_validation import cross_validate
 from rbtlive.research.walking.walk_forward import walk_forward
 from rbtlive.runtime.engine.breakers import Breakers

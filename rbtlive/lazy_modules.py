@@ -1,5 +1,6 @@
-"""Names of `rbtlive` that are loaded on first use: zipline's modules, the version, and
-errors for other libraries' names. `rbt.api.record(...)` needs no import of its own.
+"""Names of `rbtlive` that are loaded on first use: zipline's modules, the venue,
+the version, and errors for other libraries' names. `rbt.api.record(...)` needs no
+import of its own.
 
 The rule: each is loaded on first use, because `pipeline` alone takes 0.2 s. Type
 checkers do not see this: for them a misspelt name of the package is still an error.

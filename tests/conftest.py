@@ -19,9 +19,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 @pytest.hookimpl(optionalhook=True)  # other Pythons run without xdist
 def pytest_xdist_auto_num_workers() -> int:
-    """One more worker than processors: tests of kernels and sessions wait a third of
-    their time.
-    """
+    """One more worker than processors: tests of kernels and sessions also wait."""
     return 1 + (os.cpu_count() or 1)
 
 

@@ -9,8 +9,11 @@ from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.data.feeds.as_feed import as_feed
 from rbtlive.notebook.attach import attach
 from rbtlive.notebook.session import LiveSession
-from rbtlive.research.sweeping.sweep_result import SweepRow
+from rbtlive.research.sweeping.sweep import sweep
+from rbtlive.research.sweeping.sweep_result import SweepResult, SweepRow, set_attach
 from rbtlive.runtime.backtest import prepare_settings
+
+__all__ = ["SweepResult", "attach_row", "sweep"]
 
 
 def attach_row(row: SweepRow, broker: BrokerAdapter, **options: object) -> LiveSession:
@@ -42,3 +45,6 @@ def attach_row(row: SweepRow, broker: BrokerAdapter, **options: object) -> LiveS
         broker,
         **{**asked, "params": dict(row.params), "provenance": facts, **options},
     )
+
+
+set_attach(attach_row)

@@ -193,8 +193,7 @@ class _Days:
         state = self._state
         if not ends_plainly(state) or (self._may_leave and end_after(state, session, end) < end):
             return False
-        if getcontext() is not state.decimals:
-            setcontext(state.decimals)
+        state.keep_decimals()
         held, marks = bool(state.portfolio.positions), state.marks
         odd_prices = None
         if held and not marks.mark_row_unseen():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import index as as_index
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -22,6 +22,8 @@ from rbtlive.data.bars.market import Market
 from rbtlive.data.windows.history import KEPT_FRAMES
 from rbtlive.data.windows.windows import Span
 from rbtlive.model.asset import Equity
+
+Kept = TypeVar("Kept")
 
 
 def bar_count_of(bar_count: Any, method: str) -> int:
@@ -38,6 +40,14 @@ def bar_count_of(bar_count: Any, method: str) -> int:
     if count < 1:
         raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
     return count
+
+
+# Remembers a path for a group of assets, but not all groups of a universe that changes
+# every day.
+def _keep(known: dict[tuple[object, ...], Kept], assets: tuple[object, ...], found: Kept) -> None:
+    if len(known) >= KEPT_FRAMES:
+        known.clear()
+    known[assets] = found
 
 
 class HistoryWindows:
@@ -83,10 +93,7 @@ class HistoryWindows:
                 else self._frame_cutter(chosen, indices, fields)
             )
             if found is not None:
-                known = quick.frames.setdefault(fields, {})
-                if len(known) >= KEPT_FRAMES:  # a universe that changes every day
-                    known.clear()
-                known[chosen] = found
+                _keep(quick.frames.setdefault(fields, {}), chosen, found)
         return shown
 
     def several_fields(
@@ -143,10 +150,7 @@ class HistoryWindows:
         quick = self._market.quick
         found = quick.matrix(indices, field) if field in SLICED_FIELDS else None
         if found is not None and all_are_assets(chosen):
-            known = quick.arrays.setdefault(field, {})
-            if len(known) >= KEPT_FRAMES:  # a universe that changes every day
-                known.clear()
-            known[chosen] = found
+            _keep(quick.arrays.setdefault(field, {}), chosen, found)
 
     def long_way(
         self,

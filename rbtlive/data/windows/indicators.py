@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, cast
 
 import polars as pl
@@ -21,6 +20,7 @@ from rbtlive.data.bars.bar_reads import Floats
 from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import np
+from rbtlive.model.other_names import what_to_write
 
 PREFIXES = 32
 """Number of prefixes of a column on which an expression is tested, each longer than the
@@ -254,11 +254,11 @@ def refusal(what: str, error: Exception, columns: Sequence[str]) -> str:
             "not filter(), head() or unique()"
         )
     elif isinstance(error, pl.exceptions.ColumnNotFoundError):
-        why = f"{text.partition('; valid')[0]}"
+        why = text.partition("; valid")[0]
         named = re.search('"(.*?)"', text)
-        near = get_close_matches(named[1], columns, n=1) if named else []
-        if near:
-            why += f"; did you mean {near[0]!r}?"
+        hint = what_to_write(named[1], {}, columns) if named else None
+        if hint:
+            why += f"; {hint}"
     else:
         why = text
     return f"{what}: {why}; use the columns {', '.join(columns)}"

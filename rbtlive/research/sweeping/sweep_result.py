@@ -7,16 +7,15 @@ The rule: a row can always be run again, and then gives the same figures.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import SettingsError, SweepError
+from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
 from rbtlive.model.other_names import answering
@@ -39,6 +38,14 @@ _COLUMNS: Final = (
     *("seconds", "error", "row"),
     *("neighbours", "neighbours_mean", "neighbours_worst", "spike"),
 )
+_ATTACH: list[Callable[..., Any]] = []
+
+
+def set_attach(attach: Callable[..., Any]) -> None:
+    """Set the function that turns a row into a session; the notebook layer, which is
+    above this one, provides it.
+    """
+    _ATTACH[:] = [attach]
 
 
 class SweepRow:
@@ -76,9 +83,9 @@ class SweepRow:
             broker: The broker for the orders, e.g. `PaperBroker()`.
             **options: Options of `attach`; they override the sweep's.
         """
-        # By name, because sessions are a layer above.
-        sessions = import_module("rbtlive.notebook.sweep_rows")
-        return sessions.attach_row(self, broker, **options)
+        if not _ATTACH:
+            raise NotBuilt("row.attach() needs rbtlive's sessions: import rbtlive first")
+        return _ATTACH[0](self, broker, **options)
 
     @property
     def strategy(self) -> Any:
