@@ -7,13 +7,13 @@ cost that the fill adds.
 from __future__ import annotations
 
 import abc
-import warnings
 from typing import Any, ClassVar
 
 from rbtlive.errors import NotBuilt, RbtliveWarning
 from rbtlive.finance.financial_model import FinancialModel, Future, checked_number
 from rbtlive.finance.protocols import OrderLike, TransactionLike
 from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.calls import warn_user
 
 DEFAULT_PER_SHARE_COST = 0.001
 DEFAULT_PER_CONTRACT_COST = 0.85
@@ -80,11 +80,10 @@ class FutureCommissionModel(CommissionModel):
 def _cost(value: object, name: str, owner: str, *, does: str = "nothing is charged") -> float:
     number = checked_number(value, name, owner)
     if number < 0:
-        warnings.warn(
+        warn_user(
             f"{name} of {owner} is below zero, and as in zipline {does}: was {value!r}; a "
             "rebate is not booked: pass what trading costs",
             RbtliveWarning,
-            stacklevel=3,
         )
     return number
 

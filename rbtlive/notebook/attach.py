@@ -168,7 +168,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         raise InvalidSetting(f"provenance must be a dict of JSON values: was {provenance!r:.80}")
     if loop == "running":
         _require_loop()
-        warn_of_archived_patch(stacklevel=4)
+        warn_of_archived_patch()
     warn_of_unread_edits(strategy)
     launch = prepare(**asked)
     return _start(launch) if loop == "running" else _start_on_thread(launch)

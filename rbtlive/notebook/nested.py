@@ -6,9 +6,9 @@ The rule: only on request. This package never needs a patched loop.
 from __future__ import annotations
 
 import asyncio
-import warnings
 
 from rbtlive.errors import MissingExtra
+from rbtlive.model.calls import warn_user
 
 
 def enable_nested_loop() -> None:
@@ -29,19 +29,18 @@ def enable_nested_loop() -> None:
     nest_asyncio2.apply()
 
 
-def warn_of_archived_patch(*, stacklevel: int = 3) -> None:
+def warn_of_archived_patch() -> None:
     """Warn if the archived nest-asyncio has patched asyncio: with ipykernel 7, cells
     are then lost silently.
     """
     if (
         asyncio.run.__module__ == "nest_asyncio"
     ):  # both packages leave the same mark; the functions show which one it was
-        warnings.warn(
+        warn_user(
             "nest_asyncio has patched asyncio: it is archived, and with ipykernel 7 a cell queued "
             "during a nested run never "
             "gets its reply; restart the kernel without nest_asyncio.apply(): rbtlive does not "
             "need it, and where you do, "
             "rbtlive.enable_nested_loop() loses no cell",
             RuntimeWarning,
-            stacklevel=stacklevel,
         )

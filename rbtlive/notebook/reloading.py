@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
@@ -18,6 +17,7 @@ from typing import Any
 
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import CALLBACKS, strategy_name
+from rbtlive.model.calls import warn_user
 
 
 def warn_of_unread_edits(strategy: object) -> None:
@@ -32,12 +32,11 @@ def warn_of_unread_edits(strategy: object) -> None:
     for path, read in functions.items():
         stale = _stale(path, read)
         if stale:
-            warnings.warn(
+            warn_user(
                 f"{Path(path).name} was edited since Python read it: {stale} of "
                 f"{strategy_name(strategy)!r} is still the old "
                 "code; reload the module, e.g. by %autoreload 2, and attach again",
                 RuntimeWarning,
-                stacklevel=4,
             )
 
 

@@ -7,11 +7,11 @@ the middle of a run.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 
 from rbtlive.errors import RbtliveWarning
 from rbtlive.model.arrays import np
+from rbtlive.model.calls import warn_user
 from rbtlive.pipeline.sentinels import NotSpecified
 
 
@@ -79,13 +79,12 @@ def warn_of_truth(term: object) -> None:
 
     As in zipline this is no error, because `base or default` and `if mask:` rely on it.
     """
-    warnings.warn(
+    warn_user(
         f"{term!r} was taken for true: a term has a value for each asset and day. If this "
         "combines terms, one of them was lost: write & for `and`, | for `or`, ~ for `not`, "
         "(f > 1) & (f < 5) for `1 < f < 5`. If it asks whether there is a term, write "
         "`is not None`",
         RbtliveWarning,
-        stacklevel=3,
     )
 
 

@@ -6,8 +6,6 @@ The rule: starting figures are taken after dividends and before splits.
 
 from __future__ import annotations
 
-import warnings
-
 from rbtlive.core.actions.callbacks import call
 from rbtlive.core.actions.corporate_actions import apply_splits, pay_dividends
 from rbtlive.core.actions.pipelines import compute_eager
@@ -15,6 +13,7 @@ from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.run_state import RunState
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import InvariantBroken, RbtliveWarning
+from rbtlive.model.calls import warn_user
 from rbtlive.model.events import TRIGGERS, ScheduledTriggerEvent
 
 
@@ -53,17 +52,18 @@ def _has_morning(state: RunState) -> bool:
 
 def warn_of_no_morning(state: RunState) -> None:
     """Warn if `before_trading_start` is due after the close, so that it never runs."""
-    if state.callbacks.before_trading_start is None:
+    morning = state.callbacks.before_trading_start
+    if morning is None:
         return
     calendar, first = state.calendar, state.market.session
     if calendar.morning_us(first) <= calendar.closes_us[first]:
         return
-    warnings.warn(
+    warn_user(
         f"before_trading_start never runs on {calendar.name}: it is due at 08:45 in New York, "
         "after each close, as in zipline; do its work in a function that you schedule, e.g. "
         "schedule_function(func, date_rules.every_day(), time_rules.market_open())",
         RbtliveWarning,
-        stacklevel=2,
+        about=morning,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import abc
 import math
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -19,13 +18,10 @@ from typing import Any, NamedTuple, SupportsFloat
 
 from rbtlive.errors import AccountControlViolation, RbtliveWarning, TradingControlViolation
 from rbtlive.model.asset import Asset
+from rbtlive.model.calls import warn_user
 from rbtlive.model.number import ENGINE_CONTEXT, plain_text, to_decimal
 
 _ON_ERROR = ("fail", "log")
-
-
-def _warn(message: str, *, stacklevel: int) -> None:
-    warnings.warn(message, RbtliveWarning, stacklevel=stacklevel)
 
 
 class TradingControl(abc.ABC):
@@ -47,15 +43,13 @@ class TradingControl(abc.ABC):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 33-90.
     """
 
-    _warning_frames = 4  # stack frames from the warning to the order that was checked
-
     def __init__(self, on_error: str, **parameters: Any) -> None:
         if on_error not in _ON_ERROR:
             raise ValueError(
                 f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}'
             )
         self.on_error = on_error
-        self.report: Callable[[str], None] = partial(_warn, stacklevel=self._warning_frames)
+        self.report: Callable[[str], None] = partial(warn_user, category=RbtliveWarning)
         self._times: Counter[int] = Counter()
         self._parameters = parameters
 
@@ -126,8 +120,6 @@ class _Asked(NamedTuple):
 
 class _OrderControl(TradingControl):
     # Our own controls take these values as one object.
-    _warning_frames = 6
-
     def validate(
         self,
         asset: Asset,

@@ -7,7 +7,6 @@ runs once a day at most. Source: zipline-reloaded 3.2.1, utils/events.py.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,6 +16,7 @@ from typing import Any, Protocol, SupportsIndex
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import np
+from rbtlive.model.calls import warn_user
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
 MAX_WEEK_RANGE = 5
@@ -114,7 +114,7 @@ def _offset_in_range(days_offset: Any, limit: int, *, rule: str) -> int:
     if isinstance(days_offset, float):
         if days_offset != int(days_offset):
             raise TypeError(f"days_offset of {rule} must be a whole number: was {days_offset}")
-        warnings.warn(f"days_offset of {rule} should be an int: was {days_offset}", stacklevel=3)
+        warn_user(f"days_offset of {rule} should be an int: was {days_offset}")
         days_offset = int(days_offset)
     if not 0 <= days_offset < limit:
         raise ValueError(

@@ -8,7 +8,6 @@ data/data_portal.py 307-420.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -20,6 +19,7 @@ import polars as pl
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.errors import NotAFrame, NotBuilt, UnreadableFile
 from rbtlive.model.arrays import np
+from rbtlive.model.calls import warn_user
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,11 +145,10 @@ class Fetcher:
         import pandas as pd
 
         if options.date_format is not None:
-            warnings.warn(
+            warn_user(
                 "date_format of fetch_csv() has no effect, as in zipline: dates are read in "
                 "pandas' own way; "
-                "convert unusual ones in pre_func",
-                stacklevel=5,
+                "convert unusual ones in pre_func"
             )
         dates = _column(rows, options.date_column, "date_column")
         if str(options.timezone) == str(UTC):
@@ -185,9 +184,8 @@ class Fetcher:
         if options.symbol is not None:
             return rows.assign(sid=options.symbol)
         if "sid" in rows.columns:
-            warnings.warn(
-                "the column 'sid' given to fetch_csv() is replaced by the assets of its symbols",
-                stacklevel=5,
+            warn_user(
+                "the column 'sid' given to fetch_csv() is replaced by the assets of its symbols"
             )
         symbols = _column(rows, _symbols_in(options), "symbol_column")
         assets: dict[str, Asset] = {asset.symbol.upper(): asset for asset in self.assets}

@@ -6,7 +6,6 @@ before it is placed, an account control the books at each session's end.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import SupportsFloat
@@ -17,6 +16,7 @@ from rbtlive.core.strategy.bound import Bound
 from rbtlive.errors import RegisterAccountControlPostInit, RegisterTradingControlPostInit
 from rbtlive.finance.asset_restrictions import Restrictions, StaticRestrictions
 from rbtlive.model.asset import Asset
+from rbtlive.model.calls import warn_user
 
 
 class ControlMethods(Bound):
@@ -77,11 +77,10 @@ class ControlMethods(Bound):
         """Refuse orders of these assets (deprecated by zipline: use
         `set_asset_restrictions`).
         """
-        warnings.warn(
+        warn_user(
             "set_do_not_order_list() is deprecated: use "
             "set_asset_restrictions(StaticRestrictions(assets))",
             DeprecationWarning,
-            stacklevel=2,
         )
         self.set_asset_restrictions(StaticRestrictions(restricted_list), on_error)
 

@@ -6,7 +6,6 @@ may change later.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -53,6 +52,7 @@ from rbtlive.finance.cancel_policy import CancelPolicy
 from rbtlive.finance.commission import CommissionModel, EquityCommissionModel
 from rbtlive.finance.slippage import EquitySlippageModel, SlippageModel
 from rbtlive.model.asset import Asset
+from rbtlive.model.calls import warn_user
 from rbtlive.model.given import DateLike
 
 if TYPE_CHECKING:
@@ -199,10 +199,9 @@ class SetupMethods(Bound):
                 "the date rule comes first, or name them: date_rule=..., time_rule=..."
             )
         if swapped:
-            warnings.warn(
+            warn_user(
                 "schedule_function() got a time rule where the date rule goes: pass it as "
-                "time_rule=...",
-                stacklevel=3,
+                "time_rule=..."
             )
         if calendar is None:
             rules_calendar = state.calendar
@@ -226,11 +225,10 @@ class SetupMethods(Bound):
         span = (state.settings.start, state.settings.end)
         if (where := why_never(scheduled, state.calendar, *span)) is not None:
             name = getattr(func, "__name__", "the function")
-            warnings.warn(
+            warn_user(
                 f"schedule_function(): the time of {name} lies {where} of {rules_calendar.name}, "
                 "where no bar ends: it will not run; pass another offset to time_rules",
                 RbtliveWarning,
-                stacklevel=3,
             )
 
     # -- cost models and policies -----------------------------------------------------

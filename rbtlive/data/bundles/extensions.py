@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.calls import warn_user
 
 _HOME_VARIABLE: Final = "RBTLIVE_HOME"
 _LOADED: set[str] = set()
@@ -44,7 +44,7 @@ def load_extensions(names: Iterable[str], *, default: bool = True, strict: bool 
         except Exception as error:
             if strict:
                 raise
-            warnings.warn(f"extension {name!r} failed to load: {error}", stacklevel=2)
+            warn_user(f"extension {name!r} failed to load: {error}")
         else:
             _LOADED.add(name)
 

@@ -7,7 +7,6 @@ separate.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from datetime import date
 
@@ -16,6 +15,7 @@ import polars as pl
 from rbtlive.data.catalog.shelves import Shelf, catalog_folder, shelves
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import EmptyData, InvalidSetting
+from rbtlive.model.calls import warn_user
 from rbtlive.model.interval import DAY, Interval
 
 
@@ -49,10 +49,9 @@ def portal_of(shelves: Sequence[Shelf], first: date, last: date) -> PolarsDataPo
             )
         weekends = bool((bars.to_series(0).dt.weekday() > 5).any())
         calendar = "24/7" if weekends or "24/7" in calendars else "24/5"
-        warnings.warn(
+        warn_user(
             f"the symbols trade on {', '.join(calendars)}: the portal has all days of {calendar}, "
-            "on which a symbol whose exchange is closed has no bar",
-            stacklevel=3,
+            "on which a symbol whose exchange is closed has no bar"
         )
     paid = [frame for shelf in shelves if (frame := shelf.actions("dividends")) is not None]
     dividends = pl.concat(paid).filter(pl.col("ex_date").is_between(first, last)) if paid else None

@@ -6,7 +6,6 @@ exchange's extended hours; more is an error that names the likely cause.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +15,7 @@ from rbtlive.data.reading import fit
 from rbtlive.data.reading.suggesting import likely_cause
 from rbtlive.errors import DataWarning, EmptyData, RowsLost
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.calls import frames_to_caller
+from rbtlive.model.calls import warn_user
 from rbtlive.model.interval import MINUTE
 
 _SAMPLE: Final = 100_000
@@ -86,11 +85,10 @@ class LeftOut:
         )
         if self._too_many(grid):
             self._refuse(expected, grid)
-        warnings.warn(
+        warn_user(
             f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
             f"{expected}; the first is {self.first}",
             DataWarning,
-            stacklevel=frames_to_caller(),
         )
 
     def _refuse(self, expected: str, grid: BarGrid) -> None:

@@ -6,12 +6,12 @@ bar; callers never request rows in the future.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from rbtlive.data.columns.laid_out import LaidOut
 from rbtlive.errors import DataWarning, IncompatibleHistoryFrequency
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.calls import warn_user
 from rbtlive.model.other_names import what_to_write
 
 if TYPE_CHECKING:
@@ -153,12 +153,11 @@ class RunColumns:
     def _warn(self, name: str) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn(
+            warn_user(
                 f"column {name!r} ends with the data: bars that come later have no value of it, "
                 "and it reads as NaN; give it by fetch_csv, look it up in a table of your own, "
                 "or compute it in the strategy",
                 DataWarning,
-                stacklevel=2,
             )
 
     # --- messages ---------------------------------------------------------------------

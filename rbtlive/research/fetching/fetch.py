@@ -6,7 +6,6 @@ stored bars are used.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from rbtlive.data.catalog.shelves import Shelf, catalog_folder, day_of
 from rbtlive.data.foreign_attributes import FETCH_ARGUMENTS
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.calls import warn_user
 from rbtlive.model.given import DateLike
 from rbtlive.model.interval import MONTH, WEEK, Interval
 from rbtlive.model.other_names import teaches_names
@@ -86,10 +86,9 @@ def fetch(
     portal = portal_of(shelves, first, last)
     there = {asset.symbol for asset in portal.assets}
     if missing := [name for name in names if name not in there]:
-        warnings.warn(
+        warn_user(
             f"{vendor} has no bars of {', '.join(missing)} from {first} to {last}: the portal is "
-            "without them; check the symbols and the dates",
-            stacklevel=2,
+            "without them; check the symbols and the dates"
         )
     return portal
 

@@ -10,7 +10,6 @@ import difflib
 import itertools
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from datetime import date, time, timedelta
@@ -25,7 +24,7 @@ from rbtlive.errors import (
     UnknownParameter,
 )
 from rbtlive.model.arrays import np
-from rbtlive.model.calls import frames_to_caller, takes
+from rbtlive.model.calls import takes, warn_user
 
 UNASKED = 10_000
 """A grid with more runs than this starts only with `n=`."""
@@ -252,11 +251,10 @@ def _different(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
             seen.add(key)
         kept.append(value)
     if len(kept) < len(values):
-        warnings.warn(
+        warn_user(
             f"parameter {name!r} has some values more than once: each of the {len(kept)} different "
             "ones is run once",
             RbtliveWarning,
-            stacklevel=frames_to_caller(),
         )
     return tuple(kept)
 
