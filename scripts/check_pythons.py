@@ -1,10 +1,11 @@
 """Run the fast tests under every supported Python that this machine has.
 
-    python scripts/check_pythons.py [3.12 ...]
+    python scripts/check_pythons.py [--install] [3.12 ...]
 
 Interpreters are searched on the PATH and among pyenv's. Each gets its own environment
 in build/pythons; missing ones are named. A version between the oldest and the newest
-runs those tests that depend on Python most: what it changed, the newest has too.
+runs those tests that depend on Python most: what it changed, the newest has too. With
+--install, environments are made and no tests run.
 
 Under the newest one, coverage of the model, the simulated venue, the cost models and
 the core is measured too, with a floor: from Python 3.12 on that costs almost nothing.
@@ -112,9 +113,11 @@ def run_tests(own: Path, chosen: tuple[str, ...], *, measured: bool) -> bool:
 
 def main() -> int:
     """Run the tests; return 1 if one fails somewhere."""
-    failed = []
+    failed, words = [], sys.argv[1:]
+    only_install = "--install" in words
     current = f"{sys.version_info.major}.{sys.version_info.minor}"
-    versions = sys.argv[1:] or [wanted for wanted in WANTED if wanted != current]
+    versions = [word for word in words if word != "--install"]
+    versions = versions or [wanted for wanted in WANTED if wanted != current]
     found = [version for version in versions if interpreter(version) is not None]
     for version in versions:
         python = interpreter(version)
@@ -122,6 +125,8 @@ def main() -> int:
             print(f"Python {version}: not found on this machine, not tested")
             continue
         own = environment(version, python)
+        if only_install:
+            continue
         newest, oldest = version == found[-1], version == WANTED[0]
         chosen = TESTS if newest or oldest else BETWEEN
         passed = run_tests(own, chosen, measured=newest and not oldest)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport
+from tests.order import place_of
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
@@ -23,10 +24,17 @@ def pytest_xdist_auto_num_workers() -> int:
     return 1 + (os.cpu_count() or 1)
 
 
+def pytest_configure(config):
+    """Keep xdist from ordering files anew, by how many tests they have."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items):
-    """Let a test of a real kernel or browser fail once: these wait for processes that
-    are not ours, with time limits. The summary names each that was run again.
+    """Begin with the longest files. Let a test of a real kernel or browser fail once:
+    these wait for processes that are not ours, with time limits. The summary names each
+    that was run again.
     """
+    items.sort(key=lambda item: place_of(item.nodeid))
     for item in items:
         if item.get_closest_marker("browser") or item.get_closest_marker("kernel"):
             item.add_marker(pytest.mark.flaky(reruns=1))
