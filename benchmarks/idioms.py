@@ -3,6 +3,7 @@
     python benchmarks/idioms.py                        # every idiom of rbtlive
     python benchmarks/idioms.py --peers P --zipline Z  # and beside backtesting.py, bt, zipline
     python benchmarks/idioms.py --orders --peers P     # ways to order, beside backtesting.py
+    python benchmarks/idioms.py --daily --peers P      # ten daily years that trade often
 
 P and Z are interpreters that have the peers. Each run is a process of its own; contenders
 run in turn, and the median of their CPU time counts. Each idiom is compared with the same
@@ -37,6 +38,12 @@ IDIOMS = {
 }  # fmt: skip
 ORDERS = ["percent", "checked", "bracket", "replace", "trailing", "ladder", "shorts", "value",
           "breakout", "scaling"]  # fmt: skip
+DAILY = {
+    "daily": ["crossing", "windows", "strength", "half", "volatility", "alternating", "reversal",
+              "limits", "stops", "bracket", "trailing", "profit", "recording"],
+    "ten": ["daily", "mapped", "weekly", "monthly", "momentum", "reversal"],
+}  # fmt: skip
+DAILY_YEARS = 2_520  # days
 OURS = "rbtlive"
 PEERS = {
     "A1": ("backtesting.py", "backtesting_idioms.py", IDIOMS["A1"]),
@@ -69,9 +76,25 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=60 * 1_440)
     parser.add_argument("--days", type=int, default=1_000)
     parser.add_argument("--orders", action="store_true", help="ways to order alone")
+    parser.add_argument("--daily", action="store_true", help="ten daily years alone")
     given = parser.parse_args()
     if given.orders:
-        order(given)
+        names, peer = (
+            [f"orders-{name}" for name in ORDERS],
+            (PEERS["A1"][0], "backtesting_orders.py"),
+        )
+        bars = workloads.make("A1", bars=given.minutes)
+        compare(given, "orders", names, bars=bars, ours="rbtlive_orders.py", peer=peer)
+        return
+    if given.daily:
+        peers = {
+            "daily": (1, PEERS["A1"][0], "backtesting_daily.py"),
+            "ten": (10, PEERS["A2"][0], "bt_daily.py"),
+        }
+        for group, (width, *peer) in peers.items():
+            names = [f"{group}-{name}" for name in DAILY[group]]
+            bars = workloads.make("A2", bars=DAILY_YEARS, assets=width)
+            compare(given, group, names, bars=bars, ours="rbtlive_daily.py", peer=tuple(peer))
         return
     with tempfile.TemporaryDirectory() as place:
         for workload, idioms in IDIOMS.items():
@@ -92,23 +115,30 @@ def main() -> None:
             show(workload, {job: median(runs) for job, runs in taken.items()})
 
 
-def order(given: argparse.Namespace) -> None:
-    """Print the table of ways to order, over A1."""
-    names = [f"orders-{name}" for name in ORDERS]
-    IDIOMS["orders"] = names
-    jobs = {(OURS, name): (sys.executable, "rbtlive_orders.py") for name in names}
+def compare(
+    given: argparse.Namespace,
+    group: str,
+    names: list[str],
+    *,
+    bars: workloads.Bars,
+    ours: str,
+    peer: tuple[str, str],
+) -> None:
+    """Print the table of some idioms over a workload, beside one peer: the least of the
+    repeats, in turn.
+    """
+    IDIOMS[group] = names
+    jobs = {(OURS, name): (sys.executable, ours) for name in names}
     if given.peers:
-        jobs |= {(PEERS["A1"][0], name): (given.peers, "backtesting_orders.py") for name in names}
+        jobs |= {(peer[0], name): (given.peers, peer[1]) for name in names}
     with tempfile.TemporaryDirectory() as place:
-        workloads.store(workloads.make("A1", bars=given.minutes), Path(place))
-        taken = {
-            (engine, name): min(
-                seconds_a_bar(python, CONTENDERS / script, name, Path(place))
-                for _ in range(given.repeats)
-            )
-            for (engine, name), (python, script) in jobs.items()
-        }
-    show("orders", taken)
+        workloads.store(bars, Path(place))
+        taken: dict[tuple[str, str], list[float]] = {job: [] for job in jobs}
+        for _ in range(given.repeats):
+            for (engine, name), (python, script) in jobs.items():
+                us = seconds_a_bar(python, CONTENDERS / script, name, Path(place))
+                taken[engine, name].append(us)
+    show(group, {job: min(runs) for job, runs in taken.items()})
 
 
 def show(workload: str, taken: dict[tuple[str, str], float]) -> None:
