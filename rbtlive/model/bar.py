@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import copysign
 from operator import itemgetter
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -150,12 +150,17 @@ class Bar(Flooding):
 
 
 BAR_DEFAULTS: Final = defaults_of(Bar)
-_REQUIRED_FIELDS: Final = len(Bar.model_fields) - len(BAR_DEFAULTS)
-_SMALLEST, _BEYOND = 1e-30, 1e31
+REQUIRED_FIELDS: Final = len(Bar.model_fields) - len(BAR_DEFAULTS)
+SMALLEST, BEYOND = 1e-30, 1e31
+"""Ordinary numbers are from the first on, and below the second."""
 _WHOLE: Final = 1 << 53
 """Whole numbers below this are exact as floats."""
 _MOST_KNOWN: Final = 1 << 15
-_numbers_of: Final = itemgetter(*OHLCV)
+numbers_of: Final[Any] = itemgetter(*OHLCV)
+"""Returns the numbers of a mapping of a bar's fields, in the order of OHLCV."""
+
+PlainRow: TypeAlias = tuple[str, tuple[float, float, float, float, float]]
+"""The symbol of a plain bar, and its open, high, low, close and volume."""
 
 
 def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
@@ -173,7 +178,7 @@ def plain_bar_of(facts: Mapping[str, Any]) -> Bar | None:
             and type(timestamp) is datetime
             and type(symbol) is str
             and symbol.isascii()
-            and len(facts) == _REQUIRED_FIELDS
+            and len(facts) == REQUIRED_FIELDS
         ):
             known = _known
             values = {
@@ -217,7 +222,7 @@ def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
     try:
         return values["_floats"]  # type: ignore[no-any-return]
     except KeyError:
-        first, high, low, last, volume = _numbers_of(values)
+        first, high, low, last, volume = numbers_of(values)
         return float(first), float(high), float(low), float(last), float(volume)
 
 
@@ -226,7 +231,7 @@ def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
 # find the entry of 0.0.
 class _Exact(dict[float, Decimal]):
     def __missing__(self, value: float) -> Decimal:
-        if not _SMALLEST <= value < _BEYOND:
+        if not SMALLEST <= value < BEYOND:
             if value != 0.0 or copysign(1.0, value) < 0.0:
                 raise ValueError(value)
             return Decimal(float.__repr__(value))

@@ -6,15 +6,27 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
-from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_bar_of
+from rbtlive.model.bar import (
+    BEYOND,
+    OHLCV,
+    REQUIRED_FIELDS,
+    SMALLEST,
+    Bar,
+    Exact,
+    PlainRow,
+    UtcDatetime,
+    aware_utc,
+    numbers_of,
+    plain_bar_of,
+)
 from rbtlive.model.order_facts import OrderState
 from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
@@ -78,18 +90,27 @@ class MarketDataEvent(Event):
     @property
     def columns(self) -> SliceColumns | None:
         """The bars as columns, until the bars themselves are requested."""
-        facts = self.__dict__
-        return None if "bars" in facts else facts["_columns"]
+        return self.__dict__.get("_columns")
 
-    if not TYPE_CHECKING:  # the bars of a slice of columns are built on request
+    @property
+    def row(self) -> PlainRow | None:
+        """The only bar as numbers, until the bar itself is requested."""
+        return self.__dict__.get("_row")
+
+    if not TYPE_CHECKING:  # the bars of columns and of a row are built on request
 
         def __getattr__(self, name: str) -> Any:
             facts = self.__dict__
-            if name != "bars" or "_columns" not in facts:
+            if name != "bars" or not ("_columns" in facts or "_row" in facts):
                 return super().__getattr__(name)
-            columns = facts["_columns"]
-            set_values(self, {**_SLICE, "timestamp": columns.timestamp, "bars": columns.bars()})
-            return self.__dict__["bars"]
+            moment = facts["timestamp"]
+            if "_row" in facts:
+                symbol, floats = facts["_row"]
+                bars = {symbol: _bar_of(symbol, moment, floats)}
+            else:
+                bars = facts["_columns"].bars()
+            set_values(self, {**_SLICE, "timestamp": moment, "bars": bars})
+            return bars
 
         def __eq__(self, other: object) -> bool:
             if isinstance(other, MarketDataEvent):
@@ -139,16 +160,30 @@ class MarketDataEvent(Event):
         Raises:
             ValidationError: as for `Bar(**facts)`.
         """
+        # A flood consists of ordinary numbers, and nothing reads its bars.
+        try:
+            symbol, moment = facts["symbol"], facts["timestamp"]
+            first, high, low, last, volume = numbers = numbers_of(facts)
+            if (
+                type(first) is type(high) is type(low) is type(last) is type(volume) is float
+                and SMALLEST <= low <= first <= high < BEYOND
+                and low <= last <= high
+                and SMALLEST <= volume < BEYOND
+                and type(moment) is datetime
+                and type(symbol) is str
+                and symbol.isascii()
+                and len(facts) == REQUIRED_FIELDS
+            ):
+                event: MarketDataEvent = make(MarketDataEvent)
+                values = _copy_row()
+                values["timestamp"] = moment if moment.tzinfo is UTC else aware_utc(moment)
+                values["_row"] = (symbol, numbers)
+                set_values(event, values)
+                return event
+        except (KeyError, TypeError, ValueError, OverflowError):
+            pass  # reported by the model
         bar = plain_bar_of(facts) or Bar(**facts)
-        values = bar.__dict__
-        event: MarketDataEvent = make(
-            MarketDataEvent
-        )  # the same as `trusted_slice`, without the call
-        facts_of_slice = _copy_slice()
-        facts_of_slice["timestamp"] = values["timestamp"]
-        facts_of_slice["bars"] = {values["symbol"]: bar}
-        set_values(event, facts_of_slice)
-        return event
+        return trusted_slice(bar.timestamp, {bar.symbol: bar})
 
 
 class OrderFillEvent(Event):
@@ -476,6 +511,15 @@ SLICE_DEFAULTS: Final[dict[str, Any]] = defaults_of(MarketDataEvent) | {
 _SLICE: Final = {name: SLICE_DEFAULTS.get(name) for name in MarketDataEvent.model_fields}
 _copy_slice: Final = _SLICE.copy  # half the cost of `{**_SLICE, ...}`
 _COLUMN_SLICE: Final = {name: value for name, value in _SLICE.items() if name != "bars"}
+_copy_row: Final = _COLUMN_SLICE.copy
+
+
+def _bar_of(symbol: str, moment: datetime, floats: Sequence[float]) -> Bar:
+    bar = plain_bar_of(
+        {"symbol": symbol, "timestamp": moment, **dict(zip(OHLCV, floats, strict=True))}
+    )
+    assert bar is not None
+    return bar
 
 
 def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:

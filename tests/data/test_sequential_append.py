@@ -188,3 +188,28 @@ def test_any_slices_give_the_rows_that_append_slice_gives(slices, begin) -> None
         place += step
 
     assert repr(rows(quick)) == repr(rows(plain))
+
+
+def test_a_slice_of_one_plain_bar_is_stored_like_its_bar() -> None:
+    (one, ends), (other, _) = started(), started()
+    numbers = (3.0, 4.0, 2.5, 3.5, 70.0)
+
+    found = [one.append_row(end, ("B", numbers)) for end in ends[1:3]]
+    for end in ends[1:3]:
+        facts = {"symbol": "B", "timestamp": end, **dict(zip(OHLCV, numbers, strict=True))}
+        other.append_next(end, {"B": Bar.of(facts)})
+
+    assert found == [391, 392]
+    np.testing.assert_array_equal(rows(one), rows(other))
+
+
+def test_one_plain_bar_that_is_not_the_next_one_of_a_listed_asset_is_left_alone() -> None:
+    made, ends = started()
+    numbers = (3.0, 4.0, 2.5, 3.5, 70.0)
+    before = rows(made)
+
+    for end, symbol in ((ends[0], "B"), (ends[2], "B"), (ends[1], "C"), (ends[1], "ZZZ")):
+        assert made.append_row(end, (symbol, numbers)) == -1
+
+    np.testing.assert_array_equal(rows(made), before)
+    assert made.append_row(ends[1], ("B", numbers)) == 391

@@ -74,6 +74,7 @@ def test_an_added_field_is_missed_in_the_market_the_journal_feeds_and_readers():
         "rbtlive/data/reading/nameless.py",
         "rbtlive/data/reading/names.py",
         "rbtlive/model/bar.py",
+        "rbtlive/model/events.py",
         "rbtlive/runtime/journal/codec.py",
     }
 

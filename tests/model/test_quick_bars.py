@@ -139,6 +139,41 @@ def test_a_quick_slice_is_the_event_of_its_bar():
     assert quick.model_fields_set == checked.model_fields_set
 
 
+def slice_by_the_models(facts):
+    one = Bar(**facts)
+    return MarketDataEvent(timestamp=one.timestamp, bars={one.symbol: one})
+
+
+@given(facts_of_bars)
+def test_a_quick_slice_gives_and_refuses_what_the_models_do(facts):
+    quick, checked = (made_by(make, facts) for make in (MarketDataEvent.of, slice_by_the_models))
+
+    assert quick == checked
+    if isinstance(quick, MarketDataEvent):
+        assert {repr(one) for one in quick.bars.values()} <= set(as_either(facts))
+
+
+def test_the_bar_of_a_quick_slice_is_made_on_request_of_the_numbers_it_was_made_from():
+    facts = dict(FACTS)
+    quick = MarketDataEvent.of(facts)
+    facts["close"] = 1.0
+
+    assert quick.row == ("A", (100.1, 100.25, 99.0, 100.0, 1e6))
+    assert quick.bars == {"A": Bar(**FACTS)}
+    assert quick.bars["A"].is_plain
+    assert quick.row is None
+
+
+def test_a_quick_slice_is_copied_as_any_other():
+    checked = slice_by_the_models(FACTS)
+
+    assert copy.copy(MarketDataEvent.of(FACTS)) == checked
+    assert copy.deepcopy(MarketDataEvent.of(FACTS)) == checked
+    assert MarketDataEvent.of(FACTS).model_copy(update={"bars": {}}).bars == {}
+    assert MarketDataEvent.of(FACTS).model_dump() == checked.model_dump()
+    assert MarketDataEvent.of(FACTS).model_dump_json() == checked.model_dump_json()
+
+
 def test_what_is_remembered_of_numbers_is_bounded(monkeypatch):
     monkeypatch.setattr(bar_module, "_MOST_KNOWN", 40)
     bar_module._known.clear()

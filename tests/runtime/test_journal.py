@@ -437,6 +437,29 @@ def test_many_rows_without_a_commit_do_not_pile_up_in_memory(begin):
     assert [row.seq for row in journal.rows()] == list(range(1, 10_001))
 
 
+def test_slices_that_wait_for_their_text_keep_their_place_among_other_rows(begin):
+    journal = begin()
+    numbers = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.5)
+    for minute in range(6):
+        moment = START + timedelta(minutes=minute)
+        facts = {"symbol": "A", "timestamp": moment, **numbers, "volume": minute + 0.5}
+        journal.append_event(MarketDataEvent.of(facts))
+        journal.append(RowKind.NOTE, "Note", timestamp=moment, payload=minute)
+        if minute == 2:
+            assert [row.seq for row in journal.rows()] == [1, 2, 3, 4, 5, 6]
+        if minute == 3:
+            journal.commit()
+
+    rows = list(journal.rows())
+
+    assert [row.seq for row in rows] == list(range(1, 13))
+    assert [row.type for row in rows] == ["MarketDataEvent", "Note"] * 6
+    assert [row.payload.count('"close":"1.5"') for row in rows] == [1, 0] * 6
+    assert [event.bars["A"].floats()[-1] for _, event in journal.events()] == [
+        minute + 0.5 for minute in range(6)
+    ]
+
+
 def test_an_interrupt_at_any_step_of_a_commit_loses_and_doubles_nothing(begin):
     class Interrupting:
         """Passes everything on to a connection, and interrupts before or after the n-th

@@ -25,6 +25,7 @@ from rbtlive.model.events import (
     Priority,
     ScheduledTriggerEvent,
     SystemErrorEvent,
+    trusted_slice,
 )
 from rbtlive.model.number import Number, plain_text
 from rbtlive.model.order_facts import OrderState
@@ -35,7 +36,8 @@ from rbtlive.runtime.journal.codec import (
     decode_event,
     encode_event,
     parse_datetime,
-    plain_slice,
+    plain_row,
+    plain_texts,
 )
 
 NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
@@ -331,10 +333,11 @@ def test_a_slice_of_one_bar_of_floats_has_the_text_of_its_decimals(first, second
     facts = {"symbol": 'A"b', "timestamp": NOW, "open": first, "high": high, "low": low}
     event = MarketDataEvent.of({**facts, "close": last, "volume": volume})
 
-    text, (symbols, floats) = plain_slice(event)
+    row = plain_row(event)
+    made = trusted_slice(NOW, dict(event.bars))
 
-    assert text == encode_event(event)
-    assert (symbols, floats) == (('A"b',), (event.bars['A"b'].floats(),))
+    assert plain_texts([row, row]) == [encode_event(event)] * 2
+    assert row == plain_row(made) == ('A"b', event.bars['A"b'].floats())
 
 
 def test_a_slice_that_says_more_than_one_bar_of_floats_is_not_written_at_a_glance():
@@ -342,6 +345,6 @@ def test_a_slice_that_says_more_than_one_bar_of_floats_is_not_written_at_a_glanc
     exact = bar.model_copy()
 
     for bars in ({}, {"AAA": exact}, {"BBB": bar}, {"AAA": bar, "BBB": bar}):
-        assert plain_slice(MarketDataEvent(timestamp=NOW, bars=bars)) is None
+        assert plain_row(MarketDataEvent(timestamp=NOW, bars=bars)) is None
     later = NOW + timedelta(minutes=1)
-    assert plain_slice(MarketDataEvent(timestamp=later, bars={"AAA": bar})) is None
+    assert plain_row(MarketDataEvent(timestamp=later, bars={"AAA": bar})) is None

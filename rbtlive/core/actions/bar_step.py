@@ -140,7 +140,9 @@ def on_market_data(state: RunState, event: MarketDataEvent) -> None:
         OutsideCalendar: the slice's time is in no session.
     """
     facts = event.__dict__
-    if "bars" in facts:
+    if "_row" in facts:
+        row = state.market.append_row(facts["timestamp"], facts["_row"])
+    elif "bars" in facts:
         row = state.market.append_next(facts["timestamp"], facts["bars"])
     else:
         row = state.market.append_columns(facts["_columns"])

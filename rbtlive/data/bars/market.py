@@ -75,6 +75,7 @@ class Market(Cursor):
         appender: Recognizes the bar after the last one.
         append_next: Stores the bar after the last one; leaves any other slice to
             `append_slice` and returns -1.
+        append_row: The same for a slice of one plain bar.
         append_columns: The same for a slice of columns.
     """
 
@@ -85,6 +86,7 @@ class Market(Cursor):
         "_splits",
         "append_columns",
         "append_next",
+        "append_row",
         "appender",
         "assets",
         "calendar",
@@ -153,6 +155,7 @@ class Market(Cursor):
         self._learn_actions()
         self.appender = SequentialAppend(self.table, self._index, listing)
         self.append_next = self.appender.append
+        self.append_row = self.appender.append_row
         self.append_columns = self.appender.append_columns
         self.row = self.table.rows_of_session(first_session)[0] - 1
         self.table.reach(first_session, back_to=self.row)

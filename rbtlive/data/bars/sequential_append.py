@@ -19,7 +19,7 @@ from rbtlive.model.bar import floats_of
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.bars.table_maker import ListingDates
-    from rbtlive.model.bar import Bar
+    from rbtlive.model.bar import Bar, PlainRow
     from rbtlive.model.slice_columns import Names, SliceColumns
 
 
@@ -115,6 +115,23 @@ class SequentialAppend:
         except KeyError:  # not an asset of the run, or not listed in this session
             table.set_row(row, EMPTY)
             return -1
+        table.rows = row = row + 1
+        self.due = timestamp + self._length if row < self._until else None
+        return row - 1
+
+    def append_row(self, timestamp: datetime, bar: PlainRow) -> int:
+        """Store a slice of one plain bar, like `append`."""
+        symbol, floats = bar
+        listed = self._listed
+        if timestamp != self.due or symbol not in listed:
+            return -1
+        table = self._table
+        row = table.rows
+        if row >= table.blanked:
+            table.open_row(row)
+        at = row * table.width + listed[symbol]
+        opens, highs, lows, closes, volumes = table.cells
+        opens[at], highs[at], lows[at], closes[at], volumes[at] = floats
         table.rows = row = row + 1
         self.due = timestamp + self._length if row < self._until else None
         return row - 1

@@ -182,11 +182,18 @@ class OrdinarySlices:
 
     def follows(self, event: MarketDataEvent) -> bool:
         """Say whether it is the slice that the market expects, of one bar that `Bar.of`
-        made: then it is used unchanged.
+        or `MarketDataEvent.of` made: then it is used unchanged.
         """
         try:
             facts = event.__dict__
-            stamp, bars = facts["timestamp"], facts["bars"]
+            stamp = facts["timestamp"]
+            if "_row" in facts:
+                return (
+                    stamp == self._appender.due
+                    and stamp <= self._sure_until
+                    and facts["_row"][0] in self._symbols
+                )
+            bars = facts["bars"]
             if (
                 stamp != self._appender.due
                 or stamp > self._sure_until
@@ -220,8 +227,9 @@ class OrdinarySlices:
         try:
             if type(event) is not MarketDataEvent or last_us is None:
                 return None
+            bars = event.bars
             facts = event.__dict__
-            stamp, bars = facts["timestamp"], facts["bars"]
+            stamp = facts["timestamp"]
             if type(stamp) is not datetime or stamp.tzinfo is not UTC or type(bars) is not dict:
                 return None
             if stamp == self._due and last_us == self.last_us:

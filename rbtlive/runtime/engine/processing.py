@@ -105,8 +105,7 @@ class EventProcessor:
             commands = run.core.process(event)
             if commands:
                 run.hand_over(commands)
-        facts = event.__dict__
-        if facts["bars"] if "bars" in facts else facts["_columns"]:  # an empty slice does not count
+        if event.__dict__.get("bars", True):  # an empty slice does not count
             self.last_bars = event
         if self._breakers.has_checks:
             run.enqueue_if(self._breakers.check(run.core))

@@ -116,8 +116,8 @@ def pack_oldest(connection: sqlite3.Connection, *, seed: bytes, kept: UnpackedRo
 def pack_new(
     connection: sqlite3.Connection, new: list[SealedRow], *, seed: bytes, kept: UnpackedRows
 ) -> tuple[list[SealedRow], int]:
-    """Write all rows except the last into a block if they fill one: under load, a row
-    is then written once instead of first as a row.
+    """Write all rows except the last into a block if they fill half of one: under load,
+    a row is then written once instead of first as a row, which costs more than packing.
 
     Must be called within a transaction. After it is committed, drop the packed rows
     from `kept`.
@@ -137,7 +137,7 @@ def pack_new(
         return new, 0
     rows = [*waiting, *new[:-1]]
     size = sum([len(row[4]) for row in rows]) + ROW_BYTES * len(rows)
-    if not BLOCK_BYTES <= size <= _MOST_AT_ONCE:
+    if not BLOCK_BYTES // 2 <= size <= _MOST_AT_ONCE:
         return new, 0
     block = _block_of(rows, before, kept)
     connection.execute(INSERT_BLOCK, as_stored(block))

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from itertools import chain
 from json import JSONDecoder, JSONEncoder
 from json.encoder import encode_basestring_ascii as _quoted
 from operator import itemgetter
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import BAR_DEFAULTS, OHLCV, Bar, aware_utc, trusted_bar
+from rbtlive.model.bar import BAR_DEFAULTS, OHLCV, Bar, PlainRow, aware_utc, trusted_bar
 from rbtlive.model.events import (
     EVENT_TYPES,
     SLICE_DEFAULTS,
@@ -40,7 +41,6 @@ _numbers_of = itemgetter(*OHLCV)
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _MOST_KNOWN = 1 << 14
 _known: dict[str, tuple[Decimal, float]] = {}
-_known_texts: dict[float, str] = {}
 _NAMES_OF_A_BAR = {*OHLCV, "symbol", "timestamp"}
 _UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 _CONSTANTS = {None: "null", True: "true", False: "false"}
@@ -222,6 +222,18 @@ def _number_texts(values: list[float]) -> list[str]:
     return joined.replace(".0\n", "\n").split("\n")
 
 
+# Canonical texts of floats are cached: `repr` takes five times as long as a look-up.
+class _Texts(dict[float, str]):
+    def __missing__(self, value: float) -> str:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        text = self[value] = _number_texts([value])[0]
+        return text
+
+
+_known_texts = _Texts()
+
+
 def encode_event(event: Event) -> str:
     """Return the canonical JSON of an event without its type and time.
 
@@ -247,13 +259,15 @@ def encode_event(event: Event) -> str:
     )
 
 
-def plain_slice(event: MarketDataEvent) -> tuple[str, SliceFloats] | None:
-    """Return the `encode_event` text of a slice of one plain bar, at half the cost, and
-    its floats; None for any other slice.
-    """
+def plain_row(event: MarketDataEvent) -> PlainRow | None:
+    """Return the content of a slice of one plain bar, or None for any other slice."""
     facts = event.__dict__
+    if _HAS_MORE:
+        return None
+    if "_row" in facts:
+        return facts["_row"]  # type: ignore[no-any-return]
     bars = facts["bars"]
-    if len(bars) != 1 or _HAS_MORE:
+    if len(bars) != 1:
         return None
     ((symbol, bar),) = bars.items()
     values = bar.__dict__
@@ -263,16 +277,21 @@ def plain_slice(event: MarketDataEvent) -> tuple[str, SliceFloats] | None:
         and values["symbol"] == symbol
     ):
         return None
-    floats = values["_floats"]
-    first, high, low, last, volume = floats
-    known = _known_texts.get
-    text = (
-        f'{{"bars":{{{_quoted(symbol)}:{{"close":"{known(last) or _learn_text(last)}",'
-        f'"high":"{known(high) or _learn_text(high)}","low":"{known(low) or _learn_text(low)}",'
-        f'"open":"{known(first) or _learn_text(first)}",'
-        f'"volume":"{known(volume) or _learn_text(volume)}"}}}}}}'
-    )
-    return text, ((symbol,), (floats,))
+    return symbol, values["_floats"]
+
+
+def plain_texts(bars: Sequence[PlainRow]) -> list[str]:
+    """Return the `encode_event` texts of slices of one plain bar each."""
+    numbers = map(_known_texts.__getitem__, chain.from_iterable([floats for _, floats in bars]))
+    begins = {name: f'{{"bars":{{{_quoted(name)}:{{"close":"' for name, _ in bars}
+    opens, highs, lows, closes, volumes = (numbers,) * len(OHLCV)
+    return [
+        f'{begins[name]}{last}","high":"{high}","low":"{low}","open":"{first}",'
+        f'"volume":"{volume}"}}}}}}'
+        for (name, _), first, high, low, last, volume in zip(
+            bars, opens, highs, lows, closes, volumes, strict=False
+        )
+    ]
 
 
 def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
@@ -399,14 +418,6 @@ def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
     del bar["_floats"]
     # The model validates added fields and words the errors.
     return Bar(**bar, **{name: values[name] for name in added})
-
-
-# Canonical texts of floats are cached: `repr` takes five times as long as a look-up.
-def _learn_text(value: float) -> str:
-    if len(_known_texts) >= _MOST_KNOWN:
-        _known_texts.clear()
-    text = _known_texts[value] = _number_texts([value])[0]
-    return text
 
 
 # Numbers repeat: the decimal and float of each text are built and checked once.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rbtlive.errors import JournalUnwritable
+from rbtlive.model.bar import PlainRow
 from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.runtime.clock import Clock, SystemClock
@@ -32,7 +33,8 @@ from rbtlive.runtime.journal.codec import (
     columns_text,
     datetime_text,
     encode_event,
-    plain_slice,
+    plain_row,
+    plain_texts,
 )
 from rbtlive.runtime.journal.custody import Custody
 from rbtlive.runtime.journal.forked_sqlite import OPEN
@@ -47,6 +49,8 @@ _MOST_WORDS = 4096
 _MOST_BUFFERED = 4096
 _INPUT = "input"  # RowKind.INPUT, as a plain string
 _SLICE = MarketDataEvent.__name__
+_WaitingSlice = tuple[int, datetime, PlainRow, int]
+"""seq, END of the slice, its bar, wall_us."""
 
 
 class Journal(RecordedRun):
@@ -82,6 +86,7 @@ class Journal(RecordedRun):
         self._now_us = clock.now_us
         self._lock = lock
         self._buffer: list[Row] = []
+        self._slices: list[_WaitingSlice] = []  # rows that are not in the buffer yet
         self._unwritten: dict[int, SliceColumns] = {}  # the sources of buffered rows
         self._last_seq = self._durable_seq = chain.seq
         self._level = ""
@@ -124,21 +129,22 @@ class Journal(RecordedRun):
         if type(event) is not MarketDataEvent:
             return self._append(kind, event.event_type, event.timestamp, encode_event(event))
         facts = event.__dict__
-        if "bars" not in facts:
+        if "_columns" in facts:
             self._unwritten[self._last_seq + 1] = facts["_columns"]
             return self._append(kind, _SLICE, event.timestamp, "")
-        plain = plain_slice(event)
-        if plain is None:
+        bar = plain_row(event)
+        if (
+            bar is None
+            or kind is not _INPUT
+            or self._over
+            or self._closed
+            or self._failure is not None
+        ):
             return self._append(kind, _SLICE, event.timestamp, encode_event(event))
-        if kind is not _INPUT or self._over or self._closed or self._failure is not None:
-            return self._append(kind, _SLICE, event.timestamp, plain[0])
-        # The same as `_append` for words that are known.
-        buffer, seq = self._buffer, self._last_seq + 1
-        stamp = datetime_text(facts["timestamp"])
-        buffer.append((seq, _INPUT, _SLICE, stamp, plain[0], self._now_us()))
+        slices, seq = self._slices, self._last_seq + 1
+        slices.append((seq, facts["timestamp"], bar, self._now_us()))
         self._last_seq = seq
-        self._unpacked.floats[seq] = plain[1]
-        if len(buffer) >= _MOST_BUFFERED:
+        if len(slices) >= _MOST_BUFFERED:
             self.commit()
         return seq
 
@@ -185,14 +191,15 @@ class Journal(RecordedRun):
         """
         self._check()
         self._refuse_lost_files()
-        if not self._buffer and not (durable and self._durable_seq < self._chain.seq):
+        waits = self._buffer or self._slices
+        if not waits and not (durable and self._durable_seq < self._chain.seq):
             return
         try:
             if self._committing:
                 self._tidy_after_interrupt()
             self._committing = True
-            self._refuse_half_a_row()
             self._write_out()
+            self._refuse_half_a_row()
             (rows, chain), packed = self._chain.seal(self._buffer), 0
             level = "FULL" if durable else "NORMAL"
             if level != self._level:
@@ -333,9 +340,22 @@ class Journal(RecordedRun):
             self.commit()
         return seq
 
-    # A slice of thousands of bars becomes text only at the commit, not before the
-    # callbacks: until then nothing is on disk and nothing is sent.
+    # Slices become text only at the commit, together: until then nothing is on disk and
+    # nothing is sent.
     def _write_out(self) -> None:
+        slices = self._slices
+        if slices:
+            texts = plain_texts([bar for _, _, bar, _ in slices])
+            rows: list[Row] = [
+                (seq, _INPUT, _SLICE, datetime_text(moment), text, wall_us)
+                for (seq, moment, _, wall_us), text in zip(slices, texts, strict=True)
+            ]
+            if self._buffer:
+                rows = sorted([*self._buffer, *rows])
+            self._unpacked.floats.update(
+                {seq: ((symbol,), (floats,)) for seq, _, (symbol, floats), _ in slices}
+            )
+            self._buffer, self._slices = rows, []
         unwritten = self._unwritten
         if not unwritten:
             return
