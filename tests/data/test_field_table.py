@@ -53,10 +53,38 @@ def test_each_field_is_that_of_a_backtests_table(
 
     assert (found.rows, found.width) == (8, 4)
     for field in OHLCV:
-        for low, high in ((0, 8), (2, 5), (7, 8)):
+        for low, high in ((5, 6), (0, 8), (2, 5), (7, 8), (5, 5)):
             expected = market.daily.values(field, low, high)
             np.testing.assert_array_equal(found.values(field, low, high), expected)
     assert np.isnan(found.value(2, "close", 6))  # a bar after the asset's last day
+
+
+def test_rows_are_laid_out_when_they_are_first_read():
+    """Rows asked for later join those that are kept; what was read does not change."""
+    made = portal()
+    whole = WholeMarket(portal()).daily.values("close", 0, 8)
+    table: Any = WholeMarket(made).daily
+
+    middle = table.values("close", 4, 5)
+    assert table._filled == {"close": (4, 5)}
+    first, last = table.values("close", 1, 3), table.values("close", 6, 8)
+
+    assert table._filled == {"close": (1, 8)}
+    for found, span in ((middle, slice(4, 5)), (first, slice(1, 3)), (last, slice(6, 8))):
+        np.testing.assert_array_equal(found, whole[span])
+        assert found.base is table._kept["close"]
+
+
+def test_rows_in_which_every_asset_has_a_bar_are_the_bars_themselves():
+    """They take no memory; a bar outside its asset's listing dates still does not count."""
+    table: Any = WholeMarket(portal()).daily
+
+    complete = table.values("close", 5, 6)
+
+    assert np.shares_memory(complete, table._bars["close"].to_numpy())
+    assert not complete.flags.writeable
+    assert not table._kept
+    assert np.isnan(table.values("close", 6, 7)[0, 2])
 
 
 def test_a_field_that_nobody_asked_for_is_not_laid_out():

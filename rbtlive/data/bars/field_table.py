@@ -1,8 +1,8 @@
 """All daily bars of a portal, one field at a time: a view of the whole market without a
 cursor.
 
-The rule: a field that nobody reads costs nothing; the rows of a large field are built
-on request and not kept.
+The rule: a field or row that nobody reads costs nothing, nor do rows in which every
+asset has a bar; the rows of a large field are built on request and not kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
 
 KEPT_CELLS: Final = 24_000_000
-"""Fields of at most this many bars (of 8 bytes) are built once and kept."""
+"""Rows of fields of at most this many bars (of 8 bytes) are built once and kept."""
 
 _CACHED: Final = 32_768  # this many numbers fit in a processor's cache
 
@@ -50,7 +50,10 @@ class FieldTable:
         # In the sessions' own type: otherwise all of them would be converted to the
         # axis's type.
         axis = np.arange(self.first_session, self.last_session + 2, dtype=sessions.dtype)
-        self._starts: list[int] = np.searchsorted(sessions, axis).tolist()
+        starts = np.searchsorted(sessions, axis)
+        self._starts: list[int] = starts.tolist()
+        incomplete = np.diff(starts) != self.width
+        self._gaps: list[int] = np.append(0, np.cumsum(incomplete)).tolist()  # before a row
         self._assets = bars["asset"].to_numpy()
         listing = portal.shared.listing(lambda: ListingDates(calendar, assets))
         self._first_listed = np.array(listing.first, dtype=np.int32)
@@ -58,21 +61,46 @@ class FieldTable:
         self._all_from, self._all_until = max(listing.first), min(listing.last)
         self._with_strays: frozenset[int] | None = None
         self._kept: dict[str, Floats] = {}
+        self._filled: dict[str, tuple[int, int]] = {}  # from which row to before which
 
     def values(self, field: str, low: int, high: int) -> Floats:
         """Return a field over rows `low` to `high` - 1, rows x assets, read-only; NaN
         is a missing price, 0 a missing volume.
         """
+        if not self._thousandths and self._are_complete(low, high):
+            bars = self._bars[field][self._starts[low] : self._starts[high]]
+            if bars.dtype == pl.Float64:
+                return bars.to_numpy().reshape(high - low, self.width)
         if self.rows * self.width > KEPT_CELLS:
-            return self._laid_out(field, low, high)
+            out = np.empty((high - low, self.width))
+            self._lay_out(field, low, high, out)
+        else:
+            out = self._kept_rows(field, low, high)
+        out.flags.writeable = False
+        return out
+
+    # Bars are sorted by asset: rows in which every asset has one are already a matrix.
+    def _are_complete(self, low: int, high: int) -> bool:
+        if self._gaps[low] != self._gaps[high]:
+            return False
+        return not any(low <= row < high for row in self._rows_with_strays())
+
+    # Rows are laid out when they are first read; the others take no memory.
+    def _kept_rows(self, field: str, low: int, high: int) -> Floats:
         if field not in self._kept:
-            self._kept[field] = self._laid_out(field, 0, self.rows)
-        return self._kept[field][low:high]
+            self._kept[field] = np.empty((self.rows, self.width))
+            self._filled[field] = low, low
+        matrix, (begin, end) = self._kept[field], self._filled[field]
+        if low < begin:
+            self._lay_out(field, low, begin, matrix[low:begin])
+        if high > end:
+            self._lay_out(field, end, high, matrix[end:high])
+        self._filled[field] = min(low, begin), max(high, end)
+        return matrix[low:high]
 
     # A few rows at a time, so that they stay in the processor's cache while they are
-    # filled. Bars are sorted by asset: complete rows are already in order.
-    def _laid_out(self, field: str, low: int, high: int) -> Floats:
-        out = np.empty((high - low, self.width))
+    # filled.
+    def _lay_out(self, field: str, low: int, high: int, out: Floats) -> None:
         begin, end = self._starts[low], self._starts[high]
         values = self._bars[field][begin:end].cast(pl.Float64).to_numpy()
         if self._thousandths:
@@ -92,8 +120,6 @@ class FieldTable:
         for row in self._rows_with_strays():
             if low <= row < high:
                 np.copyto(out[row - low], empty, where=self._gone(row))
-        out.flags.writeable = False
-        return out
 
     # Which assets are not listed.
     def _gone(self, row: int) -> NDArray[np.bool_]:
