@@ -26,7 +26,11 @@ def text_of(value: object, write: Callable[[Any], str] = str) -> str:
 
 
 def as_utf8(text: str) -> str:
-    """Return a text that UTF-8 can encode: a lone surrogate becomes its escape."""
+    """Return a text that UTF-8 can encode: a lone surrogate becomes its escape. An
+    ordinary text is returned as it is, so that `is` tells that nothing had to change.
+    """
+    if type(text) is str and text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -169,6 +169,20 @@ def test_what_can_be_read_without_a_guess_is_read():
     assert positions == {"AAA": Decimal("4.5")}
 
 
+def test_an_order_of_which_nothing_must_be_read_stays_the_object_that_was_given():
+    broker = BookBroker()
+
+    async def asked():
+        await broker.submit_order(_command(), client_order_id="R-1")
+        facts = {"executions": (EXECUTION,), "reason": "as told"}
+        broker.book["R-1"] = _changed(broker.book["R-1"], facts)
+        return await asking.orders(broker, prefix="R-")
+
+    (one,) = run(asked())
+
+    assert one is broker.book["R-1"]
+
+
 def test_rows_that_were_not_asked_for_may_be_anything():
     broker = BookBroker()
 

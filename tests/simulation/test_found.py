@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 
 import pytest
 
@@ -98,6 +99,12 @@ def test_a_feed_that_is_silent_from_the_start_of_a_process_is_noticed():
     assert outcome.figures["halts"] == 1
 
 
+@cache
+def unbroken_of(*, whole_slices):
+    """Return what becomes of the steady world when nothing goes wrong."""
+    return run(replace(STEADY, whole_slices=whole_slices))
+
+
 @pytest.mark.parametrize("what", ["clock jumps", "clock jumps back"])
 @pytest.mark.parametrize("jump_s", [45.0, 300.0])
 @pytest.mark.parametrize("whole_slices", [True, False])
@@ -106,7 +113,7 @@ def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, w
 
     assert outcome.wrong == []
     assert outcome.figures["halts"] == 0
-    unbroken = run(replace(STEADY, whole_slices=whole_slices))
+    unbroken = unbroken_of(whole_slices=whole_slices)
     assert outcome.orders == unbroken.orders
     if whole_slices or what == "clock jumps":
         assert outcome.cash == unbroken.cash
