@@ -17,7 +17,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.data.bars.market import Market
-from rbtlive.data.bars.minute_bars import HeldMinutes, Spill, StoredMinutes
+from rbtlive.data.bars.minute_bars import HeldMinutes, Layout, Spill, StoredMinutes
 from rbtlive.data.bars.rolling_table import RollingTable
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.checking import scanning
@@ -37,6 +37,7 @@ from rbtlive.errors import (
     UnreadableFile,
     WrongColumnType,
 )
+from rbtlive.model.bar import OHLCV
 from tests.data.frames import with_value
 
 CALENDAR = get_calendar("XNYS")
@@ -395,3 +396,20 @@ def test_a_session_has_the_same_history_as_one_over_bars_in_memory(tmp_path: Pat
     for field in ("open", "high", "low", "close", "volume"):
         ours, theirs = (table.values(field, 0, table.rows) for table in tables)
         assert np.array_equal(ours, theirs, equal_nan=True)
+
+
+def test_bars_in_any_order_are_kept_in_one_block_a_part_and_read_in_the_order_given():
+    count, parts = 600, 6
+    sessions = np.random.default_rng(3).integers(0, parts, count).astype(np.int32)
+    frame = pl.DataFrame(
+        {"us": np.arange(count), "session": sessions, "asset": np.zeros(count, dtype=np.int32)}
+        | {name: np.arange(count) + place / 8 for place, name in enumerate(OHLCV)}
+    )
+    spill = Spill(Layout(first=0, last=parts - 1, step=1))
+    spill.add(frame.head(350))
+    spill.add(frame.tail(250))
+
+    assert [len(blocks) for blocks in spill._blocks] == [2] * parts
+    for part in range(parts):
+        assert spill.read(part).equals(frame.filter(pl.col("session") == part))
+    spill.close()

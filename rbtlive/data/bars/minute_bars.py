@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, Final, NamedTuple, Protocol
+from typing import IO, Final, NamedTuple, Protocol
 
 import polars as pl
 
@@ -23,7 +23,9 @@ _COLUMNS: Final = {
     **dict.fromkeys(OHLCV, "float64"),
 }
 _MOST_BLOCKS: Final = 1_000
-"""Bars for more parts than this are sorted by part before they are written.
+_LEAST_ROWS: Final = 32
+"""Bars that would make more blocks, or smaller ones on average, are sorted by part
+before they are written: every block is read by itself.
 """
 
 
@@ -232,7 +234,7 @@ class Spill:
         columns = [frame[name].to_numpy() for name in _COLUMNS]
         parts = self._layout.parts_of(columns[1])
         starts = np.flatnonzero(np.diff(parts, prepend=-1))
-        if len(starts) > _MOST_BLOCKS:
+        if len(starts) > min(_MOST_BLOCKS, len(parts) // _LEAST_ROWS):
             order = np.argsort(parts, kind="stable")
             parts, columns = parts[order], [column[order] for column in columns]
             starts = np.flatnonzero(np.diff(parts, prepend=-1))
@@ -245,14 +247,17 @@ class Spill:
 
     def read(self, part: int) -> pl.DataFrame:
         """Return a part, in the order its bars were added."""
-        blocks: list[list[NDArray[Any]]] = [[np.empty(0, dtype=dtype) for dtype in self._dtypes]]
+        pieces: list[list[memoryview]] = [[] for _ in self._dtypes]
+        widths = [dtype.itemsize for dtype in self._dtypes]
         for place, rows in self._blocks[part]:
             self._file.seek(place)
-            data = self._file.read(rows * self._bar_bytes)
-            blocks.append([])
-            offset = 0
-            for dtype in self._dtypes:
-                blocks[-1].append(np.frombuffer(data, dtype=dtype, count=rows, offset=offset))
-                offset += rows * dtype.itemsize
-        columns = zip(_COLUMNS, zip(*blocks, strict=True), strict=True)
-        return pl.DataFrame({name: np.concatenate(values) for name, values in columns})
+            data = memoryview(self._file.read(rows * self._bar_bytes))
+            begin = 0
+            for width, found in zip(widths, pieces, strict=True):
+                end = begin + rows * width
+                found.append(data[begin:end])
+                begin = end
+        columns = zip(_COLUMNS, self._dtypes, pieces, strict=True)
+        return pl.DataFrame(
+            {name: np.frombuffer(b"".join(found), dtype=dtype) for name, dtype, found in columns}
+        )
