@@ -7,7 +7,7 @@ without zipline.
 
 import ast
 import re
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ class Case:
 
     `error` names the exception class that ends the run under zipline. `default_safe`
     says that none of the quirks that rbtlive mends by default plays a part, so that its
-    default settings must give zipline's numbers too. `twin_of` names a module that
+    default settings must give zipline's numbers too; otherwise `quirks` names those that
+    do, and the other ones may be mended. `twin_of` names a module that
     zipline ships: the expected results are that module's, and the file is our own
     writing of the same rules.
     """
@@ -35,6 +36,7 @@ class Case:
     capital_base: float = 100_000.0
     data_frequency: str = "daily"
     default_safe: bool = False
+    quirks: Sequence[str] = ()
     error: str | None = None
     twin_of: str | None = None
 

@@ -6,6 +6,7 @@ which must equal the backtest exactly.
 """
 
 import asyncio
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from polars.testing import assert_frame_equal
 
+from rbtlive.core.rules import quirks as rules
 from tests.parity import compare
 from tests.parity.cases import Case, all_cases, execute, ported
 from tests.parity.datasets import load
@@ -180,6 +182,24 @@ def test_the_default_settings_give_what_zipline_gave_where_no_quirk_is_mended(
     run = Run(case, tmp_path).backtest(quirks=False)
 
     require_none(differences(case, run))
+
+
+@deprecated_by_zipline
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.default_safe], ids=lambda case: case.name
+)
+def test_a_difference_of_the_default_settings_comes_from_the_quirks_that_a_case_names(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With these quirks alone a run gives zipline's numbers; with one fewer it does not."""
+    named = replace(rules.MENDED, **dict.fromkeys(case.quirks, True))
+    fewer = replace(named, **{case.quirks[0]: False})
+
+    monkeypatch.setattr(rules, "AS_ZIPLINE", named)
+    require_none(differences(case, Run(case, tmp_path).backtest(quirks=True)))
+
+    monkeypatch.setattr(rules, "AS_ZIPLINE", fewer)
+    assert differences(case, Run(case, tmp_path).backtest(quirks=True))
 
 
 @deprecated_by_zipline

@@ -317,12 +317,12 @@ class Windows:
             tail = None if tail is None else tail * ratio
             return span.history.values(index, field, span.low, span.high, tail=tail)
         # zipline rounds the window as seen the evening before, and then applies the
-        # morning's factors to all of it
+        # morning's factors to all of it; a window that is late has no morning
         seen_from = market.view_session
-        return (
-            span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from)
-            * ratio
+        values = span.history.values(
+            index, field, span.low, span.high, tail=tail, seen_from=seen_from
         )
+        return values if market.lags else values * ratio
 
     # Until the next session only the last value of such a window changes. A price that
     # is missing is filled from the past.

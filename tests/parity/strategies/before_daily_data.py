@@ -4,7 +4,12 @@ that is only about to begin.
 
 from zipline.api import order_target_percent, record, symbols
 
-CASE = {"data": "edge_daily", "start": "2017-03-20", "end": "2017-05-31"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-03-20",
+    "end": "2017-05-31",
+    "quirks": ["look_ahead_before_start", "target_ignores_open_orders", "round_history"],
+}
 LOG = []
 
 

@@ -9,6 +9,7 @@ CASE = {
     "start": "2012-11-20",
     "end": "2012-11-29",
     "data_frequency": "minute",
+    "quirks": ["round_history"],
 }
 LOG = []
 

@@ -2,7 +2,12 @@
 
 from zipline.api import order_target_percent, set_benchmark, symbol
 
-CASE = {"data": "edge_daily", "start": "2017-02-01", "end": "2017-09-29"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-01",
+    "end": "2017-09-29",
+    "quirks": ["round_history"],
+}
 
 
 def initialize(context):

@@ -17,7 +17,12 @@ from zipline.api import (
     symbol,
 )
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-01-13"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-01-13",
+    "quirks": ["loose_initialize_errors"],
+}
 LOG = []
 
 

@@ -5,7 +5,12 @@ and only one of several.
 from zipline.api import get_open_orders, order, set_cancel_policy, symbols
 from zipline.finance.cancel_policy import EODCancel
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-03-15"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-03-15",
+    "quirks": ["cancel_oldest_only"],
+}
 LOG = []
 
 

@@ -4,7 +4,12 @@ from zipline.api import order, set_cancel_policy, symbols
 from zipline.errors import UnsupportedCancelPolicy
 from zipline.finance.cancel_policy import CancelPolicy
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-03-15"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-03-15",
+    "quirks": ["cancel_oldest_only", "limit_may_be_passed"],
+}
 LOG = []
 
 

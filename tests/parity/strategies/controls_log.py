@@ -13,7 +13,12 @@ from zipline.api import (
 )
 from zipline.finance.asset_restrictions import StaticRestrictions
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-02-28", "default_safe": False}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-02-28",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

@@ -13,7 +13,12 @@ from zipline.api import (
 )
 from zipline.finance import slippage
 
-CASE = {"data": "edge_daily", "start": "2017-04-03", "end": "2017-07-14", "default_safe": False}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-04-03",
+    "end": "2017-07-14",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

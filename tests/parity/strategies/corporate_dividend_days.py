@@ -16,6 +16,7 @@ CASE = {
     "start": "2017-01-27",
     "end": "2017-12-15",
     "capital_base": 10000,
+    "quirks": ["lose_dividend_off_session"],
 }
 LOG = []
 

@@ -2,7 +2,12 @@
 
 from zipline.api import order, record, symbols
 
-CASE = {"data": "edge_daily", "start": "2017-02-01", "end": "2017-05-31"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-01",
+    "end": "2017-05-31",
+    "quirks": ["lose_dividend_off_session"],
+}
 
 
 def initialize(context):

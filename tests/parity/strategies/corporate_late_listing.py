@@ -12,7 +12,12 @@ from zipline.api import (
     symbols,
 )
 
-CASE = {"data": "edge_daily", "start": "2017-03-20", "end": "2017-04-28", "default_safe": False}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-03-20",
+    "end": "2017-04-28",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

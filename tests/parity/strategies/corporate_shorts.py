@@ -8,6 +8,7 @@ CASE = {
     "start": "2017-01-27",
     "end": "2017-12-29",
     "capital_base": 30000,
+    "quirks": ["lose_dividend_off_session"],
 }
 LOG = []
 

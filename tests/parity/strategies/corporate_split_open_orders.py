@@ -15,6 +15,7 @@ CASE = {
     "start": "2017-02-20",
     "end": "2017-10-10",
     "capital_base": 77777.77,
+    "quirks": ["target_ignores_open_orders"],
 }
 LOG = []
 

@@ -16,7 +16,12 @@ from zipline.api import (
 )
 from zipline.finance import commission, slippage
 
-CASE = {"data": "edge_daily", "start": "2017-02-01", "end": "2017-09-29"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-01",
+    "end": "2017-09-29",
+    "quirks": ["look_ahead_before_start", "round_history"],
+}
 LOG = []
 
 

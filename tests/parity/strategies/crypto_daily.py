@@ -9,7 +9,12 @@ from zipline.api import (
     symbols,
 )
 
-CASE = {"data": "crypto_daily", "start": "2018-02-01", "end": "2018-05-31", "default_safe": False}
+CASE = {
+    "data": "crypto_daily",
+    "start": "2018-02-01",
+    "end": "2018-05-31",
+    "quirks": ["lag_at_midnight"],
+}
 LOG = []
 
 

@@ -4,7 +4,12 @@ three decimals.
 
 from zipline.api import order_target_percent, record, symbols
 
-CASE = {"data": "edge_daily", "start": "2017-02-01", "end": "2017-09-15"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-01",
+    "end": "2017-09-15",
+    "quirks": ["lose_dividend_off_session", "round_history"],
+}
 LOG = []
 
 

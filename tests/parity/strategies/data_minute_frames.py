@@ -11,6 +11,7 @@ CASE = {
     "start": "2012-11-20",
     "end": "2012-11-28",
     "data_frequency": "minute",
+    "quirks": ["round_history"],
 }
 LOG = []
 

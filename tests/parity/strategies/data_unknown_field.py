@@ -4,7 +4,12 @@ from a file.
 
 from zipline.api import symbols
 
-CASE = {"data": "edge_daily", "start": "2017-01-06", "end": "2017-01-12"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-06",
+    "end": "2017-01-12",
+    "quirks": ["loose_argument_types"],
+}
 LOG = []
 
 

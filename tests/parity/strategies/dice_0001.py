@@ -9,6 +9,12 @@ CASE = {
     "end": "2017-04-27",
     "data_frequency": "daily",
     "capital_base": 5000.0,
+    "quirks": [
+        "look_ahead_before_start",
+        "lose_dividend_off_session",
+        "target_ignores_open_orders",
+        "round_history",
+    ],
 }
 LOG = []
 PLAYER = Gambler(

@@ -9,6 +9,7 @@ CASE = {
     "end": "2018-05-31",
     "data_frequency": "daily",
     "capital_base": 5000.0,
+    "quirks": ["limit_may_be_passed", "target_ignores_open_orders", "lag_at_midnight"],
 }
 LOG = []
 PLAYER = Gambler(api, LOG, seed=2, symbols="BITC ETHR", rate=0.8, benchmark=None)

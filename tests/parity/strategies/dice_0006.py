@@ -9,6 +9,7 @@ CASE = {
     "end": "2012-11-23",
     "data_frequency": "minute",
     "capital_base": 50000.0,
+    "default_safe": True,
 }
 LOG = []
 PLAYER = Gambler(api, LOG, seed=6, symbols="ABLE BAKE CHEF DUNE", rate=0.04, benchmark="ABLE")

@@ -9,6 +9,12 @@ CASE = {
     "end": "2017-09-05",
     "data_frequency": "daily",
     "capital_base": 100000.0,
+    "quirks": [
+        "look_ahead_before_start",
+        "cancel_oldest_only",
+        "lose_dividend_off_session",
+        "target_ignores_open_orders",
+    ],
 }
 LOG = []
 PLAYER = Gambler(

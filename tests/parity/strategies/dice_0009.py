@@ -9,6 +9,7 @@ CASE = {
     "end": "2017-06-09",
     "data_frequency": "daily",
     "capital_base": 5000.0,
+    "quirks": ["look_ahead_before_start"],
 }
 LOG = []
 PLAYER = Gambler(

@@ -9,6 +9,7 @@ CASE = {
     "end": "2018-07-06",
     "data_frequency": "daily",
     "capital_base": 50000.0,
+    "quirks": ["look_ahead_before_start", "target_ignores_open_orders"],
 }
 LOG = []
 PLAYER = Gambler(

@@ -9,6 +9,7 @@ CASE = {
     "end": "2017-04-03",
     "data_frequency": "daily",
     "capital_base": 100000.0,
+    "quirks": ["look_ahead_before_start", "target_ignores_open_orders"],
 }
 LOG = []
 PLAYER = Gambler(

@@ -9,6 +9,7 @@ CASE = {
     "end": "2018-03-15",
     "data_frequency": "daily",
     "capital_base": 100000.0,
+    "quirks": ["cancel_oldest_only", "lag_at_midnight"],
 }
 LOG = []
 PLAYER = Gambler(api, LOG, seed=15, symbols="BITC ETHR", rate=0.8, benchmark=None)

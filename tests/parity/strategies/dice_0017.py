@@ -9,6 +9,7 @@ CASE = {
     "end": "2012-11-26",
     "data_frequency": "minute",
     "capital_base": 50000.0,
+    "quirks": ["round_history"],
 }
 LOG = []
 PLAYER = Gambler(api, LOG, seed=17, symbols="ABLE BAKE CHEF DUNE", rate=0.04, benchmark="ABLE")

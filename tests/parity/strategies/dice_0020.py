@@ -9,6 +9,7 @@ CASE = {
     "end": "2018-03-04",
     "data_frequency": "minute",
     "capital_base": 50000.0,
+    "quirks": ["look_ahead_before_start", "limit_may_be_passed", "target_ignores_open_orders"],
 }
 LOG = []
 PLAYER = Gambler(api, LOG, seed=20, symbols="BITC ETHR", rate=0.02, benchmark=None)

@@ -9,6 +9,7 @@ CASE = {
     "end": "2012-11-29",
     "data_frequency": "minute",
     "capital_base": 100000.0,
+    "quirks": ["target_ignores_open_orders", "round_history"],
 }
 LOG = []
 PLAYER = Gambler(api, LOG, seed=53, symbols="ABLE BAKE CHEF DUNE", rate=0.04, benchmark="ABLE")

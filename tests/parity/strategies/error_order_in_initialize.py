@@ -2,7 +2,13 @@
 
 from zipline.api import order, symbol
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-01-31", "error": "AssertionError"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-01-31",
+    "error": "AssertionError",
+    "quirks": ["loose_initialize_errors"],
+}
 
 
 def initialize(context):

@@ -7,6 +7,7 @@ CASE = {
     "start": "2012-11-21",
     "end": "2012-11-28",
     "data_frequency": "minute",
+    "quirks": ["round_history"],
 }
 LOG = []
 

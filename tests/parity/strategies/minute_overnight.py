@@ -18,6 +18,7 @@ CASE = {
     "start": "2012-11-19",
     "end": "2012-11-29",
     "data_frequency": "minute",
+    "quirks": ["round_history"],
 }
 LOG = []
 

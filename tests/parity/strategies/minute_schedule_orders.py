@@ -18,7 +18,7 @@ CASE = {
     "start": "2012-11-20",
     "end": "2012-11-29",
     "data_frequency": "minute",
-    "default_safe": False,
+    "quirks": ["target_ignores_open_orders"],
 }
 
 

@@ -13,7 +13,13 @@ from zipline.api import (
 )
 from zipline.finance import commission
 
-CASE = {"data": "edge_daily", "start": "2017-02-13", "end": "2018-02-28", "capital_base": 250000.0}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-13",
+    "end": "2018-02-28",
+    "capital_base": 250000.0,
+    "quirks": ["round_history"],
+}
 LOG = []
 
 

@@ -7,7 +7,7 @@ CASE = {
     "start": "2017-02-13",
     "end": "2017-09-29",
     "capital_base": 250000.0,
-    "default_safe": False,
+    "quirks": ["target_ignores_open_orders"],
 }
 
 

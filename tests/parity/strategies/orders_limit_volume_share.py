@@ -5,7 +5,7 @@ in that bar.
 from zipline.api import get_open_orders, order, record, set_slippage, symbols
 from zipline.finance import slippage
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-04-28"}
+CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-04-28", "default_safe": True}
 
 
 def initialize(context):

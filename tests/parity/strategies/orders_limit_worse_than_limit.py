@@ -5,7 +5,12 @@ than the limit, or not at all.
 from zipline.api import order, set_slippage, symbols
 from zipline.finance import slippage
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-04-28"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-04-28",
+    "quirks": ["limit_may_be_passed", "round_history"],
+}
 
 
 def initialize(context):

@@ -3,7 +3,12 @@
 from zipline.api import get_order, order, order_target, set_slippage, symbol
 from zipline.finance import slippage
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-02-10"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-02-10",
+    "quirks": ["round_in_binary"],
+}
 LOG = []
 AMOUNTS = [
     3.9999,

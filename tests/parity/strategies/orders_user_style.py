@@ -17,7 +17,12 @@ from zipline.finance.execution import (
     StopOrder,
 )
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-06-30"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-06-30",
+    "quirks": ["limit_may_be_passed", "target_ignores_open_orders"],
+}
 LOG = []
 
 

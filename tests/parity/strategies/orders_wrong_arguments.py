@@ -3,7 +3,12 @@
 from zipline.api import get_order, order, order_percent, order_target, order_value, symbol
 from zipline.finance.execution import LimitOrder, StopOrder
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-01-10"}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-01-03",
+    "end": "2017-01-10",
+    "quirks": ["round_in_binary"],
+}
 LOG = []
 
 

@@ -5,12 +5,7 @@ from zipline.pipeline import Pipeline
 from zipline.pipeline.data import USEquityPricing
 from zipline.pipeline.factors import RSI, AverageDollarVolume, Returns, SimpleMovingAverage
 
-CASE = {
-    "data": "pipelines_daily",
-    "start": "2015-09-01",
-    "end": "2016-04-15",
-    "default_safe": False,
-}
+CASE = {"data": "pipelines_daily", "start": "2015-09-01", "end": "2016-04-15", "default_safe": True}
 LOG = []
 
 

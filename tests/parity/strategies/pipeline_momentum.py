@@ -16,12 +16,7 @@ from zipline.pipeline import CustomFactor, Pipeline
 from zipline.pipeline.data import USEquityPricing
 from zipline.pipeline.factors import AverageDollarVolume, Returns
 
-CASE = {
-    "data": "pipelines_daily",
-    "start": "2015-07-01",
-    "end": "2016-03-31",
-    "default_safe": False,
-}
+CASE = {"data": "pipelines_daily", "start": "2015-07-01", "end": "2016-03-31", "default_safe": True}
 LOG = []
 
 

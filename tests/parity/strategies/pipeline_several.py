@@ -24,7 +24,7 @@ CASE = {
     "data": "pipelines_daily",
     "start": "2015-10-01",
     "end": "2016-03-31",
-    "default_safe": False,
+    "quirks": ["target_ignores_open_orders"],
 }
 LOG = []
 

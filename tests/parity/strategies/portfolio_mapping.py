@@ -5,7 +5,7 @@ what is read-only.
 import pandas as pd
 from zipline.api import order, order_target, symbols
 
-CASE = {"data": "edge_daily", "start": "2017-01-27", "end": "2017-06-30"}
+CASE = {"data": "edge_daily", "start": "2017-01-27", "end": "2017-06-30", "default_safe": True}
 LOG = []
 
 

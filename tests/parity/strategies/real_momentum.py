@@ -11,7 +11,7 @@ from zipline.api import (
     time_rules,
 )
 
-CASE = {"data": "real_daily", "start": "2004-11-01", "end": "2005-10-31"}
+CASE = {"data": "real_daily", "start": "2004-11-01", "end": "2005-10-31", "default_safe": True}
 
 
 def initialize(context):

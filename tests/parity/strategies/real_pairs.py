@@ -5,7 +5,12 @@ per share with a minimum.
 from zipline.api import order_target_percent, record, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage
 
-CASE = {"data": "real_daily", "start": "2007-01-03", "end": "2007-09-28"}
+CASE = {
+    "data": "real_daily",
+    "start": "2007-01-03",
+    "end": "2007-09-28",
+    "quirks": ["round_history"],
+}
 
 
 def initialize(context):

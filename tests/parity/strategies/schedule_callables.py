@@ -22,6 +22,7 @@ CASE = {
     "start": "2012-11-19",
     "end": "2012-11-29",
     "data_frequency": "minute",
+    "quirks": ["target_ignores_open_orders"],
 }
 LOG = []
 

@@ -18,7 +18,12 @@ from zipline.pipeline.factors import Returns, RSI
 from zipline.utils.math_utils import nanmean, nanstd
 from zipline.pipeline.filters import All, AtLeastN, StaticSids
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

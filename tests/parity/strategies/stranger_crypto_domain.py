@@ -6,7 +6,12 @@ from zipline.pipeline.data import EquityPricing
 from zipline.pipeline.domain import EquityCalendarDomain
 from zipline.pipeline.factors import AverageDollarVolume, EWMA, Returns
 
-CASE = {"data": "bazaar_crypto", "start": "2016-06-02", "end": "2016-06-30"}
+CASE = {
+    "data": "bazaar_crypto",
+    "start": "2016-06-02",
+    "end": "2016-06-30",
+    "quirks": ["target_ignores_open_orders", "lag_at_midnight"],
+}
 LOG = []
 CRYPTO = EquityCalendarDomain("??", "24/7")
 

@@ -16,7 +16,12 @@ from zipline.pipeline.factors import AverageDollarVolume
 from zipline.pipeline.filters import AllPresent
 from zipline.pipeline.data import USEquityPricing
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "quirks": ["look_ahead_before_start", "round_history"],
+}
 LOG = []
 
 

@@ -15,7 +15,12 @@ from zipline.pipeline.data import Column, DataSet, EquityPricing
 from zipline.pipeline.factors import SimpleMovingAverage
 from zipline.pipeline.loaders.frame import DataFrameLoader
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 SIDS = [40 + 7 * number for number in range(14)]
 DAYS = pd.bdate_range("2016-06-01", "2016-12-30")

@@ -23,7 +23,12 @@ from zipline.pipeline.factors import (
     LinearWeightedMovingAverage,
 )
 
-CASE = {"data": "bazaar_us", "start": "2016-08-24", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-24",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 N_FORWARD_DAYS = 5
 

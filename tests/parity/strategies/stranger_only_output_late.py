@@ -10,7 +10,12 @@ from zipline.pipeline.factors.technical import *
 import numpy as np
 import pandas as pd
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders", "round_history"],
+}
 LOG = []
 
 

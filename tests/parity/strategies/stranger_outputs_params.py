@@ -7,7 +7,13 @@ from zipline.pipeline import CustomFactor, Pipeline
 from zipline.pipeline.data import USEquityPricing as prices
 from zipline.pipeline.factors import AverageDollarVolume, Returns
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06", "capital_base": 25_000.0}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "capital_base": 25_000.0,
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

@@ -10,7 +10,12 @@ from zipline.pipeline.domain import US_EQUITIES
 from zipline.pipeline.factors import SimpleMovingAverage
 from zipline.pipeline.loaders.base import PipelineLoader
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

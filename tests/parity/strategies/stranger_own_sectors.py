@@ -19,7 +19,12 @@ from zipline.pipeline.domain import US_EQUITIES
 from zipline.pipeline.factors import BusinessDaysSincePreviousEvent, Returns
 from zipline.pipeline.loaders.frame import DataFrameLoader
 
-CASE = {"data": "bazaar_us", "start": "2016-08-29", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-08-29",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 SIDS = [40 + 7 * number for number in range(14)]
 DAYS = pd.bdate_range("2015-12-01", "2016-12-30")

@@ -13,7 +13,12 @@ from zipline.pipeline.factors import (
 )
 from zipline.pipeline.filters import StaticAssets
 
-CASE = {"data": "bazaar_us", "start": "2016-09-26", "end": "2016-10-06"}
+CASE = {
+    "data": "bazaar_us",
+    "start": "2016-09-26",
+    "end": "2016-10-06",
+    "quirks": ["target_ignores_open_orders"],
+}
 LOG = []
 
 

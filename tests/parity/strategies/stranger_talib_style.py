@@ -8,7 +8,7 @@ from zipline.pipeline.data import USEquityPricing
 from zipline.pipeline.factors import Returns, AverageDollarVolume
 from zipline.utils.math_utils import nanmean
 
-CASE = {"data": "bazaar_us", "start": "2016-09-14", "end": "2016-10-06"}
+CASE = {"data": "bazaar_us", "start": "2016-09-14", "end": "2016-10-06", "default_safe": True}
 LOG = []
 
 

@@ -14,6 +14,7 @@ CASE = {
     "end": "2010-05-28",
     "capital_base": 1e7,
     "twin_of": "zipline.examples.dual_ema_talib",
+    "default_safe": True,
 }
 
 

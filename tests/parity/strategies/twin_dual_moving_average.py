@@ -11,6 +11,7 @@ CASE = {
     "end": "2009-08-31",
     "capital_base": 1e7,
     "twin_of": "zipline.examples.dual_moving_average",
+    "default_safe": True,
 }
 
 

@@ -19,8 +19,8 @@ CASE = {
     "start": "2015-09-01",
     "end": "2016-01-29",
     "capital_base": 1e5,
-    "default_safe": False,
     "twin_of": "zipline.examples.momentum_pipeline",
+    "quirks": ["target_ignores_open_orders"],
 }
 COUNT = 3
 

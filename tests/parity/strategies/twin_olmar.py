@@ -13,6 +13,7 @@ CASE = {
     "end": "2004-08-31",
     "capital_base": 1e7,
     "twin_of": "zipline.examples.olmar",
+    "quirks": ["round_history"],
 }
 WINDOW, THRESHOLD = 5, 1
 
