@@ -48,6 +48,14 @@ READ_ARGUMENTS: Final = by_word(
         "auto_adjust",
     }
 )
+REPLAY_ARGUMENTS: Final = by_word(
+    {
+        "speed=60: a minute of the data in a second; without it, as fast as it can": "pace pace_s "
+        "delay interval_s rate realtime real_time sleep_s throttle tick_s timestep factor",
+        "start=, end= of rbt.attach(...)": "start end start_date end_date",
+        "the data: rbt.ReplayFeed(rbt.read(path))": "path symbols symbol source",
+    }
+)
 FETCH_ARGUMENTS: Final = by_word(
     {
         'vendor, the first argument: "yfinance", "alpaca", "stooq" or "ccxt:binance"': "source "

@@ -398,7 +398,7 @@ class PolarsDataPortal:
 
     def to_frame(
         self,
-        frequency: str | Interval = "1d",
+        frequency: str | Interval | None = None,
         *,
         symbols: str | Iterable[str] | None = None,
         start: DateLike | None = None,
@@ -408,7 +408,8 @@ class PolarsDataPortal:
         """Return bars in readable form, which a portal accepts.
 
         Args:
-            frequency: "1d", "1m", or any interval that the bars add up to.
+            frequency: "1d", "1m", or any interval that the bars add up to; by default
+                "1d", or the bars' own interval if it is longer.
             symbols: A symbol or several, in upper or lower case; all by default.
             start: First session, a date or text like "2005-01-03"; by default the first
                 with a bar.
@@ -426,6 +427,8 @@ class PolarsDataPortal:
             UnknownSymbol: no asset has this symbol.
             InvalidSetting: `start` or `end` is not a date.
         """
+        if frequency is None:
+            frequency = self.interval if self.interval.spans_sessions else DAY
         interval = Interval.parse(frequency)
         other = self.at(interval)
         if other is not self:

@@ -94,7 +94,8 @@ def teaches_names(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Ca
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        names = list(inspect.signature(function).parameters)
+        names = [name for name in inspect.signature(function).parameters if name != "self"]
+        owner = function.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -102,7 +103,7 @@ def teaches_names(elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Ca
                 if name not in names:
                     step = what_to_write(name, elsewhere, names, likeness=_ARGUMENT_LIKENESS)
                     step = step or f"it has {', '.join(names)}"
-                    raise TypeError(f"{function.__name__}() has no argument {name!r}: {step}")
+                    raise TypeError(f"{owner}() has no argument {name!r}: {step}")
             return function(*args, **kwargs)
 
         return called

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rbtlive.model.other_names import by_word, no_attribute, what_to_write
+from rbtlive.research.people_frame import ResultFrame
 from rbtlive.research.ratios import RATIOS
 from rbtlive.research.statistics.table import FACTS, SECTIONS
 
@@ -50,24 +51,31 @@ _PLACES: Final = by_word(
         'result.performance["portfolio_value"]': "equity equity_curve _equity_curve "
         "portfolio_value value prices account_value nav",
         'result.performance["returns"]': "returns daily_returns pct_returns returns_series",
-        'result.performance["algorithm_period_return"]': "cumulative_returns cum_returns",
+        'result.performance["algorithm_period_return"]': "cumulative_returns "
+        "cum_returns algorithm_period_return period_return",
         'result.performance["pnl"]': "pnl profit profits daily_pnl net_profit",
         'result.performance["benchmark_period_return"]': "benchmark benchmark_returns",
-        'result.performance["gross_leverage"]': "leverage",
+        'result.performance["gross_leverage"]': "leverage gross_leverage",
+        'result.performance["ending_cash"]': "cash ending_cash",
+        'result.plot("drawdown")': "underwater plot_underwater",
+        "result.positions": "holdings weights get_security_weights get_weights",
+        'result.plot("exposure")': "plot_weights plot_security_weights",
         "result.trades": "_trades closed_trades trade_list trades_df trade_log tradelog",
         "result.performance": "perf results portfolio df frame to_frame to_polars "
-        "iloc loc head tail columns",
+        "iloc loc head tail columns index describe keys items to_dict",
         "result.performance.to_pandas(), or result.to_zipline()": "to_pandas",
         'result.performance.write_csv("run.csv")': "to_csv",
         'result.report("run.html")': "tearsheet tear_sheet to_html html show_report "
-        "create_full_tear_sheet full_tear_sheet quantstats pyfolio",
+        "create_full_tear_sheet full_tear_sheet quantstats pyfolio qs",
         'result.plot(kind), or result.save_html("plot.html")': "plots show chart figure "
         "plot_equity plot_results plot_drawdown savefig",
         'result.plot("monthly")': "monthly_heatmap heatmap plot_monthly",
-        "result.monthly": "monthly_returns",
+        "result.monthly": "monthly_returns display_monthly_returns",
         "result.yearly": "annual_returns yearly_returns",
         "result.rolling()": "rolling_sharpe",
-        "result.stats": "statistics analyzers analysis",
+        "result.stats": "statistics analyzers analysis display",
+        "the strategy's own class: rbt.backtest copies it before a run": "_strategy broker",
+        "rbt.sweep(strategy, data, params={...}).best": "best_params best best_result",
         "result.settings": "params parameters config start end capital_base initial_capital",
         "rbt.monte_carlo(result)": "monte_carlo montecarlo bootstrap simulate",
         "rbt.compare(result, other)": "compare",
@@ -102,6 +110,14 @@ SWEEP_WORDS: Final = by_word(
         "rbt.walk_forward(strategy, data, params={...})": "walk_forward walkforward",
     }
 )
+
+
+class FigureFrame(ResultFrame):
+    """A frame of figures, which also answers other libraries' names of statistics."""
+
+    def _figure(self, name: str) -> str | None:
+        own = name if name in _PLACES else own_statistic(name)
+        return _places(own).get(own)
 
 
 def own_statistic(word: str) -> str:

@@ -21,7 +21,7 @@ from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
 from rbtlive.model.given import is_one_of
 from rbtlive.research import result_frames
-from rbtlive.research.foreign_attributes import Figures
+from rbtlive.research.foreign_attributes import FigureFrame, Figures
 from rbtlive.research.hints import Hint, hints_of
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
@@ -94,7 +94,7 @@ class ResultTables:
         """One row per session: `date`, zipline's numeric columns and the recorded
         variables; numbers are Float64.
         """
-        return result_frames.performance_frame(self.record)
+        return FigureFrame(result_frames.performance_frame(self.record))
 
     @cached_property
     def orders(self) -> pl.DataFrame:
@@ -184,7 +184,7 @@ class ResultTables:
         """Every statistic of the run: statistic, value (Float64, null if it does not
         exist), unit. docs/results.md explains them.
         """
-        return statistics_of(self.record, self.trades, self.bars)
+        return FigureFrame(statistics_of(self.record, self.trades, self.bars))
 
     @cached_property
     def monthly(self) -> pl.DataFrame:

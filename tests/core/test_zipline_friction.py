@@ -169,6 +169,15 @@ def test_code_for_pandas_over_polars_frames_learns_the_argument(look):
     assert FRAMES in raised.value.__notes__
 
 
+def test_analyze_over_polars_frames_learns_the_argument_too():
+    strategy = {"initialize": lambda context: None, "analyze": lambda context, perf: perf.sharpe}
+
+    with pytest.raises(AttributeError) as raised:
+        rbt.backtest(strategy, BARS, **SPAN)
+
+    assert FRAMES in raised.value.__notes__
+
+
 def test_a_negative_position_on_pandas_3_learns_what_to_write():
     with pytest.raises(KeyError) as raised:
         seen(lambda c, d: d.history(c.asset, "price", 5, "1d")[-1])

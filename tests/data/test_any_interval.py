@@ -292,6 +292,13 @@ def test_a_weekly_run_has_one_bar_a_week_over_holidays_and_keeps_its_shares_thro
     assert float(weekly.performance["returns"].abs().max()) < 0.15
 
 
+@pytest.mark.parametrize("longer", ["1w", "1mo"])
+def test_bars_longer_than_a_session_are_shown_without_naming_their_interval(longer):
+    made = resample(rbt.load_sample("us-daily"), longer)
+
+    assert made.to_frame().equals(made.to_frame(longer))
+
+
 def test_a_split_within_a_week_leaves_one_price_in_its_bar():
     frame = pl.DataFrame(
         {

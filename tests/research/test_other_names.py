@@ -1,5 +1,6 @@
 """Who asks for a name of another library reads what to write, and that exists."""
 
+import copy
 import pickle
 import re
 
@@ -10,7 +11,12 @@ import rbtlive as rbt
 from rbtlive import foreign_names
 from rbtlive.core.actions import near_attributes
 from rbtlive.core.shown.order_views import OrderView
-from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView, PositionView
+from rbtlive.core.shown.portfolio_views import (
+    AccountView,
+    PortfolioView,
+    PositionsView,
+    PositionView,
+)
 from rbtlive.core.strategy.context import Context
 from rbtlive.data import foreign_attributes as of_portals
 from rbtlive.errors import ResultError, UnreadableFile
@@ -50,6 +56,7 @@ TABLES = {
     "runs": foreign_arguments.RUN_ARGUMENTS,
     "reading": of_portals.READ_ARGUMENTS,
     "fetching": of_portals.FETCH_ARGUMENTS,
+    "replaying": of_portals.REPLAY_ARGUMENTS,
     **near_attributes._OF,
 }
 OWN = {
@@ -63,6 +70,7 @@ OWN = {
     "BarData": rbt.BarData,
     "PortfolioView": PortfolioView,
     "PositionView": PositionView,
+    "PositionsView": PositionsView,
     "OrderView": OrderView,
     "AccountView": AccountView,
     "Asset": Equity,
@@ -146,6 +154,36 @@ def test_metrics_answer_the_names_of_other_libraries(result):
         result.metrics["weather"]
 
 
+@pytest.mark.parametrize(
+    ("look", "step"),
+    [
+        (lambda r: r.performance.portfolio_value, 'write frame["portfolio_value"]'),
+        (lambda r: r.performance.iloc[-1], "write frame.row(-1, named=True)"),
+        (lambda r: r.trades.records_readable, "write the frame itself"),
+        (lambda r: r.orders.to_csv("x"), 'write frame.write_csv("run.csv")'),
+        (lambda r: r.stats.sharpe, 'write result.metrics["sharpe"]'),
+        (lambda r: r.stats["Sharpe Ratio"], 'write result.metrics["sharpe"]'),
+        (lambda r: r.stats["_trades"], "write result.trades"),
+        (lambda r: r.stats["# Trades"], 'write result.stats.filter(statistic="trades")'),
+    ],
+)
+def test_a_table_of_a_result_answers_the_names_of_other_libraries(result, look, step):
+    with pytest.raises((AttributeError, pl.exceptions.ColumnNotFoundError)) as raised:
+        look(result)
+
+    assert step in " ".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
+
+
+def test_a_table_of_a_result_is_a_frame_of_polars(result):
+    for frame in (result.performance, result.stats, result.trades):
+        again = pickle.loads(pickle.dumps(frame))
+
+        assert again.equals(frame)
+        assert copy.deepcopy(frame).equals(frame)
+        assert not hasattr(frame, "nothing_like_it")
+        assert pl.concat([frame, again]).height == 2 * frame.height
+
+
 def test_a_portal_answers_the_names_of_frames():
     portal = rbt.read(daily_frame(5))
 
@@ -161,6 +199,12 @@ def test_a_portal_answers_the_names_of_frames():
         (lambda c, d: c.order(c.asset, 1, size=3), "write amount, the second argument"),
         (lambda c, d: c.portfolio["AAA"], "write context.portfolio.positions[asset]"),
         (lambda c, d: c.liquidate(), "write self.order_target_percent(asset, 0)"),
+        (lambda c, d: c.closed_trades, "on_order_fill(context, order, transaction) during it"),
+        (lambda c, d: c.portfolio.invested, "write len(context.portfolio.positions) > 0"),
+        (lambda c, d: c.portfolio.positions.iloc[0], "or loop over .items()"),
+        (lambda c, d: c.get_order(c.order(c.asset, 1)).isbuy(), "write order.amount > 0"),
+        (lambda c, d: d.get_spot_value(c.asset), 'write data.current(asset, "close")'),
+        (lambda c, d: c.asset.price, 'write data.current(asset, "close")'),
     ],
 )
 def test_a_strategys_error_names_what_to_write(act, note):
@@ -186,6 +230,10 @@ def test_a_strategys_error_names_what_to_write(act, note):
         (lambda: rbt.read(daily_frame(5), weather=1), "it has source, symbol, interval"),
         (lambda: rbt.monte_carlo(None, n_sims=5), "write n=1_000"),
         (lambda: rbt.fetch("yfinance", tickers=["SPY"]), "write symbols, the second argument"),
+        (
+            lambda: rbt.ReplayFeed(daily_frame(5), pace=1),
+            "ReplayFeed() has no argument 'pace': write speed=60",
+        ),
     ],
 )
 def test_an_argument_of_another_library_is_refused_with_what_to_write(call, step):

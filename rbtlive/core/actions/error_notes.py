@@ -95,9 +95,10 @@ def _wants_pandas(failure: BaseException) -> bool:
     if type(failure).__module__.startswith("polars"):
         return True
     if isinstance(failure, AttributeError):
-        owner = type(getattr(failure, "obj", None)).__module__.partition(".")[0]
-        return owner == "polars" or (
-            owner == "builtins" and getattr(failure, "name", "") in PANDAS_ONLY
+        bases = type(getattr(failure, "obj", None)).__mro__
+        owners = {base.__module__.partition(".")[0] for base in bases}
+        return "polars" in owners or (
+            owners == {"builtins"} and getattr(failure, "name", "") in PANDAS_ONLY
         )
     if isinstance(failure, (TypeError, ValueError, KeyError, IndexError)):
         return _raised_in(failure, "polars") and not _builds_expression(failure)

@@ -24,7 +24,7 @@ _STRATEGY: Final = by_word(
         "order_market market_buy market_sell create_order place_order",
         "self.order(asset, 10, limit_price=99.5)": "limit_order order_limit buy_limit sell_limit",
         "self.order(asset, -10, stop_price=95.0)": "stop_loss stop_order order_stop take_profit "
-        "trailing_stop bracket_order set_stop_loss set_take_profit",
+        "trailing_stop bracket_order set_stop_loss set_take_profit sl tp",
         "self.order_target_percent(asset, 0.5)": "set_holdings set_target_percent target_percent "
         "order_target_weight rebalance",
         "self.order_target_percent(asset, 0)": "close close_position liquidate exit exit_position "
@@ -38,11 +38,11 @@ _STRATEGY: Final = by_word(
         "context.portfolio.pnl": "pnl profit",
         "context.account": "buying_power",
         "context.datetime": "now time current_time current_dt date today",
-        _CURRENT: "price close get_price last_price",
+        _CURRENT: "price close get_price last_price get_last_price current get_current",
         f"{_HISTORY}; data is an argument of the callback": "data bars prices "
-        "get_history get_bars history_bars data0 datas",
+        "get_history get_bars history_bars data0 datas get_historical_prices historical_prices",
         'self.indicator("sma", polars expression) in initialize': "I sma SMA ema EMA rsi RSI "
-        "macd MACD atr ATR indicators add_indicator crossover",
+        "macd MACD atr ATR indicators add_indicator crossover cross crossunder crossed_above",
         "self.record(name=value)": "plot log_value",
         "print(...) or logging.getLogger(__name__).info(...)": "log logger "
         "info debug warning notify Debug Log",
@@ -55,7 +55,14 @@ _STRATEGY: Final = by_word(
         "self.symbols(...) in initialize, or a pipeline": "universe add_equity add_symbol "
         "update_universe set_universe subscribe add_crypto add_forex",
         "capital_base=100_000 of rbt.backtest(...)": "set_cash set_initial_cash set_capital",
-        "rbt.attach(strategy, broker): a strategy does not know its broker": "broker",
+        "rbt.attach(strategy, broker): a strategy does not know its broker": "broker env vbt",
+        "result.trades after the run; on_order_fill(context, order, transaction) during it": (
+            "trades closed_trades fills transactions"
+        ),
+        "result.performance after the run; context.portfolio during it": "perf performance results "
+        "stats analyzer analyzers",
+        "nothing: the callback is called again at the next bar": "sleep wait",
+        "nothing: a run ends with its data; place no more orders": "stop quit",
         "def handle_data(self, context, data)": "next on_bar on_data",
         "a counter of your own, one more each handle_data": "bar_index bar_count bars_since",
         "def on_order_fill(self, context, order, transaction)": "notify_order notify_trade",
@@ -64,18 +71,22 @@ _STRATEGY: Final = by_word(
 _DATA: Final = by_word(
     {
         _CURRENT: "price close get latest last get_price current_price Close open high low volume "
-        "get_current last_price quote",
+        "get_current last_price quote get_spot_value fetch",
         _HISTORY: "bars prices get_history get_bars df dataframe frame historical iloc loc shift "
-        "tail head rolling ohlcv values",
-        "self.symbols(...) in initialize": "symbols assets universe",
-        "data.current_dt": "now time datetime date index timestamp current_time",
+        "tail head rolling ohlcv values get_history_window",
+        "self.symbol(text) in initialize": "symbol asset",
+        "self.symbols(...) in initialize": "symbols assets universe size shape columns keys",
+        "context.portfolio": "portfolio account positions",
+        "data.current_dt": "now time datetime date index timestamp current_time simulation_dt_func",
         "rbt.read(path), given to the run as data=": "fetch_csv read_csv",
     }
 )
 _PORTFOLIO: Final = by_word(
     {
-        _VALUE: "equity value total_value net_worth nav net_liquidation total balance",
-        "context.account.buying_power": "buying_power",
+        _VALUE: "equity value total_value net_worth nav net_liquidation total balance get_value",
+        "context.account.buying_power": "buying_power margin free_margin",
+        "len(context.portfolio.positions) > 0": "invested is_invested",
+        "result.performance after the run": "stats history performance equity_curve",
         _POSITION: "position get get_position holdings",
         "context.portfolio.pnl": "profit unrealized_pnl realized_pnl total_pnl",
         "result.drawdowns after the run": "drawdown max_drawdown",
@@ -86,7 +97,11 @@ _PORTFOLIO: Final = by_word(
 _HELD: Final = by_word(
     {
         "position.amount": "quantity qty size shares position",
-        "position.cost_basis": "avg_price average_price entry_price avg_cost average_cost price",
+        "position.cost_basis": "avg_price average_price entry_price avg_cost average_cost price "
+        "avg_entry_price",
+        "position.amount * position.cost_basis": "cost total_cost invested",
+        "position.last_sale_price / position.cost_basis - 1": "pl_pct pnl_pct return_pct "
+        "unrealized_plpc",
         "position.last_sale_price": "market_price current_price last_price",
         "position.amount * position.last_sale_price": "market_value value exposure",
         "position.amount * (position.last_sale_price - position.cost_basis)": "pnl profit "
@@ -94,6 +109,20 @@ _HELD: Final = by_word(
         "self.order_target(asset, 0)": "close",
         "position.amount > 0": "is_long is_open",
         "position.amount < 0": "is_short",
+    }
+)
+_POSITIONS: Final = by_word(
+    {
+        "position of context.portfolio.positions[asset], or loop over .items()": "iloc loc at iat "
+        "asset symbol amount quantity size",
+        "len(context.portfolio.positions)": "count total shape length",
+        "pl.DataFrame([(a.symbol, p.amount) for a, p in context.portfolio.positions.items()])": (
+            "to_frame df frame to_pandas to_df dataframe"
+        ),
+        "[asset.symbol for asset in context.portfolio.positions]": "symbols assets index tickers",
+        "{a: p for a, p in context.portfolio.positions.items() if p.amount > 0}": "long longs "
+        "short shorts long_positions short_positions",
+        "context.portfolio.positions_value": "value market_value exposure sum",
     }
 )
 _ORDER: Final = by_word(
@@ -105,10 +134,30 @@ _ORDER: Final = by_word(
         "order.asset": "symbol instrument",
         "self.cancel_order(order)": "cancel",
         "order.created": "created_at submitted_at time",
+        "order.id": "ref order_id client_order_id",
+        "order.amount > 0": "is_long isbuy is_buy side",
+        "order.amount < 0": "is_short issell is_sell",
+        "order.status: 0 open, 1 filled, 2 cancelled, 3 rejected": "Completed Canceled Rejected "
+        "Submitted Accepted completed done",
+        "transaction.price in on_order_fill(context, order, transaction)": "price avg_price "
+        "average_price fill_price avg_fill_price filled_avg_price cost value",
     }
 )
-_ACCOUNT: Final = by_word({_VALUE: "equity value balance", "context.portfolio.cash": "cash"})
-_ASSET: Final = by_word({"asset.asset_name": "name"})
+_ACCOUNT: Final = by_word(
+    {
+        _VALUE: "equity value balance",
+        "context.portfolio.cash": "cash",
+        "context.portfolio.starting_cash": "initial_capital capital_base initial_cash",
+    }
+)
+_ASSET: Final = by_word(
+    {
+        "asset.asset_name": "name",
+        _CURRENT: "price close open high low volume last last_price current",
+        _HISTORY: "history prices bars",
+        "a column of a DataSet of your own in a pipeline": "sector industry market_cap",
+    }
+)
 
 _OF: Final = {
     "Context": _STRATEGY,
@@ -116,6 +165,7 @@ _OF: Final = {
     "BarData": _DATA,
     "PortfolioView": _PORTFOLIO,
     "PositionView": _HELD,
+    "PositionsView": _POSITIONS,
     "OrderView": _ORDER,
     "AccountView": _ACCOUNT,
     "Asset": _ASSET,

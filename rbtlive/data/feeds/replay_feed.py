@@ -18,12 +18,14 @@ import polars as pl
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan, Sleep
 from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
+from rbtlive.data.foreign_attributes import REPLAY_ARGUMENTS
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, InvalidSetting, SettingsError
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV, Bar, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
 from rbtlive.model.interval import DAY
+from rbtlive.model.other_names import teaches_names
 
 _CHUNK_ROWS = 20_000
 
@@ -49,6 +51,7 @@ class ReplayFeed(DataFeed):
 
     is_live = False
 
+    @teaches_names(REPLAY_ARGUMENTS)
     def __init__(
         self,
         data: object,

@@ -55,6 +55,10 @@ class Seen(Protocol):
     view_session: int
     looks_back: bool
 
+    @property
+    def lags(self) -> bool:
+        """Whether each bar is shown late."""
+
 
 class Span(NamedTuple):
     """The place of a window.
