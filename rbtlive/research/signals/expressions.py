@@ -7,7 +7,7 @@ later rows is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -15,7 +15,8 @@ from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.data.windows.indicators import PREFIXES, WATCHED, refusal, shape_of
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.signals.shared_parts import Comparison, Plan, SharedParts
+from rbtlive.research.signals.shared_parts import SharedParts
+from rbtlive.research.signals.trees import Program, fitting
 
 MISSING: Final = -1
 _ROW: Final = "rbtlive row"
@@ -29,6 +30,7 @@ class SignalTable:
         self._parts = SharedParts()
         self._shapes: dict[str, int] = {}
         self._watched: list[int] = []
+        self._plans: tuple[_Planned, _Planned] | None = None
         self.expressions = self._parts.expressions
 
     def add(self, expression: pl.Expr) -> int:
@@ -36,6 +38,7 @@ class SignalTable:
         before = len(self.expressions)
         place = self._parts.add(expression)
         if place == before:
+            self._plans = None
             # Expressions that differ only in numbers look ahead in the same way.
             shape = shape_of(expression)
             self._shapes[shape] = self._shapes.get(shape, 0) + 1
@@ -68,15 +71,16 @@ class SignalTable:
             StrategyError: an expression cannot be evaluated.
         """
         every = range(len(self.expressions))
-        plan = self._parts.plan(every)
-        whole = _evaluated(bars, plan)
+        if self._plans is None:
+            self._plans = _Planned(self._parts, every), _Planned(self._parts, self._watched)
+        plan, few = self._plans
+        whole = plan.flags(bars)
         if check and len(bars) > 1:
             half = len(bars) // 2
-            self._require_same(_evaluated(bars.head(half), plan), whole, every, symbol)
-            few = self._parts.plan(self._watched)
+            self._require_same(plan.flags(bars.head(half)), whole, every, symbol)
             lengths = np.unique(np.geomspace(1, len(bars) - 1, PREFIXES).astype(int))
             for length in lengths.tolist():
-                values = _evaluated(bars.head(length), few)
+                values = few.flags(bars.head(length))
                 self._require_same(values, whole[self._watched], self._watched, symbol)
         return whole
 
@@ -100,21 +104,30 @@ class SignalTable:
             )
 
 
-# Flags of all expressions of a plan, expressions x rows.
-def _evaluated(bars: pl.DataFrame, plan: Plan) -> NDArray[np.int8]:
-    flags = np.empty((plan.size, len(bars)), dtype=np.int8)
-    try:
-        known = bars
-        for step in plan.steps:
-            known = known.with_columns(step)
-        columns = _Columns(known, plan.comparisons)
-        left = [one.expression for one in plan.comparisons if not columns.compare(one, flags)]
-        if plan.roots or left:
-            found = _flags(known, [*plan.roots, *left])
-            flags[[int(name) for name in found.columns]] = found.to_numpy().T
-    except pl.exceptions.PolarsError as error:
-        raise StrategyError(refusal(_MUST_GIVE, error, bars.columns)) from error
-    return flags
+class _Planned:
+    """A plan, and its trees as numpy computes them."""
+
+    def __init__(self, parts: SharedParts, places: Sequence[int]) -> None:
+        self._plan = parts.plan(places)
+        self._program: Program | None = None
+
+    def flags(self, bars: pl.DataFrame) -> NDArray[np.int8]:
+        """Return the flags of all its expressions, expressions x rows."""
+        flags = np.empty((self._plan.size, len(bars)), dtype=np.int8)
+        try:
+            known = bars
+            for step in self._plan.steps:
+                known = known.with_columns(step)
+            if self._program is None:
+                self._program = fitting(self._plan.trees, known)
+            self._program.run(known, flags)
+            left = [*self._plan.roots, *(tree.expression for tree in self._program.left)]
+            if left:
+                found = _flags(known, left)
+                flags[[int(name) for name in found.columns]] = found.to_numpy().T
+        except pl.exceptions.PolarsError as error:
+            raise StrategyError(refusal(_MUST_GIVE, error, bars.columns)) from error
+        return flags
 
 
 def _flags(known: pl.DataFrame, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
@@ -132,49 +145,14 @@ def _flags(known: pl.DataFrame, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
     return found.select(pl.all().cast(pl.Int8).fill_null(MISSING))
 
 
-# Columns of floats without NaN, which numpy compares as polars does: their values, with
-# NaN for missing ones, and which are missing.
-class _Columns:
-    def __init__(self, frame: pl.DataFrame, comparisons: Sequence[Comparison]) -> None:
-        wanted = {name for one in comparisons for name in (one.left, one.right)}
-        columns = [
-            column
-            for column in frame.get_columns()
-            if column.name in wanted and column.dtype == pl.Float64
-        ]
-        values = pl.DataFrame(columns).to_numpy().T
-        missing = np.isnan(values)
-        self._known: dict[str | float, tuple[Any, Any]] = {
-            column.name: (values[place], missing[place].view(np.int8))
-            for place, (column, count) in enumerate(
-                zip(columns, missing.sum(axis=1).tolist(), strict=True)
-            )
-            if column.null_count() == count
-        }
-        for name in wanted:
-            if not isinstance(name, str):
-                self._known[name] = float(name), np.int8(0)
-
-    def compare(self, one: Comparison, flags: NDArray[np.int8]) -> bool:
-        """Write the flags of a comparison; say whether its columns allow it."""
-        left, right = self._known.get(one.left), self._known.get(one.right)
-        if left is None or right is None:
-            return False
-        # False where one is missing. Two numbers, `pl.lit(1) > 0`, give one bool.
-        np.subtract(
-            np.asarray(one.operation(left[0], right[0])).view(np.int8),
-            left[1] | right[1],
-            out=flags[one.number],
-        )
-        return True
-
-
 def bad_places(bars: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[int, Exception]:
     """Return the expressions that cannot be evaluated, each with the error."""
     wrong: dict[int, Exception] = {}
     for place, expression in enumerate(expressions):
         try:
-            _evaluated(bars, Plan([], [expression.alias("0")], [], 1))
+            _flags(bars, [expression.alias("0")])
+        except pl.exceptions.PolarsError as error:
+            wrong[place] = StrategyError(refusal(_MUST_GIVE, error, bars.columns))
         except Exception as error:  # noqa: BLE001 - of a user's function in the expression
             wrong[place] = error
     return wrong

@@ -100,6 +100,11 @@ class Objective:
         elif isinstance(what, str):
             self.name = what.removeprefix("-")
             self.sign = -1.0 if what.startswith("-") else 1.0
+            if what == "-max_drawdown":
+                raise InvalidSetting(
+                    "maximize='-max_drawdown' picks the deepest drawdown, because max_drawdown is "
+                    "never above zero: write 'max_drawdown' for the smallest one"
+                )
             if self.name not in METRICS:
                 self.function, self.is_statistic = _statistic(self.name), True
         else:

@@ -179,6 +179,8 @@ def test_a_sampler_that_has_tried_everything_ends_the_search():
         ({"maximize": lambda run, params: 1.0}, "must take one argument, the run"),
         ({"maximize": "Sharpe Ratio"}, "write 'sharpe'"),
         ({"maximize": "Max. Drawdown [%]"}, "write 'max_drawdown'"),
+        ({"maximize": "-max_drawdown"}, "deepest drawdown.*write 'max_drawdown'"),
+        ({"maximize": ["sharpe", "-max_drawdown"]}, "deepest drawdown.*write 'max_drawdown'"),
         ({"maximize": "weather"}, "anything else of a result is a function"),
     ],
 )

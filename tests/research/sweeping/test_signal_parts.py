@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 from decimal import Decimal
 
 import numpy as np
@@ -16,8 +17,9 @@ from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable
 from rbtlive.research.signals.ledger import _sum
 from rbtlive.research.signals.prompt_fills import prompt_fills
-from rbtlive.research.signals.shared_parts import _OPERATIONS, SharedParts
+from rbtlive.research.signals.shared_parts import SharedParts
 from rbtlive.research.signals.simulation import Simulation
+from rbtlive.research.signals.trees import fitting
 
 # ruff: noqa: SIM300 - a column is compared here, no constant
 CLOSE = pl.col("close")
@@ -48,6 +50,24 @@ MANY = {
         CLOSE.diff(),
     ],
     "others": [~(CLOSE > 50), CLOSE.is_between(40, 50), pl.when(CLOSE > 50).then(1).otherwise(2)],
+    "arguments of functions": [
+        (CLOSE.ewm_mean(span=fast) - CLOSE.ewm_mean(span=slow)).ewm_mean(span=n).shift(1) > 0.1
+        for fast in (2, 3)
+        for slow in (5, 8)
+        for n in (3, 4)
+    ],
+    "arguments with one value for all rows": [
+        CLOSE > CLOSE.max().shift(n).fill_null(CLOSE.min()) + CLOSE.max() for n in (0, 1, 2)
+    ],
+    "arguments with names": [
+        CLOSE.diff() > pl.struct(CLOSE.diff(), CLOSE.diff(2).alias("b")).struct.field("b") * k
+        for k in (1, 2)
+    ],
+    "conditions and casts": [
+        pl.when(CLOSE.diff(n) > 0).then(CLOSE.diff(n)).otherwise(CLOSE.diff(2)).rolling_mean(3)
+        > (CLOSE.diff(n) > 0).cast(pl.Float64)
+        for n in (1, 2)
+    ],
 }
 
 
@@ -60,12 +80,131 @@ def test_shared_parts_give_the_values_of_the_expressions_as_written(kind):
     plan = parts.plan(places)
     for step in plan.steps:
         frame = frame.with_columns(step)
-    last = [*plan.roots, *(one.expression for one in plan.comparisons)]
+    last = [*plan.roots, *(one.expression for one in plan.trees)]
     found = frame.select(pl.int_range(pl.len()).alias("row"), *last)
 
     for place, one in enumerate(MANY[kind]):
         plain = BARS.select(pl.int_range(pl.len()).alias("row"), one.alias("value"))
         assert found[str(place)].rename("value").equals(plain["value"])
+
+
+def flags_of(bars, expressions):
+    """Return the flags as the gear computes them, and as polars does one by one."""
+    table = SignalTable()
+    places = [table.add(one) for one in expressions]
+    found = table.evaluate(bars, symbol="A", check=False)[places]
+    plain = [
+        bars.select(pl.int_range(pl.len()).alias("row"), one.alias("value"))["value"]
+        .cast(pl.Int8)
+        .fill_null(-1)
+        .to_list()
+        for one in expressions
+    ]
+    return found.tolist(), plain
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_arithmetic_and_logic_gives_the_truth_values_of_polars(seed):
+    """Of columns with missing values, NaN and infinities, of numbers, and of whole numbers."""
+    draw = np.random.default_rng(seed)
+    rows = 300
+    odd = np.array([math.nan, math.inf, -math.inf, 0.0, -0.0])
+    clean = np.round(draw.normal(0, 2, (3, rows)), 1)
+    clean[1, draw.random(rows) < 0.1] = 0.0
+    wild = np.where(draw.random(rows) < 0.1, draw.choice(odd, rows), clean[0])
+    bars = pl.DataFrame(
+        {
+            "open": clean[0],
+            "high": pl.Series(clean[1]).set(pl.Series(draw.random(rows) < 0.05), None),
+            "low": wild if seed % 2 else clean[2],
+            "close": pl.Series(wild).set(pl.Series(draw.random(rows) < 0.05), None),
+            "volume": draw.integers(-3, 3, rows),
+            "held": pl.Series(draw.random(rows) < 0.5).set(
+                pl.Series(draw.random(rows) < 0.1), None
+            ),
+        }
+    )
+    names = ["open", "high", "low"] + ["close", "volume"] * (seed % 3 == 0)
+
+    def one_of(options):
+        return options[draw.integers(len(options))]
+
+    def number(depth):
+        kind = draw.integers(0, 6 if depth else 3)
+        if kind < 2:
+            return pl.col(one_of(names))
+        if kind == 2:
+            name = one_of(names[:3])
+            return one_of([pl.col(name).shift(1), pl.col(name).rolling_mean(3)])
+        if kind == 3:
+            constant = one_of([2.0, 0.3, -1.5, 0.0, 7.0])
+            pair = [number(depth - 1), pl.lit(constant)]
+        else:
+            pair = [number(depth - 1), number(depth - 1)]
+        left, right = pair if draw.random() < 0.5 else pair[::-1]
+        return one_of([operator.add, operator.sub, operator.mul, operator.truediv])(left, right)
+
+    def truth(depth):
+        kind = draw.integers(0, 6 if depth else 3)
+        if kind == 0:
+            return pl.col("held")
+        if kind < 3:
+            other = number(1) if draw.random() < 0.5 else pl.lit(one_of([0.0, 0.5]))
+            return one_of(list(SIGNS.values()))(number(2), other)
+        if kind == 3:
+            return ~truth(depth - 1)
+        return one_of([operator.and_, operator.or_])(truth(depth - 1), truth(depth - 1))
+
+    found, plain = flags_of(bars, [truth(3) for _ in range(60)])
+
+    assert found == plain
+
+
+def test_many_bars_are_computed_in_parts():
+    rows = 3000
+    closes = pl.Series("close", np.cumsum(np.random.default_rng(2).normal(0, 1, rows)))
+    bars = pl.DataFrame({"close": closes.set(pl.Series(np.arange(rows) % 701 == 0), None)})
+    every = [
+        (CLOSE > CLOSE.rolling_mean(n) * k) | (CLOSE.shift(n) < k)
+        for n in range(2, 12)
+        for k in range(1, 31)
+    ]
+
+    found, plain = flags_of(bars, every)
+
+    assert found == plain
+
+
+def test_a_truth_value_that_is_also_used_as_a_number_is_left_to_polars():
+    bars = BARS.with_columns(flag=CLOSE > 50)
+    flag = pl.col("flag")
+
+    found, plain = flags_of(bars, [flag & (CLOSE > 45), flag > (CLOSE > 60), (flag * 2.0) > 1.0])
+
+    assert found == plain
+
+
+def test_no_bars_have_no_flags():
+    assert SignalTable().evaluate(BARS.clear(), symbol="A", check=True).shape == (0, 0)
+    table = SignalTable()
+    table.add(CLOSE > CLOSE.shift(1))
+
+    assert table.evaluate(BARS.clear(), symbol="A", check=True).shape == (1, 0)
+
+
+def test_numpy_computes_arithmetic_and_logic_of_shared_parts():
+    band = [CLOSE.rolling_mean(9) - k * CLOSE.rolling_std(9) for k in (1, 2.5)]
+    parts = SharedParts()
+    places = [parts.add((CLOSE < one) & ~(CLOSE.shift(1) < one.shift(1))) for one in band]
+
+    plan = parts.plan(places)
+
+    assert not plan.roots
+    assert len(plan.trees) == 2
+    frame = BARS
+    for step in plan.steps:
+        frame = frame.with_columns(step)
+    assert not fitting(plan.trees, frame).left
 
 
 def test_a_part_of_many_expressions_is_computed_once():
@@ -74,12 +213,23 @@ def test_a_part_of_many_expressions_is_computed_once():
 
     plan = parts.plan(places)
 
-    assert [len(step) for step in plan.steps] == [3]
-    assert (len(plan.roots), len(plan.comparisons)) == (0, 180)
-    assert all("ewm" not in str(one.expression) for one in plan.comparisons)
+    # The changes, those up and those down negated, and their means for three lengths.
+    assert [len(step) for step in plan.steps] == [1, 2, 6]
+    assert (len(plan.roots), len(plan.trees)) == (0, 180)
+    assert all("ewm" not in str(one.expression) for one in plan.trees)
 
 
-@pytest.mark.parametrize("sign", [">", ">=", "<", "<=", "==", "!="])
+SIGNS = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
 def test_columns_compare_as_in_polars(sign):
     """Missing values, NaN, infinities, zeros of both signs, and whole numbers."""
     odd = [1.0, None, math.nan, math.inf, -math.inf, 0.0, -0.0, 2.5, 3.0, 1e300]
@@ -88,7 +238,7 @@ def test_columns_compare_as_in_polars(sign):
     bars = pl.DataFrame({"open": first, "close": second, "high": clean}).with_columns(
         low=pl.col("high").reverse(), volume=pl.int_range(pl.len()), price=pl.lit(None, pl.Float64)
     )
-    compare = _OPERATIONS[sign]
+    compare = SIGNS[sign]
     operands = [pl.col(name) for name in bars.columns] + [pl.lit(2.5), pl.lit(3), pl.lit(2**60)]
     pairs = [compare(a, b) for a in operands[:6] for b in operands]
     table = SignalTable()
