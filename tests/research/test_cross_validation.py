@@ -188,6 +188,22 @@ def test_folds_that_cannot_be_are_refused(options, message):
 def test_an_objective_that_is_none_is_refused():
     with pytest.raises(InvalidSetting, match="did you mean 'sharpe'"):
         validated(maximize="sharp")
+    with pytest.raises(InvalidSetting, match=r"deepest drawdown.*write 'max_drawdown'"):
+        validated(maximize="-max_drawdown")
+
+
+def test_a_splitter_may_cut_by_dates():
+    class ByMonth:
+        def split(self, bars):
+            months = bars.index.to_period("M")
+            for month in months.unique()[1:]:
+                yield np.flatnonzero(months < month), np.flatnonzero(months == month)
+
+    found = validated(splitter=ByMonth())
+
+    days = found.returns["date"].to_list()
+    assert len(found) == len({(day.year, day.month) for day in days})
+    assert days[0].day <= 3
 
 
 def test_a_split_without_a_value_is_named():

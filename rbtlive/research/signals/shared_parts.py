@@ -10,6 +10,7 @@ not divided.
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _SIGN: Final = b"\xa2op"
 _RIGHT: Final = b"\xa5right"
 _COLUMN: Final = b"\x81\xa6Column"
 _LITERAL: Final = b"\x81\xa7Literal"
+_FLOAT: Final = _LITERAL + b"\x81\xa3Dyn\x81\xa5Float\xcb"
 _CAST: Final = b"\x81\xa4Cast\x83\xa4expr"
 _TERNARY: Final = b"\x81\xa7Ternary\x83\xa9predicate"
 _FUNCTION: Final = b"\x81\xa8Function\x82\xa5input"
@@ -176,7 +178,7 @@ class SharedParts:
             if key.startswith(_COLUMN):
                 part.is_bars_column = expression.meta.is_column()
             elif key.startswith(_LITERAL):
-                part.is_constant, part.number = True, _number(expression)
+                part.is_constant, part.number = True, _number(part)
             else:
                 self._split(part)
                 operands = part.operands
@@ -301,8 +303,11 @@ def _build_leaves(part: Part, steps: list[list[pl.Expr]], known: _Known) -> None
             _build(one, steps, known)
 
 
-def _number(expression: pl.Expr) -> float | None:
-    value: object = pl.select(expression).item()
+def _number(part: Part) -> float | None:
+    if part.key.startswith(_FLOAT):
+        (value,) = struct.unpack(">d", part.key[len(_FLOAT) :])
+    else:
+        value = pl.select(part.expression).item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if abs(value) < _EXACT else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.signals.shared_parts import ARITHMETIC, COMPARISONS, Part, Tree
 
 _Bools: TypeAlias = "NDArray[np.bool_]"
+_Floats: TypeAlias = "NDArray[np.float64]"
 _Rows: TypeAlias = "slice | NDArray[np.int64]"
 
 _NUMPY: Final = {
@@ -45,12 +46,14 @@ class _Step(NamedTuple):
     Attributes:
         operation: Its name.
         out: Rows of the results, of numbers or of truth values.
-        operands: Each is the rows of numbers or truth values, or a column of constants.
+        operands: Rows of numbers or of truth values; of constants no row.
+        constants: By operand a column of constants, or None.
     """
 
     operation: str
     out: slice
-    operands: list[_Rows | NDArray[np.float64]]
+    operands: list[_Rows]
+    constants: list[_Floats | None]
 
 
 class Program:
@@ -138,17 +141,18 @@ class Program:
         return slice(low, self._heights[is_truth])
 
     def _step(self, operation: str, parts: list[Part]) -> _Step:
-        operands: list[Any] = []
+        operands: list[_Rows] = []
+        constants: list[_Floats | None] = []
         for column in zip(*(part.operands for part in parts), strict=True):
-            if column[0].number is None:
-                operands.append(_rows([self._row[one.column] for one in column]))
-            else:
-                operands.append(np.array([one.number for one in column])[:, np.newaxis])
-        if operation == "TrueDivide" and isinstance(parts[0].operands[1].number, float):
+            numbers = [one.number for one in column if one.number is not None]
+            constants.append(np.array(numbers)[:, np.newaxis] if numbers else None)
+            operands.append(_rows([] if numbers else [self._row[one.column] for one in column]))
+        if operation == "TrueDivide" and constants[1] is not None:
             # Polars multiplies by the reciprocal of a number.
             with np.errstate(divide="ignore"):
-                operation, operands[1] = "Multiply", 1.0 / operands[1]
-        return _Step(operation, self._enter(parts, is_truth=operation not in ARITHMETIC), operands)
+                operation, constants[1] = "Multiply", 1.0 / constants[1]
+        out = self._enter(parts, is_truth=operation not in ARITHMETIC)
+        return _Step(operation, out, operands, constants)
 
     # -- doing it ---------------------------------------------------------------------
 
@@ -195,15 +199,15 @@ class _Store:
         has_nans: Whether a number that is not missing is NaN.
     """
 
-    values: NDArray[np.float64]
+    values: _Floats
     truths: _Bools
     lacking: _Bools
     absent: _Bools
-    scratch: tuple[NDArray[np.float64], NDArray[np.float64]]
+    scratch: tuple[_Floats, _Floats]
     has_gaps: bool = False
     has_nans: bool = False
 
-    def open(self, values: Any, lacking: _Bools, truths: _Bools, absent: _Bools) -> None:
+    def open(self, values: _Floats, lacking: _Bools, truths: _Bools, absent: _Bools) -> None:
         """Begin with the columns of some bars."""
         width = values.shape[1]
         if width != self.values.shape[1]:
@@ -238,20 +242,20 @@ class _Store:
         return found - self.absent[rows].view(np.int8) if self.has_gaps else found
 
     def _calculate(self, step: _Step) -> None:
-        first, second = map(self._numbers, step.operands, self.scratch)
+        first, second = map(self._numbers, step.operands, step.constants, self.scratch)
         getattr(np, _NUMPY[step.operation])(first, second, out=self.values[step.out])
         if self.has_gaps:
             self.lacking[step.out] = self._any_lacks(step)
         self.has_nans = self.has_nans or self._are_nans(step.out)
 
     def _compare(self, step: _Step) -> None:
-        first, second = map(self._numbers, step.operands, self.scratch)
+        first, second = map(self._numbers, step.operands, step.constants, self.scratch)
         found = self.truths[step.out]
         getattr(np, _NUMPY[step.operation])(first, second, out=found)
         if self.has_gaps:
             self.absent[step.out] = self._any_lacks(step)
         if self.has_nans:
-            left, right = (self._nans(one) for one in step.operands)
+            left, right = map(self._nans, step.operands, step.constants)
             found |= _by_nans(step.operation, left, right)
             if step.operation == "NotEq":
                 found &= ~(left & right)
@@ -278,27 +282,28 @@ class _Store:
             self.absent[step.out] = (gaps[0] | gaps[1]) & maybe[0] & maybe[1]
 
     # Rows that are no neighbours are copied, always to the same memory.
-    def _numbers(self, operand: Any, scratch: NDArray[np.float64]) -> Any:
-        if isinstance(operand, slice):
-            return self.values[operand]
-        if _is_constant(operand):
-            return operand
-        out = scratch[: len(operand), : self.values.shape[1]]
-        return np.take(self.values, operand, axis=0, out=out, mode="clip")
+    def _numbers(self, rows: _Rows, constants: _Floats | None, scratch: _Floats) -> _Floats:
+        if constants is not None:
+            return constants
+        if isinstance(rows, slice):
+            return self.values[rows]
+        out = scratch[: len(rows), : self.values.shape[1]]
+        return np.take(self.values, rows, axis=0, out=out, mode="clip")
 
-    def _nans(self, operand: Any) -> Any:
-        if _is_constant(operand):
-            return np.False_
-        nans = np.isnan(self.values[operand])
-        return nans & ~self.lacking[operand] if self.has_gaps else nans
+    def _nans(self, rows: _Rows, constants: _Floats | None) -> _Bools:
+        if constants is not None:
+            return np.zeros((1, 1), np.bool_)
+        nans: _Bools = np.isnan(self.values[rows])
+        return nans & ~self.lacking[rows] if self.has_gaps else nans
 
-    def _any_lacks(self, step: _Step) -> Any:
-        lacks = [self.lacking[one] for one in step.operands if not _is_constant(one)]
+    def _any_lacks(self, step: _Step) -> _Bools:
+        pairs = zip(step.operands, step.constants, strict=True)
+        lacks = [self.lacking[rows] for rows, constants in pairs if constants is None]
         return lacks[0] if len(lacks) == 1 else lacks[0] | lacks[1]
 
 
 # What a comparison is where one of its numbers is NaN, and true.
-def _by_nans(operation: str, left: Any, right: Any) -> Any:
+def _by_nans(operation: str, left: _Bools, right: _Bools) -> _Bools:
     by_operation = {
         "Gt": left & ~right,
         "GtEq": left,
@@ -314,10 +319,6 @@ def _is_read(part: Part) -> bool:
     return part.is_bars_column or part.is_column()
 
 
-def _is_constant(operand: Any) -> bool:
-    return not isinstance(operand, slice) and operand.dtype == np.float64
-
-
 # Without a copy if possible: one row for all, or neighbours.
 def _rows(rows: list[int]) -> _Rows:
     if not rows:
@@ -331,15 +332,17 @@ def _rows(rows: list[int]) -> _Rows:
 
 
 # Numbers and where they are missing, both columns x bars.
-def _floats(frame: pl.DataFrame, names: list[str]) -> tuple[NDArray[np.float64], _Bools]:
-    if not names:
-        return np.empty((0, len(frame))), np.empty((0, len(frame)), np.bool_)
-    columns = frame.select(names)
-    values: NDArray[np.float64] = columns.to_numpy().T
+def _floats(frame: pl.DataFrame, names: list[str]) -> tuple[_Floats, _Bools]:
+    values = np.empty((len(names), len(frame)))
+    columns = [frame.get_column(name) for name in names]
+    for place, column in enumerate(columns):
+        values[place] = column.to_numpy()
     missing = np.isnan(values)
-    for place, count in enumerate(np.count_nonzero(missing, axis=1).tolist()):
-        if count and count != columns.to_series(place).null_count():
-            missing[place] = columns.to_series(place).is_null().to_numpy()
+    if missing.any():
+        counts = np.count_nonzero(missing, axis=1).tolist()
+        for column, none, count in zip(columns, missing, counts, strict=True):
+            if count and count != column.null_count():
+                none[:] = column.is_null().to_numpy()
     return values, missing
 
 

@@ -100,11 +100,7 @@ class Objective:
         elif isinstance(what, str):
             self.name = what.removeprefix("-")
             self.sign = -1.0 if what.startswith("-") else 1.0
-            if what == "-max_drawdown":
-                raise InvalidSetting(
-                    "maximize='-max_drawdown' picks the deepest drawdown, because max_drawdown is "
-                    "never above zero: write 'max_drawdown' for the smallest one"
-                )
+            refuse_deepest(what)
             if self.name not in METRICS:
                 self.function, self.is_statistic = _statistic(self.name), True
         else:
@@ -127,6 +123,19 @@ class Objective:
         """
         known = number(value)
         return -math.inf if math.isnan(known) else self.sign * known
+
+
+def refuse_deepest(maximize: str) -> None:
+    """Raise an error for an objective that picks the deepest drawdown.
+
+    Raises:
+        InvalidSetting: it does.
+    """
+    if maximize == "-max_drawdown":
+        raise InvalidSetting(
+            "maximize='-max_drawdown' picks the deepest drawdown, because max_drawdown is never "
+            "above zero: write 'max_drawdown' for the smallest one"
+        )
 
 
 def _statistic(name: str) -> Callable[[RunView], Any]:

@@ -26,7 +26,7 @@ from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import rows_a_year
-from rbtlive.research.sweeping.objectives import returned_number
+from rbtlive.research.sweeping.objectives import refuse_deepest, returned_number
 from rbtlive.research.sweeping.options import CROSS_WORDS, knows_only
 from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.surface import param_columns
@@ -194,7 +194,7 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
     first = calendar.number(settings.start)
     labels = [calendar.label(first + n) for n in range(calendar.number(end) - first + 1)]
     a_year = rows_a_year(settings)
-    splits = _splits(len(labels), folds, test_folds, purge, embargo, splitter, a_year=a_year)
+    splits = _splits(labels, folds, test_folds, purge, embargo, splitter, a_year=a_year)
     found = sweep(strategy, portal, params, **options)
     returns = found.returns()
     rows = [row for row in found if row.error is None]
@@ -229,6 +229,7 @@ def _score_of(maximize: Any) -> tuple[Score, float]:
             f"maximize must be a ratio of daily returns, or a function of them: was "
             f"{maximize!r}; {nearest(str(name), RATIOS)}"
         )
+    refuse_deepest(maximize)
     sign = -1.0 if maximize.startswith("-") else 1.0
 
     def ratio(returns: Floats, a_year: int) -> Floats:
@@ -265,7 +266,7 @@ def _choice(
 
 
 def _splits(
-    sessions: int,
+    labels: Sequence[date],
     folds: object,
     test_folds: object,
     purge: object,
@@ -275,7 +276,7 @@ def _splits(
     a_year: int,
 ) -> list[Split]:
     if splitter is not None:
-        return list(_of_splitter(splitter, sessions))
+        return list(_of_splitter(splitter, labels))
     blocks, tested = _whole(folds, "folds", 2), _whole(test_folds, "test_folds", 1)
     if tested < blocks and math.comb(blocks, tested) > SPLITS_AT_MOST:
         count = math.comb(blocks, tested)
@@ -289,7 +290,7 @@ def _splits(
         for name, value in (("purge", purge), ("embargo", embargo))
     ]
     return list(
-        combinations(sessions, blocks=blocks, tested=tested, purge=apart[0], embargo=apart[1])
+        combinations(len(labels), blocks=blocks, tested=tested, purge=apart[0], embargo=apart[1])
     )
 
 
@@ -302,13 +303,18 @@ def _whole(value: object, name: str, least: int) -> int:
 
 # Splits in the form of scikit-learn and skfolio: the test is one array of indices, or
 # one per fold.
-def _of_splitter(splitter: Any, sessions: int) -> Iterator[Split]:
+def _of_splitter(splitter: Any, labels: Sequence[date]) -> Iterator[Split]:
     if isinstance(splitter, (str, type)) or not callable(getattr(splitter, "split", None)):
         raise BadFolds(
             f"splitter must have split(X) that gives training and test places: was {splitter!r}"
         )
+    import pandas as pd
+
+    sessions = len(labels)
+    # Some splitters cut by dates.
+    given = pd.DataFrame({"session": np.zeros(sessions)}, index=pd.DatetimeIndex(list(labels)))
     place = -1
-    for place, (train, test) in enumerate(splitter.split(np.zeros((sessions, 1)))):
+    for place, (train, test) in enumerate(splitter.split(given)):
         parts = test if isinstance(test, (list, tuple)) else [test]
         inside = np.asarray(train, dtype=np.int64)
         tried = {n: np.asarray(part, dtype=np.int64) for n, part in enumerate(parts)}

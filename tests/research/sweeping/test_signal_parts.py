@@ -137,7 +137,7 @@ def test_random_arithmetic_and_logic_gives_the_truth_values_of_polars(seed):
             name = one_of(names[:3])
             return one_of([pl.col(name).shift(1), pl.col(name).rolling_mean(3)])
         if kind == 3:
-            constant = one_of([2.0, 0.3, -1.5, 0.0, 7.0])
+            constant = one_of([2.0, 0.3, -1.5, 0.0, 7.0, 3, math.inf, math.nan])
             pair = [number(depth - 1), pl.lit(constant)]
         else:
             pair = [number(depth - 1), number(depth - 1)]
@@ -149,7 +149,11 @@ def test_random_arithmetic_and_logic_gives_the_truth_values_of_polars(seed):
         if kind == 0:
             return pl.col("held")
         if kind < 3:
-            other = number(1) if draw.random() < 0.5 else pl.lit(one_of([0.0, 0.5]))
+            other = (
+                number(1)
+                if draw.random() < 0.5
+                else pl.lit(one_of([0.0, 0.5, 2, math.nan, -math.inf]))
+            )
             return one_of(list(SIGNS.values()))(number(2), other)
         if kind == 3:
             return ~truth(depth - 1)
