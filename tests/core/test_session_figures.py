@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from rbtlive.core.serialization import capture
 from rbtlive.core.state.fixed_point import sums_in_fixed_point
 from rbtlive.core.state.held import Held
-from rbtlive.core.state.quiet_days import QuietDays
+from rbtlive.core.state.kept_days import Books, KeptDays
+from rbtlive.core.state.order_archive import KeptPictures, OrderArchive
 from rbtlive.core.state.record import KEPT_FLOATS, SessionRow, SessionRows, column
+from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.session_figures import (
     FEW,
     MANY,
@@ -38,12 +40,15 @@ from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import NoSlippage
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
+from rbtlive.model.order_facts import Transaction
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
 from tests.data.markets import DAYS, bars
 
 NEW_YORK = get_calendar("XNYS")
 FIRST = NEW_YORK.number(DAYS[0])
 ASSET = PolarsDataPortal(bars({"S0": [1.0] * len(DAYS)})).assets[0]
+
+NO_PICTURES = KeptPictures(OrderArchive(RowLog(tuple, Transaction)))
 
 
 def held_of(*amounts: str | Decimal) -> Held:
@@ -215,18 +220,12 @@ def rows_of(drawn: list[Any]) -> SessionRows:
         rows.note(close)
         number, cash = number + 1, money_after
         if quiet:
-            shown = np.array([prices] * quiet) if book else None
-            rows.note_quiet(
-                QuietDays(
-                    close,
-                    first=close.session + 1,
-                    count=quiet,
-                    prices=shown,
-                    recorded=None,
-                    orders={},
-                    no_cash=ZERO,
-                )
-            )
+            days = KeptDays(close, flow=ZERO, pictures=NO_PICTURES)
+            days.count, days.prices = quiet, np.array(prices * quiet)
+            if quiet > 1:  # the second of them has fills, which leave what was held
+                cash += 7
+                days.books.append(Books(1, cash, Decimal(7), close.held, 2))
+            rows.note_days(days)
             number += quiet
     return rows
 

@@ -6,140 +6,97 @@ sessions are read at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rbtlive.core.run_state import RunState
-from rbtlive.core.state.order import Order
-from rbtlive.core.state.quiet_days import QuietDays
-from rbtlive.core.state.session_figures import SessionClose, with_prices
-from rbtlive.model.arrays import NDArray, np
+from rbtlive.core.state.kept_days import Books, KeptDays
+from rbtlive.core.state.order_archive import KeptPictures
+from rbtlive.core.state.session_figures import SessionClose
+from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
+    from rbtlive.core.state.order_archive import OrderArchive
     from rbtlive.data.bars.bar_reads import BarReads, Floats
 
+_FEW = 64
+"""So many prices are read one by one: for more, an array costs less."""
 
-_NEAR = 8  # sessions: those between are read too
+
+def days_after(state: RunState, close: SessionClose, archive: OrderArchive) -> KeptDays:
+    """Return what keeps the sessions after a close that is in the record."""
+    flow = state.books.previous_cash_flow
+    return KeptDays(close, flow=flow, pictures=KeptPictures(archive))
 
 
-class Stretch:
-    """A close, and the sessions after it in which nothing filled.
+def keep_traded(state: RunState, days: KeptDays) -> None:
+    """Keep the books that a session with fills, which ends, leaves."""
+    portfolio, touched = state.portfolio, state.orders.touched
+    cash, flow, executed = portfolio.cash, portfolio.cash_flow, len(state.record.transactions)
+    if touched:
+        days.pictures.note(days.count, touched, days.books[-1].executed)
+        touched.clear()
+    days.books.append(_row(Books, (days.count, cash, flow, portfolio.held(), executed)))
+
+
+_row = tuple.__new__  # the class's own way calls a function of Python
+
+
+def note(state: RunState, days: KeptDays, *, version: int, has_ended: bool) -> None:
+    """Add the finished sessions to the record, and let the next figures count from
+    them.
 
     Args:
-        close: The close before these sessions.
-        places: The asset index of each position; None if nothing is held.
-        is_noted: Whether the close itself is in the record already; its prices are
-            unknown otherwise.
-        cash_flow: Cash flow of the run up to the close.
-
-    Attributes:
-        begun: Number of the first session whose prices are unknown.
-        first: Number of the first session after the close.
-        next: Number of the session after the last one finished.
-        odd_prices: The price of each position in sessions in which one has no close.
-        recorded: Recorded variables of the last sessions.
-        orders: Pictures of the orders placed in a session, by its place.
-        prices: The price of each position in each session from `begun` on, once read.
+        state: The run.
+        days: The sessions.
+        version: The portfolio's at the last close.
+        has_ended: No session has begun after them.
     """
-
-    __slots__ = (
-        "begun",
-        "cash_flow",
-        "close",
-        "first",
-        "is_noted",
-        "next",
-        "odd_prices",
-        "orders",
-        "places",
-        "prices",
-        "recorded",
-    )
-
-    def __init__(
-        self,
-        close: SessionClose,
-        places: NDArray[np.intp] | None,
-        *,
-        is_noted: bool,
-        cash_flow: Decimal,
-    ) -> None:
-        self.close, self.places, self.is_noted = close, places, is_noted
-        self.cash_flow = cash_flow
-        self.first = self.next = close.session + 1
-        self.begun = self.first if is_noted else close.session
-        self.odd_prices: dict[int, Floats] = {}
-        self.recorded: list[dict[str, Any]] = []
-        self.orders: dict[int, Sequence[Order]] = {}
-        self.prices: Floats | None = None
+    books, last = state.books, days.books[-1]
+    if days.count:
+        days.prices = _prices(days, state.market.table)
+        books.rows.note_days(days)
+    if len(days.books) > 1:
+        books.closed_marks = -1
+    books.closed_version = version
+    books.previous_cash_flow, books.previous_return = last.flow, None
+    books.reported_transactions = last.executed
+    books.rows_before = len(books.rows)
+    traded_last = has_ended and last.place == days.count - 1 >= 0
+    start = days.books[-2] if traded_last else last
+    books.starting_cash, books.starting_base = start.cash, days.before.capital_base
+    books.starting_value = None
+    if has_ended:
+        books.rows_before -= 1
+        books.first_transaction = start.executed
+    else:
+        books.begin()
 
 
-def stretch_after(state: RunState, close: SessionClose, *, is_noted: bool) -> Stretch:
-    """Return a new stretch after a close that has just been made."""
-    places = state.marks.places() if state.portfolio.positions else None
-    flow = state.books.previous_cash_flow
-    return Stretch(close, places, is_noted=is_noted, cash_flow=flow)
-
-
-def note(state: RunState, stretches: Sequence[Stretch]) -> None:
-    """Add the finished sessions to the record: stretches that follow one another."""
-    rows = state.books.rows
-    for group in _held_alike(stretches):
-        _read_prices(group, state.market.table)
-    for stretch in stretches:
-        close, count, prices = stretch.close, stretch.next - stretch.first, stretch.prices
-        if not stretch.is_noted:
-            if prices is not None:
-                close, prices = with_prices(close, prices[0]), prices[1:]
-            rows.note(close)
-        if count:
-            days = QuietDays(
-                close,
-                first=stretch.first,
-                count=count,
-                prices=prices,
-                recorded=_every_recorded(stretch, count) if stretch.recorded else None,
-                orders=stretch.orders,
-                no_cash=stretch.cash_flow - stretch.cash_flow,
-            )
-            rows.note_quiet(days)
-
-
-# Stretches that hold the same positions, if at most a few sessions lie between them.
-def _held_alike(stretches: Sequence[Stretch]) -> Iterator[list[Stretch]]:
-    group: list[Stretch] = []
-    known: NDArray[np.intp] | None = None
-    for stretch in stretches:
-        places = stretch.places
-        if places is None or stretch.begun == stretch.next:
-            continue
-        if known is not None and (
-            (places is not known and places.tobytes() != known.tobytes())
-            or stretch.begun - group[-1].next > _NEAR
-        ):
-            yield group
-            group = []
-        known = places
-        group.append(stretch)
-    if group:
-        yield group
-
-
-# Reads the price of each position in each session that is not noted yet, for stretches
-# with the same positions.
-def _read_prices(group: Sequence[Stretch], table: BarReads) -> None:
-    places, begun, first = group[0].places, group[0].begun, table.first_session
-    assert places is not None
-    closes = table.values("close", begun - first, group[-1].next - first).take(places, axis=1)
-    for stretch in group:
-        prices = stretch.prices = closes[stretch.begun - begun : stretch.next - begun]
-        for session, own in stretch.odd_prices.items():
-            if session < stretch.next:
-                prices[session - stretch.begun] = own
-
-
-# Before the first variable was recorded, each session has those of the last close:
-# none.
-def _every_recorded(stretch: Stretch, count: int) -> list[dict[str, Any]]:
-    return [stretch.close.recorded] * (count - len(stretch.recorded)) + stretch.recorded
+# The price of each position in each session.
+def _prices(days: KeptDays, table: BarReads) -> Floats:
+    begun = days.first - table.first_session
+    closes, width = table.values("close", begun, begun + days.count), table.width
+    parts: list[Floats] = []
+    given: dict[int, Floats] = {}
+    places: list[int] = []  # of single prices after those of the parts
+    session = size = 0
+    for books, count in zip(days.books, days.lengths(), strict=True):
+        held = books.held.places()
+        if count * len(held) <= _FEW:
+            rows = range(session * width, (session + count) * width, width)
+            places += [row + place for row in rows for place in held]
+        else:
+            parts += [
+                closes.take(places),
+                closes[session : session + count].take(held, axis=1).reshape(-1),
+            ]
+            places = []
+        for odd in range(session, session + count) if days.odd_prices else ():
+            if odd in days.odd_prices:
+                given[size + (odd - session) * len(held)] = days.odd_prices[odd]
+        session += count
+        size += count * len(held)
+    prices = np.concatenate([*parts, closes.take(places)])
+    for place, known in given.items():
+        prices[place : place + len(known)] = known
+    return prices

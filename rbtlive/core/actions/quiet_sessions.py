@@ -13,7 +13,7 @@ from decimal import getcontext, setcontext
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.fills import match
-from rbtlive.core.actions.kept_sessions import Stretch, note, stretch_after
+from rbtlive.core.actions.kept_sessions import days_after, keep_traded, note
 from rbtlive.core.actions.quiet_ahead import (
     an_asset_leaves,
     end_after,
@@ -22,9 +22,11 @@ from rbtlive.core.actions.quiet_ahead import (
     settled_close,
 )
 from rbtlive.core.actions.resting_fills import Calm, match_resting
-from rbtlive.core.actions.session_close import finish_session, note_marks, unpriced_close
+from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
+from rbtlive.core.state.kept_days import KeptDays
+from rbtlive.core.state.order_archive import OrderArchive
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.finance.cancel_policy import NeverCancel
 
@@ -46,35 +48,41 @@ def run_quiet_sessions(
         before_each: Called before every session but the first.
         rest_orders: Called after a session in which orders were placed.
     """
-    close = settled_close(state, first)
-    if close is None:
+    close, archive = settled_close(state, first), state.orders.archive
+    if close is None or archive is None:
         return first
     end = first_with_news(state, first, last + 1)
     if end <= first:
         return first
-    return _Days(state, close, rest_orders).run(end, before_each)
+    return _Days(state, close, archive, rest_orders).run(end, before_each)
 
 
-_TOGETHER = 32
-"""Stretches that become rows together; more are slower, as they leave the cache."""
+_MOST = 32
+"""Sessions with fills that are kept together where their bars do not all stay."""
 
 
 class _Days:
-    """A stretch of sessions with the same holdings being run, and what to keep of them.
+    """A stretch of sessions being run, and what to keep of them.
 
     Args:
         state: The run.
         close: The close before them.
+        archive: The run's ended orders.
         rest_orders: Called after a session in which orders were placed.
     """
 
     def __init__(
-        self, state: RunState, close: SessionClose, rest_orders: Callable[[], None]
+        self,
+        state: RunState,
+        close: SessionClose,
+        archive: OrderArchive,
+        rest_orders: Callable[[], None],
     ) -> None:
         self._state = state
+        self._archive = archive
         self._rest_orders = rest_orders
-        self._ended: list[Stretch] = []
-        self._days = stretch_after(state, close, is_noted=True)
+        self._days = days_after(state, close, archive)
+        self._settled = state.portfolio.version  # at the last close
 
     # Runs every session before `end`. A session in which more happens than fills is
     # finished in the ordinary way, and the run goes on after it if it may. Returns the
@@ -82,17 +90,17 @@ class _Days:
     def run(self, end: int, before_each: Callable[[], None] | None) -> int:
         state, first = self._state, self._days.first
         while True:
-            self._begin()
+            state.session_open = state.start_hook_done = True
+            is_quiet = False
             try:
                 is_quiet = self._run(first, end, before_each)
             finally:
-                self._note()
-                state.books.rows_before = len(state.books.rows)
+                note(state, self._days, version=self._settled, has_ended=is_quiet)
             if is_quiet:
                 break
             state.flush_changes()
             finish_session(state)
-            following = self._days.next + 1
+            following = state.market.session + 1
             if following >= end:
                 return following
             if state.outbox:
@@ -104,21 +112,13 @@ class _Days:
             end = end_after(state, following, end)
             if end <= following:
                 return following
-            self._days = stretch_after(state, close, is_noted=True)
-        if self._days.places is not None:
+            self._days = days_after(state, close, self._archive)
+            self._settled = state.portfolio.version
+        if state.portfolio.positions:
             note_marks(state)
-        state.books.rows_before -= 1  # the last session has ended too
         state.market.end_session(end - 1)
         state.session_open = False
         return end
-
-    # Starting figures are those of the last close.
-    def _begin(self) -> None:
-        state, books, close = self._state, self._state.books, self._days.close
-        state.session_open = state.start_hook_done = True
-        books.begin()
-        books.starting_cash, books.starting_base = close.cash, close.capital_base
-        books.starting_value = None
 
     # False if the last session has to end in the ordinary way. Callbacks are called in
     # the same way as in `take_bar`.
@@ -132,7 +132,7 @@ class _Days:
         data, decimals, market, book = state.data, state.decimals, state.market, orders.book
         touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
         scheduled, days, step = state.scheduled, self._days, market.step
-        portfolio, settled = state.portfolio, state.books.closed_version
+        portfolio, settled = state.portfolio, self._settled
         mark_row, controls = state.marks.mark_row_unseen, state.account_controls
         may_leave = self._may_leave = an_asset_leaves(state, end)
         calm: Calm | None = None
@@ -174,67 +174,65 @@ class _Days:
                 if not self._end_traded(session, end):
                     return False
                 days, settled = self._days, portfolio.version
+                if recorded:
+                    days.recorded.append(dict(recorded))
+                days.count += 1
                 continue
             placed = waiting_orders or changed or outbox
             if placed and (waiting or (may_leave and end_after(state, session, end) < end)):
                 return False
-            if days.places is not None and not mark_row() and not self._mark_one_by_one(session):
+            if portfolio.positions and not mark_row() and not self._mark_one_by_one():
                 return False
             if placed:
-                self._keep_placed(session)
+                self._keep_placed()
             if recorded:
                 days.recorded.append(dict(recorded))
-            days.next = session + 1
+            days.count += 1
         return True
 
-    # Closes a session with fills or changed orders as `finish_session` does, and begins
-    # anew. False if more is to be done at its close.
+    # Closes a session with fills or changed orders as `finish_session` does. False if
+    # more is to be done at its close.
     def _end_traded(self, session: int, end: int) -> bool:
-        state = self._state
+        state, days = self._state, self._days
         if not ends_plainly(state) or (self._may_leave and end_after(state, session, end) < end):
             return False
-        state.keep_decimals()
-        held, marks = bool(state.portfolio.positions), state.marks
-        odd_prices = None
-        if held and not marks.mark_row_unseen():
-            odd_prices = marks.mark_unseen()
-            if odd_prices is None:
-                return False
-        close = unpriced_close(state, held=held)
-        self._ended.append(self._days)
-        if len(self._ended) >= _TOGETHER:
-            note(state, self._ended)
-            self._ended = []
-        self._days = stretch_after(state, close, is_noted=False)
-        if odd_prices is not None:
-            self._days.odd_prices[session] = odd_prices
-        if session + 1 < end:  # otherwise the ordinary way begins the next one
-            self._begin()
+        if state.market.table.base and len(days.books) > _MOST:
+            days = self._begin_anew()
+        if state.portfolio.positions and not (
+            state.marks.mark_row_unseen() or self._mark_one_by_one()
+        ):
+            return False
+        state.flush_changes()
+        keep_traded(state, days)
+        self._settled = state.portfolio.version
         if state.outbox:
             self._rest_orders()
         state.orders.waiting.is_rested = True
         return True
 
+    # Adds the sessions so far to the record, before their bars are gone.
+    def _begin_anew(self) -> KeptDays:
+        state, days = self._state, self._days
+        note(state, days, version=self._settled, has_ended=False)
+        *_, close = days.closes(state.calendar)
+        self._days = days_after(state, close, self._archive)
+        return self._days
+
     # Stores the orders placed in a session, and lets them rest: they alone leave the
     # books as they were.
-    def _keep_placed(self, session: int) -> None:
-        state, orders = self._state, self._state.orders
+    def _keep_placed(self) -> None:
+        state, orders, days = self._state, self._state.orders, self._days
         state.flush_changes()
-        pictures = orders.close_session(state.books.first_transaction)
-        self._days.orders[session - self._days.first] = pictures
+        days.pictures.note(days.count, orders.touched, days.books[-1].executed)
+        orders.touched.clear()
         if state.outbox:
             self._rest_orders()
         orders.waiting.is_rested = True
 
     # False if the price of a position is unknown, which then keeps its old price.
-    def _mark_one_by_one(self, session: int) -> bool:
+    def _mark_one_by_one(self) -> bool:
         prices = self._state.marks.mark_unseen()
         if prices is None:
             return False
-        self._days.odd_prices[session] = prices
+        self._days.odd_prices[self._days.count] = prices
         return True
-
-    # Adds the finished sessions to the record.
-    def _note(self) -> None:
-        ended, self._ended = [*self._ended, self._days], []
-        note(self._state, ended)

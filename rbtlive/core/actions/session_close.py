@@ -16,7 +16,7 @@ from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.session_ends import apply_cancel_policy, close_delisted
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.portfolio import PositionTotals
-from rbtlive.core.state.session_figures import NO_TOTALS, SessionClose
+from rbtlive.core.state.session_figures import SessionClose
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -79,19 +79,6 @@ def _note_close(state: RunState) -> None:
     else:
         close = _closed_session(state, prices=prices, totals=None)
     state.books.rows.note(close)
-
-
-def unpriced_close(state: RunState, *, held: bool) -> SessionClose:
-    """Return the close of the current session, which ends, without prices: they are
-    known once the sessions after it are.
-
-    Args:
-        state: The run.
-        held: Whether there are positions.
-    """
-    state.flush_changes()
-    state.books.closed_marks = -1
-    return _closed_session(state, prices=(), totals=None if held else NO_TOTALS)
 
 
 # What determines the row of the current session, which ends. The next figures count

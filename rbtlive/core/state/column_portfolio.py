@@ -44,15 +44,15 @@ class ColumnPortfolio(Portfolio):
 
     def held(self) -> Held:
         """Return the holdings; rebuilt only if a position has changed."""
+        if self._held is not None:
+            return self._held
         if self._columns is None:
             return super().held()
-        if self._held is None:
-            if self._assets is None:
-                self._assets = list(self.positions)
-            costs = CostsAfter(self._columns.log, self._assets)
-            amounts = array("q", self._columns.shares.values())
-            self._held = Held(self._assets, amounts, costs)
-            self._held_before = None
+        if self._assets is None:
+            self._assets = list(self.positions)
+        costs = CostsAfter(self._columns.log, self._assets)
+        self._held = Held(self._assets, array("q", self._columns.shares.values()), costs)
+        self._held_before = None
         return self._held
 
     def _book(

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from itertools import chain, compress, filterfalse, repeat
+from itertools import chain, filterfalse, groupby, repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from rbtlive.core.state.fixed_point import fixed_point_sums
-from rbtlive.core.state.held import Amounts
-from rbtlive.core.state.quiet_days import QuietDays
+from rbtlive.core.state.held import Held
+from rbtlive.core.state.kept_days import KeptDays, held_blocks
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.number import ENGINE_CONTEXT, ZERO
+from rbtlive.model.number import ENGINE_CONTEXT
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -59,24 +59,20 @@ class FloatFigures:
 
 
 def float_figures(
-    parts: Sequence[SessionClose | QuietDays], *, ending_value: Decimal, total_return: float
+    parts: Sequence[SessionClose | KeptDays], *, ending_value: Decimal, total_return: float
 ) -> FloatFigures | None:
     """Return the figures of consecutive sessions; None if a number does not fit.
 
     Args:
-        parts: Closes and quiet stretches, oldest first.
+        parts: Closes and kept days, oldest first.
         ending_value: Value of the positions at the close before.
         total_return: Return of the run up to the close before.
     """
-    closes, which, is_quiet = _closes_of(parts)
-    counts = np.array(
-        [part.count if quiet else 1 for part, quiet in zip(parts, is_quiet, strict=True)]
-    )
-    sums = _sums([part.prices for part in parts], [closes[n].held.amounts for n in which], counts)
+    sums = _sums([part.prices for part in parts], held_blocks(parts))
     if sums is None:
         return None
-    books = _books(closes, np.array(which), np.array(is_quiet), counts)
-    given = _given(parts, is_quiet, counts)
+    books = _books(parts)
+    given = _given(parts)
     starts = [(0, ending_value), *((at, close.starting_value) for at, close in given)]
     previous = [(0, total_return), *((at, close.previous_return) for at, close in given)]
     money = [*books.money, *(value for _, value in starts if value is not None)]
@@ -85,23 +81,6 @@ def float_figures(
         return None
     with np.errstate(all="ignore"):
         return _figures(books, sums, scale, _Starts(starts, previous))
-
-
-# The closes that say what was held; for each part the place of its close, and whether
-# the part is a quiet stretch after that close.
-def _closes_of(
-    parts: Sequence[SessionClose | QuietDays],
-) -> tuple[list[SessionClose], list[int], list[bool]]:
-    closes: list[SessionClose] = []
-    which, is_quiet = [], []
-    for part in parts:
-        quiet = type(part) is QuietDays
-        close = part.before if isinstance(part, QuietDays) else part
-        if not quiet or not closes or closes[-1] is not close:
-            closes.append(close)
-        which.append(len(closes) - 1)
-        is_quiet.append(quiet)
-    return closes, which, is_quiet
 
 
 class _Sums(NamedTuple):
@@ -115,20 +94,19 @@ class _Sums(NamedTuple):
 # The sums of every session; None if a position's price is unknown or has too many
 # digits.
 def _sums(
-    prices: Sequence[Floats | tuple[Decimal, ...] | None],
-    amounts: Sequence[Amounts],
-    counts: NDArray[np.int64],
+    prices: Sequence[Floats | tuple[Decimal, ...]], blocks: Sequence[tuple[Held, int]]
 ) -> _Sums | None:
-    known = [type(part) is np.ndarray for part in prices]
-    for held, is_known in zip(amounts, known, strict=True):
-        if not is_known and held:
-            return None
+    if any(type(part) is tuple and part for part in prices):
+        return None
+    counts = np.array([count for _, count in blocks])
+    known = [bool(held) for held, _ in blocks]
     holding = np.repeat(known, counts)
     if not holding.any():
         nothing = np.zeros(len(holding), dtype=np.int64)
         return _Sums(nothing, nothing, nothing, nothing, nothing)
     floats = [part for part in prices if isinstance(part, np.ndarray)]
-    sums = fixed_point_sums(list(compress(amounts, known)), floats, counts[known])
+    amounts = [held.amounts for held, _ in blocks if held]
+    sums = fixed_point_sums(amounts, floats, counts[known])
     if sums is None:
         return None
     found = (sums.longs, sums.shorts, sums.scales, sums.long_counts, sums.short_counts)
@@ -154,24 +132,34 @@ class _Books(NamedTuple):
     places: dict[str, NDArray[np.intp]]  # of each session, by the name of the figure
 
 
+def _books(parts: Sequence[SessionClose | KeptDays]) -> _Books:
+    money: list[Decimal] = []
+    rows: list[NDArray[np.intp]] = []
+    for _, alike in groupby(parts, type):
+        of_closes = []
+        for part in alike:
+            if isinstance(part, KeptDays):
+                known, places = part.money()
+                rows.append(places + len(money))
+                money += known
+            else:
+                of_closes.append(part)
+        if of_closes:
+            known, places = _money_of_closes(of_closes)
+            rows.append(places + len(money))
+            money += known
+    return _Books(money, dict(zip(_MONEY, np.concatenate(rows).T, strict=True)))
+
+
 # Most amounts of a close are the same objects as in the close before: each is examined
-# once. On quiet days no cash flows, so their money is that of the close before them.
-def _books(
-    closes: Sequence[SessionClose],
-    which: NDArray[np.intp],
-    is_quiet: NDArray[np.bool_],
-    counts: NDArray[np.int64],
-) -> _Books:
-    amounts = [*chain.from_iterable(map(_money_of, closes)), ZERO]
+# once.
+def _money_of_closes(closes: Sequence[SessionClose]) -> tuple[list[Decimal], NDArray[np.intp]]:
+    amounts = list(chain.from_iterable(map(_money_of, closes)))
     ids = list(map(id, amounts))
     money = dict(zip(ids, amounts, strict=True))
     place_of = dict(zip(money, range(len(money)), strict=True))
     places = np.fromiter(map(place_of.__getitem__, ids), dtype=np.intp, count=len(ids))
-    rows = places[:-1].reshape(len(closes), -1)[which]
-    rows[is_quiet, 2:4] = rows[is_quiet, :2]
-    rows[is_quiet, 4] = places[-1]
-    rows = np.repeat(rows, counts, axis=0)
-    return _Books(list(money.values()), dict(zip(_MONEY, rows.T, strict=True)))
+    return list(money.values()), places.reshape(len(closes), -1)
 
 
 class _Starts(NamedTuple):
@@ -184,19 +172,16 @@ class _Starts(NamedTuple):
 
 
 # Session and close of each part with a starting value of its own.
-def _given(
-    parts: Sequence[SessionClose | QuietDays],
-    is_quiet: Sequence[bool],
-    counts: NDArray[np.int64],
-) -> list[tuple[int, SessionClose]]:
-    firsts = (np.cumsum(counts) - counts).tolist()
-    return [
-        (first, part)
-        for first, part, quiet in zip(firsts, parts, is_quiet, strict=True)
-        if not quiet
-        and isinstance(part, SessionClose)
-        and (part.starting_value is not None or part.previous_return is not None)
-    ]
+def _given(parts: Sequence[SessionClose | KeptDays]) -> list[tuple[int, SessionClose]]:
+    given, first = [], 0
+    for part in parts:
+        if isinstance(part, KeptDays):
+            first += part.count
+            continue
+        if part.starting_value is not None or part.previous_return is not None:
+            given.append((first, part))
+        first += 1
+    return given
 
 
 class _Scale(NamedTuple):

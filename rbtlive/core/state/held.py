@@ -69,6 +69,10 @@ class Held:
     def __len__(self) -> int:
         return len(self.amounts)
 
+    def places(self) -> list[int]:
+        """Return the asset index of each position."""
+        return [asset.index for asset in self._assets]
+
     def rows(self) -> list[tuple[str, int, Decimal, Decimal]]:
         """Return symbol, sid, signed amount and cost basis of each position."""
         if self._rows is not None:

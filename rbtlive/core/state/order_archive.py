@@ -9,7 +9,7 @@ rebuilt from its final state.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from typing import Any, overload
 
@@ -92,13 +92,16 @@ class OrderArchive:
         """
         if not touched:
             return ()
-        return OrderPictures(self, self._keys(touched, first_transaction))
+        keys = array("q")
+        self.add_keys(keys, touched, first_transaction)
+        return OrderPictures(self, keys)
 
-    def _keys(self, touched: TouchedOrders, first_transaction: int) -> array[int]:
-        keys, places, where, whole = array("q"), None, self._where, self._whole
+    def add_keys(self, keys: array[int], touched: TouchedOrders, first_transaction: int) -> None:
+        """Add to `keys` what `close_session` makes its snapshots of."""
+        places, where, whole = None, self._where, self._whole
         for order_id, order in touched.items():
             if order is None:
-                number = order_id[0] if isinstance(order_id, range) else int(order_id)
+                number = int(order_id) if isinstance(order_id, str) else order_id[0]
                 has_ended = number < len(where) and where[number]
                 key = 4 * number + (_ENDED if has_ended else _AS_CREATED)
                 if isinstance(order_id, range):
@@ -126,7 +129,6 @@ class OrderArchive:
             else:  # no caller can still change it
                 whole.append(order)
                 self._forget(order, number, -1 - stored)
-        return keys
 
     # The index of each order's last transaction, from that one on.
     def _places(self, first_transaction: int) -> dict[str | None, int]:
@@ -298,6 +300,42 @@ class OrderPictures(Sequence[Order]):
 
     def __repr__(self) -> str:
         return repr(tuple(self))
+
+
+class KeptPictures:
+    """Snapshots of orders at the closes of many sessions, built when they are read.
+
+    Args:
+        archive: What they are built from.
+    """
+
+    __slots__ = ("_archive", "_ends", "_keys", "_places")
+
+    def __init__(self, archive: OrderArchive) -> None:
+        self._archive = archive
+        self._keys = array("q")
+        self._places: list[int] = []
+        self._ends: list[int] = []
+
+    def note(self, place: int, touched: TouchedOrders, first_transaction: int) -> None:
+        """Keep the orders that changed in the session at a place, the latest so far.
+
+        Args:
+            place: The session's.
+            touched: As in `OrderArchive.close_session`.
+            first_transaction: As there.
+        """
+        self._archive.add_keys(self._keys, touched, first_transaction)
+        self._places.append(place)
+        self._ends.append(len(self._keys))
+
+    def at(self, place: int) -> Sequence[Order]:
+        """Return the snapshots of a session."""
+        found = bisect_left(self._places, place)
+        if found == len(self._places) or self._places[found] != place:
+            return ()
+        begun = self._ends[found - 1] if found else 0
+        return OrderPictures(self._archive, self._keys[begun : self._ends[found]])
 
 
 class RunOrders(MutableSequence[Order]):

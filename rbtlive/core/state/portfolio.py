@@ -139,18 +139,18 @@ class Portfolio:
 
     def held(self) -> Held:
         """Return the holdings; rebuilt only if a position has changed."""
-        if self._held is None:
-            if not self.positions:
-                self._held, self._held_before = NOTHING_HELD, None
-                return NOTHING_HELD
-            positions = self.positions.values()
+        if self._held is not None:
+            return self._held
+        positions = self.positions.values()
+        if len(positions) == 1:  # as in most runs: two lists less
+            (position,) = positions
+            self._held = Held([position.asset], [position.amount], [position.basis_cost])
+        elif not positions:
+            self._held, self._held_before = NOTHING_HELD, None
+        else:
             bases = [position.basis_cost for position in positions]
-            self._held = Held(
-                list(self.positions),
-                [position.amount for position in positions],
-                bases,
-                self._held_before,
-            )
+            amounts = [position.amount for position in positions]
+            self._held = Held(list(self.positions), amounts, bases, self._held_before)
             self._held_before = self._held, bases
         return self._held
 

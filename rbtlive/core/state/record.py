@@ -20,13 +20,13 @@ from weakref import ref
 from rbtlive.core.state.book_adjustments import Adjustment
 from rbtlive.core.state.float_figures import NO_FLOATS, FloatFigures, float_figures
 from rbtlive.core.state.held import Held
-from rbtlive.core.state.order import Order
-from rbtlive.core.state.quiet_days import (
-    QuietDays,
+from rbtlive.core.state.kept_days import (
+    KeptDays,
     every_close,
     recorded_of_each,
     session_numbers,
 )
+from rbtlive.core.state.order import Order
 from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.session_figures import Figures, SessionClose, compute_figures, exact
@@ -201,7 +201,7 @@ class SessionRows(MutableSequence[SessionRow]):
     def __init__(self, calendar: TradingCalendar, rows: Iterable[SessionRow] = ()) -> None:
         self._calendar = calendar
         self._rows = list(rows)
-        self._closes: list[SessionClose | QuietDays] = []  # closes after the existing rows
+        self._closes: list[SessionClose | KeptDays] = []  # closes after the existing rows
         self._count = 0  # number of sessions without a row yet
         self._floats: FloatFigures | None = None
         self._figures: dict[str, list[Any]] = {}
@@ -213,14 +213,14 @@ class SessionRows(MutableSequence[SessionRow]):
         self._count += 1
         self._figures, self._floats = {}, None
 
-    def note_quiet(self, days: QuietDays) -> None:
-        """Add the sessions that have just closed, in which only prices changed."""
+    def note_days(self, days: KeptDays) -> None:
+        """Add the sessions that have just closed, which are kept together."""
         self._closes.append(days)
         self._count += days.count
         self._figures, self._floats = {}, None
 
     def last_close(self) -> SessionClose | None:
-        """Return the last close; None if it was a quiet one, or already is a row."""
+        """Return the last close; None if it is among kept days, or is a row."""
         last = self._closes[-1] if self._closes else None
         return last if isinstance(last, SessionClose) else None
 

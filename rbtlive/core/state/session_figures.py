@@ -74,15 +74,6 @@ class SessionClose(NamedTuple):
 
 NO_TOTALS: Final = sum_of(())
 """The sums where nothing is held."""
-_PRICES: Final = SessionClose._fields.index("prices")
-
-
-def with_prices(close: SessionClose, prices: Floats) -> SessionClose:
-    """Return `close` with these prices; `_replace` takes four times as long."""
-    return _close_of(SessionClose, (*close[:_PRICES], prices, *close[_PRICES + 1 :]))
-
-
-_close_of = tuple.__new__  # the class's own way calls a function of Python
 
 
 class Figures(NamedTuple):
