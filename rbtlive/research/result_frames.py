@@ -338,8 +338,8 @@ def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
     if isinstance(
         dtype, pl.Decimal
     ):  # polars parses decimals from text at an eighth of the cost of Python's own
-        read = _money_text if dtype == MONEY else _long_text
-        return pl.Series(name, [read(value) for value in values], dtype=pl.String).cast(dtype)
+        texts = _money_texts(values) if dtype == MONEY else [_long_text(value) for value in values]
+        return pl.Series(name, texts, dtype=pl.String).cast(dtype)
     if dtype == TIME:  # and date-times from microseconds at a fifth
         moments = [None if value is None else us_of(value) for value in values]
         return pl.Series(name, moments, dtype=pl.Int64).cast(TIME)
@@ -347,6 +347,15 @@ def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
 
 
 _LONGEST_EXACT = len("0.") + 12
+
+
+# Most columns need no change of any text, and all texts together show it.
+def _money_texts(values: Sequence[Decimal | str | None]) -> Sequence[str | None]:
+    texts = list(map(str, values))
+    whole = ",".join(texts)
+    if "E" in whole or "N" in whole or max(map(len, texts), default=0) > _LONGEST_EXACT:
+        return [_money_text(value) for value in values]  # the text of None has an N
+    return texts
 
 
 # An unknown price is NaN in the books. A cost basis has up to 38 digits, and small

@@ -146,7 +146,7 @@ def test_a_run_of_a_columnar_sweep_stays_within_its_calls() -> None:
         (6.8, lambda context, _data, _asset: context.portfolio.cash),
         (14.7, lambda context, _data, _asset: context.account.leverage),
         (12.5, lambda context, _data, _asset: context.get_datetime()),
-        (13.5, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
+        (11.5, lambda context, _data, asset: context.order_target_percent(asset, 0.00999)),
         (9.5, lambda context, _data, asset: context.order_target(asset, 10)),
     ],
     ids=[

@@ -57,6 +57,24 @@ def test_an_indicator_that_looks_ahead_is_refused(live: bool, expression: pl.Exp
         read_every_day()
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("expression", "expected"), [(pl.lit(2), 2.0), (pl.col("close").first(), 10.0)]
+)
+def test_an_expression_that_gives_one_value_gives_it_at_every_bar(
+    live: bool, expression: pl.Expr, expected: float
+) -> None:
+    run = Run(portal({"A": [10.0, 12.0, 11.0, 6.0, 8.0]}), live=live)
+    run.market.add_column("one", expression)
+    values = []
+
+    for day in range(5):
+        run.to_bar(day)
+        values.append(run.market.column_value(0, "one"))
+
+    assert values == [expected] * 5
+
+
 def test_an_indicator_needs_a_name_of_its_own_and_a_usable_expression() -> None:
     run = Run(portal({"A": RISING}))
 

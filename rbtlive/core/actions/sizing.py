@@ -134,7 +134,7 @@ def quick_target(  # noqa: C901 - a call less at every bar
         kind: What the target is of.
     """
     market = state.market
-    known, of, books, orders, session, place, money, held, shares = state.target_facts.get(
+    known, of, books, orders, session, place, money, held, shares, closes = state.target_facts.get(
         id(asset), NO_FACTS
     )
     if (
@@ -147,13 +147,15 @@ def quick_target(  # noqa: C901 - a call less at every bar
         facts = target_facts(state, asset, target, kind)
         if facts is None:
             return None
-        _, _, _, _, _, place, money, held, shares = facts
+        _, _, _, _, _, place, money, held, shares, closes = facts
     elif kind is PERCENT:
         marks = state.marks
         if marks.by_asset and marks.marked_us != market.now_us:
             marks.mark()
     if kind is not SHARES:
-        close = market.price(place)
+        close = 0.0 if closes is None or market.looks_back else closes[market.view]
+        if not close > _CHEAP:
+            close = market.price(place)  # the last known one counts
         if not close > _CHEAP:
             return None
         if shares is None:
@@ -166,7 +168,8 @@ def quick_target(  # noqa: C901 - a call less at every bar
             if not (_UNSURE < parts < _SURE or -_SURE < parts < -_UNSURE):
                 return None
             if not shares and not state.trading_controls:
-                state.record.notes.note_rounded(state.assets[place].symbol)
+                symbol, rounded = state.assets[place].symbol, state.record.notes.rounded_away
+                rounded[symbol] = rounded.get(symbol, 0) + 1
                 return 0
     return shares if shares or not state.trading_controls else None
 
@@ -211,7 +214,10 @@ def target_facts(  # noqa: C901 - a call less at every order
         money, lasts = portfolio.float_value() * target, False
     if missing is not None and not -_CERTAIN < missing < _CERTAIN:
         return None
-    facts = (target, kind, portfolio.version, orders.version, session, place, money, part, missing)
+    books, closes = portfolio.version, None
+    if kind is not SHARES and market.table.frozen:
+        closes = state.marks.column_of(place)
+    facts = (target, kind, books, orders.version, session, place, money, part, missing, closes)
     # Where brokers report fills, a mark may be older than the books.
     if lasts:
         state.target_facts[id(asset)] = facts

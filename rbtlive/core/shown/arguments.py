@@ -14,6 +14,8 @@ from rbtlive.model.asset import Asset, Equity
 
 def is_many(value: object) -> bool:
     """Say whether `value` asks for several: an iterable that is not a string."""
+    if type(value) is Equity:  # the first look for an `__iter__` takes 0.2 ms
+        return False
     return isinstance(value, Iterable) and not isinstance(value, str)
 
 

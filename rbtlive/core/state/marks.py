@@ -184,7 +184,7 @@ class Marks(LastSales):
             row, us = self._unread_row, self._unread_us
             self._is_behind = False
             for asset, sale in self.by_asset.items():
-                close = (self._column_of(asset.index) or ())[row]
+                close = (self.column_of(asset.index) or ())[row]
                 price = known.get(close) or exactly(close)
                 if price is not None:
                     sale.price, sale.when = price, us
@@ -215,11 +215,13 @@ class Marks(LastSales):
         if self._columns_generation == self._market.table.generation:
             column = self._closes_of.get(index)
         if column is None:
-            column = self._column_of(index)
+            column = self.column_of(index)
         return None if column is None else column[self._unread_row]
 
-    # The closes of an asset, by row; None if the first rows may be gone.
-    def _column_of(self, index: int) -> Sequence[float] | None:
+    def column_of(self, index: int) -> Sequence[float] | None:
+        """Return the closes of an asset by row, until rows are added; None if the first
+        rows may be gone.
+        """
         table = self._market.table
         if self._columns_generation != table.generation:
             self._closes_of.clear()
@@ -313,7 +315,7 @@ class Marks(LastSales):
             self._columns_holding != self.holding_version
             or self._columns_generation != table.generation
         ):
-            self._columns = [self._column_of(asset.index) or () for asset in self.by_asset]
+            self._columns = [self.column_of(asset.index) or () for asset in self.by_asset]
             self._columns_holding = self.holding_version
         row, known = self._unread_row, self._decimals
         prices = []

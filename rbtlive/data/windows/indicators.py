@@ -166,8 +166,13 @@ class Indicators:
             lengths = np.unique(np.geomspace(1, last, PREFIXES).astype(int))
         else:
             lengths = np.unique(np.linspace(1, last, LATER_PREFIXES + 1)[1:].astype(int))
+        expression = self.expressions[name].cast(pl.Float64)
         for length in lengths[lengths < len(bars)].tolist():
-            shorter = self._evaluate(name, bars.head(length))
+            beginning = bars.head(length)
+            # In place of `with_columns`: this saves a third.
+            shorter = beginning.select_seq(expression).to_series()
+            if len(shorter) != length:  # one value for all rows
+                shorter = self._evaluate(name, beginning)
             if not shorter.equals(values.head(length)):  # for polars, a null is not NaN
                 self._require_same(name, index, shorter=_floats(shorter), longer=_floats(values))
 
