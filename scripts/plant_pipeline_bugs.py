@@ -19,9 +19,15 @@ from scripts.plant_bugs import Bug
 # The name of a bug, its file below `rbtlive`, the text there, and the bug's.
 CHANGES = (
     ("listed on the first day", "pipeline/source.py",
-     "(self._starts[None, :] < days)", "(self._starts[None, :] <= days)"),
+     'starts, side="right").astype', 'starts, side="left").astype'),
     ("not listed on the last day", "pipeline/source.py",
-     "(days <= self._ends[None, :])", "(days < self._ends[None, :])"),
+     'ends, side="right") - 1', 'ends, side="left") - 1'),
+    ("all are listed if some are on the first and last day", "pipeline/source.py",
+     "if (start <= first).all() and (end >= last).all():", "if (start <= first).any() and (end >= last).any():"),
+    ("rows before the ones laid out are left out", "data/bars/field_table.py",
+     "            self._lay_out(field, low, begin, matrix[low:begin])", "            pass"),
+    ("rows with gaps are taken as they are", "data/bars/field_table.py",
+     "incomplete = np.diff(starts) != self.width", "incomplete = np.diff(starts) > self.width"),
     ("a day's own bar is seen", "pipeline/source.py",
      "self._bars(field, first - 1, last - 1, index)", "self._bars(field, first, last, index)"),
     ("a split takes effect a day late", "pipeline/source.py",
@@ -154,7 +160,7 @@ CHANGES = (
     ("a difference of the last bit is none", "pipeline/kept.py",
      "left.tobytes() == right.tobytes()", "left.dtype == right.dtype"),
 )  # fmt: skip
-SUITE = ("tests/parity/test_pipelines.py", "tests/pipeline")
+SUITE = ("tests/parity/test_pipelines.py", "tests/pipeline", "tests/data/test_field_table.py")
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import cache
+from itertools import compress
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from rbtlive.pipeline.domain import GENERIC
 from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
 from rbtlive.pipeline.plan import Plan
 from rbtlive.pipeline.source import Source
-from rbtlive.pipeline.term import AssetExists, ComputableTerm, InputDates, LoadableTerm
+from rbtlive.pipeline.term import LISTED, ComputableTerm, InputDates, LoadableTerm
 from rbtlive.pipeline.windows import InputWindows, as_array, as_loaded
 
 
@@ -71,25 +72,23 @@ class _Run:
         self.pipeline = pipeline
         self.source = source
         self.start = start
-        self.plan = plan = Plan([*pipeline.terms(), AssetExists()], source.labels, start)
+        self.plan = plan = Plan([*pipeline.terms(), LISTED], source.labels, start)
         self.first = first = start - plan.rows_before
         self._check_reach()
         labels = source.labels[first : end + 1]
         self.dates = pd.DatetimeIndex(labels.astype("datetime64[ns]"))
         self._dates_from: dict[int, Any] = {}  # by their first row
-        alive = source.alive(first, end)
-        there = alive.any(axis=0)
+        there = source.listed(first, end)
         if not there.any():
             raise ValueError(
                 f"Failed to find any assets that traded between {labels[0]} and {labels[-1]}: the "
                 "pipeline begins before the data, or after it"
             )
         every = bool(there.all())
-        listed = [] if every else np.flatnonzero(there).tolist()
-        self.assets = source.assets if every else tuple(source.assets[at] for at in listed)
+        self.assets = source.assets if every else tuple(compress(source.assets, there.tolist()))
         self.sids = pd.Index(source.sids if every else source.sids[there])
-        known = alive if every else np.compress(there, alive, axis=1)
-        self.known: dict[Any, Any] = {AssetExists(): known}
+        alive = source.alive(first, end) if every else source.alive(first, end, there)
+        self.known: dict[Any, Any] = {LISTED: alive}
 
     # The window of the first day must be within the data, as in zipline.
     def _check_reach(self) -> None:
@@ -98,7 +97,7 @@ class _Run:
         if missing > 0:
             fits_from = self._first_that_fits()
             later = f"start on {source.labels[fits_from]} or later, or give more history"
-            if not source.alive(fits_from, fits_from).any():
+            if not source.listed(fits_from, fits_from).any():
                 later = "no later start has that much history before it: give more"
             error = NoFurtherDataError(
                 f"Insufficient data to compute Pipeline: it looks back {deepest + 1} sessions from "
@@ -119,7 +118,7 @@ class _Run:
 
     # With downsample() a later start may look back further, never to an earlier day.
     def _first_that_fits(self) -> int:
-        labels, terms = self.source.labels, [*self.pipeline.terms(), AssetExists()]
+        labels, terms = self.source.labels, [*self.pipeline.terms(), LISTED]
 
         def fits(start: int) -> bool:
             return self._reach(Plan(terms, labels, start), start)[1] <= 0
@@ -137,7 +136,7 @@ class _Run:
         left = dict(plan.uses)
         for term in self.pipeline.terms():
             left[term] += 1  # shown terms are kept
-        left[AssetExists()] += 1
+        left[LISTED] += 1
         for term in plan.order:
             if term in known:
                 continue

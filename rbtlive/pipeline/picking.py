@@ -7,17 +7,21 @@ cache.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
 
 _NAN = np.int64(0x7FF8 << 48)  # its bits
-_CACHED = 32_768  # this many numbers fit in a processor's cache
+_CACHED: Final = 32_768  # this many numbers fit in a processor's cache
+
+FEW_CALLS: Final = 131_072
+"""Numbers of a block for a function of many calls, which then cost more than memory."""
 
 
-def blocks(rows: int, width: int) -> Iterator[slice]:
-    """Iterate over rows in blocks that fit in a processor's cache."""
-    step = max(1, _CACHED // max(1, width))
+def blocks(rows: int, width: int, *, numbers: int = _CACHED) -> Iterator[slice]:
+    """Iterate over rows in blocks of some numbers, which fit in a processor's cache."""
+    step = max(1, numbers // max(1, width))
     for low in range(0, rows, step):
         yield slice(low, min(low + step, rows))
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from rbtlive.errors import NotBuilt, UnsupportedPipelineOutput
 from rbtlive.pipeline.arguments import no_filter
 from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
-from rbtlive.pipeline.term import BOOL, AssetExists, ComputableTerm, LoadableTerm, Term
+from rbtlive.pipeline.term import BOOL, LISTED, ComputableTerm, LoadableTerm, Term
 
 _EXPLAINED: Final = (
     "pipe.explain(start, end, data) shows the terms in the order of computing, with the days "
@@ -112,7 +112,7 @@ class Pipeline:
 
     def terms(self) -> list[Term]:
         """Return all terms to show: the columns and the screen."""
-        return [*self._columns.values(), AssetExists() if self._screen is None else self._screen]
+        return [*self._columns.values(), LISTED if self._screen is None else self._screen]
 
     def domain(self, default: Domain) -> Domain:
         """Return its market.

@@ -11,7 +11,7 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Places, Values
-from rbtlive.pipeline.picking import blocks, sorted_between
+from rbtlive.pipeline.picking import FEW_CALLS, blocks, sorted_between
 from rbtlive.pipeline.term import is_missing
 
 _MANY_EDGES = 60  # from this many edges on, each row's are searched by bisection
@@ -90,7 +90,7 @@ def quantile_labels(values: Values, bins: int) -> Values:
     if bins == 0:
         return out
     shares = np.linspace(0.0, 1.0, bins + 1) * 100.0
-    for some in blocks(*values.shape):
+    for some in blocks(*values.shape, numbers=FEW_CALLS):
         given = values[some]
         edges, counts = _edges(given, shares)
         equal = np.isnan(edges).any(axis=1) | (edges[:, 1:] == edges[:, :-1]).any(axis=1)

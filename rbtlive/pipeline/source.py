@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.field_table import WholeMarket
     from rbtlive.data.bars.market import Market
     from rbtlive.model.asset import Asset
-    from rbtlive.pipeline.array_types import Places, Values
+    from rbtlive.pipeline.array_types import Mask, Places, Values
 
 
 class Source:
@@ -57,8 +57,12 @@ class Source:
         self._loaders = {} if loaders is None else loaders
         order = [asset.index for asset in self.assets]
         listed = [market.assets[at] for at in order]
-        self._starts = as_days([asset.start_date for asset in listed]).astype(np.int32)
-        self._ends = as_days([asset.end_date for asset in listed]).astype(np.int32)
+        starts = as_days([asset.start_date for asset in listed])
+        ends = as_days([asset.end_date for asset in listed])
+        # Sessions on which each asset is listed: after its first day, up to its last.
+        self._from = np.searchsorted(self.labels, starts, side="right").astype(np.int32)
+        self._until = (np.searchsorted(self.labels, ends, side="right") - 1).astype(np.int32)
+        self._index: tuple[Sequence[Asset], Places] = (), np.empty(0, dtype=np.int64)
         self._ahead: Adjustments | None = None
 
     @property
@@ -72,21 +76,33 @@ class Source:
         calendar = self._market.calendar
         return np.array([calendar.morning_us(number) for number in range(len(self.labels))])
 
-    def alive(self, first: int, last: int) -> Any:
-        """Return whether each asset is listed: after its first day, up to its last.
+    def listed(self, first: int, last: int) -> Mask:
+        """Return which assets are listed on a session from `first` to `last`."""
+        found: Mask = (self._from <= last) & (self._until >= first) & (self._from <= self._until)
+        return found
+
+    def alive(self, first: int, last: int, which: Any = slice(None)) -> Mask:
+        """Return whether each asset is listed on each session, sessions x assets.
 
         Args:
             first: First session.
             last: Last session.
+            which: A choice of assets; all by default.
         """
-        days = self.labels[first : last + 1].astype(np.int32)[:, None]
-        return (self._starts[None, :] < days) & (days <= self._ends[None, :])
+        start, end = self._from[which], self._until[which]
+        if (start <= first).all() and (end >= last).all():
+            return np.ones((last - first + 1, len(start)), dtype=bool)
+        days = np.arange(first, last + 1, dtype=np.int32)[:, None]
+        found: Mask = (start <= days) & (days <= end)
+        return found
 
     def is_bar(self, column: Any) -> bool:
         """Say whether a column is one of the daily bars."""
         return column.dataset.root is EquityPricing and self._loader(column) is None
 
     def _loader(self, column: Any) -> Any:
+        if not self._loaders and not hasattr(self._loaders, "__missing__"):
+            return column.dataset.root.loader
         for key in (column, column.unspecialize(), column.dataset, column.dataset.root):
             if key in self._loaders:
                 return self._loaders[key]
@@ -111,7 +127,9 @@ class Source:
                 "the columns symbol, timestamp and "
                 f"{', '.join(column.dataset.column_names)}"
             )
-        index = np.array([asset.index for asset in assets])
+        if assets is not self._index[0]:  # the terms of a chunk have the same
+            self._index = assets, np.array([asset.index for asset in assets])
+        index = self._index[1]
         values = self._seen(column.name, first, last, index)
         restatements, level = self._restated(column.name == "volume", first, last, index)
         return Loaded(values, restatements, first, level)

@@ -317,6 +317,10 @@ class AssetExists(Term):
     recursive_repr = __repr__
 
 
+LISTED: Final = AssetExists()
+"""The one term of its kind."""
+
+
 class InputDates(Term):
     """The days, one per row."""
 
@@ -385,7 +389,7 @@ class ComputableTerm(Term):
             "inputs": inputs,
             "outputs": outputs if outputs is NotSpecified else tuple(outputs),
             "window_length": days_of_window(cls.__name__, length),
-            "mask": AssetExists() if mask is NotSpecified or mask is None else _filter(cls, mask),
+            "mask": LISTED if mask is NotSpecified or mask is None else _filter(cls, mask),
         }
         return super().__new__(cls, domain=domain, facts=own | dict(facts or {}), **kwargs)
 

@@ -79,7 +79,7 @@ def run_pipeline(  # noqa: PLR0913 - each by name
     parts: list[Any] = []
     spans = [(begin, min(begin + chunks - 1, last)) for begin in range(first, last + 1, chunks)]
     # As if computed at once: days without assets are left out, unless all are.
-    listed = [span for span in spans if source.alive(*span).any()]
+    listed = [span for span in spans if source.listed(*span).any()]
     for span in listed or spans[:1]:
         computed = compute(pipeline, source, *span)
         parts.append(pandas_frame(computed) if frames == "pandas" else shown(computed))

@@ -15,7 +15,7 @@ from rbtlive.pipeline.domain import GENERIC, Domain
 from rbtlive.pipeline.kinds import kind
 from rbtlive.pipeline.missing import FAMILY_NAMES, refusing
 from rbtlive.pipeline.sentinels import NotSpecified
-from rbtlive.pipeline.term import BOOL, INT, TEXT, AssetExists, LoadableTerm, validate_dtype
+from rbtlive.pipeline.term import BOOL, INT, LISTED, TEXT, LoadableTerm, validate_dtype
 
 __getattr__ = refusing(__name__, FAMILY_NAMES)
 
@@ -79,7 +79,7 @@ class BoundColumn(LoadableTerm):
             dtype=dtype,
             missing_value=missing_value,
             ndim=dataset.ndim,
-            facts={"dataset": dataset, "name": name, "mask": AssetExists()},
+            facts={"dataset": dataset, "name": name, "mask": LISTED},
         )
 
     @property

@@ -30,7 +30,7 @@ from rbtlive.pipeline.mixins import (
     SingleInputMixin,
 )
 from rbtlive.pipeline.sentinels import NotSpecified
-from rbtlive.pipeline.term import FLOAT, INT, TIME, AssetExists, ComputableTerm, is_missing
+from rbtlive.pipeline.term import FLOAT, INT, LISTED, TIME, ComputableTerm, is_missing
 
 RANK_METHODS: Final = ("average", "min", "max", "dense", "ordinal")
 SUMMARIES: Final[dict[str, Any]] = {
@@ -357,7 +357,7 @@ class Rank(SingleInputMixin, Factor):
         )
 
     def __repr__(self) -> str:
-        masked = "" if self.mask is AssetExists() else f", mask={self.mask.recursive_repr()}"
+        masked = "" if self.mask is LISTED else f", mask={self.mask.recursive_repr()}"
         return f"Rank({self.inputs[0].recursive_repr()}, method={self.method!r}{masked})"
 
 

@@ -20,7 +20,7 @@ from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.mixins import StandardOutputs
 from rbtlive.pipeline.scans import cross_moments, known_slope, rank_correlation
 from rbtlive.pipeline.sentinels import NotSpecified
-from rbtlive.pipeline.term import FLOAT, AssetExists
+from rbtlive.pipeline.term import FLOAT, LISTED
 from rbtlive.pipeline.whole import table_and_column
 from rbtlive.pipeline.windows import InputWindows
 
@@ -150,7 +150,7 @@ def _returns_with(target: Any, length: int) -> Any:
 
 def AssetExistsOr(target: Any) -> Any:  # noqa: N802 - reads like the term it creates
     """Return the filter of listed assets, which must include the target."""
-    return SingleAsset(target) | AssetExists()
+    return SingleAsset(target) | LISTED
 
 
 class RollingPearsonOfReturns(RollingPearson):

@@ -24,7 +24,7 @@ from rbtlive.pipeline.mixins import (
     StandardOutputs,
     no_such_asset,
 )
-from rbtlive.pipeline.picking import blank, blocks
+from rbtlive.pipeline.picking import FEW_CALLS, blank, blocks
 from rbtlive.pipeline.rolling import known_counts
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, ComputableTerm, is_missing
@@ -161,7 +161,7 @@ class PercentileFilter(SingleInputMixin, Filter):
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
         given, out = inputs[0], np.empty(mask.shape, dtype=bool)
-        for some in blocks(*mask.shape):
+        for some in blocks(*mask.shape, numbers=FEW_CALLS):
             values = given[some].astype(np.float64)
             blank(values, ~mask[some])
             edges = rows.percentiles(values, (self.low, self.high))
