@@ -4,6 +4,7 @@ executions. It is named, or forgiven where nothing else can be meant.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -193,3 +194,102 @@ def test_cash_without_the_sales_that_are_not_settled_is_named():
     (said,) = messages(reported)
     assert "cash changed by -500 that no order" in said
     assert "it is what order 1 was sold for: account() has to count sales that are not" in said
+
+
+def test_an_order_that_is_filled_with_a_part_missing_is_a_difference():
+    class RoundsDown(BookBroker):
+        """Ends an order as filled one share early."""
+
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 9)
+        broker._change(broker.sent[0], state=rbt.OrderState.FILLED)
+        await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
+
+    broker = RoundsDown()
+    engine, reported = run(trading(broker, work))
+
+    assert messages(reported) == [
+        "order 1 (AAA): is open with 9 of 10 filled here and filled at the broker"
+    ]
+    assert engine.order_manager.get_order("1").is_open
+
+
+def test_following_the_broker_ends_an_order_that_is_filled_with_a_part_missing():
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 9)
+        broker._change(broker.sent[0], state=rbt.OrderState.FILLED)
+        await until(lambda: engine.failure or not engine.order_manager.get_order("1").is_open)
+
+    broker = BookBroker()
+    engine, _reported = run(trading(broker, work, policy="follow"))
+
+    order = engine.order_manager.get_order("1")
+    assert (order.state, order.filled) == (rbt.OrderState.CANCELED, 9)
+    text = "order 1 (AAA): is open with 9 of 10 filled here and filled at the broker"
+    assert order.reason == text
+
+
+def test_an_order_that_the_broker_rounded_to_its_lots_ends_with_its_amount():
+    class Lots(BookBroker):
+        async def submit_order(self, order, *, client_order_id):
+            known = await super().submit_order(order, client_order_id=client_order_id)
+            self._change(client_order_id, amount=Decimal(5))
+            return known
+
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 5)
+        await until(lambda: engine.failure or not engine.order_manager.get_order("1").is_open)
+
+    broker = Lots()
+    engine, reported = run(trading(broker, work))
+
+    assert messages(reported) == []
+    reason = engine.core.state.orders.get_order("1").reason
+    assert reason == "the broker's order was for 5, the rest was not sent"
+
+
+def test_a_commission_with_the_wrong_sign_is_named():
+    class Negative(BookBroker):
+        cost = 0
+
+        async def account(self):
+            cash = 80_000 - sum(50 * amount for amount in self.held.values()) - self.cost
+            return replace(await super().account(), cash=cash)
+
+    broker = Negative()
+
+    async def work(engine, bar):
+        await looks(engine, 5)
+        broker.tell = lambda event: BookBroker.tell(
+            broker, event.model_copy(update={"commission": Decimal("-1.25")})
+        )
+        broker.fill(broker.sent[0], 10)
+        broker.cost = Decimal("1.25")
+        await until(lambda: engine.portfolio.cash == Decimal("79501.25"))
+        await looks(engine, 6)
+
+    _engine, reported = run(trading(broker, work))
+
+    (said,) = messages(reported)
+    assert "cash changed by -2.5 that no order" in said
+    assert "twice the commission of order 1, -1.25: a commission is a cost, so it is posi" in said
+
+
+def test_a_stream_of_many_waiting_events_leaves_the_loop_to_others():
+    broker = BookBroker()
+    taken = []
+
+    async def work(engine, bar):
+        left = engine.link._tell
+        engine.link._tell = lambda event: (taken.append(event), left(event))
+        broker.fill(broker.sent[0], 10, reports=4_000)
+        stretches, before = [], 0
+        while len(taken) < 4_000:
+            await asyncio.sleep(0)
+            stretches.append(len(taken) - before)
+            before = len(taken)
+        assert max(stretches) < 4_000
+
+    engine, _reported = run(trading(broker, work))
+
+    assert engine.portfolio.positions[engine.core.state.assets[0]].amount == 10

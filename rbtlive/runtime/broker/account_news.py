@@ -211,11 +211,16 @@ class AccountNews:
     def _cause(self, change: Decimal) -> str:
         if not asking.is_of_users(self._broker):
             return ""
-        for sale in reversed(self._core().state.record.transactions[-20:]):
-            if sale.amount < 0 and abs(sale.amount * sale.price - change) <= CENT:
+        for one in reversed(self._core().state.record.transactions[-20:]):
+            if one.amount < 0 and abs(one.amount * one.price - change) <= CENT:
                 return (
-                    f"; it is what order {sale.order_id} was sold for: account() has to count "
+                    f"; it is what order {one.order_id} was sold for: account() has to count "
                     "sales that are not settled yet"
+                )
+            if one.commission < 0 and abs(2 * one.commission - change) <= CENT:
+                return (
+                    f"; it is twice the commission of order {one.order_id}, "
+                    f"{plain_text(one.commission)}: a commission is a cost, so it is positive"
                 )
         return ""
 

@@ -43,6 +43,7 @@ from rbtlive.runtime.broker.order_sender import OrderSender
 from rbtlive.runtime.broker.ownership import Ownership, objection_to
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.containment import guarded
+from rbtlive.runtime.engine.loop_budget import LoopBudget
 
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 FAREWELL_S = 10.0
@@ -221,6 +222,7 @@ class BrokerLink:
         reopened; meanwhile, the looks at the books find what it missed.
         """
         attempt = 0
+        budget = LoopBudget(self._clock)  # a stream of events that wait never suspends
         while True:
             stream = asking.event_stream(self.broker)
             while True:
@@ -234,6 +236,7 @@ class BrokerLink:
                     break
                 attempt = 0
                 await self._take(given)
+                await budget.maybe()
             attempt += 1
             self._reports.trouble_counted(STREAM, failure)
             self._look_now.set()

@@ -87,8 +87,9 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
         told_otherwise = True
     if known.state is OrderState.FILLED:
         if order.is_open and order.filled == known.filled == known.amount != order.amount:
-            # A process died between the two parts of an order that crosses zero.
-            reason = "the position is closed, the rest was never sent"
+            # A process died between the two parts of an order that crosses zero, or the
+            # broker rounded the amount to its lots.
+            reason = f"the broker's order was for {plain_text(known.amount)}, the rest was not sent"
             events.append(_ended(order, known, reason))
         return events  # the fills show it, as soon as the broker reports them
     if told_otherwise and order.is_open:
@@ -205,20 +206,26 @@ def position_mismatches(
 
 
 def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> list[Mismatch]:
-    """Return open orders that the broker had accepted but no longer knows."""
-    return [
-        Mismatch(
-            f"order {order.id} ({order.asset.symbol})",
-            order.state.value,
-            "unknown",
-            None,
-            order.asset.symbol,
-            order.id,
+    """Return open orders that the broker had accepted but no longer knows, or has ended
+    as filled with a part missing that it does not report as filled either.
+    """
+    found = []
+    for order in orders.get_active_orders():
+        if order.state not in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}:
+            continue
+        theirs = known.get(order.id)
+        if theirs is None:
+            ours, there = order.state.value, "unknown"
+        elif theirs.state is OrderState.FILLED and order.filled == theirs.filled != theirs.amount:
+            part, whole = plain_text(order.filled), plain_text(order.amount)
+            ours, there = f"open with {part} of {whole} filled", "filled"
+        else:
+            continue
+        symbol = order.asset.symbol
+        found.append(
+            Mismatch(f"order {order.id} ({symbol})", ours, there, None, symbol, order.id)
         )
-        for order in orders.get_active_orders()
-        if order.id not in known
-        and order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}
-    ]
+    return found
 
 
 def likely_causes(
@@ -285,7 +292,7 @@ def corrections(core: TradingCore, found: Iterable[Mismatch], at: datetime) -> I
                 timestamp=at,
                 order_id=one.order_id,
                 status=OrderState.CANCELED,
-                reason="the broker does not know it any more",
+                reason=str(one),
             )
         elif asset is not None:
             yield PositionAdjustmentEvent(
