@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import BrokerError
+from rbtlive.errors import BrokerError, ReconciliationFailed
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.runtime.broker import asking
 from tests.builders import Gated, daily_frame, run, until
@@ -258,21 +258,29 @@ def test_a_commission_with_the_wrong_sign_is_named():
 
     broker = Negative()
 
+    class Twice(rbt.TradingAlgorithm):
+        def handle_data(self, context, data):
+            self.order(self.symbol("AAA"), 10)
+
     async def work(engine, bar):
+        broker.fill(broker.sent[0], 10)
+        await until(lambda: engine.portfolio.cash == 79_500)
         await looks(engine, 5)
+        await bar()
+        await until(lambda: engine.failure or len(broker.sent) == 2)
         broker.tell = lambda event: BookBroker.tell(
             broker, event.model_copy(update={"commission": Decimal("-1.25")})
         )
-        broker.fill(broker.sent[0], 10)
+        broker.fill(broker.sent[1], 10, execution_id="x2")
         broker.cost = Decimal("1.25")
-        await until(lambda: engine.portfolio.cash == Decimal("79501.25"))
+        await until(lambda: engine.portfolio.cash == Decimal("79001.25"))
         await looks(engine, 6)
 
-    _engine, reported = run(trading(broker, work))
+    _engine, reported = run(trading(broker, work, strategy=Twice))
 
     (said,) = messages(reported)
     assert "cash changed by -2.5 that no order" in said
-    assert "twice the commission of order 1, -1.25: a commission is a cost, so it is posi" in said
+    assert "twice the commission of order 2, -1.25: a commission is a cost, so it is posi" in said
 
 
 def test_a_stream_of_many_waiting_events_leaves_the_loop_to_others():
@@ -293,3 +301,39 @@ def test_a_stream_of_many_waiting_events_leaves_the_loop_to_others():
     engine, _reported = run(trading(broker, work))
 
     assert engine.portfolio.positions[engine.core.state.assets[0]].amount == 10
+
+
+@pytest.mark.parametrize(
+    ("held", "hint"),
+    [
+        ({"AAA": 20}, "if AAA was split, splits() has to report it"),
+        ({"AAA": 2}, "if AAA was split, splits() has to report it"),
+        ({"AAAX": 10}, "a change of a symbol belongs into corporate_actions()"),
+        ({"AAA": 13}, None),
+        ({}, None),
+    ],
+)
+def test_a_refused_start_says_what_an_adapter_may_have_left_out(tmp_path, held, hint):
+    broker = BookBroker()
+    options = {"data": daily_frame(), "journal": tmp_path, "name": "paused"}
+
+    async def life():
+        first = rbt.attach(Buyer, broker, feed=Gated(daily_frame(), 1), **options)
+        await until(lambda: first.engine.failure or broker.book)
+        broker.fill(broker.sent[0], 10)
+        await until(
+            lambda: first.engine.failure or first.engine.order_manager.get_order("1").filled == 10
+        )
+        await first.stop()
+        broker.held = {symbol: Decimal(amount) for symbol, amount in held.items()}
+        with pytest.raises(ReconciliationFailed) as refused:
+            await rbt.attach(Buyer, broker, feed=Gated(daily_frame(), 1), **options).wait()
+        return str(refused.value)
+
+    text = run(life())
+
+    assert "position of AAA: is 10 here" in text
+    if hint is None:
+        assert "()" not in text
+    else:
+        assert hint in text

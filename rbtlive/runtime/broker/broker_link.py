@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -327,11 +327,14 @@ class BrokerLink:
                 return
             await self.companies.look(self._tell_now)
             await self._look(await self._known_orders(), starting=True)
-        if self.watch.differences:
+        found = self.watch.differences
+        if found:
+            known, held = await self._known_orders(), await self.watch.held()
+            causes = self._causes(found, held, known, after_pause=True)
+            text = "; ".join([facts.listed(found), *causes])
             raise ReconciliationFailed(
-                "the broker's books differ from this run's: "
-                f"{facts.listed(self.watch.differences)}; find out why, then attach with "
-                "reconciliation='adopt' to leave the difference outside of this run, with "
+                f"the broker's books differ from this run's: {text}; find out why, then attach "
+                "with reconciliation='adopt' to leave the difference outside of this run, with "
                 "reconciliation='follow' to correct the run's books to the broker's, or with "
                 "fresh=True"
             )
@@ -425,9 +428,20 @@ class BrokerLink:
         lasting = self.watch.lasting()
         if lasting:
             held = await self.watch.held()
-            orders = core.state.orders
-            causes = facts.likely_causes(lasting, held, known, orders)
-            self.watch.judge(lasting, held, causes if asking.is_of_users(self.broker) else ())
+            self.watch.judge(lasting, held, self._causes(lasting, held, known))
+
+    def _causes(
+        self,
+        found: Collection[facts.Mismatch],
+        held: dict[str, Decimal],
+        known: dict[str, BrokerOrder],
+        *,
+        after_pause: bool = False,
+    ) -> list[str]:
+        if not asking.is_of_users(self.broker):
+            return []
+        causes = list(facts.likely_causes(found, held, known, self._core().state.orders))
+        return causes or (list(facts.possible_splits(found)) if after_pause else [])
 
     async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
         orders = self._core().state.orders

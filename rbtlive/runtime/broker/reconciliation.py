@@ -222,9 +222,7 @@ def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> 
         else:
             continue
         symbol = order.asset.symbol
-        found.append(
-            Mismatch(f"order {order.id} ({symbol})", ours, there, None, symbol, order.id)
-        )
+        found.append(Mismatch(f"order {order.id} ({symbol})", ours, there, None, symbol, order.id))
     return found
 
 
@@ -249,7 +247,8 @@ def likely_causes(
             if one.gap and alike and amount == -one.gap:
                 yield (
                     f"it has {plain_text(amount)} of {symbol!r}: positions() has to spell symbols "
-                    f"as orders do, {one.symbol!r}"
+                    f"as orders do, {one.symbol!r}, and a change of a symbol belongs into "
+                    "corporate_actions()"
                 )
         for order_id, theirs in known.items():
             order = orders.get_order(order_id)
@@ -271,6 +270,21 @@ def likely_causes(
                     f"order {order_id} is filled {plain_text(theirs.filled)} there: fills are "
                     "booked from BrokerOrder.executions of find_order(), which has none"
                 )
+
+
+def possible_splits(found: Iterable[Mismatch]) -> Iterator[str]:
+    """Yield a sentence about each position of which one side has a multiple of the
+    other, as after a split.
+    """
+    for one in found:
+        if not one.gap:
+            continue
+        low, high = sorted((Decimal(one.ours), Decimal(one.theirs)), key=abs)
+        if low * high > 0 and high % low == 0:
+            yield (
+                f"if {one.symbol} was split, splits() has to report it, or the data's splits "
+                "have to contain it"
+            )
 
 
 def _letters(symbol: str) -> str:
