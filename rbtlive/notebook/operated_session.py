@@ -20,6 +20,7 @@ from rbtlive.model.given import is_one_of
 from rbtlive.model.number import to_decimal
 from rbtlive.notebook.loops import call_on, running_loop
 from rbtlive.notebook.observed_session import ObservedSession
+from rbtlive.notebook.unstarted import unstarted
 from rbtlive.runtime.broker.operator_report import OperatorReport, report_of
 from rbtlive.runtime.engine.engine import FORKED, TradingEngine
 
@@ -91,6 +92,10 @@ class OperatedSession(ObservedSession):
         """The session's task, on its loop."""
         return self._task
 
+    def __await__(self) -> Generator[object, None, None]:
+        return self.wait().__await__()
+
+    @unstarted
     async def wait(self) -> None:
         """Wait until the session has ended, and raise the exception that ended it;
         interrupting the wait leaves the session running.
@@ -105,6 +110,7 @@ class OperatedSession(ObservedSession):
             cut_to_own_line(failure)
             raise
 
+    @unstarted
     async def stop(self) -> OperatorReport:
         """Stop gracefully: first the intake, then waiting events are processed, then
         the journal is closed.
@@ -172,6 +178,7 @@ class OperatedSession(ObservedSession):
             )
         self._operate("close", symbol=symbol)
 
+    @unstarted
     async def call(self, function: Callable[[Any, Any], T]) -> T:
         """Run `function(context, data)` as a callback of the run: it may place orders,
         and its requests are journaled as the operator's.
