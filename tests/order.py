@@ -7,15 +7,16 @@ xdist would begin with the files of most tests, and end with two that start clus
 from collections.abc import Iterable
 
 LONGEST = (
+    "notebooks/test_notebooks.py",
     "parity/test_zipline_parity.py",
     "simulation/test_found.py",
     "simulation/test_promises.py",
     "simulation/test_seeds.py",
     "research/sweeping/test_pools.py",
-    "notebooks/test_notebooks.py",
     "faults/test_kill_screened.py",
     "faults/test_kill_at_venue.py",
     "faults/test_kill.py",
+    "properties/test_stored_minutes.py",
     "deck/test_deck.py",
     "research/sweeping/test_signals.py",
     "notebook/test_session_swap.py",
