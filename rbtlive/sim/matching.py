@@ -211,8 +211,7 @@ class SimVenue:
         """
         if not self._may_skip or len(book) != 1:
             return None
-        ranges = self._resting.ranges(book, version)
-        return ranges[0] if ranges is not None and len(ranges) == 1 else None
+        return self._resting.only_range(book, version)
 
     def match(
         self,

@@ -61,6 +61,25 @@ class RestingBounds:
             known = self._all = (version, self._quiet_ranges(book, version))
         return known[1]
 
+    def only_range(
+        self, book: Mapping[Asset, Sequence[Any]], version: int
+    ) -> tuple[int, float, float] | None:
+        """Return the same for the only asset of a book; None if one of its orders may
+        fill on any bar.
+        """
+        known = self._all
+        if known is None or known[0] != version:
+            ((asset, orders),) = book.items()
+            if not orders:
+                return None  # its last order has just ended
+            low, high = _quiet_range(orders)
+            self._bounds[asset] = (version, low, high)
+            if low > high:
+                return None
+            known = self._all = (version, [(asset.index, low, high)])
+        ranges = known[1]
+        return ranges[0] if ranges else None
+
     # None if an order may fill on any bar that has a close.
     def _quiet_ranges(
         self, book: Mapping[Asset, Sequence[Any]], version: int

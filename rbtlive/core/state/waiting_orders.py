@@ -205,7 +205,8 @@ class WaitingOrders:
         Args:
             place: Index of its transaction.
         """
-        number = _number_at(self._starts, 0)
+        starts = self._starts
+        number = starts[0][1] if len(starts) == 1 else _number_at(starts, 0)
         order_id = str(number)
         self.amounts.clear()
         if self.tags:
