@@ -206,8 +206,8 @@ class BrokerAdapter(ABC):
             nothing is sent.
         idle_poll_s: Seconds between two looks at the account while no order is open;
             None uses the same interval as with open orders.
-        fee_in_asset: Maximum fraction of a bought pair that the broker keeps as its
-            fee; zero if fees are in money.
+        fee_in_asset: Maximum fraction of bought coins that the broker keeps as its fee;
+            zero if fees are in money.
     """
 
     name: ClassVar[str] = "broker"

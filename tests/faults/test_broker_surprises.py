@@ -24,7 +24,7 @@ from tests.runtime.test_engine_broker import BookBroker, Buyer, Inbox
 QUICK_S = 0.01
 
 
-async def trading(broker, work, *, policy="halt", strategy=Buyer):
+async def trading(broker, work, *, policy="halt", strategy=Buyer, asset_class="equity"):
     """Run an engine that looks often, let its strategy see one bar and send its order,
     do the work, and stop.
     """
@@ -33,7 +33,7 @@ async def trading(broker, work, *, policy="halt", strategy=Buyer):
         strategy,
         broker,
         feed=source,
-        portal=PolarsDataPortal(daily_frame()),
+        portal=PolarsDataPortal(daily_frame(), asset_class=asset_class),
         own_capital=True,
         link=LinkSettings(poll_s=QUICK_S, policy=policy),
     )

@@ -67,7 +67,7 @@ def test_noise_of_floats_is_no_amount_of_a_fill():
     assert asking.judged_event(BookBroker(), filled).amount == Decimal("0.3")
 
 
-def halting(broker, change):
+def halting(broker, change, *, asset_class="equity"):
     """Return why a run halts once its order filled at a broker that then changes."""
 
     async def work(engine, bar):
@@ -75,7 +75,7 @@ def halting(broker, change):
         change(broker)
         await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
 
-    _engine, reported = run(trading(broker, work))
+    _engine, reported = run(trading(broker, work, asset_class=asset_class))
     return next(text for text in messages(reported) if text.startswith("position of AAA"))
 
 
@@ -101,6 +101,41 @@ def test_a_symbol_that_positions_spell_otherwise_is_named():
     text = halting(Spelled(), lambda _broker: None)
 
     assert "it has 10 of 'AAA.N': positions() has to spell symbols as orders do, 'AAA'" in text
+
+
+class KeepsCoins(BookBroker):
+    """Keeps a thousandth of the coins of a purchase."""
+
+    async def positions(self):
+        return {symbol: amount * Decimal("0.999") for symbol, amount in self.held.items()}
+
+
+class Declared(KeepsCoins):
+    fee_in_asset = Decimal("0.001")
+
+
+@pytest.mark.parametrize(("asset_class", "named"), [("crypto", True), ("equity", False)])
+def test_a_fee_in_coins_that_the_adapter_does_not_declare_is_named(asset_class, named):
+    text = halting(KeepsCoins(), lambda _broker: None, asset_class=asset_class)
+
+    assert ("fee_in_asset has to be the highest rate" in text) is named
+
+
+def test_a_declared_fee_in_coins_is_booked_whatever_the_symbol_looks_like():
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 10)
+        await until(lambda: engine.failure or engine.portfolio.positions.get(asset(engine)))
+        await until(lambda: engine.failure or engine.portfolio.positions[asset(engine)].amount < 10)
+        await looks(engine, 4)
+
+    def asset(engine):
+        return engine.core.state.assets[0]
+
+    broker = Declared()
+    engine, reported = run(trading(broker, work, asset_class="crypto"))
+
+    assert messages(reported) == []
+    assert engine.portfolio.positions[asset(engine)].amount == Decimal("9.99")
 
 
 def test_an_execution_id_that_comes_again_is_named():

@@ -25,7 +25,6 @@ from rbtlive.core.actions.resting_fills import Calm, match_resting
 from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
-from rbtlive.core.state.kept_days import KeptDays
 from rbtlive.core.state.order_archive import OrderArchive
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.finance.cancel_policy import NeverCancel
@@ -55,10 +54,6 @@ def run_quiet_sessions(
     if end <= first:
         return first
     return _Days(state, close, archive, rest_orders).run(end, before_each)
-
-
-_MOST = 32
-"""Sessions with fills that are kept together where their bars do not all stay."""
 
 
 class _Days:
@@ -173,7 +168,7 @@ class _Days:
             ):
                 if not self._end_traded(session, end):
                     return False
-                days, settled = self._days, portfolio.version
+                settled = portfolio.version
                 if recorded:
                     days.recorded.append(dict(recorded))
                 days.count += 1
@@ -196,8 +191,6 @@ class _Days:
         state, days = self._state, self._days
         if not ends_plainly(state) or (self._may_leave and end_after(state, session, end) < end):
             return False
-        if state.market.table.base and len(days.books) > _MOST:
-            days = self._begin_anew()
         if state.portfolio.positions and not (
             state.marks.mark_row_unseen() or self._mark_one_by_one()
         ):
@@ -209,14 +202,6 @@ class _Days:
             self._rest_orders()
         state.orders.waiting.is_rested = True
         return True
-
-    # Adds the sessions so far to the record, before their bars are gone.
-    def _begin_anew(self) -> KeptDays:
-        state, days = self._state, self._days
-        note(state, days, version=self._settled, has_ended=False)
-        *_, close = days.closes(state.calendar)
-        self._days = days_after(state, close, self._archive)
-        return self._days
 
     # Stores the orders placed in a session, and lets them rest: they alone leave the
     # books as they were.

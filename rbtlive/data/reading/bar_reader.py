@@ -124,6 +124,7 @@ class _Reader:
     source: Any = None
     blocked: bool = False  # whether a table cannot be placed before a question is answered
     parts: list[_Part] = field(default_factory=list)
+    unnamed: list[Moments | None] = field(default_factory=list)  # of tables without a symbol
 
     @property
     def lines(self) -> MendingLines:
@@ -280,7 +281,6 @@ class _Reader:
             return table.frame["instrument_id"].cast(pl.String)
         if table.symbol is not None:
             return pl.repeat(str(table.symbol), height, dtype=pl.String, eager=True)
-        item = "the symbol: no column, key or file name has it"
         if moments is not None and moments.us.n_unique() < height:
             named = unnamed_symbol(table.frame, roles, moments.us)
             item = "the symbols: times repeat, and no column says which row is of which symbol"
@@ -288,8 +288,23 @@ class _Reader:
                 self.needs.ask(item, columns=_written({"symbol": named}))
                 roles.symbol = named
                 return _names_of(table, named)
-        self.needs.ask(item, symbol='"AAPL"')
+            self.needs.ask(item, symbol='"AAPL"')
+        else:
+            self.unnamed.append(moments)
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
+
+    def ask_of_symbols(self) -> None:
+        """Ask for the symbol of tables without one: for one each if times repeat."""
+        times = [moments.us for moments in self.unnamed if moments is not None]
+        repeat = bool(times) and bool(pl.concat(times).is_duplicated().any())
+        if repeat and isinstance(self.source, (list, tuple)):
+            self.needs.ask(
+                "the symbols: times of the tables repeat, and nothing says which table is of "
+                "which symbol",
+                before='source = {"AAPL": source[0], "MSFT": source[1]}',
+            )
+        elif self.unnamed:
+            self.needs.ask("the symbol: no column, key or file name has it", symbol='"AAPL"')
 
 
 # The arguments that parse dates whose day and month are unclear. Clocks of twelve hours
@@ -383,6 +398,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
                 reader.take(long, roles)
             elif long.symbol is not None:
                 reader.note(f"{long.symbol} has no bars: {long.where} was empty")
+    reader.ask_of_symbols()
     if not reader.parts:
         reader.needs.settle()
         raise EmptyData(f"{words} must have at least one bar: was empty; pass bars")

@@ -33,6 +33,7 @@ from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.account_splits import is_restated_first
+from rbtlive.runtime.broker.asset_fees import undeclared_fees
 from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
 from rbtlive.runtime.broker.broker_reports import BrokerReports, is_due
@@ -440,7 +441,12 @@ class BrokerLink:
     ) -> list[str]:
         if not asking.is_of_users(self.broker):
             return []
-        causes = list(facts.likely_causes(found, held, known, self._core().state.orders))
+        state = self._core().state
+        rate, done = self.broker.fee_in_asset, state.record.transactions
+        causes = [
+            *facts.likely_causes(found, held, known, state.orders),
+            *undeclared_fees(found, done, rate=rate),
+        ]
         return causes or (list(facts.possible_splits(found)) if after_pause else [])
 
     async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:

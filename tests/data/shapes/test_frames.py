@@ -59,6 +59,30 @@ def test_a_ticker_history_needs_its_symbol_and_nothing_else():
     same_daily(rbt.read(frame, symbol="AAPL"), ONE)
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_with_a_frame_for_each_symbol_is_asked_to_become_a_dict(kind):
+    frames = kind([titled(ALL, symbol) for symbol in SYMBOLS[:2]])
+
+    with pytest.raises(UnclearData) as refused:
+        rbt.read(frames)
+
+    assert refused.value.line == (
+        'source = {"AAPL": source[0], "MSFT": source[1]}; rbt.read(source)'
+    )
+    same_daily(rbt.read(dict(zip(SYMBOLS[:2], frames, strict=True))), daily(SYMBOLS[:2]))
+
+
+def test_a_list_with_a_frame_for_each_year_of_one_symbol_needs_its_symbol():
+    whole = titled(ONE, "AAPL")
+    parts = [whole.iloc[:5], whole.iloc[5:]]
+
+    with pytest.raises(UnclearData) as refused:
+        rbt.read(parts)
+
+    assert refused.value.line == 'rbt.read(source, symbol="AAPL")'
+    same_daily(rbt.read(parts, symbol="AAPL"), ONE)
+
+
 def test_an_adjusted_close_is_left_aside_and_the_report_says_so():
     frame = titled(ONE, "AAPL")
     frame["Adj Close"] = frame["Close"] * 0.9
