@@ -72,15 +72,18 @@ def held(engine):
 # -- executions that cannot be -------------------------------------------------------
 
 
+@pytest.mark.parametrize("is_booked_between", [False, True])
 @pytest.mark.parametrize("policy", ["halt", "warn"])
-def test_two_executions_that_are_too_much_together_are_named_and_left_to_the_reconciliation(policy):
+def test_two_executions_that_are_too_much_together_are_named_and_left_to_the_reconciliation(
+    policy, is_booked_between
+):
     broker = BookBroker()
 
     async def work(engine, bar):
         broker.fill(broker.sent[0], 6, execution_id="x1")
-        broker.fill(
-            broker.sent[0], 6, execution_id="x2"
-        )  # before the first was taken from the queue
+        if is_booked_between:
+            await until(lambda: engine.failure or held(engine) == 6)
+        broker.fill(broker.sent[0], 6, execution_id="x2")
         reconciled = "is 6 here and 12 at the broker"
         await until(
             lambda: (

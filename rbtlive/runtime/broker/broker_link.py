@@ -44,6 +44,7 @@ from rbtlive.runtime.broker.order_sender import OrderSender
 from rbtlive.runtime.broker.ownership import Ownership, objection_to
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.containment import guarded
+from rbtlive.runtime.engine.impossible_fills import excess
 from rbtlive.runtime.engine.loop_budget import LoopBudget
 
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
@@ -260,11 +261,8 @@ class BrokerLink:
         if order is None:
             self._note_external(reported)
             self._look_now.set()
-        elif isinstance(event, OrderFillEvent) and self._is_too_much(order, event):
-            self._reports.trouble_once(
-                f"order {order.id}",
-                BrokerError(f"{event.execution_id} fills more than was ordered"),
-            )
+        elif isinstance(event, OrderFillEvent) and (wrong := self._excess(order, event)):
+            self._reports.objection_once(f"order {order.id}", wrong)
         elif not comes_early(self._core(), order.asset, event):  # otherwise a look reports it
             self._tell(event.model_copy(update={"order_id": order.id}))
             if isinstance(event, OrderReplacedEvent):
@@ -275,9 +273,9 @@ class BrokerLink:
         if note is not None:
             self._note(*note)
 
-    def _is_too_much(self, order: Order, fill: OrderFillEvent) -> bool:
+    def _excess(self, order: Order, fill: OrderFillEvent) -> str | None:
         booked = fill.execution_id in self._core().state.orders.executions
-        return not booked and abs(order.filled + fill.amount) > abs(order.amount)
+        return None if booked else excess(order, fill)
 
     # -- asking -----------------------------------------------------------------------
 

@@ -72,24 +72,23 @@ class BrokerReports:
 
     def trouble(self, what: str, error: Exception) -> None:
         """Report a failure."""
-        self.tell(
-            SystemErrorEvent(
-                timestamp=self._clock.now(),
-                message=f"{what}: {describe_error(error)}",
-                source=self._source,
-            )
-        )
+        self._say(f"{what}: {describe_error(error)}")
+
+    def objection_once(self, what: str, text: str) -> None:
+        """Report that an answer cannot be, unless the same was already reported."""
+        if self._count(what, text) == 1:
+            self._say(text)
 
     def trouble_once(self, what: str, error: Exception) -> None:
         """Report a failure, unless the same one was already reported."""
-        if self._count(what, error) == 1:
+        if self._count(what, describe_error(error)) == 1:
             self.trouble(what, error)
 
     def trouble_counted(self, what: str, error: Exception) -> None:
         """Report a failure that may recur at every look: the first, tenth, hundredth
         time and so on.
         """
-        count = self._count(what, error)
+        count = self._count(what, describe_error(error))
         if is_due(count):
             self.trouble(what if count == 1 else f"{what} ({count:,} times)", error)
 
@@ -97,10 +96,14 @@ class BrokerReports:
         """Forget a failure that has stopped; return how often it occurred."""
         return sum(self._counts.pop(what, {}).values())
 
-    def _count(self, what: str, error: Exception) -> int:
+    def _say(self, text: str) -> None:
+        stamp = self._clock.now()
+        self.tell(SystemErrorEvent(timestamp=stamp, message=text, source=self._source))
+
+    def _count(self, what: str, text: str) -> int:
         # Texts that differ only in numbers and addresses count as the same failure.
         counts = self._counts.setdefault(what, {})
-        kind = _VARYING.sub("#", describe_error(error))
+        kind = _VARYING.sub("#", text)
         if kind not in counts and len(counts) >= MOST_KINDS:
             kind = "any other"
         counts[kind] = counts.get(kind, 0) + 1

@@ -6,6 +6,7 @@ handles the difference.
 
 from __future__ import annotations
 
+from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import plain_text
@@ -33,9 +34,15 @@ def objection(orders: OrderManager, fill: OrderFillEvent) -> str | None:
         return (
             f"{name}: {what} has not the sign of its order, {plain_text(order.amount)}: not booked"
         )
-    if abs(order.filled + fill.amount) > abs(order.amount):
-        return (
-            f"{name}: {what} fills more than was ordered, {plain_text(order.amount)} with "
-            f"{plain_text(order.filled)} filled: it is not booked"
-        )
-    return None
+    return excess(order, fill)
+
+
+def excess(order: Order, fill: OrderFillEvent) -> str | None:
+    """Return that an execution, not booked yet, is too large for its order, or None."""
+    if abs(order.filled + fill.amount) <= abs(order.amount):
+        return None
+    return (
+        f"order {order.id} ({order.asset.symbol}): execution {fill.execution_id} of "
+        f"{plain_text(fill.amount)} fills more than was ordered, {plain_text(order.amount)} with "
+        f"{plain_text(order.filled)} filled: it is not booked"
+    )
