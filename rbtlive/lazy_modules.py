@@ -12,7 +12,7 @@ import importlib
 import sys
 from typing import Any
 
-from rbtlive.missing_modules import register
+from rbtlive.missing_modules import register, step_for
 
 LAZY = ("algorithm", "api", "assets", "lib", "pipeline", "protocol", "utils", "venue")
 _PACKAGE = sys.modules["rbtlive"]
@@ -25,17 +25,9 @@ def _load(name: str) -> Any:
         from importlib.metadata import version
 
         return version("rbtlive")
+    step = step_for(name)
     message = f"module 'rbtlive' has no attribute {name!r}"
-    if not name.startswith("_"):
-        from rbtlive.foreign_names import PLACES
-        from rbtlive.model.other_names import spelt_alike
-
-        word = spelt_alike(name, PLACES)
-        if word is not None:
-            raise AttributeError(
-                f"{message}: write {PLACES[word].replace('NAME', word)}", name=name
-            )
-    raise AttributeError(message, name=name, obj=_PACKAGE)  # Python suggests its nearest name
+    raise AttributeError(f"{message}: {step}" if step else message, name=name)
 
 
 def _names() -> list[str]:

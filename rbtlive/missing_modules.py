@@ -1,4 +1,5 @@
-"""Modules of Quantopian and zipline that are not built: the error says what to write.
+"""Modules and names that are imported from here as from other libraries: the error says
+what to write.
 
 The rule: Python asks this finder last, so that no module that exists is refused.
 """
@@ -58,6 +59,20 @@ _PRIVATE: Final = {
 _PARTS: Final = frozenset(["data", "factors", "filters", "classifiers"])
 
 
+def step_for(name: str) -> str | None:
+    """Return what to write instead of an unknown name of the package; None if there is
+    nothing like it.
+    """
+    if name.startswith("_"):
+        return None
+    from rbtlive.foreign_names import PLACES
+    from rbtlive.model.other_names import spelt_alike, what_to_write
+
+    word = spelt_alike(name, PLACES)
+    step = what_to_write(name, PLACES, dir(sys.modules["rbtlive"]))
+    return step if step is None or word is None else step.replace("NAME", word)
+
+
 def _remedy(name: str) -> str | None:
     root, *parts = name.split(".")
     if root == "quantopian":
@@ -91,6 +106,11 @@ class _Finder:
         remedy = _remedy(name)
         if remedy is not None:
             raise ModuleNotFoundError(f"No module named {name!r}: {remedy}", name=name)
+        # `from rbtlive import Strategy` asks for a module of that name, and passes over
+        # a ModuleNotFoundError.
+        package, _, last = name.rpartition(".")
+        if package in ("rbtlive", "rbtlive.brokers") and (step := step_for(last)) is not None:
+            raise ImportError(f"cannot import name {last!r} from {package!r}: {step}", name=name)
 
 
 def register() -> None:

@@ -9,6 +9,8 @@ from typing import Final
 
 from rbtlive.model.other_names import by_word
 
+BARS_OF: Final = 'portal.to_frame().filter(symbol="{}")'
+"""What to write for the bars of a symbol."""
 PORTAL_WORDS: Final = by_word(
     {
         "portal.to_frame(), a polars frame": "df frame data bars head tail describe columns shape "
@@ -25,6 +27,7 @@ PORTAL_WORDS: Final = by_word(
         'rbt.resample(portal, "1h")': "resample to_interval aggregate timeframe",
         "portal.calendar": "sessions trading_days tz timezone",
         "rbt.backtest(strategy, portal)": "backtest run",
+        'result.plot("price") after a run': "plot chart show",
     }
 )
 

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
@@ -27,7 +27,7 @@ from rbtlive.data.checking.intervals import (
     minutes_apart,
     no_such_bars,
 )
-from rbtlive.data.foreign_attributes import PORTAL_WORDS
+from rbtlive.data.foreign_attributes import BARS_OF, PORTAL_WORDS
 from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.portal_parts import GivenParts
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
@@ -486,7 +486,15 @@ class PolarsDataPortal:
             self._fingerprint = fingerprint(facts, self.daily, self.minutes, self.further)
         return self._fingerprint
 
-    __getattr__ = answering(PORTAL_WORDS)
+    def __getitem__(self, name: object) -> NoReturn:
+        """Raise an error that says where the requested bars are."""
+        symbol = name if isinstance(name, str) else "AAPL"
+        raise TypeError(
+            f"a portal has no items: was {name!r:.40}; write {BARS_OF.format(symbol)}, or "
+            "portal.to_frame() for all bars"
+        )
+
+    __getattr__ = answering(PORTAL_WORDS, of_symbol=BARS_OF)
 
     def __repr__(self) -> str:
         minutes = "" if self.minutes is None else f", {self.minutes.height} {self._kind} bars"

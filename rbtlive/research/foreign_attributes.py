@@ -6,13 +6,16 @@ The rule: a result has one place for each figure; the error for another name say
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from rbtlive.model.other_names import by_word, no_attribute, what_to_write
-from rbtlive.research.people_frame import ResultFrame
+import polars as pl
+from polars.exceptions import ColumnNotFoundError
+
+from rbtlive.model.foreign_text import add_note
+from rbtlive.model.other_names import by_word, no_attribute, spelt_alike, what_to_write
 from rbtlive.research.ratios import RATIOS
-from rbtlive.research.statistics.table import FACTS, SECTIONS
+from rbtlive.research.statistics.table import FACTS
 
 _METRICS: Final = (*RATIOS, "alpha", "beta", "final_value", "turnover", "sessions")
 _STATISTICS: Final = by_word(
@@ -79,6 +82,14 @@ _PLACES: Final = by_word(
         "result.settings": "params parameters config start end capital_base initial_capital",
         "rbt.monte_carlo(result)": "monte_carlo montecarlo bootstrap simulate",
         "rbt.compare(result, other)": "compare",
+        "nothing: rbt.backtest(strategy, data) has run it, and returns this result": "run execute",
+        "result.stats, whose figures of trades come after those of returns": "trade_analysis wins "
+        "losses won lost trade_stats trade_analyzer",
+        "result.performance.height, the number of sessions": "duration n_bars length",
+        "result.orders, result.transactions, result.positions": "deep_getattr asset_value "
+        "asset_flow",
+        "the portal that the run was given: portal.to_frame()": "data ohlcv",
+        "result.settings, whose strategy is its name": "name title id",
         "result.denied, and result.orders with their reason": "errors rejected rejections",
         "session.logs of a live session; a backtest logs where your logging goes": "log logs",
         "rbt.sweep(strategy, data, params={...})": "optimize optimise",
@@ -86,6 +97,63 @@ _PLACES: Final = by_word(
         "record(name=value) in the strategy, then result.performance": "recorded records "
         "recorded_vars indicators",
         'result.save("run.rbt"), and rbt.BacktestResult.load(path)': "pickle dump to_pickle export",
+    }
+)
+_PANDAS: Final = by_word(
+    {
+        "frame.row(-1, named=True), or frame.to_pandas().iloc[-1]": "iloc iat",
+        'frame.filter(pl.col("date") == day), or frame.to_pandas()': "loc at xs query ix",
+        'frame["date"]: polars frames have no index': "index set_index reset_index reindex",
+        "frame.to_numpy()": "values to_records",
+        'frame.write_csv("run.csv")': "to_csv",
+        'frame.write_parquet("run.parquet")': "to_parquet",
+        'frame.write_excel("run.xlsx"), with xlsxwriter': "to_excel",
+        'frame.sort("date")': "sort_values sort_index",
+        "frame.group_by(name)": "groupby",
+        'frame.group_by_dynamic("date", every="1mo")': "resample",
+        "frame.iter_rows(named=True)": "iterrows itertuples iteritems items",
+        "frame.drop_nulls()": "dropna",
+        "frame.fill_null(0)": "fillna ffill bfill",
+        "frame.cast({name: pl.Float64})": "astype",
+        'frame.join(other, on="date")': "merge append",
+        "frame.is_empty()": "empty",
+        "the frame itself: it has a row for each record": "records_readable records readable df",
+        "frame.to_pandas(), for pandas' own calls": "apply applymap pct_change cumsum cumprod "
+        "rolling ewm diff info isnull isna notnull plot_equity cov ndim",
+    }
+)
+# Columns of tables, and other libraries' words for them.
+_COLUMNS: Final = {
+    "net_profit": "pnl profit net_pnl realized_pnl pl net_profits",
+    "gross_profit": "gross_pnl",
+    "return": "return_pct returns ret pnl_pct roi",
+    "quantity": "size qty shares amount units",
+    "amount": "quantity size qty shares units",
+    "side": "direction type",
+    "symbol": "asset ticker instrument column",
+    "entry_time": "entry_date entry_timestamp entry_bar entry_index opened",
+    "exit_time": "exit_date exit_timestamp exit_bar exit_index closed",
+    "entry_price": "avg_entry_price",
+    "exit_price": "avg_exit_price",
+    "bars_held": "bars barlen holding_period",
+    "costs": "commission commissions fees",
+    "entry_tag": "tag",
+    "created": "created_at submitted submitted_at time date timestamp",
+    "dt": "date time timestamp datetime",
+    "last_sale_price": "price market_price last_price current_price",
+    "cost_basis": "avg_price average_price entry_price avg_cost",
+    "filled": "filled_qty executed filled_quantity",
+    "status": "state",
+}
+ROW_WORDS: Final = by_word(
+    {
+        "row.result()": "backtest run stats trades performance orders positions transactions "
+        "equity fills hints drawdowns returns",
+        "row.result().plot()": "plot show",
+        'row.result().report("run.html")': "report tearsheet",
+        "row.params": "parameters param values config kwargs",
+        "row.metrics": "value score statistics",
+        "row.number": "index id",
     }
 )
 SWEEP_WORDS: Final = by_word(
@@ -112,12 +180,75 @@ SWEEP_WORDS: Final = by_word(
 )
 
 
-class FigureFrame(ResultFrame):
-    """A frame of figures, which also answers other libraries' names of statistics."""
+PLOT_ARGUMENTS: Final = by_word(
+    {
+        "result.plot(kind).show(), or the figure as the last expression of a cell": "show "
+        "open_browser block",
+        'result.save_html("plot.html")': "filename path file save savefig",
+        'result.plot(kind).update_layout(title="...", width=900, height=600)': "title width "
+        "height figsize size plot_width template theme",
+        'rbt.backtest(..., benchmark="SPY"), whose benchmark is drawn': "benchmark",
+        'kind="drawdown"': "plot_drawdown drawdown",
+        'kind="equity"': "plot_equity plot_return equity",
+        'kind="trades"': "plot_trades trades",
+        'kind="price"': "plot_volume plot_pl candles style",
+        'symbol="AAPL", with kind="price"': "asset ticker column symbols",
+    }
+)
 
-    def _figure(self, name: str) -> str | None:
+
+class FigureFrame(pl.DataFrame):
+    """A table of a result. Its errors for names that polars does not have, but other
+    libraries have, say what to write.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(f"'DataFrame' object has no attribute {name!r}", name=name)
+        raise no_attribute("DataFrame", name, self._instead(name), ())
+
+    def __call__(self, *_args: object, **_arguments: object) -> NoReturn:
+        """Raise an error: a table is an attribute, e.g. `result.trades`."""
+        raise TypeError("a table of a result is not called: write it without (), as result.trades")
+
+    if not TYPE_CHECKING:  # polars' own annotations hold
+
+        def __getitem__(self, key: object) -> object:
+            try:
+                return super().__getitem__(key)
+            except ColumnNotFoundError as failure:
+                step = self._instead(str(key)).get(str(key))
+                if step:
+                    add_note(failure, f"there is no column {key!r}: write {step}")
+                raise
+
+        @property
+        def plot(self) -> object:
+            """Return polars' plots, which need altair."""
+            try:
+                return super().plot
+            except ModuleNotFoundError as failure:
+                add_note(failure, "without altair, write result.plot(), which draws with plotly")
+                raise
+
+    def _instead(self, name: str) -> dict[str, str]:
         own = name if name in _PLACES else own_statistic(name)
-        return _places(own).get(own)
+        figure = _places(own).get(own)
+        column = self._column(name)
+        words = dict(_PANDAS)
+        if "statistic" in self.columns:
+            words["loc"] = words["at"] = 'frame.filter(statistic="sharpe")'
+        if column is not None:
+            words[name] = f'frame["{column}"]'
+        elif figure is not None:
+            words.setdefault(name, figure)
+        return words
+
+    def _column(self, name: str) -> str | None:
+        if (own := spelt_alike(name, self.columns)) is not None:
+            return own
+        meant = (column for column, words in _COLUMNS.items() if spelt_alike(name, words.split()))
+        return next((column for column in meant if column in self.columns), None)
 
 
 def own_statistic(word: str) -> str:
@@ -144,7 +275,7 @@ def _places(name: str) -> dict[str, str]:
     places = dict(_PLACES)
     if known in _METRICS:
         places[name] = f'result.metrics["{known}"]'
-    elif known in FACTS or any(known in rows for rows in SECTIONS.values()):
+    elif known in FACTS:
         places[name] = f'result.stats.filter(statistic="{known}")'
     return places
 
@@ -158,7 +289,8 @@ def no_item(name: object, columns: Iterable[str]) -> TypeError:
     """
     own = own_statistic(str(name))
     if own in columns:
-        step: str | None = f'write result.performance["{own}"]'
+        of_run = f', a row for each session, or result.metrics["{own}"], the run\'s'
+        step: str | None = f'write result.performance["{own}"]{of_run if own in _METRICS else ""}'
     else:
         step = what_to_write(own, _places(own), ())
     step = step or 'write result.metrics["sharpe"]'
@@ -174,6 +306,26 @@ MONTE_CARLO_ARGUMENTS: Final = by_word(
 )
 
 
+def row_lacks(
+    name: str, params: Mapping[str, object], metrics: Mapping[str, object], names: Iterable[str]
+) -> AttributeError:
+    """Return the error for an attribute that a sweep's row does not have.
+
+    Args:
+        name: The attribute requested.
+        params: The row's parameters.
+        metrics: The row's metrics.
+        names: The attributes of a row.
+    """
+    own = own_statistic(name)
+    known = dict(ROW_WORDS)
+    if name in params:
+        known[name] = f'row.params["{name}"]'
+    elif own in metrics:
+        known[name] = f'row.metrics["{own}"]'
+    return no_attribute("SweepRow", name, known, names)
+
+
 class Figures(dict[str, Any]):
     """Figures by name; the error for another library's name says which one to use."""
 
@@ -186,8 +338,7 @@ class Figures(dict[str, Any]):
     def __missing__(self, name: object) -> Any:
         own = own_statistic(str(name))
         step = f"write {own!r}" if own in self else what_to_write(own, {}, self)
-        if step is None and own in FACTS:
-            step = f'write result.stats.filter(statistic="{own}")'
+        step = step or _places(own).get(own)
         raise KeyError(
             f"there is no metric {name!r}: {step or 'the metrics are ' + ', '.join(self)}"
         )

@@ -14,12 +14,13 @@ import polars as pl
 
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.model.given import as_path
+from rbtlive.model.other_names import teaches_names
 from rbtlive.research import result_display
 from rbtlive.research.factor_sheet import FactorSheet
 from rbtlive.research.figures.figure_page import page_of
 from rbtlive.research.figures.indicator_lines import Indicators
 from rbtlive.research.figures.kinds import make_figure
-from rbtlive.research.foreign_attributes import no_item, result_lacks
+from rbtlive.research.foreign_attributes import PLOT_ARGUMENTS, no_item, result_lacks
 from rbtlive.research.reports.page import report_page
 from rbtlive.research.result_tables import ResultTables
 from rbtlive.research.run_bars import kept_bars
@@ -67,6 +68,7 @@ class BacktestResult(ResultTables):
 
         return zipline_frame(self.record)
 
+    @teaches_names(PLOT_ARGUMENTS)
     def plot(
         self,
         kind: str | None = None,

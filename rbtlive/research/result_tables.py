@@ -35,8 +35,8 @@ from rbtlive.research.statistics.periods import (
     rolling_frame,
     yearly_frame,
 )
-from rbtlive.research.statistics.table import statistics_of
 from rbtlive.research.statistics.trading import GROUPS, grouped_trades
+from rbtlive.research.statistics.values import statistics_of
 from rbtlive.research.trades import profit_bridge, trades_frame
 
 if TYPE_CHECKING:

@@ -70,7 +70,12 @@ class RunBars(Protocol):
         ...
 
 
-class KeptBars:
+class _ReadBySymbol:
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}: of("AAPL") returns the bars of a symbol'
+
+
+class KeptBars(_ReadBySymbol):
     """Bars held in memory, of a result that was loaded or came from another process.
 
     Attributes:
@@ -95,7 +100,7 @@ class KeptBars:
         return self.all_splits.get(symbol, [])
 
 
-class MarketBars:
+class MarketBars(_ReadBySymbol):
     """Bars from the market of a run in this process, read on request.
 
     Args:
@@ -118,7 +123,7 @@ class MarketBars:
         return _splits_of(self._market().portal, symbol)
 
 
-class PortalBars:
+class PortalBars(_ReadBySymbol):
     """Bars from a portal, read on request.
 
     Args:

@@ -229,6 +229,33 @@ def test_a_name_of_elsewhere_is_answered_by_the_one_here(look, note):
     assert any(one.endswith(note) for one in raised.value.__notes__)
 
 
+@pytest.mark.parametrize(
+    ("act", "kind", "message"),
+    [
+        (lambda c: c.cancel_order(1), TypeError, r"order_param must be an order or its id: was 1 "),
+        (lambda c: c.cancel_order([]), TypeError, r"was \[\] \(list\) in cancel_order\(\)"),
+        (
+            lambda c: c.order(c.asset, 1, style="limit"),
+            TypeError,
+            r"style must be an execution style: was 'limit' \(str\)",
+        ),
+        (
+            lambda c: c.symbol("AAPL", "IBM"),
+            ValueError,
+            r"two letters: was 'IBM' .* symbols\('AAPL', 'IBM'\)",
+        ),
+    ],
+)
+def test_an_argument_of_a_wrong_kind_is_named(act, kind, message):
+    with pytest.raises(kind, match=message):
+        seen(lambda c, d: act(c))
+
+
+def test_an_order_that_was_not_placed_can_be_cancelled():
+    assert seen(lambda c, d: c.cancel_order(c.order_target(c.asset, 10))) is None
+    assert seen(lambda c, d: c.cancel_order("weather")) is None
+
+
 def test_an_attribute_of_a_strategys_own_objects_gets_no_suggestion():
     with pytest.raises(AttributeError) as raised:
         seen(lambda c, d: object().amont, frames="polars")

@@ -1,6 +1,7 @@
 """Who asks for a name of another library reads what to write, and that exists."""
 
 import copy
+import inspect
 import pickle
 import re
 
@@ -8,8 +9,10 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive import foreign_names
+from rbtlive import api, foreign_names
+from rbtlive.api import date_rules, time_rules
 from rbtlive.core.actions import near_attributes
+from rbtlive.core.rules import schedule
 from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.shown.portfolio_views import (
     AccountView,
@@ -21,9 +24,10 @@ from rbtlive.core.strategy.context import Context
 from rbtlive.data import foreign_attributes as of_portals
 from rbtlive.errors import ResultError, UnreadableFile
 from rbtlive.model.asset import Equity
+from rbtlive.model.other_names import by_word
 from rbtlive.notebook import observed_session
 from rbtlive.research import foreign_attributes as of_results
-from rbtlive.research.sweeping.sweep_result import SweepResult
+from rbtlive.research.sweeping.sweep_result import SweepResult, SweepRow
 from rbtlive.runtime import foreign_arguments
 from tests.builders import daily_frame
 
@@ -43,6 +47,9 @@ OWNERS = {
     "asset": Equity,
     "data": rbt.BarData,
     "performance": pl.DataFrame,
+    "row": [*dir(SweepRow), "params", "metrics", "number"],
+    "date_rules": date_rules,
+    "time_rules": time_rules,
     "frame": pl.DataFrame,
 }
 TABLES = {
@@ -57,6 +64,11 @@ TABLES = {
     "reading": of_portals.READ_ARGUMENTS,
     "fetching": of_portals.FETCH_ARGUMENTS,
     "replaying": of_portals.REPLAY_ARGUMENTS,
+    "plotting": of_results.PLOT_ARGUMENTS,
+    "row": of_results.ROW_WORDS,
+    "dates": schedule._DATES,
+    "times": schedule._TIMES,
+    "names": near_attributes._NAMES,
     **near_attributes._OF,
 }
 OWN = {
@@ -64,6 +76,9 @@ OWN = {
     "portal": rbt.PolarsDataPortal,
     "result": rbt.BacktestResult,
     "sweep": SweepResult,
+    "row": SweepRow,
+    "dates": date_rules,
+    "times": time_rules,
     "session": rbt.LiveSession,
     "Context": Context,
     "TradingAlgorithm": rbt.TradingAlgorithm,
@@ -75,6 +90,15 @@ OWN = {
     "AccountView": AccountView,
     "Asset": Equity,
 }
+
+
+class Sized(rbt.TradingAlgorithm):
+    """Buys as many as its parameter says."""
+
+    size = 1
+
+    def handle_data(self, context, data):
+        self.order_target(self.symbol("AAA"), self.size)
 
 
 class Holds(rbt.TradingAlgorithm):
@@ -137,6 +161,50 @@ def test_the_package_answers_names_of_other_libraries(name, step):
         getattr(rbt, name)
 
 
+@pytest.mark.parametrize(
+    ("statement", "step"),
+    [
+        ("from rbtlive import Strategy", "write class MyStrategy(rbt.TradingAlgorithm)"),
+        ("from rbtlive import backtest, TradingNode", "write rbt.attach("),
+        ("from rbtlive import backtst", "did you mean 'backtest'"),
+        ("from rbtlive.brokers import IB", "from 'rbtlive.brokers': write a broker adapter"),
+        ("from rbtlive.indicators import SMA", "write self.indicator("),
+        ("import rbtlive.feeds", "docs/cookbook/live.md#custom-data-feed"),
+    ],
+)
+def test_an_import_of_another_librarys_name_says_what_to_write(statement, step):
+    with pytest.raises(ImportError, match=re.escape(step)):
+        exec(statement)
+
+
+def test_an_import_of_an_unknown_name_fails_as_any_other():
+    with pytest.raises(ImportError, match="cannot import name 'nothing_like_it'"):
+        exec("from rbtlive import nothing_like_it")
+    with pytest.raises(ModuleNotFoundError, match=r"No module named .*nothing_like_it"):
+        exec("import rbtlive.nothing_like_it")
+
+
+def test_a_word_has_one_replacement():
+    with pytest.raises(ValueError, match=r"two replacements: close$"):
+        by_word({"order_target": "close exit", "current": "price close"})
+
+
+@pytest.mark.parametrize(
+    ("look", "step"),
+    [
+        (lambda: rbt.Portfolio.from_signals, "write rbt.signals(entries=..., exits=..., size=...)"),
+        (lambda: date_rules.monthly, "write date_rules.month_start()"),
+        (lambda: date_rules.everyDay, "did you mean 'every_day'"),
+        (lambda: time_rules.at("9:30"), "write time_rules.market_open(hours=1, minutes=30)"),
+        (lambda: rbt.backtst, "did you mean 'backtest'"),
+        (lambda: rbt.date_rules, "write from rbtlive.api import date_rules"),
+    ],
+)
+def test_a_class_and_the_package_answer_names_of_other_libraries(look, step):
+    with pytest.raises(AttributeError, match=re.escape(step)):
+        look()
+
+
 def test_the_package_knows_its_version():
     assert re.match(r"\d+\.\d+", rbt.__version__)
 
@@ -164,6 +232,13 @@ def test_metrics_answer_the_names_of_other_libraries(result):
         (lambda r: r.stats.sharpe, 'write result.metrics["sharpe"]'),
         (lambda r: r.stats["Sharpe Ratio"], 'write result.metrics["sharpe"]'),
         (lambda r: r.stats["_trades"], "write result.trades"),
+        (lambda r: r.stats.loc["sharpe"], 'write frame.filter(statistic="sharpe")'),
+        (lambda r: r.trades.pnl, 'write frame["net_profit"]'),
+        (lambda r: r.trades["ReturnPct"], 'write frame["return"]'),
+        (lambda r: r.trades["EntryPrice"], 'write frame["entry_price"]'),
+        (lambda r: r.transactions["qty"], 'write frame["amount"]'),
+        (lambda r: r.orders.created_at, 'write frame["created"]'),
+        (lambda r: r.trades.win_rate(), 'write result.stats.filter(statistic="win_rate")'),
         (lambda r: r.stats["# Trades"], 'write result.stats.filter(statistic="trades")'),
     ],
 )
@@ -172,6 +247,28 @@ def test_a_table_of_a_result_answers_the_names_of_other_libraries(result, look, 
         look(result)
 
     assert step in " ".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
+
+
+def test_a_table_of_a_result_that_is_called_is_told_to_be_an_attribute(result):
+    for table in (result.stats, result.trades, result.performance, result.positions):
+        with pytest.raises(TypeError, match=r"write it without \(\), as result\.trades"):
+            table()
+
+
+def test_a_row_of_a_sweep_answers_the_names_of_its_parts():
+    row = rbt.sweep(Sized, daily_frame(30), {"size": [1, 2]}).best
+
+    for look, step in (
+        (lambda: row.sharpe_ratio, 'row.metrics["sharpe"]'),
+        (lambda: row.size, 'row.params["size"]'),
+        (lambda: row.plot, "write row.result().plot()"),
+        (lambda: row.trades, "write row.result()"),
+    ):
+        with pytest.raises(AttributeError, match=re.escape(step)):
+            look()
+    with pytest.raises(TypeError, match=r'write row\.params\["fast"\]'):
+        row["size"]
+    assert copy.copy(row).params == row.params
 
 
 def test_a_table_of_a_result_is_a_frame_of_polars(result):
@@ -190,6 +287,12 @@ def test_a_portal_answers_the_names_of_frames():
     with pytest.raises(AttributeError, match=r"write portal.to_frame\(\)"):
         portal.head()
     assert not hasattr(portal, "to_pandas")
+    with pytest.raises(TypeError, match=r'write portal\.to_frame\(\)\.filter\(symbol="AAA"\)'):
+        portal["AAA"]
+    with pytest.raises(AttributeError, match=r'write portal\.to_frame\(\)\.filter\(symbol="AAA"\)'):
+        portal.AAA.mean()
+    with pytest.raises(TypeError, match=r"portal\.to_frame\(\) for all bars"):
+        list(portal)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +308,13 @@ def test_a_portal_answers_the_names_of_frames():
         (lambda c, d: c.get_order(c.order(c.asset, 1)).isbuy(), "write order.amount > 0"),
         (lambda c, d: d.get_spot_value(c.asset), 'write data.current(asset, "close")'),
         (lambda c, d: c.asset.price, 'write data.current(asset, "close")'),
+        (lambda c, d: d.AAA, 'write data.current(self.symbol("AAA"), "close")'),
+        (lambda c, d: c.portfolio.positions.AAA, 'positions[self.symbol("AAA")]'),
+        (
+            lambda c, d: c.date_rules,
+            "import date_rules, time_rules, then date_rules.every_day()",
+        ),
+        (lambda c, d: c.ib.placeOrder(1), "a strategy does not know its broker"),
     ],
 )
 def test_a_strategys_error_names_what_to_write(act, note):
@@ -216,6 +326,34 @@ def test_a_strategys_error_names_what_to_write(act, note):
         rbt.backtest(strategy, daily_frame(5))
 
     assert any(one.endswith(note) for one in raised.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("code", "notes"),
+    [
+        ("record(x=1)", ["write from rbtlive.api import record, or self.record(...)"]),
+        ("log.info('x')", ["write import logging, then logging.getLogger(__name__).info(...)"]),
+        ("date_rules.every_day()", ["write from rbtlive.api import date_rules"]),
+        ("pl.col('close')", ["write import polars as pl"]),
+        ("weather()", []),
+    ],
+)
+def test_a_name_that_a_strategy_did_not_import_is_told_where_it_is(code, notes):
+    names = {}
+    exec(f"def handle_data(context, data):\n    {code}", names)
+
+    with pytest.raises(NameError) as raised:
+        rbt.backtest({"handle_data": names["handle_data"]}, daily_frame(5))
+
+    where, *found = raised.value.__notes__
+    assert where.startswith("at the bar ")
+    assert [one.partition(": ")[2] for one in found] == notes
+
+
+def test_every_function_of_the_api_is_told_where_it_is_used_without_an_import():
+    functions = {name for name in api.__all__ if inspect.isfunction(getattr(api, name))}
+
+    assert functions <= set(near_attributes._NAMES)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +372,14 @@ def test_a_strategys_error_names_what_to_write(act, note):
             lambda: rbt.ReplayFeed(daily_frame(5), pace=1),
             "ReplayFeed() has no argument 'pace': write speed=60",
         ),
+        (
+            lambda: rbt.backtest(Holds, daily_frame(5), "2017-01-03"),
+            "without their names: write the name of every other argument, e.g. start='2017-01-03'",
+        ),
+        (
+            lambda: rbt.backtest(Holds, daily_frame(5)).plot(title="x"),
+            "write result.plot(kind).update_layout(title=",
+        ),
     ],
 )
 def test_an_argument_of_another_library_is_refused_with_what_to_write(call, step):
@@ -245,6 +391,7 @@ def test_an_argument_of_another_library_is_refused_with_what_to_write(call, step
     ("name", "step"),
     [
         ("Sharpe Ratio", 'write result.performance["sharpe"]'),
+        ("Sharpe Ratio", 'a row for each session, or result.metrics["sharpe"], the run'),
         ("CAGR", 'write result.metrics["annual_return"]'),
         ("portfolio_value", 'write result.performance["portfolio_value"]'),
         ("Win Rate [%]", 'statistic="win_rate"'),

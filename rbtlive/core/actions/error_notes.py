@@ -13,7 +13,7 @@ from datetime import date, datetime
 from traceback import walk_tb
 from typing import Final
 
-from rbtlive.core.actions.near_attributes import near_attribute, near_use
+from rbtlive.core.actions.near_attributes import near_attribute, near_name, near_use
 from rbtlive.model.foreign_text import add_note, notes_of
 
 PANDAS_ONLY: Final = frozenset(
@@ -78,6 +78,8 @@ def _note(failure: BaseException, frames: str) -> str | None:
         return DATES
     if isinstance(failure, AttributeError):
         return near_attribute(failure)
+    if isinstance(failure, NameError):
+        return near_name(failure)
     if frames == "pandas" and _by_position(failure):
         return POSITION
     if not isinstance(failure, TypeError):

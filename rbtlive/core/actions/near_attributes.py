@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from rbtlive.core.actions.asset_lookup import FOR_MANY
-from rbtlive.model.other_names import by_word, spelt_alike, what_to_write
+from rbtlive.model.other_names import SYMBOL_LIKE, by_word, spelt_alike, what_to_write
 
 _CURRENT: Final = 'data.current(asset, "close")'
 _HISTORY: Final = 'data.history(asset, "close", 20, "1d")'
@@ -26,9 +26,19 @@ _STRATEGY: Final = by_word(
         "self.order(asset, -10, stop_price=95.0)": "stop_loss stop_order order_stop take_profit "
         "trailing_stop bracket_order set_stop_loss set_take_profit sl tp",
         "self.order_target_percent(asset, 0.5)": "set_holdings set_target_percent target_percent "
-        "order_target_weight rebalance",
-        "self.order_target_percent(asset, 0)": "close close_position liquidate exit exit_position "
+        "order_target_weight",
+        "def rebalance(self, context, data), with self.order_target_percent(asset, 0.5) in it": (
+            "rebalance"
+        ),
+        "self.order_target_percent(asset, 0)": "close_position liquidate exit exit_position "
         "close_all flatten",
+        "self.order_target_percent(asset, 0) to close a position; a price is "
+        'data.current(asset, "close")': "close",
+        "from rbtlive.api import date_rules, time_rules, then date_rules.every_day()": "date_rules "
+        "time_rules dateRules DateRules TimeRules every_day",
+        "context, the first argument of each callback": "context",
+        "from rbtlive.api import commission, slippage": "commission slippage",
+        "self.get_open_orders(asset), or self.get_order(order_id)": "orders openOrders",
         "for order in self.get_open_orders(asset): self.cancel_order(order)": "cancel_all "
         "cancel_all_orders cancel_orders",
         _POSITION: "position positions get_position getposition get_positions holdings "
@@ -38,9 +48,10 @@ _STRATEGY: Final = by_word(
         "context.portfolio.pnl": "pnl profit",
         "context.account": "buying_power",
         "context.datetime": "now time current_time current_dt date today",
-        _CURRENT: "price close get_price last_price get_last_price current get_current",
+        _CURRENT: "price get_price last_price get_last_price current get_current reqMktData ticker",
         f"{_HISTORY}; data is an argument of the callback": "data bars prices "
-        "get_history get_bars history_bars data0 datas get_historical_prices historical_prices",
+        "get_history get_bars history_bars data0 datas get_historical_prices historical_prices "
+        "reqHistoricalData copy_rates",
         'self.indicator("sma", polars expression) in initialize': "I sma SMA ema EMA rsi RSI "
         "macd MACD atr ATR indicators add_indicator crossover cross crossunder crossed_above",
         "self.record(name=value)": "plot log_value",
@@ -55,7 +66,8 @@ _STRATEGY: Final = by_word(
         "self.symbols(...) in initialize, or a pipeline": "universe add_equity add_symbol "
         "update_universe set_universe subscribe add_crypto add_forex",
         "capital_base=100_000 of rbt.backtest(...)": "set_cash set_initial_cash set_capital",
-        "rbt.attach(strategy, broker): a strategy does not know its broker": "broker env vbt",
+        "rbt.attach(strategy, broker): a strategy does not know its broker": "broker env vbt ib "
+        "api",
         "result.trades after the run; on_order_fill(context, order, transaction) during it": (
             "trades closed_trades fills transactions"
         ),
@@ -79,6 +91,7 @@ _DATA: Final = by_word(
         "context.portfolio": "portfolio account positions",
         "data.current_dt": "now time datetime date index timestamp current_time simulation_dt_func",
         "rbt.read(path), given to the run as data=": "fetch_csv read_csv",
+        "context.portfolio.positions[asset]": "position",
     }
 )
 _PORTFOLIO: Final = by_word(
@@ -187,6 +200,38 @@ _ARGUMENTS: Final = by_word(
         "set_cancel_policy(cancel_policy.EODCancel()) for orders of the day": "tif time_in_force",
     }
 )
+_SYMBOLS: Final = {
+    "BarData": 'data.current(self.symbol("{}"), "close")',
+    "PositionsView": 'context.portfolio.positions[self.symbol("{}")]',
+}
+"""What to write where the name is the symbol of an asset."""
+_NAMES: Final = {
+    **by_word(
+        {
+            "import logging, then logging.getLogger(__name__).info(...)": "log logger",
+            "import polars as pl": "pl polars",
+            "import numpy as np": "np numpy",
+            "import pandas as pd": "pd pandas",
+            "import rbtlive as rbt": "rbt rbtlive",
+            "an argument of the callback: def handle_data(self, context, data)": "data context",
+            "limit_price=99.5 of self.order(...), or from rbtlive.finance.execution import "
+            "LimitOrder": "LimitOrder",
+            "stop_price=95.0 of self.order(...), or from rbtlive.finance.execution import "
+            "StopOrder": "StopOrder StopLimitOrder",
+            "self.order(asset, 10): without prices it is a market order": "MarketOrder",
+            "from rbtlive.api import {}": "date_rules time_rules calendars commission slippage "
+            "cancel_policy execution",
+            "from rbtlive.api import {0}, or self.{0}(...)": "attach_pipeline batch_market_order "
+            "cancel_order continuous_future fetch_csv future_symbol get_datetime get_environment "
+            "get_open_orders get_order history order order_percent order_target "
+            "order_target_percent order_target_percents order_target_value order_value "
+            "pipeline_output record schedule_function set_asset_restrictions set_benchmark "
+            "set_cancel_policy set_commission set_do_not_order_list set_long_only "
+            "set_max_leverage set_max_order_count set_max_order_size set_max_position_size "
+            "set_min_leverage set_slippage set_symbol_lookup_date sid symbol symbols",
+        }
+    ),
+}
 _UNEXPECTED: Final = re.compile(
     r"OrderMethods\.(\w+)\(\) got an unexpected keyword argument '(\w+)'"
 )
@@ -204,11 +249,24 @@ def near_attribute(failure: AttributeError) -> str | None:
     if not isinstance(name, str) or not any(b.__module__.startswith("rbtlive.") for b in bases):
         return None
     elsewhere = next((_OF[base.__name__] for base in bases if base.__name__ in _OF), {})
+    if SYMBOL_LIKE.fullmatch(name) and name not in elsewhere and type(owner).__name__ in _SYMBOLS:
+        written = _SYMBOLS[type(owner).__name__].format(name)
+        return f"{type(owner).__name__} has no {name!r}: if it is a symbol, write {written}"
     fields: tuple[str, ...] = getattr(owner, "fields", ()) if elsewhere is _DATA else ()
     if (field := spelt_alike(name, fields)) is not None and name not in _DATA:
         return f'BarData has no {name!r}: write data.current(asset, "{field}")'
     step = what_to_write(name, elsewhere, dir(owner))
     return f"{type(owner).__name__} has no {name!r}: {step}" if step else None
+
+
+def near_name(failure: NameError) -> str | None:
+    """Return a note on where to import a name from that a callback used, or on what to
+    write instead; None if the name is not known.
+    """
+    name = failure.name
+    if name not in _NAMES or isinstance(failure, UnboundLocalError):
+        return None
+    return f"{name!r} is not defined: write {_NAMES[name].format(name)}"
 
 
 def near_use(failure: TypeError) -> str | None:

@@ -253,6 +253,11 @@ def _check_controls(state: RunState, asset: Asset, shares: Decimal) -> None:
 def _prices_of_style(
     state: RunState, asset: Asset, shares: Decimal, style: Any
 ) -> tuple[Decimal | None, Decimal | None]:
+    if not hasattr(style, "get_stop_price") and not state.quirks.loose_argument_types:
+        raise TypeError(
+            f"style must be an execution style: was {style!r:.80} ({type(style).__name__}) in an "
+            "order call; pass limit_price= or stop_price=, or rbtlive.api.execution.LimitOrder(...)"
+        )
     if hasattr(style, "for_asset"):
         style = style.for_asset(asset, binary_ticks=state.quirks.round_history)
     is_buy = shares > 0

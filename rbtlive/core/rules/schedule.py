@@ -11,16 +11,45 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from typing import Any, Protocol, SupportsIndex
+from typing import Any, Final, Protocol, SupportsIndex
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import np
 from rbtlive.model.calls import warn_user
 from rbtlive.model.interval import DAY_US, MINUTE_US
+from rbtlive.model.other_names import TeachingClass, by_word
 
 MAX_WEEK_RANGE = 5
 MAX_MONTH_RANGE = 23
+_DATES: Final = by_word(
+    {
+        "date_rules.every_day()": "daily always all_days everyday each_day",
+        "date_rules.week_start(), for the week's first session; days_offset=1 for the next": (
+            "weekly every_week on monday tuesday wednesday thursday week_begin"
+        ),
+        "date_rules.week_end()": "friday end_of_week week_close",
+        "date_rules.month_start()": "monthly every_month month_begin start_of_month month_open",
+        "date_rules.month_end()": "end_of_month month_close",
+        "date_rules.month_start(), and a test of the month in the function": (
+            "quarter_start quarterly year_start yearly every_quarter every_year quarter_end "
+            "year_end"
+        ),
+    }
+)
+_TIMES: Final = by_word(
+    {
+        "time_rules.market_open(hours=1, minutes=30), counted from the open": "at time after "
+        "after_market_open open market_open_offset",
+        "time_rules.market_close(minutes=15), counted back from the close": (
+            "before before_market_close close"
+        ),
+        "one schedule_function for each time: a function runs once a day at most": (
+            "every every_hour hourly every_n_minutes every_15_minutes every_5_minutes interval"
+        ),
+        "time_rules.market_open(hours=3)": "noon midday",
+    }
+)
 
 
 class Rule(Protocol):
@@ -123,8 +152,10 @@ def _offset_in_range(days_offset: Any, limit: int, *, rule: str) -> int:
     return int(days_offset)
 
 
-class date_rules:  # noqa: N801 - zipline's name
+class date_rules(metaclass=TeachingClass):  # noqa: N801 - zipline's name
     """On which sessions a scheduled function runs."""
+
+    _elsewhere = _DATES
 
     @staticmethod
     def every_day() -> Rule:
@@ -187,7 +218,7 @@ def _time_offset_us(offset: object, *, hours: float | None, minutes: float | Non
     return int(offset / timedelta(microseconds=1))
 
 
-class time_rules:  # noqa: N801 - zipline's name
+class time_rules(metaclass=TeachingClass):  # noqa: N801 - zipline's name
     """At which minute of a session a scheduled function runs; daily and longer bars
     ignore them.
 
@@ -195,6 +226,8 @@ class time_rules:  # noqa: N801 - zipline's name
     a time before the close means the last bar that has ended by then, so that its
     orders can fill in the session.
     """
+
+    _elsewhere = _TIMES
 
     @staticmethod
     def market_open(

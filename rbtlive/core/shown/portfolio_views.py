@@ -18,6 +18,7 @@ from rbtlive.core.state.position import Position
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.asset import Asset, Equity, own_asset
 from rbtlive.model.number import NAN, Figure
+from rbtlive.model.other_names import TeachingClass, by_word
 
 if TYPE_CHECKING:
     from rbtlive.core.shown.presenter import Presenter
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INFINITE = float("inf")
+_CONSTRUCTORS = by_word(
+    {
+        "rbt.signals(entries=..., exits=..., size=...), then rbt.backtest(strategy, data)": (
+            "from_signals from_random_signals from_order_func from_optimizer simulate"
+        ),
+        "a strategy with self.order(asset, 10), then rbt.backtest(strategy, data)": "from_orders",
+        "result.metrics of a backtest that buys once": "from_holding",
+    }
+)
 
 
 class PositionView(LiveView):
@@ -243,10 +253,11 @@ class _Values(ValuesView[PositionView]):
         return iter(self._mapping.known().values())
 
 
-class PortfolioView(LiveView):
+class PortfolioView(LiveView, metaclass=TeachingClass):
     """The portfolio as `context.portfolio` shows it; read-only."""
 
     __slots__ = ("_portfolio", "_presenter", "_start", "positions")
+    _elsewhere = _CONSTRUCTORS
 
     positions: PositionsView
 

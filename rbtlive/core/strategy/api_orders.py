@@ -257,13 +257,21 @@ class OrderMethods(Bound):
         return place_batch(state, sizing.share_counts(share_counts))
 
     def cancel_order(self, order_param: str | OrderView) -> None:
-        """Cancel an open order, by id or by the order itself; anything else has no
-        effect.
+        """Cancel an open order, by id or by the order itself. An unknown or ended order
+        is left as it is; so is None, which an order call returns if it ordered nothing.
+
+        Raises:
+            TypeError: `order_param` is something else, e.g. a list of orders.
         """
         state = self._changing("cancel_order")
-        cancel_order(
-            state, order_param.raw.id if isinstance(order_param, OrderView) else order_param
-        )
+        order_id = order_param.raw.id if isinstance(order_param, OrderView) else order_param
+        if isinstance(order_id, str):
+            cancel_order(state, order_id)
+        elif order_id is not None and not state.quirks.loose_argument_types:
+            raise TypeError(
+                f"order_param must be an order or its id: was {order_id!r:.80} "
+                f"({type(order_id).__name__}) in cancel_order()"
+            )
 
     def get_order(self, order_id: str) -> OrderView | None:
         """Return the order with that id as it stands now, or None."""

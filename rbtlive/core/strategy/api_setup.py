@@ -70,9 +70,17 @@ class SetupMethods(Bound):
         Raises:
             SymbolNotFound: no asset has that ticker, or it is listed after the look-up
                 date.
+            ValueError: `country_code` is not one, e.g. a second ticker.
         """
-        del country_code  # one portal holds one market
-        return find_symbol(self._running("symbol"), symbol_str)
+        state = self._running("symbol")
+        # One portal holds one market: the code has no effect, but a second symbol is
+        # taken for one.
+        if country_code is not None and len(str(country_code)) != 2:
+            raise ValueError(
+                f"country_code must have two letters: was {country_code!r} in symbol(); several "
+                "assets are symbols('AAPL', 'IBM')"
+            )
+        return find_symbol(state, symbol_str)
 
     def symbols(self, *args: str, country_code: str | None = None) -> list[Asset]:
         """Return the assets with those tickers."""

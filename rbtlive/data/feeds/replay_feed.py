@@ -79,6 +79,11 @@ class ReplayFeed(DataFeed):
         self._allowed: list[bool] = []
         self._slices = self._bars = self._empty = 0
 
+    def __repr__(self) -> str:
+        speed = "" if self.speed is None else f", speed={self.speed}"
+        shown = self._portal or f"{type(self._data).__name__}"
+        return f"ReplayFeed({shown}{speed})"
+
     @property
     def portal(self) -> PolarsDataPortal:
         """The bars that are replayed; a plain frame is checked on first access."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
 from rbtlive.model.other_names import answering
-from rbtlive.research.foreign_attributes import SWEEP_WORDS, Figures
+from rbtlive.research.foreign_attributes import SWEEP_WORDS, Figures, row_lacks
 from rbtlive.research.reports.writing import short
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping import surface, sweep_display
@@ -105,6 +105,20 @@ class SweepRow:
     def provenance(self) -> dict[str, Any]:
         """Return the origin of these parameters, as plain values."""
         return {"row": self.number, "metrics": self.metrics, **self._sweep.facts()}
+
+    if not TYPE_CHECKING:  # for type checkers a misspelt name is an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if "metrics" not in vars(self):  # `copy` asks before there are any values
+                raise AttributeError(name)
+            raise row_lacks(name, self.params, self.metrics, dir(type(self)))
+
+    def __getitem__(self, name: object) -> NoReturn:
+        """Raise an error that says where the requested value is."""
+        raise TypeError(
+            'a row has no items: write row.params["fast"] or row.metrics["sharpe"]: was '
+            f"{name!r:.40}"
+        )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
