@@ -13,7 +13,7 @@ from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
 
 _NAN = np.int64(0x7FF8 << 48)  # its bits
-_CACHED: Final = 32_768  # this many numbers fit in a processor's cache
+_CACHED: Final = 65_536  # this many numbers fit in a processor's cache
 
 FEW_CALLS: Final = 131_072
 """Numbers of a block for a function of many calls, which then cost more than memory."""

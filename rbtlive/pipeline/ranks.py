@@ -12,7 +12,7 @@ from typing import Any
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.picking import blank, blocks, partitioned, places_in_rows
-from rbtlive.pipeline.sorting import sorted_cells, turned
+from rbtlive.pipeline.sorting import RowSorter, turned
 from rbtlive.pipeline.term import is_missing
 
 _FEW = 4  # if less than this share of a table is ranked, it is moved out first
@@ -26,7 +26,7 @@ def as_floats(values: Values) -> Values:
     return numbers if values.dtype.kind == "f" else numbers.astype(np.int64).view(np.float64)
 
 
-def ordinal_ranks(numbers: Values, lost: Mask, out: Values, *, ascending: bool) -> None:
+def ordinal_ranks(numbers: Values, lost: Mask, out: Values, sorter: RowSorter) -> None:
     """Write the rank of each value in its row, from 1; among equal values the first is
     lower.
 
@@ -35,7 +35,7 @@ def ordinal_ranks(numbers: Values, lost: Mask, out: Values, *, ascending: bool) 
         lost: The cells without a rank, which include all NaN.
         out: Array for the ranks, one row after the other in memory; NaN is written for
             those without.
-        ascending: Whether the smallest value has rank 1.
+        sorter: Sorts the rows; what comes first has rank 1.
     """
     rows, width = numbers.shape
     ranked = _counting(rows, width)
@@ -45,7 +45,7 @@ def ordinal_ranks(numbers: Values, lost: Mask, out: Values, *, ascending: bool) 
         counts = np.count_nonzero(lost, axis=1).tolist()
         for line, count in zip(ranked, counts, strict=True):
             line[width - count :] = np.nan
-    cells = sorted_cells(numbers, lost if gaps else None, ascending=ascending)
+    cells = sorter.sorted_cells(numbers, lost if gaps else None)
     out.reshape(-1)[cells] = ranked.reshape(-1)
 
 
@@ -61,7 +61,7 @@ def _ranks_with_nan(numbers: Values, lost: Mask, out: Values) -> None:
     np.copyto(out, np.nan, where=lost)
 
 
-def complete_ranks(numbers: Values, method: str, out: Values, *, ascending: bool) -> None:
+def complete_ranks(numbers: Values, method: str, out: Values, sorter: RowSorter) -> None:
     """Write the rank of each value in its row, from 1; equal values have the same one.
 
     Source: `scipy.stats.rankdata`, for many rows at once.
@@ -70,13 +70,13 @@ def complete_ranks(numbers: Values, method: str, out: Values, *, ascending: bool
         numbers: Rows x assets, none of them missing.
         method: "min", "max", "average" or "dense"; with "ordinal" the first is lower.
         out: Array for the ranks, one row after the other in memory.
-        ascending: Whether the smallest value has rank 1.
+        sorter: Sorts the rows; what comes first has rank 1.
     """
     width = numbers.shape[1]
     if method == "ordinal":
-        ordinal_ranks(numbers, np.zeros(numbers.shape, dtype=bool), out, ascending=ascending)
+        ordinal_ranks(numbers, np.zeros(numbers.shape, dtype=bool), out, sorter)
         return
-    cells = sorted_cells(numbers, None, ascending=ascending)
+    cells = sorter.sorted_cells(numbers, None)
     ordered = numbers.reshape(-1).take(cells)
     begins = np.empty(len(cells), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
@@ -103,27 +103,29 @@ def masked_ranks(
     """
     mask = np.broadcast_to(mask, values.shape)
     all_nan = values.dtype.kind == "f" and bool(np.isnan(missing))  # all NaN is missing
-    if method == "ordinal" and all_nan and np.count_nonzero(mask) * _FEW < mask.size:
+    chosen = np.count_nonzero(mask)
+    if method == "ordinal" and all_nan and chosen * _FEW < mask.size:
         return _ranks_of_few(values, mask, ascending=ascending)
-    ranks = np.empty(values.shape)
+    ranks, sorter = np.empty(values.shape), RowSorter(ascending=ascending)
     for some in blocks(len(values), values.shape[1]):
         lost = is_missing(values[some], missing)
-        lost |= ~mask[some]
+        if chosen < mask.size:
+            lost |= ~mask[some]
         numbers = as_floats(values[some])
         if method != "ordinal":
-            _whole_ranks(numbers, lost, method, ranks[some], ascending=ascending)
+            _whole_ranks(numbers, lost, method, ranks[some], sorter)
         elif all_nan or not (np.isnan(numbers) & ~lost).any():
-            ordinal_ranks(numbers, lost, ranks[some], ascending=ascending)
+            ordinal_ranks(numbers, lost, ranks[some], sorter)
         else:
             _ranks_with_nan(turned(numbers, ascending=ascending), lost, ranks[some])
     return ranks
 
 
 # A row with a missing value has no ranks.
-def _whole_ranks(numbers: Values, lost: Mask, method: str, out: Values, *, ascending: bool) -> None:
+def _whole_ranks(numbers: Values, lost: Mask, method: str, out: Values, sorter: RowSorter) -> None:
     whole = ~lost.any(axis=1)
     found = np.empty((np.count_nonzero(whole), numbers.shape[1]))
-    complete_ranks(numbers[whole], method, found, ascending=ascending)
+    complete_ranks(numbers[whole], method, found, sorter)
     out[:] = np.nan
     out[whole] = found
 
@@ -139,9 +141,9 @@ def _ranks_of_few(values: Values, mask: Mask, *, ascending: bool) -> Values:
     _, moved = places_in_rows(cells, len(values), values.shape[1])
     few: Values = np.zeros(moved.shape)
     few[moved] = given
-    found = np.empty(few.shape)
+    found, sorter = np.empty(few.shape), RowSorter(ascending=ascending)
     for some in blocks(len(few), few.shape[1]):
-        ordinal_ranks(few[some], ~moved[some], found[some], ascending=ascending)
+        ordinal_ranks(few[some], ~moved[some], found[some], sorter)
     ranks = np.full(values.shape, np.nan)
     ranks.reshape(-1)[cells] = found[moved]
     return ranks
@@ -198,9 +200,10 @@ def row_ranks_descending(members: Values, method: str) -> Values:
 def _ranks_within(members: Values, method: str, *, ascending: bool) -> Values:
     if members.dtype == np.float64:
         found: Values = np.empty(members.shape)
+        sorter = RowSorter(ascending=ascending)
         for some in blocks(*members.shape):
             lost = np.isnan(members[some])
-            _whole_ranks(members[some], lost, method, found[some], ascending=ascending)
+            _whole_ranks(members[some], lost, method, found[some], sorter)
         return found
     from scipy.stats import rankdata
 

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 import rbtlive as rbt
 from rbtlive.lib.adjustment import Float64Add, Float64Multiply
-from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, sorting, whole
+from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, whole
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
     EWMA,
@@ -354,41 +354,6 @@ def test_the_smallest_and_the_largest_bound_percentiles_without_sorting():
     assert found[2, [0, 2]].tolist() == [-np.inf, np.inf]
 
 
-@pytest.mark.parametrize("width", [0, 1, 40, 512, 900, 1_100])
-@pytest.mark.parametrize(
-    "kind",
-    ["prices", "changes", "far apart", "nearly zero", "negative", "last bits", "denormal"],
-)
-def test_cells_are_sorted_by_all_bits_and_equals_by_column(kind: str, width: int):
-    """Numbers of one key change places with neighbours, or are sorted another way if there
-    are many; numbers of both signs have keys of their own.
-    """
-    dice = np.random.Generator(np.random.PCG64(width))
-    values = dice.normal(0.0, 1.0, (35, width))
-    values = {
-        "prices": 50.0 + 5.0 * values,
-        "changes": values,
-        "far apart": np.exp(values * 20.0),
-        "nearly zero": np.where(dice.random(values.shape) < 0.1, values, values * 1e-12),
-        "negative": -np.exp(values),
-        "last bits": np.round(values, 1) / 3.0 + dice.integers(-4, 5, values.shape) * 2.0**-51,
-        "denormal": np.round(values * 20.0) * 5e-324,
-    }[kind]
-    if kind != "denormal":
-        values[:, ::9] = np.round(values[:, ::9], 1)
-    values[dice.random(values.shape) < 0.05] = np.nan
-    values += 0.0
-
-    expected = np.argsort(values, axis=1, kind="stable")
-    known = ~np.isnan(np.take_along_axis(values, expected, 1))
-    lost = np.isnan(values)
-    cells = sorting.sorted_cells(values, lost if lost.any() else None)
-
-    columns = cells.reshape(values.shape) - np.arange(35)[:, None] * width
-    np.testing.assert_array_equal(columns[known], expected[known])
-    np.testing.assert_array_equal(np.sort(columns, axis=1), np.sort(expected, axis=1))
-
-
 @pytest.mark.parametrize("ascending", [True, False])
 def test_the_first_few_and_percentiles_of_wide_rows_are_those_of_a_sort(ascending: bool):
     """Rows of 2,100 with equals, near equals, infinities, few known values and none: what
@@ -416,21 +381,6 @@ def test_the_first_few_and_percentiles_of_wide_rows_are_those_of_a_sort(ascendin
             known = [row[~gone] for row, gone in zip(values, lost, strict=True)]
             wanted = [np.percentile(row, share) if len(row) else np.nan for row in known]
         np.testing.assert_array_equal(found, wanted)
-
-
-def test_numbers_out_of_order_change_places_with_their_neighbours():
-    """Every row of such prices is in order without a second sort."""
-    dice = np.random.Generator(np.random.PCG64(1))
-    values = dice.normal(50.0, 5.0, (30, 900))
-    cells = np.round(values * 1_000.0).argsort(axis=1, kind="stable")
-    cells += (np.arange(30) * 900)[:, None]
-    before = np.count_nonzero(np.diff(values.reshape(-1)[cells], axis=1) < 0)
-
-    sorted_now = sorting._swap_neighbours(cells.reshape(-1), values, np.arange(cells.size - 1))
-
-    assert before > 50
-    assert sorted_now
-    assert (np.diff(values.reshape(-1)[cells], axis=1) >= 0).all()
 
 
 @pytest.mark.parametrize("width", [1, 63, 64, 200])

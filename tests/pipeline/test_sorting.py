@@ -1,0 +1,112 @@
+"""Sorting the numbers of each row: exact, stable, and the same in every way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rbtlive.pipeline import sorting
+
+
+@pytest.mark.parametrize("width", [0, 1, 40, 512, 900, 1_100])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "prices",
+        "changes",
+        "far apart",
+        "nearly zero",
+        "negative",
+        "last bits",
+        "denormal",
+        "powers",
+        "one",
+        "an outlier",
+        "infinite",
+    ],
+)
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_cells_are_sorted_by_all_bits_and_equals_by_column(
+    kind: str, width: int, ascending: bool, left_out: int
+):
+    """Numbers of one key change places with neighbours, or are sorted another way if there
+    are many; numbers of both signs have keys of their own. Every way gives the same.
+    """
+    dice = np.random.Generator(np.random.PCG64(width))
+    values = dice.normal(0.0, 1.0, (35, width))
+    values = {
+        "prices": 50.0 + 5.0 * values,
+        "changes": values,
+        "far apart": np.exp(values * 20.0),
+        "nearly zero": np.where(dice.random(values.shape) < 0.1, values, values * 1e-12),
+        "negative": -np.exp(values),
+        "last bits": np.round(values, 1) / 3.0 + dice.integers(-4, 5, values.shape) * 2.0**-51,
+        "denormal": np.round(values * 20.0) * 5e-324,
+        "powers": 2.0 ** np.round(values * 9.0),
+        "one": np.full(values.shape, -7.5),
+        "an outlier": np.where(dice.random(values.shape) < 0.001, 1e9, values),
+        "infinite": np.where(dice.random(values.shape) < 0.1, np.inf, abs(values)),
+    }[kind]
+    if kind not in {"denormal", "powers"}:
+        values[:, ::9] = np.round(values[:, ::9], 1)
+    values[dice.random(values.shape) < 0.05] = np.nan
+    values += 0.0
+
+    expected = np.argsort(values if ascending else -values, axis=1, kind="stable")
+    known = ~np.isnan(np.take_along_axis(values, expected, 1))
+    lost = np.isnan(values)
+    sorter = sorting.RowSorter(ascending=ascending)
+    del sorter._ways[:left_out]
+    cells = sorter.sorted_cells(values, lost if lost.any() else None)
+
+    columns = cells.reshape(values.shape) - np.arange(35)[:, None] * width
+    np.testing.assert_array_equal(columns[known], expected[known])
+    np.testing.assert_array_equal(np.sort(columns, axis=1), np.sort(expected, axis=1))
+
+
+def test_masked_numbers_stay_behind_those_with_all_bits_set():
+    """The largest number of a block has the highest bits but one: the highest are those of
+    masked numbers. `steps` numbers are one step apart, and as many as there is room for.
+    """
+    for steps in (2**22 - 1, 2**22, 2**22 + 1, 2**23 - 1, 2**23, 2**24 - 2):
+        whole = np.array([[steps, 7, steps - 1, 0, steps, 3] + [1] * 506], dtype=np.int64)
+        lost = np.array([[False, True] * 3 + [False] * 506])
+
+        cells = sorting.RowSorter(ascending=True).sorted_cells(whole.view(np.float64), lost)
+
+        assert cells.tolist() == [*range(6, 512), 2, 0, 4, 1, 3, 5]
+
+
+def test_a_way_that_leaves_too_many_numbers_of_one_key_is_not_tried_again():
+    """Next to infinity all numbers have the same upper bits, on both scales; changes of
+    both signs have the linear one.
+    """
+    dice = np.random.Generator(np.random.PCG64(2))
+    changes = dice.normal(0.0, 1.0, (4, 900))
+    crowded = 1.0 + abs(changes) * 1e-9
+    crowded[0, 0] = 1e12
+    sorter = sorting.RowSorter(ascending=True)
+
+    sorter.sorted_cells(changes, None)
+    both = list(sorter._ways)
+    sorter.sorted_cells(crowded, None)
+
+    assert both == [sorting._spans_of_bits, sorting._linear_spans]
+    assert sorter._ways == []
+
+
+def test_numbers_out_of_order_change_places_with_their_neighbours():
+    """Every row of such prices is in order without a second sort."""
+    dice = np.random.Generator(np.random.PCG64(1))
+    values = dice.normal(50.0, 5.0, (30, 900))
+    cells = np.round(values * 1_000.0).argsort(axis=1, kind="stable")
+    cells += (np.arange(30) * 900)[:, None]
+    before = np.count_nonzero(np.diff(values.reshape(-1)[cells], axis=1) < 0)
+
+    near = np.tile(np.arange(900) < 899, 30)
+    sorted_now = sorting._swap_neighbours(cells.reshape(-1), values, near, ascending=True)
+
+    assert before > 50
+    assert sorted_now
+    assert (np.diff(values.reshape(-1)[cells], axis=1) >= 0).all()
