@@ -28,8 +28,8 @@ class Rotation(rbt.TradingAlgorithm):
                 self.order(asset, 40 if context.bars % 2 else -30)
             elif (context.bars + rank) % 5 == 0:
                 self.order(asset, 25, limit_price=round(price * 0.97, 2))
-        if context.bars % 60 == 10:
-            self.order(context.assets[0], 10, limit_price=0.5)
+        if context.bars % 60 == 10:  # IBM had no split, which would change the limit
+            self.order(context.assets[1], 10, limit_price=0.5)
             raise ValueError("a failing callback <b>on purpose</b>")
 '''
 
