@@ -56,7 +56,20 @@ _ELSEWHERE: Final = by_word(
         "session as the last expression of a cell, or session.widget()": "panel show display "
         "dashboard ui gui",
         f"{_CALL}, which may place orders": "buy sell order submit_order place_order "
-        "order_target_percent order_target order_value order_percent",
+        "order_target_percent order_target order_value order_percent create_order",
+        "session.orders, or session.engine.order_manager.get_active_orders()": "open_orders "
+        "openOrders openTrades reqOpenOrders active_orders get_open_orders get_orders",
+        "session.portfolio.positions": "reqPositions get_positions position holdings "
+        "current_positions",
+        "session.account": "accountSummary accountValues get_account reqAccountSummary balances",
+        'session.close("AAPL")': "close_position exit_position",
+        "nothing: attach connects to the broker, and stop() disconnects": "connect disconnect "
+        "isConnected is_connected reconnect connected",
+        "await asyncio.sleep(1): a session runs beside the notebook": "sleep",
+        "session.context.datetime": "current_dt now time get_datetime",
+        "the portal given as data= or to the feed: portal.to_frame()": "data bars prices ohlcv "
+        "get_data",
+        'rbt.attach(..., benchmark="SPY")': "benchmark",
         "session.context, whose attributes the strategy sets": "params parameters strategy config",
         "rbt.attach(strategy, broker, name=...) with the new strategy": "swap reload update "
         "replace",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from rbtlive.core.actions.user_code import from_own_line
+from rbtlive.model.other_names import answering, by_word
 from rbtlive.notebook.loaded import loaded_by
 from rbtlive.research.explaining.explain import explain
 from rbtlive.research.explaining.explanation import Explanation
@@ -16,6 +18,31 @@ from rbtlive.runtime.journal.opening import open_run
 from rbtlive.runtime.journal.state_folder import JournalPlace, StateFolder
 from rbtlive.runtime.machine import refusals_explained
 from rbtlive.runtime.recorded.changes import history_of
+
+_ELSEWHERE: Final = by_word(
+    {
+        f"recorded.result().{name}": name
+        for name in (
+            "orders",
+            "positions",
+            "stats",
+            "trades",
+            "transactions",
+            "fills",
+            "performance",
+        )
+    }
+    | {
+        "recorded.result().plot()": "plot show",
+        'recorded.result().report("run.html")': "report",
+        "recorded.ended": "state status is_running",
+        "rbt.attach(strategy, broker, name=...), which carries on the run": "pause resume start "
+        "continue_run attach run restart cancel flatten kill call wait",
+        "rbt.sessions()[name].stop(), in the process where it runs": "stop",
+        "recorded.result().settings": "params settings parameters",
+        "python -m rbtlive show NAME": "logs log",
+    }
+)
 
 
 class RecordedSession:
@@ -71,6 +98,8 @@ class RecordedSession:
         """
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).replay(strategy)
+
+    __getattr__ = answering(_ELSEWHERE)
 
     def __repr__(self) -> str:
         return f"<RecordedSession {self.name}>"

@@ -10,7 +10,12 @@ import asyncio
 from typing import Any
 
 from rbtlive.core.actions.user_code import from_own_line
-from rbtlive.errors import HistoryWindowStartsBeforeData, JournalMismatch, SessionLocked
+from rbtlive.errors import (
+    EngineError,
+    HistoryWindowStartsBeforeData,
+    JournalMismatch,
+    SessionLocked,
+)
 from rbtlive.model.events import SystemErrorEvent
 from rbtlive.notebook.announcer import Announcer
 from rbtlive.notebook.loaded import loaded_by, remember
@@ -82,7 +87,15 @@ class LiveSession(OperatedSession):
         Args:
             after: A session that this one replaces: it first releases the feed.
             thread: The loop's thread, if it belongs to the session.
+
+        Raises:
+            EngineError: it was started already, by `attach`.
         """
+        if self._task is not None:
+            raise EngineError(
+                f"session {self.name!r} was started by attach(), and is {self.state}: "
+                "session.resume() goes on after a pause, and attaching again after a stop"
+            )
         self._loop = asyncio.get_running_loop()
         before = None if after is None or after._loop is not self._loop else after._task  # noqa: SLF001
         self._task = self._loop.create_task(self._run(before), name=f"rbtlive session {self.name}")

@@ -100,7 +100,7 @@ class MonteCarloResult:
         return (
             f"MonteCarloResult({self.method}, {counted(len(self), 'draw')}, final value "
             f"{low:,.0f} to {high:,.0f}, median {middle:,.0f}, ruin {self.ruin:.1%}, "
-            f"drawdown at 5 % {np.quantile(self.drawdowns, 0.05):.1%})"
+            f"drawdown beyond {np.quantile(self.drawdowns, 0.05):.1%} in 5.0% of draws)"
         )
 
     def _repr_html_(self) -> str:

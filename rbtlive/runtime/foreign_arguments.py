@@ -60,6 +60,8 @@ RUN_ARGUMENTS: Final = {
             "rbt.sweep(strategy, data, params={...}, workers=2) for many runs": "n_jobs workers "
             "parallel",
             "nothing: a backtest draws no random numbers": "seed random_state random_seed",
+            "rbt.PaperBroker(), or a broker's own paper account: AlpacaBroker()": "paper is_paper "
+            "paper_trading dry_run sandbox testnet",
             'data=rbt.read(source, tz="America/New_York")': "tz timezone",
             "nothing: prices and capital are of one currency": "currency base_currency",
             "nothing: positions are netted; docs/not-there.md": "hedging",

@@ -301,6 +301,22 @@ def test_a_session_that_has_ended_takes_no_orders_from_an_operator(tmp_path, act
         getattr(session, act)()
 
 
+def test_a_session_is_started_once(tmp_path):
+    bars = daily_frame(10)
+
+    async def started_again():
+        feed = Gated(bars, 4)
+        session = rbt.attach(Churn, rbt.PaperBroker(), feed=feed, journal=tmp_path)
+        await processed(session, 4)
+        with pytest.raises(errors.EngineError, match=r"started by attach\(\), and is running"):
+            session.start()
+        feed.allow(100)
+        await session.wait()
+        return session
+
+    assert same(rbt.backtest(Churn, bars), run(started_again()).result())
+
+
 def test_interrupting_the_wait_leaves_the_session_running(tmp_path):
     bars = daily_frame(10)
 

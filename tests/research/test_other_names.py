@@ -1,5 +1,6 @@
 """Who asks for a name of another library reads what to write, and that exists."""
 
+import asyncio
 import copy
 import inspect
 import pickle
@@ -25,7 +26,7 @@ from rbtlive.data import foreign_attributes as of_portals
 from rbtlive.errors import ResultError, UnreadableFile
 from rbtlive.model.asset import Equity
 from rbtlive.model.other_names import by_word
-from rbtlive.notebook import observed_session
+from rbtlive.notebook import observed_session, recorded_session
 from rbtlive.research import foreign_attributes as of_results
 from rbtlive.research.sweeping.sweep_result import SweepResult, SweepRow
 from rbtlive.runtime import foreign_arguments
@@ -58,6 +59,7 @@ TABLES = {
     "result": of_results._PLACES,
     "sweep": of_results.SWEEP_WORDS,
     "session": observed_session._ELSEWHERE,
+    "recorded": recorded_session._ELSEWHERE,
     "items": near_attributes._ITEMS,
     "arguments": near_attributes._ARGUMENTS,
     "runs": foreign_arguments.RUN_ARGUMENTS,
@@ -80,6 +82,7 @@ OWN = {
     "dates": date_rules,
     "times": time_rules,
     "session": rbt.LiveSession,
+    "recorded": recorded_session.RecordedSession,
     "Context": Context,
     "TradingAlgorithm": rbt.TradingAlgorithm,
     "BarData": rbt.BarData,
@@ -401,6 +404,36 @@ def test_an_argument_of_another_library_is_refused_with_what_to_write(call, step
 def test_an_item_of_a_result_is_told_by_where_it_is(result, name, step):
     with pytest.raises(TypeError, match=re.escape(step)):
         result[name]
+
+
+def test_a_recorded_session_answers_the_names_of_a_running_one(tmp_path):
+    feed = rbt.ReplayFeed(daily_frame(5))
+    asyncio.run(
+        rbt.attach(Holds, rbt.PaperBroker(), feed=feed, journal=tmp_path, loop="thread").wait()
+    )
+    recorded = rbt.open_session("Holds", journal=tmp_path)
+
+    for name, step in (
+        ("orders", "write recorded.result().orders"),
+        ("state", "write recorded.ended"),
+        ("resume", "write rbt.attach(strategy, broker, name=...)"),
+    ):
+        with pytest.raises(AttributeError, match=re.escape(step)):
+            getattr(recorded, name)
+
+
+def test_what_a_user_looks_at_has_a_readable_form(result):
+    always = rbt.signals(entries=pl.col("close") > 1, exits=lambda p: pl.col("close") < 1, size=5)
+
+    assert (
+        repr(always)
+        == 'Signals(entries=[(col("close")) > (dyn int: 1)], exits=a function of p, size=5)'
+    )
+    assert repr(rbt.ReplayFeed(rbt.read(daily_frame(5)), speed=60)).endswith(
+        "calendar XNYS), speed=60)"
+    )
+    assert repr(rbt.ReplayFeed("bars.csv")) == "ReplayFeed('bars.csv')"
+    assert repr(result.bars) == 'MarketBars: of("AAPL") returns the bars of a symbol'
 
 
 @pytest.mark.parametrize("write", ["report", "save_html"])

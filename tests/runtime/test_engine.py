@@ -178,3 +178,22 @@ def test_initialize_that_fails_fails_the_engine():
 
     assert engine.state == "failed"
     assert isinstance(engine.failure, KeyError)
+
+
+def test_an_engine_that_runs_or_has_run_is_not_run_again():
+    async def life():
+        engine = engine_of(Gated(daily_frame(), 0))
+        task = asyncio.create_task(engine.run())
+        await until(lambda: engine.state == "running")
+        with pytest.raises(errors.EngineError, match="an engine runs once: this one is running"):
+            await engine.run()
+        engine.feed.allow(40)
+        await task
+        with pytest.raises(errors.EngineError, match="an engine runs once: this one is stopped"):
+            await engine.run()
+        return engine
+
+    engine = run(life())
+
+    assert len(engine.core.state.record.sessions) == 40
+    assert engine.failure is None

@@ -11,6 +11,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -81,7 +82,8 @@ class ReplayFeed(DataFeed):
 
     def __repr__(self) -> str:
         speed = "" if self.speed is None else f", speed={self.speed}"
-        shown = self._portal or f"{type(self._data).__name__}"
+        named = isinstance(self._data, (str, Path))
+        shown = self._portal or (repr(str(self._data)) if named else type(self._data).__name__)
         return f"ReplayFeed({shown}{speed})"
 
     @property

@@ -74,6 +74,14 @@ class Signals(TradingAlgorithm):
         parts = [_text(part) for part in (self.entries, self.exits, self.size)]
         return repr([*parts, self.only, sorted(self.defaults.items(), key=repr)])
 
+    def __repr__(self) -> str:
+        parts = {"entries": self.entries, "exits": self.exits, "size": self.size}
+        shown = (
+            f"{name}={'a function of p' if callable(part) else f'{part!s:.60}'}"
+            for name, part in parts.items()
+        )
+        return f"{self.name}({', '.join(shown)})"
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Signals:
         copied = Signals(
             self.entries,

@@ -22,7 +22,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
-from rbtlive.errors import EngineStopped
+from rbtlive.errors import EngineError, EngineStopped
 from rbtlive.model.events import Event, OperatorEvent
 from rbtlive.runtime.backtest import feed_portal, prepare_settings
 from rbtlive.runtime.broker.account_opening import AccountRules
@@ -137,7 +137,7 @@ class TradingEngine:
         self.failure: BaseException | None = None
         self._open_orders = open_orders
         self._wakeup = asyncio.Event()
-        self._stopping = self.is_begun = False
+        self._stopping = self.is_begun = self._was_run = False
         self.live_run = self._new_run(clock, message_sink(strategy_name(strategy)))
         self.tasks = BackgroundTasks(strategy_name(strategy), self._wakeup.set)
         self.account_side = AccountSide(
@@ -275,10 +275,18 @@ class TradingEngine:
     async def run(self) -> None:
         """Run until the feed ends or `graceful_shutdown` is called; raise any other
         cause of the end.
+
+        Raises:
+            EngineError: it has been run already.
         """
         run = self.live_run
         if run.given_up:  # replaced before it started
             return
+        if self._was_run:
+            raise EngineError(
+                f"an engine runs once: this one is {self.state}; attach again to carry on its run"
+            )
+        self._was_run = True
         self._cores.keep_to(threading.get_ident())
         try:
             await self._initialize()
