@@ -32,7 +32,7 @@ from rbtlive.data.checking.scanning import Survey, store, survey
 from rbtlive.data.checking.schema import (
     TypedBars,
     daily_frame,
-    first_round,
+    distinct_symbols,
     minute_frame,
     typed_bars,
 )
@@ -182,7 +182,7 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
     names: set[str] = set()
     for one in bars:
         if one is not None:
-            names.update(first_round(one.frame["symbol"]).unique())
+            names.update(distinct_symbols(one.frame["symbol"]))
     return sorted(names)
 
 

@@ -164,7 +164,10 @@ class BarTable(BarReads):
             bars: `session` and `asset` (Int32), `us` (Int64) in an intraday table, and
                 open, high, low, close, volume (Float64).
         """
-        bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
+        sessions = bars["session"].to_numpy()
+        inside = (sessions >= self.first_session) & (sessions <= self.last_session)
+        if not inside.all():
+            bars = bars.filter(pl.Series(inside))
         if self._bare and self._are_all_rows(bars):
             columns = {field: self._kept(bars, field) for field in OHLCV}
             self._matrices = {

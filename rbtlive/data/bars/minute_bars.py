@@ -98,11 +98,8 @@ class HeldMinutes(MinuteBars):
     def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
         """Return the bars of some sessions; they are always in order."""
         del in_order
-        sessions = self._frame["session"]
-        begin, end = (
-            sessions.search_sorted(first, side="left"),
-            sessions.search_sorted(last, side="right"),
-        )
+        sessions = self._frame["session"].to_numpy()
+        begin, end = np.searchsorted(sessions, [first, last + 1]).tolist()
         return self._frame.slice(begin, end - begin)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Final, TypeAlias, cast
 
 import polars as pl
@@ -391,10 +392,8 @@ def _calendar(name: str, last: date) -> TradingCalendar:
         canonical = canonical_name(name, common=(*TABLES, *ALIASES, "24/7", "FX"))
         tz = library_time_zone(canonical, last=last)
         return _from_table(name=canonical, tz=tz, table=library_sessions(canonical, last=last))
-    from importlib.resources import files
-
     source = TABLES[name]
-    table = pl.read_parquet(files(__package__).joinpath(f"{source}.parquet").read_bytes())
+    table = pl.read_parquet(Path(__file__).with_name(f"{source}.parquet").read_bytes())
     if last > LAST_LABEL:  # the shipped sessions stay unchanged, so that no number ever changes
         later = library_sessions(source, last=last)
         table = pl.concat([table, later.filter(pl.col("label") > LAST_LABEL)])

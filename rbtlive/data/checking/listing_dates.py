@@ -19,8 +19,8 @@ def listing(
     """Return the first and last session of each symbol."""
     life: dict[str, tuple[date, date]] = {}
     for frame, symbols in frames:
-        bars = frame if len(symbols) > 1 else frame[[0, -1]]
-        asset, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
+        rows = slice(None) if len(symbols) > 1 else [0, -1]
+        asset, session = (frame[name].to_numpy()[rows] for name in ("asset", "session"))
         begins, ends = np.full(len(symbols), -1), np.full(len(symbols), -1)
         ends[asset] = session  # sorted by session: the last value wins
         begins[asset[::-1]] = session[::-1]

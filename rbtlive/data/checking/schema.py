@@ -115,9 +115,9 @@ def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
         DataError: one of its subclasses, naming column, row and value.
     """
     time_name = _time_name(raw, what)
-    raw = raw.with_columns(number_column(raw, "close", what=what))
-    if raw["close"].null_count() or raw["close"].is_nan().any():
-        raw = raw.filter(pl.col("close").is_not_null() & pl.col("close").is_not_nan())
+    closes = number_column(raw, "close", what=what)
+    if closes.null_count() or np.isnan(closes.to_numpy()).any():
+        raw = raw.filter(closes.is_not_null() & closes.is_not_nan())
     if raw.is_empty():
         return None
     refuse_null(raw, time_name, what=what)
@@ -244,7 +244,8 @@ def daily_frame(
             f"{_cause_of_days(bars, sessions, calendar)}"
         )
     assets = asset_column(bars.frame["symbol"], asset_of)
-    frame = bars.frame.select(pl.Series("session", sessions), assets, *bars.values)
+    values = [bars.frame[name] for name in bars.values]
+    frame = pl.DataFrame([pl.Series("session", sessions), assets, *values])
     if _in_order(frame["session"], frame["asset"]):
         return frame.rechunk()
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
@@ -282,7 +283,8 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
     if outside.count:
         outside.judge(grid)
     assets = asset_column(frame["symbol"], asset_of)
-    frame = frame.select("us", "session", assets, *bars.values)
+    numbers = frame.get_columns()
+    frame = pl.DataFrame([*numbers[:2], assets, *numbers[3:]])
     if _in_order(frame["us"], frame["asset"]):
         return frame.rechunk()
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
@@ -297,9 +299,9 @@ def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, L
         us (Int64), session (Int32), symbol, the five fields, `ROW` if the bars have it;
         and the bars outside.
     """
-    frame = bars.frame.rename({"timestamp": "us"})
-    sessions = grid.sessions_of_ends(frame["us"].to_numpy())
-    frame = frame.select("us", pl.Series("session", sessions), "symbol", *bars.values)
+    us, *columns = (bars.frame[name] for name in ("timestamp", "symbol", *bars.values))
+    sessions = grid.sessions_of_ends(us.to_numpy())
+    frame = pl.DataFrame([us.alias("us"), pl.Series("session", sessions), *columns])
     inside = sessions >= 0
     if inside.all():
         return frame, LeftOut(total=len(inside))
@@ -322,6 +324,9 @@ def _daily_sessions(bars: TypedBars, calendar: TradingCalendar) -> NDArray[np.in
 
 def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
     """Return the number of each symbol as `asset` (Int32)."""
+    if len(asset_of) == 1:
+        (only,) = asset_of.values()
+        return pl.Series("asset", np.full(len(symbols), only, dtype=np.int32))
     codes = first_round(symbols).cast(pl.Enum(list(asset_of))).to_physical()
     places = pl.Series("asset", list(asset_of.values()), dtype=pl.Int32).gather(codes)
     if len(places) == len(symbols):
@@ -329,6 +334,13 @@ def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
     rounds = np.empty((-(-len(symbols) // len(places)), len(places)), dtype=np.int32)
     rounds[:] = places.to_numpy()
     return pl.Series("asset", rounds.reshape(-1)[: len(symbols)])
+
+
+def distinct_symbols(symbols: pl.Series) -> list[str]:
+    """Return the different symbols of a column without nulls."""
+    few = first_round(symbols)
+    few = few if len(few) <= _LONGEST_ROUND else few.unique()
+    return list(dict.fromkeys(few.to_list()))
 
 
 def first_round(symbols: pl.Series) -> pl.Series:

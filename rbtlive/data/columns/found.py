@@ -136,7 +136,7 @@ def read_beside(
             source, what=what, wanted=wanted, also=lambda schema: beside(schema.items(), wanted)
         )
         part = part_of(whole, wanted)
-        raw = whole.select([name for name in whole.columns if name not in part.names])
+        raw = whole.drop(part.names) if part.names else whole
     return (raw.with_row_index(ROW), FoundColumns([part])) if part.names else (raw, None)
 
 
@@ -151,7 +151,8 @@ def part_of(frame: object, taken: Collection[str], decimal_comma: bool | None = 
     """
     if isinstance(frame, pl.DataFrame):
         names = beside(frame.schema.items(), taken)
-        return Part(frame.select(names), names, frame.height, decimal_comma)
+        chosen = frame[list(names)] if names else pl.DataFrame()
+        return Part(chosen, names, frame.height, decimal_comma)
     there: Any = frame
     once = [str(name) for name in there.columns if list(there.columns).count(name) == 1]
     names = tuple(n for n in once if n in there.columns and n not in taken and n not in RESERVED)

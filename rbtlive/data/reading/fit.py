@@ -53,11 +53,15 @@ def usual_step(us: Micros, codes: NDArray[np.int32]) -> int:
     if len(us) < 2:
         return 0
     us = us[: len(codes)]  # any stretch of rows shows it
-    order = np.lexsort((us, codes))
-    apart, same = np.diff(us[order]), np.diff(codes[order]) == 0
-    steps = apart[same & (apart > 0)]
+    if codes.any() or not (us[1:] > us[:-1]).all():
+        order = np.lexsort((us, codes))
+        us, codes = us[order], codes[order]
+    apart = np.diff(us)
+    steps = apart[(np.diff(codes) == 0) & (apart > 0)]
     if not len(steps):
         return 0
+    if 2 * np.count_nonzero(steps == steps[0]) > len(steps):  # most of them: no other is
+        return int(steps[0])
     values, counts = np.unique(steps, return_counts=True)
     return int(values[counts.argmax()])
 

@@ -16,6 +16,7 @@ from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.frames import READ_ERRORS, parquet_files, read_frame, scan_files
 from rbtlive.data.checking.pandas_columns import is_pandas
+from rbtlive.data.checking.schema import distinct_symbols
 from rbtlive.data.reading import fit
 from rbtlive.errors import DataError, NotAFrame
 from rbtlive.model.arrays import NDArray, np
@@ -25,6 +26,8 @@ from rbtlive.model.interval import DAY, DAY_US, MINUTE, Interval
 
 _TIMES: Final = ("date", "timestamp")
 
+_FIRST_WEEKDAY: Final = 3
+"""1 January 1970 was a Thursday: three days after a Monday."""
 _MANY: Final = 10
 """With this many bars that are weeks apart, they are weekly bars."""
 
@@ -71,6 +74,9 @@ def must_be_read(source: object, interval: Interval, calendar: str | None) -> bo
 def _has_zero_opens(source: object) -> bool:
     try:
         opens = read_frame(source, what="bars", wanted=("open", "close"))
+        column = opens["open"]
+        if column.dtype == pl.Float64:
+            return bool((column.to_numpy() == 0.0).any())
         return bool(opens.select((pl.col("open") == 0.0).any()).item())
     except (DataError, *READ_ERRORS):
         return False  # the portal reports the error
@@ -140,7 +146,7 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
         return True
     exchange = get_calendar(name)
     if isinstance(column.dtype, pl.Datetime) and time == "timestamp":
-        us = column.dt.epoch("us").unique().to_numpy()
+        us = _distinct_us(column)
         if interval.intraday:
             # Bars with gaps seem longer than they are, so stamps that fit minutes
             # contradict nothing.
@@ -155,7 +161,10 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     if calendar is not None or interval.intraday:
         return False
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
-        days = column.dt.weekday().to_numpy()
+        if column.dtype == pl.Date:
+            days = (column.cast(pl.Int32).to_numpy() + _FIRST_WEEKDAY) % 7 + 1
+        else:
+            days = column.dt.weekday().to_numpy()
         return float((days > 5).mean()) > 0.15
     return False
 
@@ -164,11 +173,18 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
 def _are_longer_than_days(column: pl.Series) -> bool:
     if not isinstance(column.dtype, (pl.Date, pl.Datetime)):
         return False
-    us = column.unique().cast(pl.Datetime("us")).dt.epoch("us").to_numpy()
+    us = _distinct_us(column)
     if len(us) < _MANY:
         return False
     found = fit.interval_of_step(fit.usual_step(us, np.zeros(len(us), dtype=np.int32)))
     return found is not None and found.spans_sessions
+
+
+# In any order.
+def _distinct_us(column: pl.Series) -> NDArray[np.int64]:
+    us = column.cast(pl.Datetime("us")).cast(pl.Int64)
+    values: NDArray[np.int64] = us.to_numpy()
+    return values if (values[1:] > values[:-1]).all() else us.unique().to_numpy()
 
 
 # A symbol has more than twice as many bars as there are days.
@@ -197,4 +213,5 @@ def _class(frame: pl.DataFrame) -> str | None:
     column = frame["symbol"]
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return None
-    return common_class(column.cast(pl.String).drop_nulls().unique().to_list())
+    texts = column.cast(pl.String)
+    return common_class(distinct_symbols(texts.drop_nulls() if texts.null_count() else texts))

@@ -163,7 +163,8 @@ class History:
             values = self._seen(
                 self.table.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
             )
-            columns.append(to_series(field, values).fill_nan(None))
+            column = to_series(field, values)
+            columns.append(column.fill_nan(None) if np.isnan(values).any() else column)
         return pl.DataFrame(columns)
 
     def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
