@@ -7,6 +7,7 @@ grouped into chunks.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from itertools import compress
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from rbtlive.errors import NoFurtherDataError
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.array_types import Values
 from rbtlive.pipeline.domain import GENERIC
 from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
 from rbtlive.pipeline.plan import Plan
@@ -78,6 +80,7 @@ class _Run:
         labels = source.labels[first : end + 1]
         self.dates = pd.DatetimeIndex(labels.astype("datetime64[ns]"))
         self._dates_from: dict[int, Any] = {}  # by their first row
+        self._kept: dict[object, dict[object, Values]] = {}  # by windows that several terms have
         there = source.listed(first, end)
         if not there.any():
             raise ValueError(
@@ -137,14 +140,21 @@ class _Run:
         for term in self.pipeline.terms():
             left[term] += 1  # shown terms are kept
         left[LISTED] += 1
+        windows = {term: self._windows(term) for term in plan.order}
+        alike = Counter(windows.values())
         for term in plan.order:
             if term in known:
                 continue
+            if alike[windows[term]] > 1:
+                self._kept.setdefault(windows[term], {})
             began = perf_counter()
             known[term] = self._value(term)
             if watch is not None:
                 rows = len(self.dates) - self.rows_of(term)
                 watch(Step(term, rows, perf_counter() - began))
+            alike[windows[term]] -= 1
+            if not alike[windows[term]]:
+                self._kept.pop(windows[term], None)
             for other in term.dependencies:
                 left[other] -= 1
                 if left[other] == 0:
@@ -154,6 +164,13 @@ class _Run:
         screen = self._shown(self.pipeline.terms()[-1])
         dates = self.dates[plan.rows_before :]
         return Computed(self.start, dates, self.assets, shown, screen, dict(terms))
+
+    # What a term is computed from: its inputs, and the number of their rows. The bars
+    # of a data set with a domain are those of the one without.
+    def _windows(self, term: Any) -> tuple[object, ...]:
+        bars = [isinstance(one, LoadableTerm) and self.source.is_bar(one) for one in term.inputs]
+        inputs = zip(term.inputs, bars, strict=True)
+        return tuple(one.unspecialize() if bar else one for one, bar in inputs), term.window_length
 
     def _shown(self, term: Any) -> Any:
         return as_array(self.known[term])[self.plan.extra_rows[term] :]
@@ -192,7 +209,8 @@ class _Run:
             low = begin - (term.window_length - 1)
             first = self.first + self.rows_of(one)
             loaded = as_loaded(self.known[one], first).tail(low - self.rows_of(one))
-            windows.append(InputWindows(loaded, term.window_length, mask))
+            kept = self._kept.get(self._windows(term))
+            windows.append(InputWindows(loaded, term.window_length, mask, kept=kept))
         return windows
 
 

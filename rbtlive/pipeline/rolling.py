@@ -171,14 +171,23 @@ def known_mean(values: Values, length: int, first: int) -> Values:
     return result
 
 
-def known_moments(values: Values, length: int, first: int) -> tuple[Any, Any]:
+def known_moments(
+    values: Values, length: int, first: int, mean: Values | None = None
+) -> tuple[Any, Any]:
     """Return means and population standard deviations of all windows, ignoring missing
     values.
 
     The variance is the mean square less the square of the mean; where that cancels most
     digits, it is the mean of the squared differences.
+
+    Args:
+        values: Rows x assets.
+        length: Number of rows in a window.
+        first: Session number of the first row.
+        mean: The means, if they are known.
     """
-    mean = known_mean(values, length, first)
+    if mean is None:
+        mean = known_mean(values, length, first)
     with np.errstate(over="ignore", invalid="ignore"):
         square = known_mean(values * values, length, first)
         variance = square - mean * mean

@@ -11,7 +11,7 @@ compared with each other.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.array_types import Mask, Places, Values
@@ -117,7 +117,7 @@ def _linear_spans(known: Values, bits: int, *, ascending: bool) -> Values | None
 
 
 # Whether the next key has the same upper bits, and is of the same row.
-def _near(keys: Values, lower: np.unsignedinteger[Any], width: int) -> Mask:
+def _near(keys: Values, lower: np.uint32 | np.uint64, width: int) -> Mask:
     near: Mask = np.empty(len(keys), dtype=bool)
     np.less_equal(keys[1:] ^ keys[:-1], lower, out=near[:-1])
     near[width - 1 :: width] = False

@@ -25,12 +25,38 @@ class Tables(NamedTuple):
             none.
         first: Session number of the first row.
         length: Number of rows in a window.
+        kept: What other terms have computed of the same inputs, and will; None if there
+            are none.
     """
 
     values: Sequence[Values]
     levels: Sequence[Any]
     first: int
     length: int
+    kept: dict[object, Values] | None = None
+
+    def shared(self, name: str, function: Callable[[], Values]) -> Values:
+        """Return the result of a function, computed once for all terms of the same
+        windows; each of them gets a copy.
+        """
+        if self.kept is None:
+            return function()
+        key = name, self.first
+        if key not in self.kept:
+            self.kept[key] = function()
+        found: Values = self.kept[key].copy()
+        return found
+
+    def mean(self) -> Values:
+        """Return the means of the first input, ignoring missing values."""
+        span = self.length, self.first
+        return self.shared("mean", lambda: rolling.known_mean(self.values[0], *span))
+
+    def sum_of_products(self) -> Values:
+        """Return the sums of the products of both inputs, ignoring missing values."""
+        one, other = self.values
+        span = self.length, self.first
+        return self.shared("products", lambda: rolling.known_sum(one * other, *span))
 
     def at_level(self, found: Values, *numbers: int) -> Values:
         """Return results at each window's level of some inputs, given by number."""
@@ -92,9 +118,8 @@ def several(
         return None
     loaded: list[Loaded] = [one.loaded for one in windows]
     first, length = loaded[0].first, windows[0].length
-    found = list(
-        formula(Tables([one.values for one in loaded], [None] * len(loaded), first, length))
-    )
+    recorded = [one.values for one in loaded]
+    found = list(formula(Tables(recorded, [None] * len(loaded), first, length, windows[0].kept)))
     restated = sorted({one.column for each in loaded for one in each.restatements})
     if restated:
         pairs = [one.levelled(length, restated) for one in loaded]
@@ -173,7 +198,7 @@ def mean(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of each window."""
 
     def formula(given: Tables) -> Values:
-        return given.at_level(rolling.known_mean(given.values[0], given.length, given.first), 0)
+        return given.at_level(given.mean(), 0)
 
     return single(windows, mask, formula)
 
@@ -182,8 +207,7 @@ def dollar_volume(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the money traded per day over each window."""
 
     def formula(given: Tables) -> Values:
-        money = given.values[0] * given.values[1]
-        found = rolling.known_sum(money, given.length, given.first)
+        found = given.sum_of_products()
         found /= given.length
         return given.at_level(found, 0, 1)
 
@@ -194,9 +218,8 @@ def weighted_average(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of the first input of each window, weighted by the second."""
 
     def formula(given: Tables) -> Values:
-        base, weight = given.values
-        found = rolling.known_sum(base * weight, given.length, given.first)
-        total = rolling.known_sum(weight, given.length, given.first)
+        found = given.sum_of_products()
+        total = rolling.known_sum(given.values[1], given.length, given.first)
         with np.errstate(divide="ignore", invalid="ignore"):
             found /= total
         return given.at_level(found, 0)
@@ -228,7 +251,8 @@ def moments(windows: Sequence[Any], mask: Mask) -> list[Values] | None:
     """Return mean and population standard deviation of each window, as a pair."""
 
     def formula(given: Tables) -> list[Values]:
-        found = rolling.known_moments(given.values[0], given.length, given.first)
+        span = given.length, given.first
+        found = rolling.known_moments(given.values[0], *span, given.mean())
         return [given.at_level(one, 0) for one in found]
 
     return several(windows, mask, formula)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from rbtlive.lib.adjustment import ADD, MULTIPLY
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.array_types import Values
 
 _FEW: Final = 32  # from more changed columns on, all are copied one by one
 
@@ -149,15 +150,25 @@ class InputWindows:
         length: Number of rows in a window.
         mask: The wanted assets on each day, rows x assets; None for all. Inputs of one
             column are never masked.
+        kept: What the terms of the same inputs and length have in common.
 
     Attributes:
         loaded: The values given.
         length: The length given.
+        kept: The dict given; None if no other term has such windows.
     """
 
-    def __init__(self, loaded: Loaded, length: int, mask: Any = None) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        length: int,
+        mask: Any = None,
+        *,
+        kept: dict[object, Values] | None = None,
+    ) -> None:
         self.loaded = loaded
         self.length = length
+        self.kept = kept
         values = loaded.values
         self._mask: Any = None if mask is None or values.shape[1] == 1 else mask
         changed = loaded.restatements or loaded.revisions
