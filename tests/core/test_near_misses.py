@@ -94,6 +94,9 @@ def module():
 def test_what_would_never_be_called_is_named(strategy, right):
     with pytest.raises(NoCallbacks, match=right):
         rbt.backtest(strategy, daily_frame(5))
+    if strategy is nothing:  # its parameters are not its fault
+        with pytest.raises(NoCallbacks, match=right):
+            rbt.backtest(strategy, daily_frame(5), params={"n": 5})
 
 
 def test_a_helper_beside_the_callback_is_left_alone():

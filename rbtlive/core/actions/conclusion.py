@@ -11,12 +11,14 @@ from decimal import localcontext
 from rbtlive.core.actions.asset_lookup import find_symbol
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.record import RunRecord
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
+from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT
 
 
 def check_benchmark(state: RunState) -> None:
-    """Refuse a benchmark that is not listed for the whole run.
+    """Refuse a run's benchmark that is not listed for the whole run.
 
     Raises:
         BenchmarkAssetNotAvailableTooEarly: its first bar is after the run's first
@@ -27,11 +29,15 @@ def check_benchmark(state: RunState) -> None:
     settings = state.settings
     if state.benchmark is None and settings.benchmark is not None:
         state.benchmark = find_symbol(state, settings.benchmark)
-    asset, end = state.benchmark, settings.end
-    if asset is None:
-        return
-    start = state.market.assets[asset.index].start_date
-    last = state.market.assets[asset.index].end_date
+    if state.benchmark is not None:
+        require_listed(state.market.assets[state.benchmark.index], settings)
+
+
+def require_listed(asset: Asset, settings: RunSettings) -> None:
+    """Refuse a benchmark that is not listed for the whole run; errors as of
+    `check_benchmark`.
+    """
+    start, last, end = asset.start_date, asset.end_date, settings.end
     if start > settings.start:
         raise BenchmarkAssetNotAvailableTooEarly(
             f"benchmark {asset.symbol} does not exist on {settings.start}: it started "

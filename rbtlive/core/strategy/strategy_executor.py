@@ -232,7 +232,7 @@ class StrategyExecutor:
                 )
             callbacks[name] = copied(function)
         self._refuse_lazy(callbacks)
-        if self.params:
+        if self.params and callbacks:
             known = _defaults_of(callbacks.get("initialize"))
             for name in self.params:
                 _check_parameter(

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.core.actions.conclusion import require_listed
 from rbtlive.core.actions.sizing import whole_lots
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.bars.market import Market
@@ -46,14 +47,19 @@ AT_ONCE: Final = 4_000_000
 """Sessions times runs computed together: some hundred megabytes."""
 
 
-def check_limits(strategy: Signals, settings: RunSettings) -> None:
+def check_limits(portal: PolarsDataPortal, settings: RunSettings) -> None:
     """Raise an error for settings that the columnar gear does not support.
 
     Raises:
         UnsupportedSignals: the run does not use daily bars, uses zipline's quirks, or
             has a custom cost model.
+        BenchmarkAssetNotAvailableTooEarly: the benchmark's first bar is after the run's
+            first session.
+        BenchmarkAssetNotAvailableTooLate: its last bar is before the run's last
+            session.
     """
-    del strategy
+    if settings.benchmark is not None:
+        require_listed(portal.asset(settings.benchmark), settings)
     if settings.frequency != DAY.text:
         raise UnsupportedSignals(
             f"the columnar gear computes daily bars: was {settings.frequency!r}; pass "

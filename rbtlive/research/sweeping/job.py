@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from time import perf_counter
+from typing import Final
 
 from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.model.arrays import NDArray, np
@@ -19,6 +20,8 @@ from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.time_limit import RunTimedOut, call_within
 from rbtlive.research.sweeping.travel import Parcel, is_installed_name
 from rbtlive.research.sweeping.work import Job, RunRow, error_text
+
+TIMED_OUT: Final = RunTimedOut.__name__
 
 
 def pass_size(job: Job) -> int:
@@ -68,7 +71,7 @@ def run_one(job: Job, params: Params) -> RunRow:
 
 def timed_out(timeout: float) -> str:
     """Return the error of a run that took too long."""
-    return f"RunTimedOut: the run took longer than timeout={timeout:g} s"
+    return f"{TIMED_OUT}: the run took longer than timeout={timeout:g} s"
 
 
 # A run that began later than others held cash before.

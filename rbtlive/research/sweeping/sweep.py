@@ -26,6 +26,7 @@ from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
 from rbtlive.research.sweeping.identity import shown_text
+from rbtlive.research.sweeping.job import TIMED_OUT, timed_out
 from rbtlive.research.sweeping.objectives import Objective, objectives_of
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, knows_only
 from rbtlive.research.sweeping.params import Params, Space, Where
@@ -33,7 +34,7 @@ from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.search import Study, is_sampler
 from rbtlive.research.sweeping.sweep_result import SweepResult
 from rbtlive.research.sweeping.sweep_store import RunStore
-from rbtlive.research.sweeping.used import USED, used_text
+from rbtlive.research.sweeping.used import USED, VALUES, used_text, values_text
 from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import prepare_settings, somebody_looks
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
@@ -149,7 +150,7 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
             settings=settings,
             objectives=objectives,
             free_start=all(backtest_options.get(name) is None for name in ("start", "warmup")),
-            columnar=_is_columnar(gear, strategy, settings, objectives),
+            columnar=_is_columnar(gear, strategy, portal, settings, objectives),
             timeout=timeout,
         ),
         space=space,
@@ -166,7 +167,11 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
 
 
 def _is_columnar(
-    gear: str | None, strategy: object, settings: RunSettings, objectives: Sequence[Objective]
+    gear: str | None,
+    strategy: object,
+    portal: PolarsDataPortal,
+    settings: RunSettings,
+    objectives: Sequence[Objective],
 ) -> bool:
     if gear is not None and not is_one_of(gear, ("columns", "events")):
         raise InvalidSetting(f'gear must be "columns", "events" or None: was {gear!r}')
@@ -185,7 +190,7 @@ def _is_columnar(
             f'{statistics[0]!r} takes a run\'s whole result, which gear="columns" does not make: '
             'leave gear out, or pass gear="events"'
         )
-    check_limits(strategy, settings)
+    check_limits(portal, settings)
     return True
 
 
@@ -243,6 +248,8 @@ class Plan:
             found = self._searched(keeper, store) if self.searches else self._listed(keeper)
             for number, row in found:  # one by one: an interrupt keeps the finished ones
                 rows[number] = row  # noqa: PERF403
+            if self.job.columnar and self.verify:
+                self._verify(rows)
         except BaseException as stopped:
             self._close(at_once=True)
             if rows or isinstance(stopped, KeyboardInterrupt):
@@ -252,8 +259,6 @@ class Plan:
             if keeper is not None:
                 keeper.close()
         self._close(at_once=False)
-        if self.job.columnar and self.verify:
-            self._verify(rows)
         return self._result(rows, perf_counter() - begun)
 
     def _verify(self, rows: Mapping[int, RunRow]) -> None:
@@ -302,7 +307,7 @@ class Plan:
         tasks: list[Numbered] = []
         with self._bar(len(listed)) as bar:
             for number, params in enumerate(listed):
-                known = None if keeper is None else keeper.get(params)
+                known = None if keeper is None else self._known(keeper, params)
                 if known is None:
                     tasks.append((number, params))
                 else:
@@ -330,7 +335,7 @@ class Plan:
             before = study.done()[: self.n]
             with self._bar(self.n) as bar:
                 for number, row in enumerate(before):
-                    known = None if keeper is None else keeper.get(row.params)
+                    known = None if keeper is None else self._known(keeper, row.params)
                     _advance(bar)
                     yield number, row if known is None else known
                 width = self.workers or (1 if self.backend == "processes" else cpus())
@@ -340,6 +345,13 @@ class Plan:
                         keeper.put(row)
                     _advance(bar)
                     yield number, row
+
+    # A run that took too long may end in time under another limit.
+    def _known(self, keeper: RunStore, params: Params) -> RunRow | None:
+        row, limit = keeper.get(params), self.job.timeout
+        error = "" if row is None else row.error or ""
+        is_kept = limit is not None and error.startswith(timed_out(limit))
+        return row if is_kept or not error.startswith(TIMED_OUT) else None
 
     def _decide_returns(self, runs: int) -> None:
         whole = runs * self.job.sessions() * 8
@@ -428,6 +440,7 @@ def sweep_facts(job: Job) -> dict[str, str]:
         "strategy": executor.name,
         "source": executor.fingerprint(),
         USED: used_text(job.strategy),
+        VALUES: values_text(job.strategy),
         "data": job.portal.fingerprint(),
         **shown,
         "commission": shown_text(settings.commission),

@@ -20,8 +20,10 @@ from rbtlive.research.sweeping.identity import CONSTANTS, code_text, text_of
 from rbtlive.research.sweeping.travel import is_installed_name
 
 USED: Final = "uses"
-"""Name of the fact."""
+VALUES: Final = "values"
+"""Names of the facts."""
 _ASSIGNING: Final = ("STORE_GLOBAL", "STORE_DEREF", "DELETE_GLOBAL", "DELETE_DEREF")
+_SETTING: Final = ("STORE_ATTR", "DELETE_ATTR")
 
 
 def used_text(strategy: object) -> str:
@@ -38,6 +40,24 @@ def used_text(strategy: object) -> str:
             if _is_constant(value):
                 found[name] = _digest(text_of(value))
     return json.dumps({name: found[name] for name in sorted(found.keys() - assigned)})
+
+
+def values_text(strategy: object) -> str:
+    """Return by name a digest of each constant on a strategy's class, as JSON: it may
+    have been set to another value after the class was made.
+    """
+    cls = strategy if isinstance(strategy, type) else type(strategy)
+    found: dict[str, str] = {}
+    for owner in reversed([one for one in cls.__mro__ if _is_own(one)]):
+        found |= {
+            name: _digest(text_of(value))
+            for name, value in vars(owner).items()
+            if not name.startswith("__") and _is_constant(value)
+        }
+    for _, function in functions_of(strategy):
+        for name in _assigned(function.__code__, _SETTING):
+            found.pop(name, None)
+    return json.dumps(found, sort_keys=True)
 
 
 def functions_of(strategy: object) -> Iterator[tuple[str, FunctionType]]:
@@ -63,9 +83,9 @@ def functions_of(strategy: object) -> Iterator[tuple[str, FunctionType]]:
 
 def differs(known: Mapping[str, str], fact: str, now: str) -> bool:
     """Say whether a fact is another in a store. Stores of earlier versions do not know
-    what a strategy used.
+    what a strategy used, nor the values on its class.
     """
-    return known.get(fact, now if fact == USED else None) != now
+    return known.get(fact, now if fact in (USED, VALUES) else None) != now
 
 
 def said_change(fact: str, before: str | None, now: str) -> str:
@@ -76,10 +96,11 @@ def said_change(fact: str, before: str | None, now: str) -> str:
         return "the strategy's code has changed since"
     if fact == "data":
         return "its bars, splits or dividends have changed since"
-    if fact == USED:
+    if fact in (USED, VALUES):
         old, new = json.loads(before or "{}"), json.loads(now)
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-        return f"what the strategy uses has changed since: {', '.join(names)}"
+        what = "what the strategy uses has" if fact == USED else "values of the strategy have"
+        return f"{what} changed since: {', '.join(names)}"
     return f"its {fact} was {before!r}, is {now!r}"
 
 
@@ -135,12 +156,12 @@ def _is_constant(value: object) -> bool:
     return type(value) in CONSTANTS
 
 
-def _assigned(code: CodeType) -> set[str]:
+def _assigned(code: CodeType, how: tuple[str, ...] = _ASSIGNING) -> set[str]:
     return {
         step.argval
         for one in nested_codes(code)
         for step in dis.get_instructions(one)
-        if step.opname in _ASSIGNING
+        if step.opname in how
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import (
+    BenchmarkAssetNotAvailableTooLate,
     GearsDiffer,
     InvalidSetting,
     LookAheadIndicator,
@@ -193,6 +194,19 @@ def test_both_gears_give_the_same_where_an_asset_comes_late_or_leaves():
     same_in_both(cross(), bars)
 
 
+def test_a_benchmark_that_ends_sooner_is_refused_by_both_gears():
+    bars = market(symbols=("AAA", "BBB"))
+    frame = bars.to_frame("1d")
+    days = frame["date"].unique().sort()
+    shorter = frame.filter((pl.col("symbol") == "AAA") | (pl.col("date") < days[-3]))
+    options = {"benchmark": "BBB", "workers": 1, "progress": False}
+
+    slow = rbt.sweep(cross(), shorter, SETS, gear="events", **options)
+    with pytest.raises(BenchmarkAssetNotAvailableTooLate, match="benchmark BBB does not exist on"):
+        rbt.sweep(cross(), shorter, SETS, verify=0, **options)
+    assert all("benchmark BBB does not exist on" in error for error in slow.frame["error"])
+
+
 def test_both_gears_give_the_same_on_real_bars_against_a_benchmark():
     bars = rbt.load_sample("us-daily")
     strategy = cross(symbols="AAPL")
@@ -346,7 +360,9 @@ def test_a_difference_of_the_gears_is_an_error_that_names_the_first_bar(monkeypa
     else:
         monkeypatch.setattr(columnar_gear, "prompt_fills", wrong)
 
-    with pytest.raises(GearsDiffer, match="first at the close of 2015-03-05, where the columns"):
+    with pytest.raises(
+        GearsDiffer, match="first at the close of 2015-03-05, where the columns"
+    ) as found:
         rbt.sweep(
             rbt.signals(CLOSE > CLOSE.shift(1), CLOSE < CLOSE.shift(1), 100),
             market(thin=thin),
@@ -354,6 +370,7 @@ def test_a_difference_of_the_gears_is_an_error_that_names_the_first_bar(monkeypa
             workers=1,
             start="2015-01-20",
         )
+    assert len(found.value.result) == 1  # the runs are kept
 
 
 @pytest.mark.parametrize("bad", [3, "close > 3", None])

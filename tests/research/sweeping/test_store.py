@@ -153,11 +153,52 @@ def test_a_store_goes_on_although_runs_changed_a_counter_and_a_list(tmp_path):
     assert len(sweep(again, {"fast": [2, 3]}, store=path)) == 2
 
 
+def test_a_store_is_refused_once_a_value_was_set_on_the_class(tmp_path):
+    class Sized(Cross):
+        size, runs = 5, 0
+
+        def initialize(self, context):
+            super().initialize(context)
+            type(self).runs = Sized.runs = Sized.runs + 1
+
+    path = tmp_path / "s.sqlite"
+    sweep(Sized, {"fast": [2]}, store=path)
+    assert len(sweep(Sized, {"fast": [2, 3]}, store=path)) == 2  # runs changed by a run
+    Sized.size = 7
+
+    with pytest.raises(StoreMismatch, match="values of the strategy have changed since: size;"):
+        sweep(Sized, {"fast": [2]}, store=path)
+
+
+def test_a_run_that_took_too_long_is_tried_again_under_another_limit(tmp_path):
+    path, sets = tmp_path / "s.sqlite", {"fast": [2], "slow": [4]}
+    first = sweep(Patient, sets, store=path, timeout=0.05)
+    assert first.errors["error"][0].startswith("RunTimedOut")
+    count = len(Patient.begun)
+    assert sweep(Patient, sets, store=path, timeout=0.05).errors.height == 1
+    assert len(Patient.begun) == count  # the same limit is not tried again
+
+    assert sweep(Patient, sets, store=path).errors.is_empty()
+    assert sweep(Patient, sets, store=path, timeout=0.05).errors.is_empty()
+
+
+class Patient(Cross):
+    """Counts its runs; the first never ends."""
+
+    begun: list = []  # noqa: RUF012 - of all runs
+
+    def initialize(self, context):
+        super().initialize(context)
+        Patient.begun.append(1)
+        while len(Patient.begun) == 1:
+            pass
+
+
 def test_a_store_of_an_earlier_version_goes_on(tmp_path):
     path = tmp_path / "s.sqlite"
     sweep(store=path)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM rbtlive_sweep WHERE name = 'uses'")
+        connection.execute("DELETE FROM rbtlive_sweep WHERE name IN ('uses', 'values')")
 
     assert len(sweep(store=path)) == 6
 
