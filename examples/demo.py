@@ -56,6 +56,7 @@ async def trade_on_paper(bars, *, folder, sessions):
         name="demo",
         journal=folder,
         fresh=True,
+        log_level="warning",  # each fill is printed below
         **SPAN,
     )
     orders = session.engine.order_manager

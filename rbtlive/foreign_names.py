@@ -100,7 +100,8 @@ PLACES: Final = by_word(
         "rbt.open_session(name)": "load_session recover resume restore",
         'calendar="XNYS" of rbt.read(...) and rbt.backtest(...)': "get_calendar calendar "
         "calendars TradingCalendar",
-        "rbt.signals(entries=..., exits=..., size=...)": "from_signals SignalStrategy vectorized "
-        "Signal vbt vectorbt vectorbtpro",
+        "rbt.signals(entries=..., exits=..., size=...): docs/moving-from-vectorbt.md": (
+            "from_signals SignalStrategy vectorized Signal vbt vectorbt vectorbtpro"
+        ),
     }
 )

@@ -65,6 +65,13 @@ def test_the_demo_leaves_result_chart_and_journal_where_it_says(demo):
     assert [path.name for path in folder.iterdir()] == ["demo-output"]
 
 
+def test_the_demo_prints_each_fill_once(demo):
+    _folder, output, errors = demo
+
+    assert len(FILL.findall(output)) == 82
+    assert "filled" not in errors
+
+
 def test_the_chart_of_the_demo_loads_nothing_from_elsewhere(demo):
     folder, _output, _errors = demo
     page = (folder / "demo-output" / "paper.html").read_text(encoding="utf-8")
