@@ -1,6 +1,9 @@
 """Daily bars of a portal, one field at a time."""
 
-from datetime import date
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -98,3 +101,58 @@ def test_a_field_that_nobody_asked_for_is_not_laid_out():
     assert WholeMarket(made).daily.values("close", 0, 8).base is closes.base
     with pytest.raises(ValueError, match="read-only"):
         closes[0, 0] = 1.0
+
+
+def large_portal() -> rbt.PolarsDataPortal:
+    """Return 250 days of 80 assets, each of which lacks some bars."""
+    dice = np.random.Generator(np.random.PCG64(4))
+    day, asset = (each.reshape(-1) for each in np.indices((250, 80)))
+    there = dice.random(len(day)) < 0.9
+    prices = np.round(dice.random(len(day)) * 50 + 1.0, 2)
+    frame = pl.DataFrame(
+        {
+            "date": [date(2023, 1, 1) + timedelta(days=int(number)) for number in day],
+            "symbol": [f"A{number:02d}" for number in asset],
+            **dict.fromkeys(("open", "high", "low", "close"), prices),
+            "volume": prices,
+        }
+    )
+    return rbt.PolarsDataPortal(frame.filter(pl.Series(there)), calendar="24/7")
+
+
+def test_threads_that_read_at_once_see_rows_only_when_they_are_laid_out(
+    request: pytest.FixtureRequest,
+):
+    """Two threads ask for other rows of the same table: each gets the market's bars, and
+    no row is laid out twice.
+    """
+    made = large_portal()
+    whole = np.array(WholeMarket(made).daily.values("close", 0, 250))
+    before = sys.getswitchinterval()
+    request.addfinalizer(lambda: sys.setswitchinterval(before))
+    sys.setswitchinterval(1e-6)  # threads take turns as often as they can
+    laid_out: list[tuple[int, int]] = []
+
+    class Counted(field_table.FieldTable):
+        def _lay_out(self, field: str, low: int, high: int, out: Any) -> None:
+            laid_out.extend((id(self), row) for row in range(low, high))
+            super()._lay_out(field, low, high, out)
+
+    def read(table: Any, begin: Barrier, seed: int) -> bool:
+        dice = np.random.Generator(np.random.PCG64(seed))
+        begin.wait()
+        same = True
+        for _ in range(8):
+            low, high = sorted(dice.integers(0, 251, 2).tolist())
+            found = table.values("close", low, high)
+            same &= np.array_equal(found, whole[low:high], equal_nan=True)
+        return same
+
+    tables = [Counted(made) for _ in range(8)]
+    with ThreadPoolExecutor(2) as threads:
+        for number, table in enumerate(tables):
+            begin = Barrier(2)
+            two = [threads.submit(read, table, begin, 2 * number + one) for one in range(2)]
+            assert all(one.result() for one in two)
+
+    assert len(laid_out) == len(set(laid_out))

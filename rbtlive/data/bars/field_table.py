@@ -2,11 +2,13 @@
 cursor.
 
 The rule: a field or row that nobody reads costs nothing, nor do rows in which every
-asset has a bar; the rows of a large field are built on request and not kept.
+asset has a bar; the rows of a large field are built on request and not kept. Threads
+may read at once: one of them lays out, and laid-out rows do not change.
 """
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -62,6 +64,7 @@ class FieldTable:
         self._with_strays: frozenset[int] | None = None
         self._kept: dict[str, Floats] = {}
         self._filled: dict[str, tuple[int, int]] = {}  # from which row to before which
+        self._filling = Lock()
 
     def values(self, field: str, low: int, high: int) -> Floats:
         """Return a field over rows `low` to `high` - 1, rows x assets, read-only; NaN
@@ -75,7 +78,8 @@ class FieldTable:
             out = np.empty((high - low, self.width))
             self._lay_out(field, low, high, out)
         else:
-            out = self._kept_rows(field, low, high)
+            with self._filling:
+                out = self._kept_rows(field, low, high)
         out.flags.writeable = False
         return out
 

@@ -106,9 +106,11 @@ class SharedBars:
         """Return the daily bars field by field, in thousandths or not; the result
         requested last is kept.
         """
-        if thousandths not in self._fields:
-            self._fields = {thousandths: make()}
-        return cast(T, self._fields[thousandths])
+        known = self._fields.get(thousandths)
+        if known is None:
+            known = make()
+            self._fields = {thousandths: known}
+        return cast(T, known)
 
     def table(self, key: Hashable, make: Callable[[], G]) -> G:
         """Return the frozen table with that key, or build it."""
