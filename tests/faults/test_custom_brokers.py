@@ -302,7 +302,7 @@ def test_a_commission_with_the_wrong_sign_is_named():
         await until(lambda: engine.portfolio.cash == 79_500)
         await looks(engine, 5)
         await bar()
-        await until(lambda: engine.failure or len(broker.sent) == 2)
+        await until(lambda: engine.failure or len(broker.book) == 2)
         broker.tell = lambda event: BookBroker.tell(
             broker, event.model_copy(update={"commission": Decimal("-1.25")})
         )
@@ -372,3 +372,71 @@ def test_a_refused_start_says_what_an_adapter_may_have_left_out(tmp_path, held, 
         assert "()" not in text
     else:
         assert hint in text
+
+
+def _executions(broker, *executions, **facts):
+    broker._change(broker.sent[0], executions=executions, **facts)
+
+
+def cancelled_by_the_broker(broker):
+    broker.held = {}
+    _executions(broker, filled=Decimal(0), state=rbt.OrderState.CANCELED)
+
+
+def test_an_execution_that_the_broker_takes_back_is_named():
+    broker = BookBroker()
+
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 10)
+        await until(lambda: engine.failure or not engine.order_manager.get_order("1").is_open)
+        cancelled_by_the_broker(broker)
+        await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
+
+    _engine, reported = run(trading(broker, work))
+
+    (text,) = messages(reported)
+    assert "order 1 is filled 10 here and 0 there: if the broker cancelled an execution" in text
+
+
+def test_an_execution_with_two_ids_is_named():
+    broker = BookBroker()
+
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 4)
+        await until(lambda: engine.failure or engine.order_manager.get_order("1").filled == 4)
+        (done,) = broker.book[broker.sent[0]].executions
+        again = OrderFillEvent(
+            timestamp=done.at,
+            order_id=broker.sent[0],
+            execution_id="t-1",
+            amount=done.amount,
+            price=done.price,
+        )
+        broker.tell(again)
+        await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
+
+    _engine, reported = run(trading(broker, work))
+
+    (text,) = messages(reported)
+    assert "order 1 is filled 8 here and 4 there: executions 'x1' and 't-1' are alike" in text
+
+
+def test_an_execution_that_is_the_total_so_far_is_named():
+    class Totals(BookBroker):
+        def tell(self, event):
+            """Says nothing."""
+
+    broker = Totals()
+
+    async def work(engine, bar):
+        broker.fill(broker.sent[0], 3)
+        await until(lambda: engine.failure or engine.order_manager.get_order("1").filled == 3)
+        broker.fill(broker.sent[0], 4, execution_id="x2")
+        one, two = broker.book[broker.sent[0]].executions
+        _executions(broker, one, replace(two, amount=Decimal(7)))
+        await until(lambda: engine.failure or engine.core.state.trading_state == "halted")
+
+    _engine, reported = run(trading(broker, work))
+
+    (text,) = messages(reported)
+    assert "execution 'x2' of order 1 is of 7, and only 4 of the order is not booked yet" in text

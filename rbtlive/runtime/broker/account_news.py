@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from rbtlive.brokers.base import BrokerActivity, BrokerAdapter
 from rbtlive.model.events import CashAdjustmentEvent, Event, SystemErrorEvent
@@ -18,6 +18,7 @@ from rbtlive.model.number import ZERO, plain_text
 from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.books_watch import BooksWatch
 from rbtlive.runtime.broker.cash_difference import CENT, CashDifference
+from rbtlive.runtime.broker.cash_reports import CashReports
 from rbtlive.runtime.broker.data_dividends import SAME_DIVIDEND, DataDividends
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
 
 ACTIVITIES_KNOWN = "ActivitiesKnown"
 """Type of the note that holds the activities from before the run's first start."""
+CASH_ELSEWHERE = "CashElsewhere"
+"""Type of the note that holds a `CashNote`."""
+
+
+class CashNote(TypedDict):
+    """The account's cash that is not the run's, when it was last explained.
+
+    Attributes:
+        cash: That cash.
+        runs: Ids of the other runs on the account.
+        counted: Ids of the activities that are counted in it.
+    """
+
+    cash: str
+    runs: list[str]
+    counted: list[str]
 
 
 class AccountNews:
@@ -36,12 +53,14 @@ class AccountNews:
         watch: Knows which shares belong to which owner.
         owns_all: Whether the run's capital is all free money on the account.
         known: Ids of the activities from before the run; None at its first start.
+        noted: The last note of the cash that is not the run's; None if there is none.
+        run_id: The run's id.
         tell: Puts events into the queue.
         note: Writes a note for people.
         now: Returns the time, UTC.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its connections, each by name
         self,
         broker: BrokerAdapter,
         *,
@@ -49,6 +68,8 @@ class AccountNews:
         watch: BooksWatch,
         owns_all: bool,
         known: set[str] | None,
+        noted: CashNote | None,
+        run_id: str,
         tell: Callable[[Event], None],
         note: Callable[[str, object], None],
         now: Callable[[], datetime],
@@ -58,25 +79,51 @@ class AccountNews:
         self._watch = watch
         self._owns_all = owns_all
         self._known = known
+        self._noted = noted
         self._tell = tell
         self._note = note
         self._now = now
         self._dividends = DataDividends(core)
         self._cash = CashDifference()
         self._resting = CashDifference()
+        self._start = CashDifference()
         self._orders_then: tuple[int, int] | None = None
-        self._claims_compared = False
-        self._moved = self._moved_told = ZERO
+        self._claims_compared = self._while_stopped = False
+        self._runs: set[str] = set()
+        self._counted: set[str] = set(noted["counted"]) if noted else set()
+        self._agreed_at = now()
+        self._reports = CashReports(
+            broker,
+            run_id=run_id,
+            core=core,
+            runs=lambda: {run_id, *self._other_runs()},
+            tell=tell,
+            now=now,
+        )
 
-    async def begin(self) -> None:
-        """Record the activities from before the run's first start as known."""
+    async def begin(self, *, settled: bool) -> None:
+        """Record the activities from before the run's first start as known, and the
+        cash that is not the run's.
+
+        Args:
+            settled: Whether no order is open and nothing differs.
+        """
         if self._known is None:
             self._known = {one.activity_id for one in await asking.activities(self._broker)}
             self._note(ACTIVITIES_KNOWN, sorted(self._known))
+        self._runs = self._other_runs()
+        if self._noted is not None and set(self._noted["runs"]) == self._runs:
+            self._cash.base = Decimal(self._noted["cash"])
+            self._while_stopped = True
+        elif settled:
+            self._start.base = self._elsewhere((await asking.account(self._broker)).cash)
+            self._note_base(self._start.base)
 
     # -- cash -------------------------------------------------------------------------
 
-    async def look_at_cash(self, cash: Decimal, *, settled: bool, quiet: bool = False) -> None:
+    async def look_at_cash(
+        self, cash: Decimal, *, settled: bool, quiet: bool = False, is_late: bool = False
+    ) -> None:
         """Book new activities, and compare cash.
 
         Args:
@@ -84,7 +131,33 @@ class AccountNews:
             settled: Whether no order is open.
             quiet: Whether open orders only rest: none is on its way, and the last look
                 brought no news.
+            is_late: Whether the cash may lack the latest executions.
         """
+        if await self._book_new() or not (settled or quiet):
+            # New activities may or may not be included in the cash already.
+            self._cash.interrupt()
+            self._resting.interrupt()
+            self._note_base(self._cash.base)
+            return
+        runs = self._other_runs()
+        if runs != self._runs:  # a run's money has become another's
+            self._runs = runs
+            self._cash, self._resting, self._start = (CashDifference() for _ in range(3))
+        if settled and not self._claims_compared:
+            self._claims_compared = True
+            self._compare_claims(cash - self._core().state.portfolio.cash)
+        compared = self._cash if settled else self._compared_at_rest()
+        if compared.base is None:
+            again = (await asking.account(self._broker)).cash
+            compared.begin(self._elsewhere(cash), agreed=again == cash)
+            self._agreed_at = self._now()
+            self._note_base(self._cash.base)
+        elif is_late:
+            compared.interrupt()
+        else:
+            await self._compare(compared, self._elsewhere(cash))
+
+    async def _book_new(self) -> bool:
         assert self._known is not None
         fresh = [
             one
@@ -94,25 +167,48 @@ class AccountNews:
         for one in fresh:
             self._known.add(one.activity_id)
             self._book(one, again=one.activity_id in self._core().state.orders.executions)
-        if fresh or not (settled or quiet):
-            # New activities may or may not be included in the cash already.
-            self._cash.interrupt()
-            self._resting.interrupt()
-            return
-        compared = self._cash if settled else self._compared_at_rest()
-        elsewhere = self._elsewhere(cash)
-        if compared.base is None:
-            again = (await asking.account(self._broker)).cash
-            compared.begin(elsewhere, agreed=again == cash)
-            if settled and compared.base is not None and not self._claims_compared:
-                self._claims_compared = True
-                self._compare_claims(cash - self._core().state.portfolio.cash)
-            return
+        return bool(fresh)
+
+    async def _compare(self, compared: CashDifference, elsewhere: Decimal) -> None:
         change = compared.change(elsewhere)
         if change:
-            if not settled:
+            if compared is self._resting:
                 self._cash.shift(change)
-            self._report(change, moves=compared.moves)
+            # It may have been late when it was first compared.
+            if not self._start.is_near(elsewhere):
+                await self._take(change, moves=compared.moves)
+        if compared.agrees:
+            self._agreed_at, self._while_stopped = self._now(), False
+        self._note_base(self._cash.base)
+
+    async def _take(self, change: Decimal, *, moves: bool) -> None:
+        if moves:
+            self._reports.take_moving(change)
+            return
+        booked = await self._reports.take(
+            change, since=self._agreed_at, while_stopped=self._while_stopped
+        )
+        self._shift(-booked)
+
+    def _shift(self, amount: Decimal) -> None:
+        for compared in (self._cash, self._resting, self._start):
+            compared.shift(amount)
+
+    def _other_runs(self) -> set[str]:
+        return {run.run_id for run in self._watch.others()}
+
+    # A later start compares with it.
+    def _note_base(self, base: Decimal | None) -> None:
+        if base is None:
+            return
+        facts: CashNote = {
+            "cash": plain_text(base),
+            "runs": sorted(self._runs),
+            "counted": sorted(self._counted),
+        }
+        if facts != self._noted:
+            self._noted = facts
+            self._note(CASH_ELSEWHERE, facts)
 
     # While orders rest, cash is compared with what it was since the last of them was
     # placed, filled or ended: a broker may set money aside for them.
@@ -133,8 +229,14 @@ class AccountNews:
         if again:  # booked before a restart
             return
         amount = self._share_of(one, known)
-        for compared in (self._cash, self._resting):
-            compared.shift(one.amount - amount - (known or ZERO))  # the part that is not this run's
+        others_part = one.amount - amount - (known or ZERO)
+        if self._reports.note_activity(one):
+            others_part -= one.amount  # it is in the cash already
+        if one.activity_id in self._counted:
+            others_part = ZERO
+        elif others_part:
+            self._counted.add(one.activity_id)
+        self._shift(others_part)
         if not amount:
             return
         self._tell(
@@ -189,40 +291,6 @@ class AccountNews:
         elsewhere = cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
         silent = type(self._broker).activities is BrokerAdapter.activities
         return elsewhere if silent else elsewhere + self._dividends.ahead()
-
-    def _report(self, change: Decimal, *, moves: bool) -> None:
-        how = plain_text(change)
-        if moves:  # as long as it moves, this repeats: it is reported as it grows
-            self._moved += change
-            if 2 * abs(self._moved - self._moved_told) < abs(self._moved_told):
-                return
-            self._moved_told = self._moved
-            how = f"at least {plain_text(self._moved)}, and moves at every look,"
-        self._tell(
-            SystemErrorEvent(
-                timestamp=self._now(),
-                message=f"the account's cash changed by {how} that no order and "
-                f"no activity explains; the run's books are left as they are{self._cause(change)}",
-                source="reconciliation",
-            )
-        )
-
-    # A cash account's proceeds settle a day later.
-    def _cause(self, change: Decimal) -> str:
-        if not asking.is_of_users(self._broker):
-            return ""
-        for one in reversed(self._core().state.record.transactions[-20:]):
-            if one.amount < 0 and abs(one.amount * one.price - change) <= CENT:
-                return (
-                    f"; it is what order {one.order_id} was sold for: account() has to count "
-                    "sales that are not settled yet"
-                )
-            if one.commission < 0 and abs(2 * one.commission - change) <= CENT:
-                return (
-                    f"; it is twice the commission of order {one.order_id}, "
-                    f"{plain_text(one.commission)}: a commission is a cost, so it is positive"
-                )
-        return ""
 
     # A stopped run's money is free for others, so it may be gone when that run is
     # resumed.

@@ -14,7 +14,7 @@ from decimal import Decimal
 from operator import eq
 from typing import TYPE_CHECKING, Literal
 
-from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
@@ -42,11 +42,13 @@ from rbtlive.runtime.broker.ownership import (
     put,
     taken_from_outside,
 )
+from rbtlive.runtime.broker.recent_fills import RecentFills
 from rbtlive.runtime.broker.symbol_names import by_own_symbols, called_here, called_there
 from rbtlive.runtime.broker.trades_elsewhere import (
     Trade,
     left_the_runs_theirs,
     owned_until,
+    price_of,
     totals,
     trades_elsewhere,
 )
@@ -74,6 +76,7 @@ class BooksWatch:
             first look.
         foreign: Signed shares, by symbol, that orders placed elsewhere had filled when
             they were last explained; None at the run's first start.
+        recent: The executions that the account may not show yet.
         tell: Puts events into the queue.
         note: Writes a note for people.
         now: Returns the time, UTC.
@@ -89,6 +92,7 @@ class BooksWatch:
         ownership: Ownership,
         outside: dict[str, Decimal] | None,
         foreign: dict[str, Decimal] | None,
+        recent: RecentFills,
         tell: Callable[[Event], None],
         note: Callable[[str, object], None],
         now: Callable[[], datetime],
@@ -106,7 +110,8 @@ class BooksWatch:
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign = foreign
-        self._taken_elsewhere: dict[str, Decimal] = {}
+        self._recent = recent
+        self._taken_elsewhere: dict[str, tuple[Decimal, Decimal | None]] = {}
         self._claims: dict[str, Decimal] | None = None
         self._splits: set[tuple[int, int]] | None = None
         self._unsure: set[tuple[int, int]] = set()
@@ -127,11 +132,9 @@ class BooksWatch:
             self._traded |= {order.asset.symbol for order in core.state.orders}
         return self._traded | {p.asset.symbol for p in core.state.portfolio}
 
-    def note_traded(self, symbols: Iterable[str]) -> None:
-        """Mark symbols as traded because the broker holds orders of this run in
-        them.
-        """
-        self._traded.update(map(self.called_here, symbols))
+    def note_traded(self, orders: Iterable[BrokerOrder]) -> None:
+        """Mark the symbols of orders as traded: the broker holds them for this run."""
+        self._traded.update(self.called_here(order.symbol) for order in orders)
 
     def called_here(self, symbol: str) -> str:
         """Return a symbol of the broker in this run's spelling."""
@@ -201,12 +204,15 @@ class BooksWatch:
 
     # -- a look -----------------------------------------------------------------------
 
-    async def look(self, order_differences: list[facts.Mismatch], *, settled: bool) -> None:
+    async def look(
+        self, order_differences: list[facts.Mismatch], *, settled: bool, patient: bool
+    ) -> None:
         """Compare positions, and store the differences.
 
         Args:
             order_differences: Differences among the orders.
             settled: Whether nothing is on its way; positions are compared only then.
+            patient: Whether the account may not show the latest executions yet.
         """
         self.publish()
         others = claimed(self.others())
@@ -221,6 +227,8 @@ class BooksWatch:
         assert self.outside is not None
         if settled:
             differing = self._position_differences(held, others)
+            if patient:
+                differing = [one for one in differing if not self._recent.explain(one)]
             fees = fees_taken(
                 [one for one in differing if one in self._differences],
                 self._core().state.record.transactions,
@@ -405,7 +413,7 @@ class BooksWatch:
                     owned_at=owned_until(self._core(), symbol, owned),
                 )
             ):
-                self._taken_elsewhere[symbol] = came
+                self._taken_elsewhere[symbol] = came, price_of(trades.get(symbol, ()), came)
                 continue
             before[symbol] = now[symbol]
             self._note(FILLED_ELSEWHERE, before)
@@ -473,7 +481,7 @@ class BooksWatch:
         elsewhere = (
             f"orders placed elsewhere traded {plain_text(came)} {one.symbol}"
             for one in found
-            if (came := self._taken_elsewhere.get(one.symbol, ZERO)) and came == one.gap
+            if (came := self._taken_elsewhere.get(one.symbol, (ZERO, None))[0]) and came == one.gap
         )
         text = "; ".join([facts.listed(found), *elsewhere, *causes])
         if self.policy == "warn":
@@ -505,7 +513,14 @@ class BooksWatch:
     def follow(self, found: Iterable[facts.Mismatch]) -> None:
         """Correct the run's books to match the broker, by journaled events."""
         followed = list(found)
-        for event in facts.corrections(self._core(), followed, self._now()):
+        prices = {
+            one.symbol: price
+            for one in followed
+            if (elsewhere := self._taken_elsewhere.get(one.symbol)) is not None
+            and elsewhere[0] == one.gap
+            and (price := elsewhere[1]) is not None
+        }
+        for event in facts.corrections(self._core(), followed, self._now(), prices=prices):
             self._tell(event)
         self._differences.drop(followed)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -25,23 +25,23 @@ from rbtlive.model.events import (
     Event,
     OrderFillEvent,
     OrderReplacedEvent,
-    OrderUpdateEvent,
     SystemErrorEvent,
 )
 from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker import reconciliation as facts
-from rbtlive.runtime.broker.account_news import AccountNews
-from rbtlive.runtime.broker.account_splits import is_restated_first
-from rbtlive.runtime.broker.asset_fees import undeclared_fees
+from rbtlive.runtime.broker.account_news import AccountNews, CashNote
 from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
 from rbtlive.runtime.broker.broker_reports import BrokerReports, is_due
+from rbtlive.runtime.broker.causes import causes_of
 from rbtlive.runtime.broker.closing_out import ClosingOut
-from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split, comes_early
+from rbtlive.runtime.broker.corporate_news import CorporateNews, comes_early
 from rbtlive.runtime.broker.external_orders import ExternalOrders
+from rbtlive.runtime.broker.listed_orders import ListedOrders
 from rbtlive.runtime.broker.order_sender import OrderSender
 from rbtlive.runtime.broker.ownership import Ownership, objection_to
+from rbtlive.runtime.broker.recent_fills import PATIENCE_LOOKS, RecentFills
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.containment import guarded
 from rbtlive.runtime.engine.impossible_fills import excess
@@ -92,6 +92,11 @@ class LinkSettings:
     unknown_timeout_s: float = 30.0
     policy: Policy = "halt"
 
+    @property
+    def patience_s(self) -> float:
+        """For so many seconds, an answer may lag behind an earlier one."""
+        return PATIENCE_LOOKS * self.poll_s
+
 
 class BrokerLink:
     """The engine's side of a broker.
@@ -113,6 +118,8 @@ class BrokerLink:
         owns_all: Whether the run's capital is all free money on the account.
         activities: Ids of the cash activities from before the run; None at its first
             start.
+        cash_elsewhere: The last note of the cash that is not the run's; None if there
+            is none.
     """
 
     def __init__(  # noqa: PLR0913 - a link's connections, each by name
@@ -131,10 +138,14 @@ class BrokerLink:
         ownership: Ownership | None = None,
         owns_all: bool = False,
         activities: set[str] | None = None,
+        cash_elsewhere: CashNote | None = None,
     ) -> None:
         self.broker = broker
         self.settings = settings
         self.polls = 0
+        self._clock = clock
+        self._recent = RecentFills(core, clock, settings.patience_s)
+        self._orders = ListedOrders(broker, run_id, core, clock, settings.patience_s)
         self.watch = BooksWatch(
             broker,
             core=core,
@@ -143,6 +154,7 @@ class BrokerLink:
             ownership=ownership or Ownership(None, "", run_id),
             outside=outside,
             foreign=foreign,
+            recent=self._recent,
             tell=tell,
             note=note,
             now=clock.now,
@@ -153,6 +165,8 @@ class BrokerLink:
             watch=self.watch,
             owns_all=owns_all,
             known=activities,
+            noted=cash_elsewhere,
+            run_id=run_id,
             tell=tell,
             note=note,
             now=clock.now,
@@ -165,13 +179,12 @@ class BrokerLink:
         self._tell = tell
         self._tell_now = tell_now
         self._note = note
-        self._clock = clock
         self._reports = BrokerReports(broker.name, clock, tell)
         self._sender = OrderSender(
             broker, run_id=run_id, core=core, clock=clock, reports=self._reports
         )
         self._news_before: list[str] = []
-        self._quiet = False
+        self._quiet = self._settled = False
         self._times_given: dict[str, int] = {}
         self._look_now = asyncio.Event()
         self._splits_s = self._now_s()
@@ -262,7 +275,7 @@ class BrokerLink:
             self._note_external(reported)
             self._look_now.set()
         elif isinstance(event, OrderFillEvent) and (wrong := self._excess(order, event)):
-            self._reports.objection_once(f"order {order.id}", wrong)
+            await self._take_excess(order, event, wrong)
         elif not comes_early(self._core(), order.asset, event):  # otherwise a look reports it
             self._tell(event.model_copy(update={"order_id": order.id}))
             if isinstance(event, OrderReplacedEvent):
@@ -277,6 +290,15 @@ class BrokerLink:
         booked = fill.execution_id in self._core().state.orders.executions
         return None if booked else excess(order, fill)
 
+    async def _take_excess(self, order: Order, fill: OrderFillEvent, wrong: str) -> None:
+        replaced = await self._orders.replacement_before(order, fill)
+        if replaced is None:
+            self._reports.objection_once(f"order {order.id}", wrong)
+        elif not comes_early(self._core(), order.asset, fill):
+            self._tell(replaced)
+            await _until_booked(replaced, order)
+            self._tell(fill.model_copy(update={"order_id": order.id}))
+
     # -- asking -----------------------------------------------------------------------
 
     async def settle(self, process: Callable[[], Awaitable[None]]) -> None:
@@ -290,7 +312,7 @@ class BrokerLink:
         """
         # Overnight splits and new symbols come first: the account already has them.
         await self.companies.look(self._tell_now)
-        known = await self._known_orders()
+        known = await self._orders.known()
         core = self._core()
         for order in core.state.orders.get_active_orders():
             if order.cancel_requested:
@@ -306,12 +328,13 @@ class BrokerLink:
             if (
                 int(order_id) > core.state.orders.last_id
             ):  # written before a torn tail: its number is taken
-                self._tell_now(_taken(order_id, known[order_id]))
+                self._tell_now(facts.lost(order_id, known[order_id]))
         await self._look(known, starting=True)
         self._sender.cancel_again(known)
         await self._refuse_what_lasts(process)
         await self.watch.begin_foreign()
-        await self.news.begin()
+        open_orders = core.state.orders.get_active_orders()
+        await self.news.begin(settled=not (open_orders or self.watch.differences))
         self.blindness.saw()
 
     # Events that arrived meanwhile are booked first: only then can positions be
@@ -325,10 +348,10 @@ class BrokerLink:
             else:
                 return
             await self.companies.look(self._tell_now)
-            await self._look(await self._known_orders(), starting=True)
+            await self._look(await self._orders.known(), starting=True)
         found = self.watch.differences
         if found:
-            known, held = await self._known_orders(), await self.watch.held()
+            known, held = await self._orders.known(), await self.watch.held()
             causes = self._causes(found, held, known, after_pause=True)
             text = "; ".join([facts.listed(found), *causes])
             raise ReconciliationFailed(
@@ -350,7 +373,7 @@ class BrokerLink:
             self.blindness.look_begins()
             try:
                 async with asyncio.timeout(LOOK_WITHIN_S):
-                    known = await self._known_orders()
+                    known = await self._orders.known()
                     await self._sender.resolve_unknown(known, self.settings.unknown_timeout_s)
                     await self._look(known, starting=False)
                     self._sender.cancel_again(known)
@@ -397,18 +420,18 @@ class BrokerLink:
         account = await asking.account(self.broker)
         self.blindness.note_blocked(objection_to(account, self.watch.ownership))
         agree = not self.watch.differences
-        settled = agree and not self._core().state.orders.get_active_orders()
-        await self.news.look_at_cash(account.cash, settled=settled, quiet=agree and self._quiet)
-
-    async def _known_orders(self) -> dict[str, BrokerOrder]:
-        orders = await asking.orders(self.broker, prefix=f"{self._run_id}-")
-        found = {facts.sequence_of(o.client_order_id, self._run_id): o for o in orders}
-        return {order_id: order for order_id, order in found.items() if order_id is not None}
+        open_orders = self._core().state.orders.get_active_orders()
+        await self.news.look_at_cash(
+            account.cash,
+            settled=agree and self._settled and not open_orders,
+            quiet=agree and self._quiet,
+            is_late=bool(self._recent.look()),
+        )
 
     async def _look(self, known: dict[str, BrokerOrder], *, starting: bool) -> None:
         core = self._core()
-        self.watch.note_traded(order.symbol for order in known.values())
-        news = await self._news(known)
+        self.watch.note_traded(known.values())
+        news = await self._orders.news(known)
         reported = [repr(event) for event in news]
         self._times_given = {text: self._times_given.get(text, 0) + 1 for text in reported}
         for event, text in zip(news, reported, strict=True):
@@ -417,10 +440,12 @@ class BrokerLink:
         in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
         # News that is repeated at every look could not be booked.
         stuck = reported == self._news_before
-        settled = (not news or stuck) and not in_flight
+        self._settled = settled = (not news or stuck) and not in_flight
         self._quiet = not (news or in_flight)
         self._news_before = reported
-        await self.watch.look(facts.order_mismatches(core.state.orders, known), settled=settled)
+        late = set() if starting else self._orders.late(known)
+        differing = facts.order_mismatches(core.state.orders, known, late=late)
+        await self.watch.look(differing, settled=settled, patient=not starting)
         if starting:
             await self.watch.settle_by_policy()
             return
@@ -437,44 +462,14 @@ class BrokerLink:
         *,
         after_pause: bool = False,
     ) -> list[str]:
-        if not asking.is_of_users(self.broker):
-            return []
-        state = self._core().state
-        rate, done = self.broker.fee_in_asset, state.record.transactions
-        causes = [
-            *facts.likely_causes(found, held, known, state.orders),
-            *undeclared_fees(found, done, rate=rate),
-        ]
-        return causes or (list(facts.possible_splits(found)) if after_pause else [])
-
-    async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
-        orders = self._core().state.orders
-        news: list[Event] = []
-        for order_id, theirs in known.items():
-            order = orders.get_order(order_id)
-            if order is None:
-                continue
-            if theirs.filled != order.filled and not theirs.executions:
-                answer = await asking.find_order(self.broker, theirs.client_order_id)
-                theirs = answer or theirs  # noqa: PLW2901 - the fuller snapshot of the same order
-            if facts.was_replaced(order, theirs):
-                # Its fills are handled by the next look: they may complete the original
-                # amount, and a filled order cannot be replaced. After a split, its
-                # terms are those of the coming session.
-                if not is_restated_first(self._core(), order.asset, self._clock.now()):
-                    news.append(facts.replacement(order, theirs))
-                continue
-            if order.state is not OrderState.CREATED:
-                known_so_far = replace(
-                    theirs,
-                    executions=tuple(
-                        one
-                        for one in theirs.executions
-                        if not awaits_split(self._core(), order.asset, one.at)
-                    ),
-                )
-                news += facts.missing_events(order, known_so_far, orders.executions)
-        return news
+        return causes_of(
+            found,
+            broker=self.broker,
+            held=held,
+            known=known,
+            state=self._core().state,
+            after_pause=after_pause,
+        )
 
     # -- ending -----------------------------------------------------------------------
 
@@ -502,13 +497,3 @@ def _from_broker(event: Event) -> Event:
     if isinstance(event, SystemErrorEvent):
         return event.model_copy(update={"source": f"{BROKER_SOURCE}{event.source}"})
     return event
-
-
-def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
-    return OrderUpdateEvent(
-        timestamp=known.updated_at,
-        order_id=order_id,
-        status=known.state,
-        reason="known to the broker, and lost from the journal's torn end",
-        broker_order_id=known.broker_order_id,
-    )

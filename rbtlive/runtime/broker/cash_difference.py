@@ -29,11 +29,12 @@ class CashDifference:
     Attributes:
         base: That cash when it was last explained; None until it is known.
         moves: Whether the last change that counted is the certain part of moving cash.
+        agrees: Whether the last look showed no change.
     """
 
     def __init__(self) -> None:
         self.base: Decimal | None = None
-        self.moves = False
+        self.moves = self.agrees = False
         self._last: Decimal | None = None
         self._seen: deque[Decimal] = deque(maxlen=LOOKS_IF_MOVING)
 
@@ -51,6 +52,10 @@ class CashDifference:
         if self.base is not None:
             self.base += amount
 
+    def is_near(self, elsewhere: Decimal) -> bool:
+        """Say whether the cash is what it was when it was last explained."""
+        return self.base is not None and abs(elsewhere - self.base) <= CENT
+
     def interrupt(self) -> None:
         """Note a look that cannot be compared: the next one does not confirm the
         last.
@@ -64,7 +69,8 @@ class CashDifference:
         assert self.base is not None
         gap = elsewhere - self.base
         last, self._last = self._last, gap
-        if abs(gap) <= CENT:
+        self.agrees = abs(gap) <= CENT
+        if self.agrees:
             self._seen.clear()
             return ZERO
         self._seen.append(gap)

@@ -8,11 +8,11 @@ processed like any other event; unexplained ones are named and never silently ad
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rbtlive.brokers.base import BrokerOrder
 from rbtlive.core.state.order import Order
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 
+Terms: TypeAlias = tuple[Decimal, Decimal | None, Decimal | None]
+"""Signed shares of an order, its limit and its stop price."""
+ACCEPTED: Final = frozenset({OrderState.PENDING, OrderState.PARTIALLY_FILLED})
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,8}")  # the form that client_order_id writes
 
 
@@ -135,32 +138,65 @@ def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Eve
     return fills
 
 
-def was_replaced(order: Order, known: BrokerOrder) -> bool:
-    """Say whether an open order was replaced at the broker by another one."""
-    return (
-        order.is_open
-        and order.broker_order_id is not None
-        and known.broker_order_id != order.broker_order_id
-        and (known.amount, known.limit, known.stop) != (order.amount, order.limit, order.stop)
-        and known.amount * order.amount > 0
+def terms_of(known: BrokerOrder) -> Terms:
+    """Return the terms of an order as the broker reports them."""
+    return known.amount, known.limit, known.stop
+
+
+def was_replaced(order: Order, known: BrokerOrder, before: Terms | None) -> bool:
+    """Say whether an open order was replaced at the broker by another one, or changed
+    under its own id.
+
+    Args:
+        order: Our order.
+        known: The broker's view of it.
+        before: Its terms when the broker last reported them; None if it has not.
+    """
+    if not order.is_open or order.broker_order_id is None or known.amount * order.amount <= 0:
+        return False
+    if known.broker_order_id != order.broker_order_id:
+        return terms_of(known) != (order.amount, order.limit, order.stop)
+    # The broker may round an order that it accepts, and some reduce the amount of one
+    # that they cancel. Only a larger amount, or terms that changed later, is a change
+    # by hand.
+    if not (known.state.is_open or known.state is OrderState.FILLED):
+        return False
+    changed = before is not None and before != terms_of(known)
+    larger = abs(known.amount) > abs(order.amount)
+    return (changed or larger) and _followed(order, known) != (
+        order.amount,
+        order.limit,
+        order.stop,
     )
+
+
+# An order that keeps its id keeps the prices that the broker does not report.
+def _followed(order: Order, known: BrokerOrder) -> Terms:
+    amount, limit, stop = terms_of(known)
+    if known.broker_order_id == order.broker_order_id:
+        limit = order.limit if limit is None else limit
+        stop = order.stop if stop is None else stop
+    return amount, limit, stop
 
 
 def replacement(order: Order, known: BrokerOrder) -> OrderReplacedEvent:
     """Return the event that continues an order as the one that replaced it."""
+    amount, limit, stop = _followed(order, known)
     return OrderReplacedEvent(
         timestamp=known.updated_at,
         order_id=order.id,
-        amount=known.amount,
-        limit=known.limit,
-        stop=known.stop,
+        amount=amount,
+        limit=limit,
+        stop=stop,
         broker_order_id=known.broker_order_id,
     )
 
 
 def is_booked(replaced: OrderReplacedEvent, order: Order) -> bool:
     """Say whether a replacement is booked, or its order has ended."""
-    return not order.is_open or order.broker_order_id == replaced.broker_order_id
+    booked = order.broker_order_id, order.amount, order.limit, order.stop
+    told = replaced.broker_order_id, replaced.amount, replaced.limit, replaced.stop
+    return not order.is_open or booked == told
 
 
 def expired(order: Order, at: datetime) -> OrderUpdateEvent:
@@ -174,6 +210,17 @@ def never_arrived(order: Order, at: datetime) -> OrderUpdateEvent:
     """Return the end of a sent order that the broker does not know."""
     return OrderUpdateEvent(
         timestamp=at, order_id=order.id, status=OrderState.REJECTED, reason="never arrived"
+    )
+
+
+def lost(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
+    """Return the event that takes the number of an order that a torn journal lost."""
+    return OrderUpdateEvent(
+        timestamp=known.updated_at,
+        order_id=order_id,
+        status=known.state,
+        reason="known to the broker, and lost from the journal's torn end",
+        broker_order_id=known.broker_order_id,
     )
 
 
@@ -205,16 +252,28 @@ def position_mismatches(
     return found
 
 
-def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> list[Mismatch]:
+def order_mismatches(
+    orders: OrderManager,
+    known: Mapping[str, BrokerOrder],
+    *,
+    late: Container[str],
+) -> list[Mismatch]:
     """Return open orders that the broker had accepted but no longer knows, or has ended
     as filled with a part missing that it does not report as filled either.
+
+    Args:
+        orders: Our orders.
+        known: The broker's view of them, by order id.
+        late: Ids of orders that the broker may not know yet.
     """
     found = []
     for order in orders.get_active_orders():
-        if order.state not in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}:
+        if order.state not in ACCEPTED:
             continue
         theirs = known.get(order.id)
         if theirs is None:
+            if order.id in late:
+                continue
             ours, there = order.state.value, "unknown"
         elif theirs.state is OrderState.FILLED and order.filled == theirs.filled != theirs.amount:
             part, whole = plain_text(order.filled), plain_text(order.amount)
@@ -226,78 +285,27 @@ def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> 
     return found
 
 
-def likely_causes(
-    found: Iterable[Mismatch],
-    held: Mapping[str, Decimal],
-    known: Mapping[str, BrokerOrder],
-    orders: OrderManager,
-) -> Iterator[str]:
-    """Yield faults in an adapter's answers that may have caused differences of
-    positions.
-
-    Args:
-        found: The differences.
-        held: The account's holdings, by symbol.
-        known: The run's orders as the broker reported them, by order id.
-        orders: Our orders.
-    """
-    for one in found:
-        for symbol, amount in held.items():
-            alike = _letters(symbol).startswith(_letters(one.symbol)) and symbol != one.symbol
-            if one.gap and alike and amount == -one.gap:
-                yield (
-                    f"it has {plain_text(amount)} of {symbol!r}: positions() has to spell symbols "
-                    f"as orders do, {one.symbol!r}, and a change of a symbol belongs into "
-                    "corporate_actions()"
-                )
-        for order_id, theirs in known.items():
-            order = orders.get_order(order_id)
-            if order is None or theirs.symbol != one.symbol:
-                continue
-            missing = theirs.filled - order.filled
-            if not missing or missing != one.gap:
-                continue
-            ids = [execution.execution_id for execution in theirs.executions]
-            again = next((name for name in ids if name in orders.executions), None)
-            if again is not None and not order.filled:
-                yield (
-                    f"order {order_id} is filled {plain_text(theirs.filled)} there by execution "
-                    f"{again!r}, an id that an earlier execution had: execution ids have to be "
-                    "unique, e.g. with the order's id before them"
-                )
-            elif not ids:
-                yield (
-                    f"order {order_id} is filled {plain_text(theirs.filled)} there: fills are "
-                    "booked from BrokerOrder.executions of find_order(), which has none"
-                )
-
-
-def possible_splits(found: Iterable[Mismatch]) -> Iterator[str]:
-    """Yield a sentence about each position of which one side has a multiple of the
-    other, as after a split.
-    """
-    for one in found:
-        if not one.gap:
-            continue
-        low, high = sorted((Decimal(one.ours), Decimal(one.theirs)), key=abs)
-        if low * high > 0 and high % low == 0:
-            yield (
-                f"if {one.symbol} was split, splits() has to report it, or the data's splits "
-                "have to contain it"
-            )
-
-
-def _letters(symbol: str) -> str:
-    return "".join(letter for letter in symbol.lower() if letter.isalnum())
-
-
 def listed(mismatches: Iterable[Mismatch]) -> str:
     """Return differences as one line of text."""
     return "; ".join(sorted(map(str, mismatches)))
 
 
-def corrections(core: TradingCore, found: Iterable[Mismatch], at: datetime) -> Iterator[Event]:
-    """Yield the events that correct a run's books to match the broker."""
+def corrections(
+    core: TradingCore,
+    found: Iterable[Mismatch],
+    at: datetime,
+    *,
+    prices: Mapping[str, Decimal],
+) -> Iterator[Event]:
+    """Yield the events that correct a run's books to match the broker.
+
+    Args:
+        core: The core.
+        found: The differences.
+        at: When the events happen, UTC.
+        prices: Prices at which shares came or went, by symbol; of others, the last
+            price counts.
+    """
     assets = {asset.symbol: asset for asset in core.state.assets}
     for one in found:
         asset = assets.get(one.symbol)
@@ -313,7 +321,7 @@ def corrections(core: TradingCore, found: Iterable[Mismatch], at: datetime) -> I
                 timestamp=at,
                 symbol=one.symbol,
                 amount=one.gap,
-                price=_last_price(core, asset),
+                price=prices[one.symbol] if one.symbol in prices else _last_price(core, asset),
                 reason=f"{FOLLOWED}: {one}",
             )
 

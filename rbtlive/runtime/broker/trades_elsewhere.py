@@ -12,15 +12,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.model.number import ZERO
+from rbtlive.model.number import MONEY_QUANTUM, ZERO
 from rbtlive.runtime.broker import asking
 from rbtlive.runtime.broker.ownership import is_outsides
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
-Trade: TypeAlias = tuple[datetime, Decimal]
-"""Time of the trade, and signed shares."""
+Trade: TypeAlias = tuple[datetime, Decimal, Decimal]
+"""Time of the trade, signed shares, and price per share."""
 
 
 async def trades_elsewhere(
@@ -38,9 +38,9 @@ async def trades_elsewhere(
     for order in await asking.orders(broker):
         if order.client_order_id.startswith(prefixes) or not order.filled:
             continue
-        trades = [(one.at, one.amount) for one in order.executions]
-        if sum((amount for _at, amount in trades), ZERO) != order.filled:
-            trades = [(order.updated_at, order.filled)]
+        trades = [(one.at, one.amount, one.price) for one in order.executions]
+        if sum((amount for _at, amount, _price in trades), ZERO) != order.filled:
+            trades = [(order.updated_at, order.filled, order.average_price or ZERO)]
         found.setdefault(order.symbol, []).extend(trades)
     named: dict[str, list[Trade]] = {}
     for symbol, trades in found.items():
@@ -50,7 +50,7 @@ async def trades_elsewhere(
 
 def totals(trades: Mapping[str, list[Trade]]) -> dict[str, Decimal]:
     """Return the signed shares of all trades, by symbol."""
-    return {symbol: sum((n for _at, n in made), ZERO) for symbol, made in trades.items()}
+    return {symbol: sum((n for _at, n, _price in made), ZERO) for symbol, made in trades.items()}
 
 
 def owned_until(core: TradingCore, symbol: str, now: Decimal) -> Callable[[datetime], Decimal]:
@@ -82,14 +82,31 @@ def left_the_runs_theirs(
         before: Signed shares held outside before them.
         owned_at: Returns the signed shares that the runs owned at a time.
     """
+    last = _latest(trades, came)
+    for at, amount, _price in last:
+        if not is_outsides(before, before + amount, owned_at(at)):
+            return False
+        before += amount
+    return bool(last)
+
+
+def price_of(trades: Iterable[Trade], came: Decimal) -> Decimal | None:
+    """Return the average price of the last trades placed elsewhere, those of `came`
+    signed shares; None if they do not show one.
+    """
+    last = _latest(trades, came)
+    if not last or any(price <= 0 for _at, _amount, price in last):
+        return None
+    price = sum((amount * price for _at, amount, price in last), ZERO) / came
+    return price.quantize(MONEY_QUANTUM) if price > 0 else None
+
+
+# The last trades of so many signed shares in all, oldest first; none if there are none.
+def _latest(trades: Iterable[Trade], came: Decimal) -> list[Trade]:
     last, rest = [], came
     for trade in sorted(trades, reverse=True):
         last.append(trade)
         rest -= trade[1]
         if not rest:
-            break
-    for at, amount in reversed(last):
-        if not is_outsides(before, before + amount, owned_at(at)):
-            return False
-        before += amount
-    return bool(last) and not rest
+            return last[::-1]
+    return []

@@ -21,7 +21,7 @@ from rbtlive.model.events import (
     SymbolChangeEvent,
 )
 from rbtlive.runtime.broker import asking
-from rbtlive.runtime.broker.account_news import ACTIVITIES_KNOWN
+from rbtlive.runtime.broker.account_news import ACTIVITIES_KNOWN, CASH_ELSEWHERE
 from rbtlive.runtime.broker.account_opening import (
     AccountOpener,
     AccountRules,
@@ -158,6 +158,7 @@ class AccountSide:
             ),
             owns_all=self._own,
             activities=None if known is None else set(known),
+            cash_elsewhere=notes.get(CASH_ELSEWHERE),
         )
         opener = AccountOpener(
             run.broker,
