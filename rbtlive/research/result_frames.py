@@ -25,6 +25,7 @@ from rbtlive.core.state.record import (
     transaction_column,
     transaction_texts,
 )
+from rbtlive.data.bars.bar_reads import to_series
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
@@ -381,4 +382,6 @@ def _long_text(value: Decimal | None) -> str | None:
 
 def _floats(name: str, values: Sequence[Any]) -> pl.Series:
     numbers = np.array(values, dtype=np.float64)  # None becomes NaN
-    return pl.Series(name, numbers, dtype=pl.Float64, nan_to_null=True)
+    if np.isnan(numbers).any():
+        return pl.Series(name, numbers, dtype=pl.Float64, nan_to_null=True)
+    return to_series(name, numbers)  # at a tenth of the cost

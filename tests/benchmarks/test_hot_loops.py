@@ -124,11 +124,11 @@ def test_a_run_of_a_columnar_sweep_stays_within_its_calls() -> None:
     [
         (9, lambda context, _data, asset: context.portfolio.positions[asset].amount),
         (
-            13.5,
+            12.5,
             lambda context, _data, _asset: [p.amount for p in context.portfolio.positions.values()],
         ),
         (
-            13.5,
+            12.5,
             lambda context, _data, _asset: [
                 position.amount for _, position in context.portfolio.positions.items()
             ],

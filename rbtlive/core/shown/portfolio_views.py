@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INFINITE = float("inf")
+_new = object.__new__
+"""In place of the constructor of `collections.abc`, which is a function of Python's: a
+loop over positions takes a view at each bar.
+"""
 _CONSTRUCTORS = by_word(
     {
         "rbt.signals(entries=..., exits=..., size=...), then rbt.backtest(strategy, data)": (
@@ -204,11 +208,15 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def items(self) -> ItemsView[Asset, PositionView]:
         """Return (asset, position) for each position held."""
-        return _Items(self)
+        view: _Items = _new(_Items)
+        view._mapping = self  # noqa: SLF001 - see `_new`
+        return view
 
     def values(self) -> ValuesView[PositionView]:
         """Return the positions held."""
-        return _Values(self)
+        view: _Values = _new(_Values)
+        view._mapping = self  # noqa: SLF001 - see `_new`
+        return view
 
     def held(self) -> Iterable[Asset]:
         """Return the assets held now."""
@@ -240,17 +248,23 @@ class PositionsView(Mapping[Asset, PositionView]):
 
 # Mapping's default looks each position up by its asset.
 class _Items(ItemsView[Asset, PositionView]):
+    __slots__ = ()
     _mapping: PositionsView
 
     def __iter__(self) -> Iterator[tuple[Asset, PositionView]]:
-        return iter(self._mapping.known().items())
+        shown = self._mapping
+        known = shown._views_version == shown._marks.holding_version  # noqa: SLF001 - its own
+        return iter((shown._views if known else shown.known()).items())  # noqa: SLF001
 
 
 class _Values(ValuesView[PositionView]):
+    __slots__ = ()
     _mapping: PositionsView
 
     def __iter__(self) -> Iterator[PositionView]:
-        return iter(self._mapping.known().values())
+        shown = self._mapping
+        known = shown._views_version == shown._marks.holding_version  # noqa: SLF001 - its own
+        return iter((shown._views if known else shown.known()).values())  # noqa: SLF001
 
 
 class PortfolioView(LiveView, metaclass=TeachingClass):
