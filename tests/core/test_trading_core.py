@@ -351,7 +351,7 @@ def test_what_a_venue_says_late_does_not_take_an_order_back():
     )
 
     assert core.state.orders.get_order("1").state is OrderState.FILLED
-    assert core.state.orders.by_broker_id("b7").id == "1"
+    assert core.state.orders.get_order("1").broker_order_id == "b7"
 
 
 def test_a_breaker_halts_and_denials_carry_its_reason():

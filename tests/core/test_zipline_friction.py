@@ -2,6 +2,8 @@
 that name a missing step.
 """
 
+import copy
+
 import pandas as pd
 import pytest
 
@@ -249,6 +251,39 @@ def test_a_name_of_elsewhere_is_answered_by_the_one_here(look, note):
 def test_an_argument_of_a_wrong_kind_is_named(act, kind, message):
     with pytest.raises(kind, match=message):
         seen(lambda c, d: act(c))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda c, d: "AAPL" in c.portfolio.positions,
+        lambda c, d: c.portfolio.positions.get("AAPL"),
+    ],
+)
+def test_a_position_that_is_looked_up_by_a_text_is_warned_of(look):
+    with pytest.warns(UserWarning, match=r"'AAPL' is never among them: use self\.symbol\('AAPL'\)"):
+        assert not seen(look)
+    assert seen(
+        lambda c, d: (c.asset in c.portfolio.positions, c.portfolio.positions.get("A", 7))
+    ) == (
+        True,
+        7,
+    )
+
+
+def test_a_strategy_that_is_given_arguments_says_where_they_go():
+    class Plain(rbt.TradingAlgorithm):
+        fast = 10
+
+    class Own(rbt.TradingAlgorithm):
+        def __init__(self, fast):
+            self.fast = fast
+
+    with pytest.raises(TypeError, match=r"Plain\(\) takes no arguments: .*params=\{.fast.: 10\}"):
+        Plain(fast=5)
+    with pytest.raises(TypeError, match=r"functions are a strategy as \{.initialize.: initialize"):
+        rbt.TradingAlgorithm(initialize=print)
+    assert copy.copy(Own(5)).fast == 5
 
 
 def test_an_order_that_was_not_placed_can_be_cancelled():

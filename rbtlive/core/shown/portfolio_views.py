@@ -17,6 +17,7 @@ from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.position import Position
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.asset import Asset, Equity, own_asset
+from rbtlive.model.calls import warn_user
 from rbtlive.model.number import NAN, Figure
 from rbtlive.model.other_names import TeachingClass, by_word
 
@@ -200,6 +201,8 @@ class PositionsView(Mapping[Asset, PositionView]):
         one.
         """
         view = self._held(asset)
+        if view is None and default is None and isinstance(asset, str):
+            _warn_of_text(asset)
         return default if view is None else view
 
     def keys(self) -> HeldAssets:
@@ -234,7 +237,10 @@ class PositionsView(Mapping[Asset, PositionView]):
         return self.known().copy()
 
     def __contains__(self, asset: object) -> bool:
-        return self._held(asset) is not None
+        view = self._held(asset)
+        if view is None and isinstance(asset, str):
+            _warn_of_text(asset)
+        return view is not None
 
     def __iter__(self) -> Iterator[Asset]:
         return iter(self.known())
@@ -244,6 +250,14 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def __repr__(self) -> str:
         return repr(self.known())
+
+
+# zipline's mapping finds nothing either, without a word: a strategy buys at every bar.
+def _warn_of_text(text: str) -> None:
+    warn_user(
+        f"positions are looked up by asset, so {text!r} is never among them: use "
+        f"self.symbol({text!r})"
+    )
 
 
 # Mapping's default looks each position up by its asset.

@@ -36,7 +36,6 @@ class OrderManager:
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
-        self._by_broker_id: dict[str, str] = {}
         self.book: dict[Asset, list[Order]] = {}
         self._emptied: list[Asset] = []
         self.archive: OrderArchive | None = None
@@ -193,11 +192,6 @@ class OrderManager:
         order = self._orders.get(order_id) or self.denied.get(order_id)
         return self.archive.order(order_id) if order is None and self.archive is not None else order
 
-    def by_broker_id(self, broker_order_id: str) -> Order | None:
-        """Return the order with that broker id, or None."""
-        order_id = self._by_broker_id.get(broker_order_id)
-        return None if order_id is None else self._orders.get(order_id)
-
     def get_active_orders(self, asset: Asset | None = None) -> list[Order]:
         """Return the open orders, of one asset or of all, in the order of the book."""
         if asset is not None:
@@ -273,7 +267,6 @@ class OrderManager:
                 if order.id in self.touched:
                     self.touched[order.id] = order
             order.broker_order_id = event.broker_order_id
-            self._by_broker_id[event.broker_order_id] = order.id
         if event.status in {order.state, OrderState.FILLED} or (
             order.state not in OPEN_STATES or _is_step_back(order.state, event.status)
         ):
@@ -344,9 +337,6 @@ class OrderManager:
         known = {order.id: order for order in ended} | changed | book
         self._orders.clear()
         self._orders.update((order_id, known[order_id]) for order_id in sorted(known, key=int))
-        self._by_broker_id = {
-            o.broker_order_id: o.id for o in self if o.broker_order_id is not None
-        }
         self.touched.clear()
         self.touched.update(changed)
         self.book.clear()

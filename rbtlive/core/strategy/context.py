@@ -6,8 +6,8 @@ attributes set on it belong to the user.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import polars as pl
 
@@ -110,6 +110,13 @@ class Context(TradingMethods):
         )
 
 
+def _no_arguments(name: str, given: Mapping[str, object]) -> str:
+    step = 'rbt.backtest(strategy, data, params={"fast": 10}) sets parameters'
+    if "initialize" in given or "handle_data" in given:
+        step = 'functions are a strategy as {"initialize": initialize, "handle_data": handle_data}'
+    return f"{name}() takes no arguments: {step}"
+
+
 class TradingAlgorithm(TradingMethods):
     """Base class of strategies: override the callbacks you need, and set parameters as
     class attributes.
@@ -117,6 +124,14 @@ class TradingAlgorithm(TradingMethods):
     Every method of zipline's api works on `self`, on `context` and as a function of
     `rbtlive.api`.
     """
+
+    if not TYPE_CHECKING:  # type checkers read the signature of `__init__`
+
+        def __new__(cls, *args: object, **kwargs: object) -> Self:
+            """Refuse arguments, unless the strategy has its own `__init__`."""
+            if (args or kwargs) and cls.__init__ is object.__init__:
+                raise TypeError(_no_arguments(cls.__name__, kwargs))
+            return super().__new__(cls)
 
     def initialize(self, context: Context) -> None:
         """Set up the run; called once, before the first bar."""
