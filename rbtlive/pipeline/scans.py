@@ -110,6 +110,34 @@ def known_slope(x: Any, y: Any, length: int, allowed_missing: int) -> Any:
         allowed_missing: Number of rows that may be missing.
     """
     missing = np.isnan(y) | np.isnan(x)
+    gaps = np.flatnonzero(missing.any(axis=0))
+    if len(gaps) * 2 > y.shape[1]:
+        return _slope_with_gaps(x, y, missing, length, allowed_missing)
+    found = _slope(x, y, length)
+    some = missing[:, gaps]
+    found[:, gaps] = _slope_with_gaps(x, y[:, gaps], some, length, allowed_missing)
+    return found
+
+
+# The slope of columns without missing values: the distances of x are the same for all.
+def _slope(x: Values, y: Values, length: int) -> Values:
+    mean = rolling_sum(x, length, 0) / length
+    up, down = np.zeros((len(mean), y.shape[1])), np.zeros(mean.shape)
+    for low, high in cached_rows(*up.shape):
+        for age in range(length):
+            span = slice(low + age, high + age)
+            distance = x[span] - mean[low:high]
+            up[low:high] += distance * y[span]
+            distance *= distance
+            down[low:high] += distance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        up /= down
+    return up
+
+
+def _slope_with_gaps(
+    x: Values, y: Values, missing: Mask, length: int, allowed_missing: int
+) -> Values:
     there = (~missing).astype(np.float64)
     left, right = np.where(missing, 0.0, x), np.where(missing, 0.0, y)
     counts = known_counts(missing, length)

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 import rbtlive as rbt
 from rbtlive.lib.adjustment import Float64Add, Float64Multiply
-from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, whole
+from rbtlive.pipeline import Pipeline, factors, ranks, rolling, rows, scans, whole
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
     EWMA,
@@ -505,3 +505,27 @@ def test_a_downsampled_factor_is_computed_from_single_windows():
     assert_frame_equal(
         found.filter(pl.col("date").is_in(mondays)), daily.filter(pl.col("date").is_in(mondays))
     )
+
+
+@pytest.mark.parametrize("gaps", [0, 1, 3, 7])
+@pytest.mark.parametrize("length", [3, 20, 70])
+def test_slopes_beside_columns_with_missing_values_are_those_of_each_window(gaps: int, length: int):
+    """Columns without a missing value, and those with some, give what numpy's fit gives;
+    a window with more than two missing rows has none.
+    """
+    dice = np.random.Generator(np.random.PCG64(gaps))
+    x, y = dice.normal(0.0, 1.0, (length + 25, 1)), dice.normal(0.0, 1.0, (length + 25, 7))
+    y[:, :gaps][dice.random((length + 25, gaps)) < 0.03] = np.nan
+    y[4:9, :gaps] = np.nan
+
+    found = scans.known_slope(x, y, length, 2)
+
+    assert np.isnan(found[4, :gaps]).all()
+    for day, column in np.ndindex(found.shape):
+        window = y[day : day + length, column]
+        known = ~np.isnan(window)
+        if np.count_nonzero(~known) > 2 or np.count_nonzero(known) < 2:
+            assert np.isnan(found[day, column])
+            continue
+        slope = np.polyfit(x[day : day + length, 0][known], window[known], 1)[0]
+        np.testing.assert_allclose(found[day, column], slope, rtol=1e-8)

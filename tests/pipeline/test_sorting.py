@@ -23,6 +23,7 @@ from rbtlive.pipeline import sorting
         "one",
         "an outlier",
         "infinite",
+        "both zeros",
     ],
 )
 @pytest.mark.parametrize("ascending", [True, False])
@@ -47,15 +48,16 @@ def test_cells_are_sorted_by_all_bits_and_equals_by_column(
         "one": np.full(values.shape, -7.5),
         "an outlier": np.where(dice.random(values.shape) < 0.001, 1e9, values),
         "infinite": np.where(dice.random(values.shape) < 0.1, np.inf, abs(values)),
+        "both zeros": np.round(values) * 0.25,
     }[kind]
     if kind not in {"denormal", "powers"}:
         values[:, ::9] = np.round(values[:, ::9], 1)
     values[dice.random(values.shape) < 0.05] = np.nan
-    values += 0.0
+    lost = np.isnan(values) | (dice.random(values.shape) < 0.02)
 
-    expected = np.argsort(values if ascending else -values, axis=1, kind="stable")
-    known = ~np.isnan(np.take_along_axis(values, expected, 1))
-    lost = np.isnan(values)
+    wanted = np.where(lost, np.nan, values if ascending else -values)
+    expected = np.argsort(wanted, axis=1, kind="stable")
+    known = ~np.isnan(np.take_along_axis(wanted, expected, 1))
     sorter = sorting.RowSorter(ascending=ascending)
     del sorter._ways[:left_out]
     cells = sorter.sorted_cells(values, lost if lost.any() else None)
