@@ -1,7 +1,7 @@
 """Bars that fit nowhere are left out, named and counted, and stop nothing else."""
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -14,6 +14,7 @@ from rbtlive.data.feeds.label_watch import ADVICE
 from rbtlive.data.feeds.quarantine import IN_FLOODS
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.data.feeds.slot_axis import SlotAxis
+from rbtlive.model.bar import Bar
 from rbtlive.model.events import BarRevisedEvent, MarketDataEvent, SystemErrorEvent
 from tests.data.loose_bars import (
     DAILY,
@@ -32,6 +33,12 @@ BAD = {
     "infinite": ("invalid", bar(close("2020-01-02"), high=math.inf)),
     "negative": ("invalid", bar(close("2020-01-02"), low=-1)),
     "negative volume": ("invalid", bar(close("2020-01-02"), volume=-1)),
+    "no price": ("invalid", bar(close("2020-01-02"), open=0, high=0, low=0, close=0)),
+    "no open": ("invalid", bar(close("2020-01-02"), open=0.0, low=0.0)),
+    "no price of a Bar": (
+        "invalid",
+        Bar(**bar(close("2020-01-02"), open=0, high=0, low=0, close=0)),
+    ),
     "high below low": ("invalid", bar(close("2020-01-02"), high=1, low=2)),
     "beyond reason": ("invalid", bar(close("2020-01-02"), volume=Decimal("1E+999999"))),
     "too many digits": ("invalid", bar(close("2020-01-02"), close="1." + "1" * 60)),
@@ -129,6 +136,18 @@ def test_late_and_double_bars_are_left_out_by_name():
     ]
     assert dict(builder.quarantined) == {"duplicate": 1, "out_of_order": 3}
     assert events[2].bars["A"].close == Decimal("1.5")
+
+
+def test_minute_bars_in_a_daily_run_are_named_once_with_the_setting_they_need():
+    builder = SliceBuilder(DAILY)
+    opening = at("2020-01-02T14:31:00")
+    minutes = [bar(opening + timedelta(minutes=n), close=1.5 + n / 1000) for n in range(90)]
+
+    said = [event.message for event in fed(builder, *minutes)]
+
+    assert len(said) == 2, "the first and the tenth"
+    assert "its slice of 1d has a bar of this symbol already (bars of another length" in said[0]
+    assert builder.quarantined == {"duplicate": 89}
 
 
 def test_a_minute_bar_belongs_to_a_whole_minute_of_a_session():

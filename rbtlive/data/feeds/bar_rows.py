@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import InvalidBar
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import OHLCV, Bar, plain_bar_of
+from rbtlive.model.bar import OHLCV, Bar, floats_of, plain_bar_of
 from rbtlive.model.foreign_text import as_utf8, text_of
 from rbtlive.model.number import to_decimal
 
@@ -259,13 +259,15 @@ def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
     other.
     """
     if not isinstance(item, dict):
-        return item if item.is_plain or _is_ordinary(item) else None
+        ordinary = item.is_plain or _is_ordinary(item)
+        return item if ordinary and 0.0 not in floats_of(item)[:4] else None
     try:
-        return plain_bar_of(
+        bar = plain_bar_of(
             item if len(item) == len(REQUIRED) else {name: item[name] for name in REQUIRED}
         )
     except KeyError:
         return None
+    return None if bar is None or 0.0 in floats_of(bar)[:4] else bar
 
 
 # Whether a bar's decimals need no check: numbers written in full, and not too long.
@@ -289,17 +291,21 @@ def checked_bar(values: dict[str, Any]) -> Bar:
 
     Raises:
         RefusedBar: a value is not a number, not finite or too large to trade, or the
-            values are inconsistent.
+            values are inconsistent; a price is zero.
     """
     for name in OHLCV:
         values[name] = _tradable(name, values[name])
     try:
-        return Bar(**values)
+        bar = Bar(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         reason = f"{where}: {first['msg']}, was {shown(first['input'])}" if where else first["msg"]
         raise RefusedBar("invalid", reason) from None
+    zero = next((name for name in OHLCV[:4] if not values[name]), None)
+    if zero is not None:
+        raise RefusedBar("invalid", f"{zero} must be above zero: 0 is no price")
+    return bar
 
 
 def finite_number(name: str, value: object) -> Decimal:

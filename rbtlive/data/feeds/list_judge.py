@@ -188,7 +188,8 @@ def _are_numbers(column: list[Any]) -> bool:
 def _are_ordinary(values: Any) -> Any:
     fits = (values >= _SMALLEST) & (values < _BEYOND) | (values == 0.0) & ~np.signbit(values)
     whole = (values < _WHOLE) | (values != np.rint(values))
-    ordinary: Any = (fits & whole).all(axis=0) & (values[2] <= values[1])
+    priced = (values[:4] > 0.0).all(axis=0)
+    ordinary: Any = (fits & whole).all(axis=0) & priced & (values[2] <= values[1])
     return ordinary
 
 

@@ -222,7 +222,12 @@ class BarPlacement(SliceSequence):
             raise RefusedBar("old" if self._over.is_forgotten(slot_us) else "out_of_order", late)
         there = slot_us == self._open_us and bar.symbol in self._open_bars
         if there and bar.symbol not in self._unsure:
-            raise RefusedBar("duplicate", "its slice has a bar of this symbol already")
+            length = self._axis.interval
+            raise RefusedBar(
+                "duplicate",
+                f"its slice of {length} has a bar of this symbol already (bars of another length "
+                "need frequency=)",
+            )
 
     # A run begins with the first slice that its source sent. If this machine's clock is
     # behind, that slice has not ended here yet: an older bar of the same symbol is late

@@ -13,7 +13,9 @@ from typing import Final
 from rbtlive.data.feeds.bar_rows import RefusedBar, clean, described
 from rbtlive.model.events import SystemErrorEvent
 
-IN_FLOODS: Final = frozenset({"future", "outside_session", "unknown_symbol", "old", "not_expected"})
+IN_FLOODS: Final = frozenset(
+    {"future", "outside_session", "unknown_symbol", "old", "not_expected", "duplicate"}
+)
 """Reasons that usually apply to a whole source."""
 
 _ENDINGS: Final = {
