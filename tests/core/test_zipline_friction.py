@@ -55,6 +55,11 @@ def seen(look, *, frames="pandas"):
         (lambda c, d: c.sim_params.start_session, pd.Timestamp("2005-01-03")),
         (lambda c, d: c.sim_params.end_session, pd.Timestamp("2005-01-14")),
         (lambda c, d: c.sim_params.capital_base, 100_000.0),
+        (lambda c, d: c.sim_params.first_open, pd.Timestamp("2005-01-03 14:31", tz="UTC")),
+        (lambda c, d: c.sim_params.last_close, pd.Timestamp("2005-01-14 21:00", tz="UTC")),
+        (lambda c, d: c.sim_params.arena, "backtest"),
+        (lambda c, d: [len(c.sim_params.sessions), c.sim_params.sessions[4].day], [10, 7]),
+        (lambda c, d: [c.cancel_order(None), c.get_order(None)], [None] * 2),
         (lambda c, d: c.trading_calendar.name, "XNYS"),
         (lambda c, d: c.asset_finder.lookup_symbol("aapl", as_of_date=None) is c.asset, True),
         (lambda c, d: c.asset_finder.retrieve_asset(c.asset.sid) is c.asset, True),
@@ -105,6 +110,26 @@ def test_fetched_assets_are_listed():
     rbt.backtest({"initialize": initialize, "handle_data": handle_data}, BARS, **SPAN)
 
     assert found[0] == ["MSFT"]
+
+
+def test_a_fetched_asset_is_listed_from_its_first_row_on_and_only_the_last_fetch_counts():
+    """A list of coming rows would tell a strategy which assets will be chosen."""
+    first = pd.DataFrame({"date": ["2005-01-03"], "symbol": ["IBM"], "score": [1.0]})
+    days = ["2005-01-03", "2005-01-05", "2005-01-06"]
+    last = pd.DataFrame({"date": days, "symbol": ["MSFT", "AAPL", "MSFT"], "rank": [1, 2, 3]})
+    found = []
+
+    def initialize(context):
+        fetch_csv(first, date_column="date")
+        fetch_csv(last, date_column="date")
+
+    def handle_data(context, data):
+        found.append([asset.symbol for asset in data.fetcher_assets])
+
+    rbt.backtest({"initialize": initialize, "handle_data": handle_data}, BARS, **SPAN)
+
+    both = ["AAPL", "MSFT"]
+    assert found == [["MSFT"], ["MSFT"], both, both, *[both] * 6]
 
 
 def test_a_day_order_of_a_daily_run_is_good_for_the_session_after_it():

@@ -34,9 +34,8 @@ def fetch_csv(
         end = state.settings.end
         last = None if end is None else state.calendar.number(end)
         state.fetcher = Fetcher(state.market, state.assets, last)
-    fetched = state.fetcher.fetch(source, options, read_options)
-    state.data.fetcher_assets = state.fetcher.known_assets()
-    return fetched
+        state.data.fetched_now = state.fetcher.known_assets
+    return state.fetcher.fetch(source, options, read_options)
 
 
 def environment(state: RunState) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class BarData:
             market, presenter, self._index, exact_series=self._exact_series
         )
         self._moment: tuple[int, datetime] | None = None
-        self.fetcher_assets: list[Any] = []
+        self.fetched_now: Callable[[], list[Asset]] = list
         self._values = CurrentValues(market, presenter, self._index, loose_names=loose_names)
         self._numbers, self._windows = market.quick.numbers, market.quick.windows
         self.floats = FloatBarData(self, market)
@@ -407,6 +407,13 @@ class BarData:
         and further columns of the data.
         """
         return names_now(self._market)
+
+    @property
+    def fetcher_assets(self) -> list[Asset]:
+        """Assets that have a row by now in what the last call of `fetch_csv` read, in the
+        order of sids.
+        """
+        return self.fetched_now()
 
     # --- time -------------------------------------------------------------------------
 

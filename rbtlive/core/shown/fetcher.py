@@ -102,6 +102,7 @@ class Fetcher:
     assets: tuple[Asset, ...]
     last_session: int | None
     _values: dict[str, dict[Any, np.ndarray[Any, Any]]] = field(default_factory=dict)
+    _since: dict[Any, int] = field(default_factory=dict)  # of the last fetch, by session of the run
 
     def fetch(
         self, source: object, options: FetchOptions, read_options: Mapping[str, Any]
@@ -137,9 +138,11 @@ class Fetcher:
         return FetchedValues(rows)
 
     def known_assets(self) -> list[Asset]:
-        """Return the assets that have fetched values, in the order of sids."""
-        known = {name for values in self._values.values() for name in values}
-        return [asset for asset in self.assets if asset in known]
+        """Return the assets that have a row of the last fetch by now, in the order of
+        sids.
+        """
+        place = self._place(self.market.session)
+        return [asset for asset in self.assets if self._since.get(asset, place + 1) <= place]
 
     def _dated(self, rows: pd.DataFrame, options: FetchOptions) -> pd.DataFrame:
         import pandas as pd
@@ -206,8 +209,10 @@ class Fetcher:
         days = pd.DatetimeIndex(rows.index).normalize().tz_localize(None).as_unit("ns")
         rows = rows.set_axis(days, axis=0)
         names = rows["sid"].tolist()
+        self._since = {}
         for name in dict.fromkeys(names):
             own = rows[[other == name for other in names]].drop(columns="sid")
+            self._since[name] = int(sessions.searchsorted(own.index.min()))
             own = own.groupby(level=0).last().reindex(index=sessions, method="ffill")
             for column in own.columns:
                 self._values.setdefault(column, {})[name] = own[column].to_numpy()
@@ -215,21 +220,21 @@ class Fetcher:
 
     def _reader(self, column: str) -> Callable[[Any, int], Any]:
         by_name = self._values[column]
-        market = self.market
-        labels = market.calendar.labels
 
         def read(asset: object, session: int) -> Any:
-            values = by_name.get(asset)
-            if (
-                market.interval.intraday
-            ):  # a session that ends at midnight ends, in zipline's books, on the next day
-                session = int(
-                    np.searchsorted(labels, np.datetime64(datetime_of(market.now_us).date(), "D"))
-                )
-            place = session - market.first_session
+            values, place = by_name.get(asset), self._place(session)
             return float("nan") if values is None or not 0 <= place < len(values) else values[place]
 
         return read
+
+    # The number of a session within the run. In an intraday run a session that ends at
+    # midnight ends, in zipline's books, on the next day.
+    def _place(self, session: int) -> int:
+        market = self.market
+        if market.interval.intraday:
+            day = np.datetime64(datetime_of(market.now_us).date(), "D")
+            session = int(np.searchsorted(market.calendar.labels, day))
+        return session - market.first_session
 
 
 def _symbols_in(options: FetchOptions) -> str:

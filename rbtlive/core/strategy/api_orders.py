@@ -275,7 +275,8 @@ class OrderMethods(Bound):
 
     def get_order(self, order_id: str) -> OrderView | None:
         """Return the order with that id as it stands now, or None."""
-        return show_order(self._running("get_order"), order_id)
+        state = self._running("get_order")
+        return show_order(state, order_id) if isinstance(order_id, str) else None
 
     @overload
     def get_open_orders(self, asset: None = None) -> dict[Asset, list[OrderView]]: ...

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rbtlive.core.actions.asset_lookup import find_symbol
 from rbtlive.core.actions.order_entry import show_open_orders
+from rbtlive.core.actions.run_setup import environment
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView
 from rbtlive.errors import SidsNotFound
@@ -29,6 +30,9 @@ class SimulationParameters:
         capital_base: Cash at the start.
         data_frequency: "daily" or "minute".
         emission_rate: Equal to `data_frequency`.
+        first_open: END of the first session's first minute, UTC.
+        last_close: The last session's close, UTC; None if the run goes on.
+        arena: Always "backtest": a strategy cannot ask whether it is live.
         trading_calendar: exchange_calendars' calendar.
     """
 
@@ -37,7 +41,18 @@ class SimulationParameters:
     capital_base: Any
     data_frequency: str
     emission_rate: str
+    first_open: Any
+    last_close: Any
+    arena: str
     trading_calendar: Any
+
+    @property
+    def sessions(self) -> Any:
+        """Labels of the run's sessions, as a DatetimeIndex; of a run that goes on, those of
+        the calendar from its start.
+        """
+        end = self.trading_calendar.last_session if self.end_session is None else self.end_session
+        return self.trading_calendar.sessions_in_range(self.start_session, end)
 
 
 class AssetFinder:
@@ -128,13 +143,16 @@ def _calendar(state: RunState) -> Any:
 
 
 def _sim_params(state: RunState) -> SimulationParameters:
-    settings, presenter = state.settings, state.presenter
+    settings, presenter, known = state.settings, state.presenter, environment(state)
     return SimulationParameters(
         start_session=presenter.session(settings.start),
         end_session=None if settings.end is None else presenter.session(settings.end),
         capital_base=presenter.number(settings.capital_base),
         data_frequency=_frequency(state),
         emission_rate=_frequency(state),
+        first_open=known["start"],
+        last_close=known["end"],
+        arena=known["arena"],
         trading_calendar=_calendar(state),
     )
 
