@@ -410,8 +410,8 @@ class BarData:
 
     @property
     def fetcher_assets(self) -> list[Asset]:
-        """Assets that have a row by now in what the last call of `fetch_csv` read, in the
-        order of sids.
+        """Assets that have a row by now in what the last call of `fetch_csv` read, in
+        the order of sids.
         """
         return self.fetched_now()
 

@@ -41,15 +41,15 @@ class SimulationParameters:
     capital_base: Any
     data_frequency: str
     emission_rate: str
-    first_open: Any
-    last_close: Any
+    first_open: object
+    last_close: object
     arena: str
     trading_calendar: Any
 
     @property
-    def sessions(self) -> Any:
-        """Labels of the run's sessions, as a DatetimeIndex; of a run that goes on, those of
-        the calendar from its start.
+    def sessions(self) -> object:
+        """Labels of the run's sessions, as a DatetimeIndex; of a run that goes on,
+        those of the calendar from its start.
         """
         end = self.trading_calendar.last_session if self.end_session is None else self.end_session
         return self.trading_calendar.sessions_in_range(self.start_session, end)

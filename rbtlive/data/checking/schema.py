@@ -46,6 +46,10 @@ COLUMNS: Final = ("date", "timestamp", "symbol", *OHLCV)
 
 _LONGEST_ROUND: Final = 10_000
 _ENOUGH_DAYS: Final = 10
+_MANY: Final = 0.1  # of the rows
+_RETURNS: Final = (
+    "these look like returns: pass prices, e.g. source = (1 + source).cumprod() of daily returns"
+)
 """This many dates are enough to identify a calendar."""
 
 Kind = Literal["bars", "minute_bars"]
@@ -198,8 +202,12 @@ def _refuse_first(bars: TypedBars) -> None:
     ).row(0)
     for count, (error, name, broken, expected, do) in zip(counts, rules, strict=True):
         if count:
+            looks_odd = error is InvalidPrice and count > _MANY * bars.frame.height
+            remedy = _RETURNS if looks_odd else do
             raise error(
-                _first_broken(bars, name, broken=broken, expected=expected, do=do, count=int(count))
+                _first_broken(
+                    bars, name, broken=broken, expected=expected, do=remedy, count=int(count)
+                )
             )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from rbtlive.data.reading.column_roles import Roles, plain, shares_a_unit
+from rbtlive.data.reading.mending_lines import reading
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.tables import Table
@@ -70,7 +71,7 @@ def fields_of(
         needs.ask(
             'the numbers: in texts such as "1,234" or "1.234" the sign may be decimal or of '
             "thousands",
-            before=f'source = pd.read_csv({str(source)!r}, sep=None, decimal=",")'
+            before=reading(source, ', sep=None, decimal=","')
             if isinstance(source, (str, Path))
             else 'source = source.replace({",": ""}, regex=True)',
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -297,11 +297,13 @@ class _Reader:
         """Ask for the symbol of tables without one: for one each if times repeat."""
         times = [moments.us for moments in self.unnamed if moments is not None]
         repeat = bool(times) and bool(pl.concat(times).is_duplicated().any())
-        if repeat and isinstance(self.source, (list, tuple)):
+        if repeat and isinstance(self.source, (list, tuple, ValuesView)):
             self.needs.ask(
                 "the symbols: times of the tables repeat, and nothing says which table is of "
                 "which symbol",
-                before='source = {"AAPL": source[0], "MSFT": source[1]}',
+                before='source = dict(zip(["AAPL", "MSFT"], source))'
+                if isinstance(self.source, ValuesView)
+                else 'source = {"AAPL": source[0], "MSFT": source[1]}',
             )
         elif self.unnamed:
             self.needs.ask("the symbol: no column, key or file name has it", symbol='"AAPL"')
@@ -449,14 +451,18 @@ def _joined_up(reader: _Reader) -> ReadBars:
         found = FoundColumns([part.beside for part in parts])
     zones = {part.moments.zone for part in parts}
     days = {part.moments.days for part in parts}
-    if len(zones) > 1 or len(days) > 1:
+    whole = all(part.moments.days or part.moments.are_midnights for part in parts)
+    if (len(zones) > 1 or len(days) > 1) and not whole:
         needs.ask(
             "the times: some tables have dates, others times, or other time zones; read each by "
             "itself"
         )
         needs.settle()
     us = pl.concat([part.moments.us for part in parts]) if len(parts) > 1 else parts[0].moments.us
-    moments = Moments(us, parts[0].moments.zone, parts[0].moments.days, parts[0].moments.origin)
+    first = parts[0].moments
+    moments = Moments(us, first.zone, first.days, first.origin)
+    if len(zones) > 1 or len(days) > 1:
+        moments = Moments(us, None, days=True, origin="midnights of several zones")
     intake.rows_in = frame.height + sum(intake.left_out.values())
     if reader.symbol is None:
         refuse_without_symbol(frame, moments, needs)

@@ -319,4 +319,5 @@ def _kind_of_numbers(column: pl.Series) -> str:
     dated = dated or (
         short != "index" and 1_000_101 <= value <= 1_991_231
     )  # years in Taiwan's calendar
+    dated = dated or (190_001 <= value <= 210_012 and 1 <= value % 100 <= 12)  # months
     return "date" if dated else "none"

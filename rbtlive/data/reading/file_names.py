@@ -107,7 +107,7 @@ def named(table: Table, name: str, *, outside: str = "") -> Table:
             stem = stem.removesuffix(digits)
             table = table.but(vendor="MetaTrader", labels="start", interval=_METATRADER[digits])
     words = [word for word in re.split(r"[-_ ,]+", stem) if word]
-    length = next(filter(None, map(_length, words)), None)
+    length = next(filter(None, map(length_named, words)), None)
     if words[:1] == ["DAT"] and len(words) > 2:
         table = table.but(vendor="HistData", labels="start", zone="Etc/GMT+5")
     symbol = table.symbol or symbol_of_stem(stem)
@@ -115,7 +115,10 @@ def named(table: Table, name: str, *, outside: str = "") -> Table:
 
 
 # The interval that a word of a name says; None if it says none.
-def _length(word: str) -> str | None:
+def length_named(word: str) -> str | None:
+    """Return the length of a bar that a word means, e.g. "1h" for "H1"; None if it
+    means none.
+    """
     lower = word.lower()
     if _LENGTH.fullmatch(lower) is None:
         return _LENGTH_WORDS.get(lower)
@@ -136,7 +139,7 @@ def _is_ending(suffix: str) -> bool:
 def symbol_of_stem(stem: str) -> str | None:
     """Return the symbol in a file's name; None if it may be an ordinary word."""
     words = [word for word in re.split(r"[_ ,]+|-(?=\d)", stem) if word]
-    words = [word for word in words if _length(word) is None]
+    words = [word for word in words if length_named(word) is None]
     words = [word for word in words if not re.fullmatch(r"[\d.-]+", word) or len(words) == 1]
     pair = len(words) > 1 and words[0].lower() not in _NO_SYMBOLS
     if pair and class_of(f"{words[0]}/{words[1]}") is not None:

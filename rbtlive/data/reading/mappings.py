@@ -21,6 +21,7 @@ import polars as pl
 
 from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.reading.column_roles import field_of, plain, role_of
+from rbtlive.data.reading.file_names import length_named
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
@@ -149,8 +150,17 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
             continue
         place = f"{where}[{key!r}]"
         own = str(getattr(key, "symbol", key[0] if _is_single(key) else key))
-        for table in tables_of(value, where=place):
-            if not is_symbol and (plain(own) in _ENVELOPES or (named and symbol)):
+        if value is None:
+            raise NotAFrame(
+                f"{place} must hold bars: was None, as after a failed download; ask again, or "
+                "leave it out: rbt.read({k: f for k, f in source.items() if f is not None})"
+            )
+        children = tables_of(value, where=place)
+        group = isinstance(value, Mapping) and _are_named_by_symbols(own, children)
+        for table in children:
+            if group:
+                tables.append(table)
+            elif not is_symbol and (plain(own) in _ENVELOPES or (named and symbol)):
                 tables.append(table.but(symbol=table.symbol or symbol))
             elif _is_of_several(table.frame):
                 tables.append(table)
@@ -160,6 +170,15 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
     if not tables:
         raise NotAFrame(f"{where} must hold bars: {_message(source) or 'it holds none'}; ask again")
     return tables
+
+
+# {"stocks": {"AAPL": frame, "MSFT": frame}}: the inner keys are the symbols, unless
+# they are lengths of bars, as in {"EURUSD": {"M5": frame, "H1": frame}}.
+def _are_named_by_symbols(own: str, tables: Sequence[Table]) -> bool:
+    inner = {table.symbol or "" for table in tables}
+    if "" in inner or any(length_named(name) for name in inner):
+        return False
+    return len(inner) > 1 or (not own.isupper() and all(name.isupper() for name in inner))
 
 
 # META and DAY are shares if the word's value contains bars.
@@ -288,7 +307,7 @@ def _time_series(source: Mapping[Any, Any], where: str) -> list[Table] | None:
 # docs.coingecko.com, "/coins/{id}/market_chart".
 def _market_chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     names = {"prices": "close", "total_volumes": "volume"}
-    lists = {names[key]: source[key] for key in names if source.get(key)}
+    lists = {names[key]: source[key] for key in names if isinstance(source.get(key), list)}
     if "close" not in lists or not all(_is_pairs(rows) for rows in lists.values()):
         return None
     frame: pl.DataFrame | None = None
@@ -301,7 +320,9 @@ def _market_chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
 
 
 def _is_pairs(rows: object) -> bool:
-    return isinstance(rows, list) and all(isinstance(row, list) and len(row) == 2 for row in rows)
+    return isinstance(rows, list) and all(
+        isinstance(row, list) and len(row) == 2 for row in rows or [None]
+    )
 
 
 # Rows of cells with their names beside them: pandas' "split", Nasdaq's datasets.
@@ -419,12 +440,19 @@ def _is_time(key: object) -> bool:
 
 # Names of fields, or other names beside "close" whose frames have the same columns.
 def _are_fields(source: Mapping[object, object]) -> bool:
-    if all(field_of(str(key)) for key in source):
+    if all(_field_of_key(key, value) for key, value in source.items()):
         return True
     closes = [key for key in source if len(str(key)) > 1 and field_of(str(key)) == "close"]
     columns = [list(map(str, getattr(value, "columns", ()))) for value in source.values()]
     same = all(names and sorted(names) == sorted(columns[0]) for names in columns)
     return len(closes) == 1 and same and "close" not in map(field_of, columns[0])
+
+
+# "prices" is around rows in vendors' answers, and closes beside "volumes".
+def _field_of_key(key: object, value: object) -> str | None:
+    if str(key).lower() == "prices" and hasattr(value, "columns"):
+        return "close"
+    return field_of(str(key))
 
 
 # {"close": frame with one column per symbol, "volume": ...}: one frame, "field|symbol".
@@ -435,7 +463,7 @@ def _fields_as_columns(source: Mapping[Any, Any], where: str, tables_of: TablesO
         frame = table.frame
         times = [name for name in frame.columns if role_of(name) == "time"]
         time = times[0] if times else frame.columns[0]
-        field = field_of(str(key)) or str(key)
+        field = _field_of_key(key, value) or str(key)
         frame = frame.rename(
             {
                 name: "time" if name == time else f"{field}{SEPARATOR}{name}"

@@ -73,10 +73,22 @@ class MendingLines:
         if isinstance(self._source, (pl.DataFrame, pl.LazyFrame)):
             return f"source = source.with_columns({expression})"
         if isinstance(self._source, (str, Path)):
-            return f"source = pd.read_csv({str(self._source)!r}); {statement}"
+            return f"{reading(self._source)}; {statement}"
         if isinstance(self._source, (list, Mapping)):
             return f"source = pd.DataFrame(source); {statement}"
         return statement
+
+
+def reading(source: str | Path, options: str = "") -> str:
+    """Return the line that reads a file, or the text of one, into a pandas frame.
+
+    Args:
+        source: Its path or its text.
+        options: Further arguments, each with a comma before it.
+    """
+    if isinstance(source, str) and "\n" in source:
+        return f"import io; source = pd.read_csv(io.StringIO(source){options})"
+    return f"source = pd.read_csv({str(source)!r}{options})"
 
 
 def form_for_pandas(column: pl.Series) -> str:

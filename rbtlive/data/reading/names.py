@@ -32,6 +32,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "代码", "コード", "종목코드",
     ),
     "open": (
+        "opens",
         "open", "o", "openprice", "open1", "priceopen", "pxopen", "opening", "openingprice", "opn",
         "op", "oppning", "apning", "abning", "otevreni", "nyito", "openingskoers",
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
@@ -40,6 +41,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "откр", "открытие", "opnpric", "sdqopen", "prcod",
     ),
     "high": (
+        "highs",
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
         "hochstkurs", "tageshoch", "maximo", "maxima", "massimo", "plushaut", "highbid", "bidhigh",
         "highpricebid", "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价",
@@ -48,6 +50,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "prchd", "prchm",
     ),
     "low": (
+        "lows",
         "low", "l", "lo", "low1", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst",
         "tiefstkurs",
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "lowpricebid", "min",
@@ -56,6 +59,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "минимум", "lwpric", "sdqlow", "prcld", "prclm",
     ),
     "close": (
+        "closes",
         "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
         "closelast", "pxlast", "last", "lastprice", "schluss", "schlusskurs", "letzter", "zuletzt",
         "cierre", "ultimo", "cloture", "clot", "dernier", "closebid", "bidclose", "closepricebid",

@@ -5,6 +5,7 @@ The rule: one error lists everything, with the line that answers it.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 
 from rbtlive.errors import UnclearData
@@ -72,8 +73,11 @@ class Needs:
         return "; ".join([*self.before, f"rbt.read({call})"])
 
 
-# Merges the source text of two dicts.
+# Merges the source text of two dicts of texts; what stands for an answer is replaced.
 def _merged(first: str | None, second: str) -> str:
     if first is None or first == second:
         return second
-    return f"{first[:-1]}, {second[1:]}"
+    before, after = ast.literal_eval(first), ast.literal_eval(second)
+    kept = {name: column for name, column in before.items() if column != "..."}
+    pairs = (f'"{name}": "{column}"' for name, column in (kept | after).items())
+    return "{" + ", ".join(pairs) + "}"

@@ -1,7 +1,7 @@
 """Numbers written as text: thousands, decimal commas, currency signs, K, M and B.
 
 The rule: a file writes its numbers in one way. All its numbers together show it, and if
-they do not, the user is asked.
+they do not, the user is asked. A column that shows another way is read in its own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def number_series(
     comma = _decimal_comma(texts, decimal_comma) if texts else False
     done = dict(columns)
     for name, text in texts.items():
-        done[name] = _read(text, comma=comma)
+        own = _comma_shown(text)  # volumes such as 41171.0 beside prices such as 99,91
+        done[name] = _read(text, comma=own if isinstance(own, bool) else comma)
     return done
 
 

@@ -19,6 +19,7 @@ from rbtlive.data.reading.eras import (
     dates_of_numbers,
     text_in_common_years,
 )
+from rbtlive.data.reading.periods import ends_of_periods, months_of_numbers
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US
 
@@ -43,6 +44,7 @@ _REWRITTEN: Final = (
         "$1 $4 $2$3",
     ),  # the form of ctime
     (r"\[[A-Za-z_/]+\]$", ""),  # java.time's zone after its offset
+    (r"^(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]", "$1-$2-$3"),
 )
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _FORMS: Final = (
@@ -76,6 +78,11 @@ class Moments:
     zone: str | None
     days: bool
     origin: str
+
+    @property
+    def are_midnights(self) -> bool:
+        """Whether all are midnights of their wall clock."""
+        return bool((self.us.drop_nulls() % DAY_US == 0).all())
 
 
 def moments_of(column: pl.Series) -> Moments:
@@ -165,8 +172,8 @@ def _of_numbers(column: pl.Series) -> Moments:
             read = whole.cast(pl.String).str.to_datetime(form, time_unit="us", strict=False)
             if read.null_count() == whole.null_count():
                 return Moments(read.dt.epoch("us"), None, days=digits == 8, origin=form)
-    if (dates := dates_of_numbers(whole)) is not None:
-        return Moments(dates.cast(pl.Int64) * DAY_US, None, days=True, origin=f"dates, {REPUBLIC}")
+    if (written := _dates_of_digits(whole)) is not None:
+        return written
     if (kind := kind_of_days(exact)) is not None:
         us = moments_of_days(exact, kind)
         days = bool((us % DAY_US == 0).all())
@@ -181,6 +188,16 @@ def _of_numbers(column: pl.Series) -> Moments:
             us = (exact * factor).round().cast(pl.Int64) if factor > 0 else whole // -factor
             return Moments(us, "UTC", days=False, origin=f"epoch in {unit}")
     raise UnreadableTimes(f"{known[0]} in {column.name!r}")
+
+
+# 1130102 and 202301
+def _dates_of_digits(whole: pl.Series) -> Moments | None:
+    dates, origin = dates_of_numbers(whole), f"dates, {REPUBLIC}"
+    if dates is None:
+        dates, origin = months_of_numbers(whole), "months as numbers"
+    if dates is None:
+        return None
+    return Moments(dates.cast(pl.Int64) * DAY_US, None, days=True, origin=origin)
 
 
 def _of_text(column: pl.Series) -> Moments:
@@ -213,6 +230,9 @@ def _of_distinct(text: pl.Series) -> Moments:
     if (common := text_in_common_years(text)) is not None:
         read = _of_distinct(common)
         return replace(read, origin=f"{read.origin}, {REPUBLIC}")
+    if (ends := ends_of_periods(text)) is not None:
+        days = ends.cast(pl.Int64) * DAY_US
+        return Moments(days, None, days=True, origin="months, quarters or weeks as text")
     parts = text.str.extract_groups(_TEXT).struct.unnest()
     bad = parts["date"].is_null()
     if bad.all():

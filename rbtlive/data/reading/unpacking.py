@@ -208,7 +208,10 @@ def _column_name(name: object) -> str:
 def _column(series: Any) -> pl.Series:
     kind = str(series.dtype)
     if kind.startswith("period"):
-        series = series.dt.to_timestamp()
+        # A period's values are known at its end: the day for days and longer ones.
+        ends = series.dt.to_timestamp(how="end")
+        days = (ends - series.dt.to_timestamp()).max() > dt.timedelta(hours=23)
+        series = ends.dt.normalize() if days else ends.dt.ceil("s")
     elif kind == "object":
         first = next((value for value in series if value is not None), None)
         if isinstance(first, (dt.date, dt.time, Mapping)):

@@ -122,6 +122,7 @@ def _unmelted(table: Table) -> Table:
         if len(kinds) < 2 or {field_of(kind) for kind in kinds} - {*OHLCV, "adjusted"}:
             continue
         values = [other for other in frame.columns if plain(other) in _VALUES]
+        values = values or [n for n in frame.columns if n != name and frame[n].dtype.is_float()]
         rest = [other for other in frame.columns if other != name and other not in values]
         if len(values) == 1 and rest and not frame.select(name, *rest).is_duplicated().any():
             wide = frame.with_columns(pl.col(name).cast(pl.String)).pivot(
