@@ -36,6 +36,13 @@ _LABELS: Final = (
     "texts are NumPy arrays of objects here: compare them with == or np.isin, and leave LabelArray "
     "and as_string_array() out"
 )
+_CALENDARS: Final = "write from rbtlive.utils.calendar_utils import get_calendar"
+_BOOKS: Final = (
+    "read context.portfolio and context.account in a strategy, result.performance after a run"
+)
+_CONTROLS: Final = "call set_max_leverage, set_long_only and the other controls of rbtlive.api"
+_WINDOWS: Final = 'compute it from a window: data.history(asset, "close", 20, "1d")'
+_FETCHED: Final = "call fetch_csv(path) in initialize, or put your column beside the bars"
 # zipline's own modules that strategies import at times.
 _PRIVATE: Final = {
     "data.adjustments": _PORTAL,
@@ -49,12 +56,19 @@ _PRIVATE: Final = {
     "data.hdf5_daily_bars": _PORTAL,
     "data.loader": _PORTAL,
     "finance.blotter": _RUN,
+    "finance.controls": _CONTROLS,
     "finance.metrics": _RUN,
+    "finance.performance": _BOOKS,
     "finance.trading": _RUN,
     "gens": _RUN,
     "lib.labelarray": _LABELS,
     "pipeline.graph": _PLAN,
     "pipeline.visualize": _PLAN,
+    "sources": _FETCHED,
+    "transforms": _WINDOWS,
+    "utils.calendars": _CALENDARS,
+    "utils.factory": _PORTAL,
+    "utils.tradingcalendar": _CALENDARS,
 }
 _PARTS: Final = frozenset(["data", "factors", "filters", "classifiers"])
 
