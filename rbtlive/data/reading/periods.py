@@ -70,6 +70,8 @@ def months_of_numbers(whole: pl.Series) -> pl.Series | None:
     months, one after the other.
     """
     distinct = whole.drop_nulls().unique(maintain_order=True)
+    if not distinct.is_between(190_001, 210_012).all():  # 19001 is a day, counted from 1970
+        return None
     ends = ends_of_periods(distinct.cast(pl.String))
     return None if ends is None else whole.replace_strict(distinct, ends)
 
