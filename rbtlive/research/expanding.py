@@ -44,25 +44,40 @@ def max_drawdown(returns: Floats) -> Floats:
     return _finite(np.fmin.accumulate(drawdowns(returns)))
 
 
-def annual_volatility(returns: Floats) -> Floats:
+def deviation(returns: Floats) -> Floats:
+    """Return the sample standard deviation so far; NaN before the second return."""
+    count = np.cumsum(~np.isnan(returns))
+    with np.errstate(all="ignore"):
+        return np.where(count > 1, np.sqrt(_second_moment(returns) / (count - 1)), np.nan)
+
+
+def annual_volatility(returns: Floats, *, known: Floats | None = None) -> Floats:
     """Return the annualised sample standard deviation so far; NaN before the second
     return.
 
+    Args:
+        returns: Daily returns.
+        known: Their `deviation`, if the caller has it.
+
     Source: empyrical.annual_volatility.
     """
-    return _finite(_deviation(returns) * np.sqrt(SESSIONS_A_YEAR))
+    deviations = deviation(returns) if known is None else known
+    return _finite(deviations * np.sqrt(SESSIONS_A_YEAR))
 
 
-def sharpe(returns: Floats) -> Floats:
+def sharpe(returns: Floats, *, known: Floats | None = None) -> Floats:
     """Return the annualised ratio of mean return to its standard deviation so far,
     without a risk-free rate.
 
+    Args:
+        returns: Daily returns.
+        known: Their `deviation`, if the caller has it.
+
     Source: empyrical.sharpe_ratio.
     """
+    deviations = deviation(returns) if known is None else known
     with np.errstate(all="ignore"):
-        return _from_second(
-            _finite(_mean(returns) / _deviation(returns) * np.sqrt(SESSIONS_A_YEAR))
-        )
+        return _from_second(_finite(_mean(returns) / deviations * np.sqrt(SESSIONS_A_YEAR)))
 
 
 def sortino(returns: Floats) -> Floats:
@@ -91,8 +106,8 @@ def alpha_beta(returns: Floats, benchmark: Floats) -> tuple[Floats, Floats]:
     factor = np.where(np.isnan(returns), np.nan, benchmark)
     count = np.maximum(np.cumsum(~np.isnan(paired)), 1)
     covariance = _co_moment(paired, factor) / count
-    variance = _co_moment(factor, factor) / count
-    spread = _co_moment(paired, paired) / count
+    variance = _second_moment(factor) / count
+    spread = _second_moment(paired) / count
     variance[variance < _FLAT_VARIANCE] = np.nan
     with np.errstate(all="ignore"):
         beta = _from_second(covariance / variance)
@@ -134,12 +149,6 @@ def _mean(values: Floats) -> Floats:
     return means
 
 
-def _deviation(values: Floats) -> Floats:
-    count = np.cumsum(~np.isnan(values))
-    with np.errstate(all="ignore"):
-        return np.where(count > 1, np.sqrt(_co_moment(values, values) / (count - 1)), np.nan)
-
-
 # Sum of the products of deviations from the running means, by Welford's update: sums of
 # squares would cancel if the mean is large compared to the deviation, and would leave a
 # residue if all values are equal. A plain loop: 5,000 sessions take about a
@@ -155,6 +164,23 @@ def _co_moment(left: Floats, right: Floats) -> Floats:
             mean_left += before / count
             mean_right += (y - mean_right) / count
             moment += before * (y - mean_right)
+        moments.append(moment)
+    return np.array(moments, dtype=np.float64)
+
+
+# The same of values with themselves, in half the steps.
+def _second_moment(values: Floats) -> Floats:
+    if not values.any():  # as the returns of no benchmark
+        return np.zeros(len(values))
+    moments = []
+    mean = moment = 0.0
+    count = 0
+    for x in values.tolist():
+        if x == x:  # noqa: PLR0124 - NaN is the only value unequal to itself
+            count += 1
+            before = x - mean
+            mean += before / count
+            moment += before * (x - mean)
         moments.append(moment)
     return np.array(moments, dtype=np.float64)
 

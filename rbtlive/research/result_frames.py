@@ -30,7 +30,7 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.foreign_text import as_utf8, text_of
-from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
+from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Number
 from rbtlive.model.order_facts import Transaction
 from rbtlive.research import expanding
 from rbtlive.research.people_frame import PeopleFrame
@@ -176,17 +176,18 @@ def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[floa
     benchmark = benchmark_returns(sessions)
     factor = np.zeros(len(returns)) if benchmark is None else benchmark
     alpha, beta = expanding.alpha_beta(returns, factor)
+    deviations = expanding.deviation(returns)
     with np.errstate(invalid="ignore"):
         benchmark_total = np.cumprod(1.0 + factor) - 1.0
         leverage = np.fmax.accumulate(np.array([0.0, *floats(sessions, "gross_leverage")]))[1:]
     statistics: dict[str, Sequence[float]] = {
         "algorithm_period_return": floats(sessions, "total_return"),
         "benchmark_period_return": benchmark_total.tolist(),
-        "algo_volatility": expanding.annual_volatility(returns).tolist(),
+        "algo_volatility": expanding.annual_volatility(returns, known=deviations).tolist(),
         "benchmark_volatility": expanding.annual_volatility(factor).tolist(),
         "alpha": alpha.tolist(),
         "beta": beta.tolist(),
-        "sharpe": expanding.sharpe(returns).tolist(),
+        "sharpe": expanding.sharpe(returns, known=deviations).tolist(),
         "sortino": expanding.sortino(returns).tolist(),
         "max_drawdown": expanding.max_drawdown(returns).tolist(),
         "max_leverage": leverage.tolist(),
@@ -234,6 +235,8 @@ def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:
     date-times themselves, lists of one of these a List; anything else, and any mixture,
     becomes text. Assets are shown by their symbol.
     """
+    if _PLAIN_NUMBERS.issuperset(map(type, values)):  # as most are
+        return _floats(name, values)
     values = [plain_value(value) for value in values]
     kinds = {_kind(value) for value in values if value is not None}
     if not kinds or kinds == {"number"}:
@@ -267,6 +270,8 @@ def plain_value(value: object) -> Any:
         return {column_name(key): plain_value(item) for key, item in value.items()}
     return value
 
+
+_PLAIN_NUMBERS = frozenset({float, int, Decimal, Number, type(None)})
 
 _DTYPES: dict[str, pl.DataType] = {
     "truth": pl.Boolean(),

@@ -175,3 +175,22 @@ def test_what_is_done_to_the_picture_of_an_order_is_seen_in_no_other() -> None:
     run_five_minutes(handle_data)
 
     assert set(reached) == {(True, False)}
+
+
+def test_the_picture_of_an_order_that_is_first_read_later_shows_it_as_it_was() -> None:
+    shown = []
+
+    def handle_data(context: Any, data: Any) -> None:
+        asset = context.symbol("A")
+        if context.get_open_orders(asset):
+            (before,) = context.get_open_orders(asset)
+            context.cancel_order(before)
+            after = context.get_order(before.id)
+            shown.append((before.status.name, before.open, before.reason, after.status.name))
+            with pytest.raises(AttributeError, match="'OrderPicture' object has no attribute"):
+                _ = before.unheard_of
+        context.order(asset, 1, limit_price=1.0)
+
+    run_five_minutes(handle_data)
+
+    assert set(shown) == {("PENDING", True, None, "CANCELED")}

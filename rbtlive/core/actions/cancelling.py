@@ -46,7 +46,8 @@ def end_order(state: RunState, order: Order, reason: str, *, report: bool = True
         state.note_change(order)
     else:
         state.changed_orders.pop(order.id, None)
-    notice(state, "on_order_cancel", order, reason)
+    if state.callbacks.hooks["on_order_cancel"] is not None:
+        notice(state, "on_order_cancel", order, reason)
 
 
 def cancel_everything(state: RunState, reason: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from rbtlive.core.actions.callbacks import deliver
-from rbtlive.core.actions.waiting_fills import fill_waiting
+from rbtlive.core.actions.waiting_fills import fill_only, fill_waiting
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
@@ -32,6 +32,13 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill open orders on the current bar."""
     orders, venue = state.orders, state.venue
     waiting = orders.waiting
+    if not open_orders and len(waiting.amounts) == 1 and waiting.is_flushed and fill_only(state):
+        if orders.emptied:
+            orders.prune()
+        settle(state)
+        if state.callbacks.waiting:
+            deliver(state)
+        return  # most orders are alone
     if waiting.amounts and not waiting.is_flushed:
         waiting.make()  # placed since the last bar: they are news of this one
         orders.version += 1

@@ -33,7 +33,7 @@ def keep_traded(state: RunState, days: KeptDays) -> None:
     portfolio, touched = state.portfolio, state.orders.touched
     cash, flow, executed = portfolio.cash, portfolio.cash_flow, len(state.record.transactions)
     if touched:
-        days.pictures.note(days.count, touched, days.books[-1].executed)
+        days.pictures.note(days.count, touched.items(), days.books[-1].executed)
         touched.clear()
     days.books.append(_row(Books, (days.count, cash, flow, portfolio.held(), executed)))
 

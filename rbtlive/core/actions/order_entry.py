@@ -15,7 +15,7 @@ from rbtlive.core.actions.asset_lookup import resolve
 from rbtlive.core.actions.callbacks import notice
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderPicture, OrderView
-from rbtlive.core.state.order import Order
+from rbtlive.core.state.order import Order, every_field
 from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
 from rbtlive.finance.execution import (
     ExecutionStyle,
@@ -125,7 +125,9 @@ def _price(state: RunState, asset: Asset, asked: Any, *, round_down: bool) -> De
     return placed
 
 
-def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms) -> str | None:
+def place_whole_shares(  # noqa: C901 - a call less at every order
+    state: RunState, asset: Asset, shares: int, terms: Terms
+) -> str | None:
     """Do the same as `place_order` for fewer than 1E9 whole shares, faster where the
     order has no other terms.
     """
@@ -134,27 +136,20 @@ def place_whole_shares(state: RunState, asset: Asset, shares: int, terms: Terms)
         return place_order(state, asset, shares, terms)
     if not shares:
         return None
-    if limit_price is not None or stop_price is not None:
-        return _place_at_price(state, asset, shares, terms)
-    if state.trading_state == "running" and state.plain_assets[asset.index]:
-        order_id = state.orders.let_one_wait(asset, shares, us=state.market.now_us)
-        if order_id is not None:
-            return order_id
-    return place_order(state, asset, shares, terms)
-
-
-# The same of an order with a limit or a stop.
-def _place_at_price(state: RunState, asset: Asset, shares: int, terms: Terms) -> str | None:
-    limit_price, stop_price, _, _ = terms
     if state.plain_assets[asset.index]:
-        if stop_price is None:
-            limit = _price(state, asset, limit_price, round_down=shares > 0)
-            if limit is not None:
-                return enter(state, asset, Decimal(shares), limit=limit)
-        elif limit_price is None:
+        if limit_price is not None:
+            if stop_price is None:
+                limit = _price(state, asset, limit_price, round_down=shares > 0)
+                if limit is not None:
+                    return _submit(state, asset, Decimal(shares), limit=limit)
+        elif stop_price is not None:
             stop = _price(state, asset, stop_price, round_down=shares < 0)
             if stop is not None:
-                return enter(state, asset, Decimal(shares), stop=stop)
+                return _submit(state, asset, Decimal(shares), stop=stop)
+        elif state.trading_state == "running":
+            order_id = state.orders.let_one_wait(asset, shares, us=state.market.now_us)
+            if order_id is not None:
+                return order_id
     return place_order(state, asset, shares, terms)
 
 
@@ -302,6 +297,19 @@ def enter(
         order_id = state.orders.let_one_wait(asset, int(shares), us=us, tag=tag)
         if order_id is not None:
             return order_id
+    return _submit(state, asset, shares, limit=limit, stop=stop, tag=tag)
+
+
+# The same for an order that is an object from the start.
+def _submit(
+    state: RunState,
+    asset: Asset,
+    shares: Decimal,
+    *,
+    limit: Decimal | None = None,
+    stop: Decimal | None = None,
+    tag: str | None = None,
+) -> str:
     order = state.orders.submit_order(asset, shares, dt=state.now, limit=limit, stop=stop)
     if tag is not None:
         order.tag = tag
@@ -349,18 +357,18 @@ def show_open_orders(state: RunState, asset: Asset) -> list[OrderView]:
     """Return views of an asset's open orders, as they are now; in a backtest of the
     same pictures as long as nothing happens to any order.
     """
-    orders = state.orders
-    if orders.waiting.amounts:
-        orders.waiting.make_one(asset)
-    open_orders, presenter = orders.book.get(asset), state.presenter
+    orders, waiting, presenter = state.orders, state.orders.waiting, state.presenter
+    if waiting.amounts:
+        waiting.make_one(asset)
+    open_orders = orders.book.get(asset)
     if not open_orders:
         return []
     known, looks = orders.pictures.get(asset), orders.version + orders.looks
     if known is None or known[0] != looks:
-        known = (looks, [order.__copy__() for order in open_orders])
-        if orders.waiting.takes:
+        known = (looks, list(map(every_field, open_orders)))
+        if waiting.takes:
             orders.pictures[asset] = known
-    return [OrderPicture(order, presenter) for order in known[1]]
+    return [OrderPicture(facts, presenter) for facts in known[1]]
 
 
 def _order_action(order: Order) -> dict[str, str | None]:

@@ -207,12 +207,17 @@ class _Days:
     # books as they were.
     def _keep_placed(self) -> None:
         state, orders, days = self._state, self._state.orders, self._days
-        state.flush_changes()
-        days.pictures.note(days.count, orders.touched, days.books[-1].executed)
-        orders.touched.clear()
+        changed, waiting = state.changed_orders, orders.waiting
+        if waiting.amounts:
+            state.flush_changes()
+            days.pictures.note(days.count, orders.touched.items(), days.books[-1].executed)
+            orders.touched.clear()
+        elif changed:
+            days.pictures.note(days.count, changed.items(), days.books[-1].executed)
+            changed.clear()
         if state.outbox:
             self._rest_orders()
-        orders.waiting.is_rested = True
+        waiting.is_rested = True
 
     # False if the price of a position is unknown, which then keeps its old price.
     def _mark_one_by_one(self) -> bool:

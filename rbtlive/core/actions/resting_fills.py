@@ -34,12 +34,19 @@ def match_resting(state: RunState) -> Calm | None:
     else:  # what `match` does where no order waits
         _, low, high = found
         closes = _closes(state, *book)
-        is_touched = closes[row] <= low or closes[row] >= high  # NaN touches nothing
+        close = closes[row]
+        is_touched = close <= low or close >= high  # NaN touches nothing
         if is_touched and not _fill_only_touched(state, *book.items()):
             match(state, book)
         else:
-            orders.prune()
-            settle(state)
+            if orders.emptied:
+                orders.prune()
+            if (
+                state.balanced_version != state.portfolio.version
+                or state.unbooked_commissions
+                or state.unbooked_charges
+            ):
+                settle(state)
             if state.callbacks.waiting:
                 deliver(state)
             if not is_touched:

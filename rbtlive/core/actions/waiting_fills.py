@@ -35,7 +35,7 @@ def fill_waiting(state: RunState, match: Match) -> None:
     """
     orders, venue = state.orders, state.venue
     assert isinstance(venue, SimVenue)
-    if len(orders.waiting.amounts) == 1 and _fill_only(state, venue):
+    if len(orders.waiting.amounts) == 1 and fill_only(state):
         return
     asked = orders.waiting.take()
     many = len(asked.amounts) >= whole_fills.COLUMNS_FROM
@@ -104,15 +104,19 @@ def _book_columns(state: RunState, asked: Asked, fills: WholeFills, place: int) 
     orders.version += count
 
 
-# Fills the only waiting order, if its bar has room for all of it: this costs less than
-# a list with one entry.
-def _fill_only(state: RunState, venue: SimVenue) -> bool:
-    orders, now, log = state.orders, state.now, state.record.transactions
+def fill_only(state: RunState) -> bool:
+    """Fill the only waiting order, if its bar has room for all of it; say whether it
+    did. This costs less than a list with one entry.
+    """
+    orders, venue, log = state.orders, state.venue, state.record.transactions
+    assert isinstance(venue, SimVenue)
     [(asset, shares)] = orders.waiting.amounts.items()
-    costs = venue.whole_fill(shares, *state.data.floats.traded_of(asset)) if shares else None
+    if not shares:
+        return False
+    costs = venue.whole_fill(shares, *state.data.floats.traded_of(asset))
     if costs is None:
         return False
-    fill = (asset, Decimal(shares), *costs)
+    now, fill = state.now, (asset, Decimal(shares), *costs)
     if state.unbooked_commissions or state.unbooked_charges:  # earlier fills in this step
         state.portfolio.book_whole_fills((fill,), now)
         if fill[3] > ZERO:

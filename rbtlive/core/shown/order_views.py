@@ -188,14 +188,31 @@ class OrderView(LiveView):
 
 
 class OrderPicture(OrderView):
-    """An open order as it looked when it was asked for; others may show the same."""
+    """An open order as it looked when it was asked for.
 
-    __slots__ = ()
+    Args:
+        facts: The values of its fields then; of them `raw` is made when it is read.
+        presenter: Converts its numbers.
+    """
 
-    def check_triggers(self, price: object, dt: object) -> None:
-        """Latch stop and limit at `price`, in this picture alone."""
-        self.raw = self.raw.__copy__()
-        super().check_triggers(price, dt)
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: tuple[Any, ...], presenter: Presenter) -> None:
+        self._facts = facts
+        self._presenter = presenter
+
+    # Called only for what is missing: most pictures are only canceled.
+    def __getattr__(self, name: str) -> Order:
+        if name != "raw":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.raw = Order(*self._facts)
+        return self.raw
+
+    @property
+    def id(self) -> str:
+        """Counter within the run, from "1"."""
+        order_id: str = self._facts[0]
+        return order_id
 
 
 class TransactionView(LiveView):

@@ -15,10 +15,10 @@ from typing import Any, overload
 
 from rbtlive.core.state.order import Order, every_field
 from rbtlive.core.state.row_log import RowLog
-from rbtlive.core.state.touched_orders import TouchedOrders
+from rbtlive.core.state.touched_orders import TouchedKey, TouchedOrders
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.number import ZERO
-from rbtlive.model.order_facts import OrderState, Transaction
+from rbtlive.model.order_facts import OPEN_STATES, OrderState, Transaction
 
 _CREATED, _PENDING, _FILLED = OrderState.CREATED, OrderState.PENDING, OrderState.FILLED
 # The kinds of snapshot: the order as placed, in one of two states; its final state; or
@@ -93,13 +93,24 @@ class OrderArchive:
         if not touched:
             return ()
         keys = array("q")
-        self.add_keys(keys, touched, first_transaction)
+        self.add_keys(keys, touched.items(), first_transaction)
         return OrderPictures(self, keys)
 
-    def add_keys(self, keys: array[int], touched: TouchedOrders, first_transaction: int) -> None:
-        """Add to `keys` what `close_session` makes its snapshots of."""
-        places, where, whole = None, self._where, self._whole
-        for order_id, order in touched.items():
+    def add_keys(
+        self,
+        keys: array[int],
+        touched: Iterable[tuple[TouchedKey, Order | None]],
+        first_transaction: int,
+    ) -> None:
+        """Add to `keys` what `close_session` makes its snapshots of.
+
+        Args:
+            keys: Receives them.
+            touched: As in `close_session`, each with its key.
+            first_transaction: As there.
+        """
+        places, where = None, self._where
+        for order_id, order in touched:
             if order is None:
                 number = int(order_id) if isinstance(order_id, str) else order_id[0]
                 has_ended = number < len(where) and where[number]
@@ -109,12 +120,18 @@ class OrderArchive:
                 else:
                     keys.append(key)
                 continue
-            number = int(order.id)
-            if order.dt is order.created and _is_as_placed(order):
-                as_placed = _AS_CREATED if order.state is _CREATED else _AS_PENDING
-                keys.append(4 * number + as_placed)
-                continue
-            if order.state is _FILLED and order.limit is order.stop is None:
+            number, state = int(order.id), order.state
+            if state is _PENDING or state is _CREATED:
+                # A touched stop of an order with two prices leaves no other trace.
+                if (
+                    order.dt is order.created
+                    and (order.limit is None or order.stop is None)
+                    and not (order.limit_reached or order.stop_reached)
+                    and not (order.restated or order.executions)
+                ):
+                    keys.append(4 * number + (_AS_CREATED if state is _CREATED else _AS_PENDING))
+                    continue
+            elif state is _FILLED and order.limit is order.stop is None:
                 if places is None:
                     places = self._places(first_transaction)
                 place = places.get(order.id)
@@ -122,12 +139,11 @@ class OrderArchive:
                     self._forget(order, number, 1 + place)
                     keys.append(4 * number + _ENDED)
                     continue
-            stored = len(whole)
-            keys.append(4 * stored + _WHOLE)
-            if order.is_open:
-                whole.append(order.snapshot())
+            if state in OPEN_STATES:
+                keys.append(4 * self._whole.add(order.snapshot()) + _WHOLE)
             else:  # no caller can still change it
-                whole.append(order)
+                stored = self._whole.add(order)
+                keys.append(4 * stored + _WHOLE)
                 self._forget(order, number, -1 - stored)
 
     # The index of each order's last transaction, from that one on.
@@ -187,10 +203,14 @@ class OrderArchive:
     def _forget(self, order: Order, number: int, where: int) -> None:
         if self.live.pop(order.id, None) is None:
             return  # it ended in an earlier session and changed again
-        missing = number + 1 - len(self._where)
-        if missing > 0:
-            self._where.extend([0] * missing)
-        self._where[number] = where
+        known = self._where
+        missing = number - len(known)
+        if missing < 0:
+            known[number] = where
+        else:
+            if missing:
+                known.extend([0] * missing)
+            known.append(where)
         if where > 0 and order.tag is not None:
             self._tags[number] = order.tag
 
@@ -264,16 +284,6 @@ class OrderArchive:
         )
 
 
-# Whether nothing has happened to an order since it was placed, if its times say so; of
-# one with two prices, a touched stop leaves no other trace.
-def _is_as_placed(order: Order) -> bool:
-    return (
-        (order.state is _PENDING or order.state is _CREATED)
-        and (order.limit is None or order.stop is None)
-        and not (order.limit_reached or order.stop_reached or order.restated or order.executions)
-    )
-
-
 class OrderPictures(Sequence[Order]):
     """Snapshots of orders at a session's close, built when they are read."""
 
@@ -317,12 +327,17 @@ class KeptPictures:
         self._places: list[int] = []
         self._ends: list[int] = []
 
-    def note(self, place: int, touched: TouchedOrders, first_transaction: int) -> None:
+    def note(
+        self,
+        place: int,
+        touched: Iterable[tuple[TouchedKey, Order | None]],
+        first_transaction: int,
+    ) -> None:
         """Keep the orders that changed in the session at a place, the latest so far.
 
         Args:
             place: The session's.
-            touched: As in `OrderArchive.close_session`.
+            touched: As in `OrderArchive.add_keys`.
             first_transaction: As there.
         """
         self._archive.add_keys(self._keys, touched, first_transaction)

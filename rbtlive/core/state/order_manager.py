@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_archive import OrderArchive, RunOrders
@@ -31,13 +32,14 @@ class OrderManager:
             always the same dict; read only.
         waiting: The open orders that are not objects yet.
         archive: Orders of a backtest that have ended; None keeps all as objects.
+        emptied: Assets whose last order has ended since `prune`; others may have come.
         last_id: Number of the order created last.
     """
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
         self.book: dict[Asset, list[Order]] = {}
-        self._emptied: list[Asset] = []
+        self.emptied: list[Asset] = []
         self.archive: OrderArchive | None = None
         self.executions: set[str] = set()
         self.last_id = 0
@@ -49,8 +51,8 @@ class OrderManager:
         # Changes in a backtest whenever an open order may have changed but in the ways
         # above.
         self.looks = 0
-        # Pictures of an asset's open orders, and the sum of the two numbers then.
-        self.pictures: dict[Asset, tuple[int, list[Order]]] = {}
+        # The fields of an asset's open orders, and the sum of the two numbers then.
+        self.pictures: dict[Asset, tuple[int, list[tuple[Any, ...]]]] = {}
         # Orders that changed in the current session, the latest change last; emptied by
         # the core. The value is None for orders that wait and for those filled without
         # ever being objects.
@@ -102,13 +104,13 @@ class OrderManager:
             limit: Limit price.
             stop: Stop price.
         """
-        self.last_id += 1
+        self.last_id = number = self.last_id + 1
         if self.waiting.amounts:
-            self.waiting.hold_place(asset, self.last_id)
-        order = Order(str(self.last_id), asset, amount, dt, dt, limit, stop)
+            self.waiting.hold_place(asset, number)
         if limit is stop is None and self.archive is not None:
-            self.archive.note_time(self.last_id, us_of(dt))
-        self._orders[order.id] = order
+            self.archive.note_time(number, us_of(dt))
+        order_id = str(number)
+        order = self._orders[order_id] = Order(order_id, asset, amount, dt, dt, limit, stop)
         orders = self.book.get(asset)
         if orders is None:
             self.book[asset] = [order]
@@ -382,15 +384,15 @@ class OrderManager:
 
     def prune(self) -> None:
         """Remove assets without open orders from the book."""
-        if not self._emptied:
+        if not self.emptied:
             return
         waiting = self.waiting
-        if waiting.amounts and not waiting.amounts.keys().isdisjoint(self._emptied):
+        if waiting.amounts and not waiting.amounts.keys().isdisjoint(self.emptied):
             waiting.make()  # nor do those that wait keep it
-        for asset in self._emptied:
+        for asset in self.emptied:
             if not self.book.get(asset, True):
                 del self.book[asset]
-        self._emptied.clear()
+        self.emptied.clear()
 
     def close_session(self, first_transaction: int) -> Sequence[Order]:
         """Return snapshots of the orders that changed in the session, the latest change
@@ -423,12 +425,13 @@ class OrderManager:
         return order
 
     def _take_from_book(self, order: Order) -> None:
-        orders = self.book.get(order.asset)
+        asset = order.asset
+        orders = self.book.get(asset)
         if orders and order in orders:
             orders.remove(order)
             self.version += 1
             if not orders:
-                self._emptied.append(order.asset)
+                self.emptied.append(asset)
 
 
 _RANK = {

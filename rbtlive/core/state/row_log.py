@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from decimal import Decimal
-from itertools import chain, islice, repeat, starmap
+from itertools import chain, compress, count, islice, repeat, starmap
 from operator import is_not
 from typing import Any, Generic, TypeVar, overload
 
@@ -62,7 +62,7 @@ class _Runs:
 
     def __init__(self, values: Sequence[Any]) -> None:
         changes = map(is_not, values, islice(values, 1, None))
-        starts = [0, *(n for n, is_new in enumerate(changes, 1) if is_new)]
+        starts = [0, *compress(count(1), changes)]
         self._values = [values[start] for start in starts]
         self._counts = [b - a for a, b in zip(starts, [*starts[1:], len(values)], strict=True)]
 
@@ -122,6 +122,15 @@ class RowLog(MutableSequence[Row], Generic[Row]):
         self._recent.append(row)
         if len(self._recent) >= BLOCK:
             self.pack()
+
+    def add(self, row: Row) -> int:
+        """Add a row, and return its index."""
+        recent = self._recent
+        place = self._starts[-1] + len(recent)
+        recent.append(row)
+        if len(recent) >= BLOCK:
+            self.pack()
+        return place
 
     def extend(self, rows: Iterable[Row]) -> None:
         """Add several rows."""

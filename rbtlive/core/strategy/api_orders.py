@@ -264,7 +264,7 @@ class OrderMethods(Bound):
             TypeError: `order_param` is something else, e.g. a list of orders.
         """
         state = self._changing("cancel_order")
-        order_id = order_param.raw.id if isinstance(order_param, OrderView) else order_param
+        order_id = order_param.id if isinstance(order_param, OrderView) else order_param
         if isinstance(order_id, str):
             cancel_order(state, order_id)
         elif order_id is not None and not state.quirks.loose_argument_types:
