@@ -83,8 +83,11 @@ def _prices(days: KeptDays, table: BarReads) -> Floats:
     for books, count in zip(days.books, days.lengths(), strict=True):
         held = books.held.places()
         if count * len(held) <= _FEW:
-            rows = range(session * width, (session + count) * width, width)
-            places += [row + place for row in rows for place in held]
+            row, past = session * width, (session + count) * width
+            if len(held) == 1:  # as in most runs
+                places += range(row + held[0], past, width)
+            else:
+                places += [first + place for first in range(row, past, width) for place in held]
         else:
             parts += [
                 closes.take(places),

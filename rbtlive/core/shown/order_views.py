@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.shown.live_view import LiveView
-from rbtlive.core.state.order import Order
+from rbtlive.core.state.order import Order, OrderFacts
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.financial_model import plain_moment
 from rbtlive.model.asset import Asset
@@ -197,7 +197,7 @@ class OrderPicture(OrderView):
 
     __slots__ = ("_facts",)
 
-    def __init__(self, facts: tuple[Any, ...], presenter: Presenter) -> None:
+    def __init__(self, facts: OrderFacts, presenter: Presenter) -> None:
         self._facts = facts
         self._presenter = presenter
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from operator import itemgetter, sub
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rbtlive.core.state.held import Held
@@ -39,6 +40,9 @@ class Books(NamedTuple):
     flow: Decimal
     held: Held
     executed: int
+
+
+_place_of = itemgetter(Books._fields.index("place"))
 
 
 class KeptDays:
@@ -76,8 +80,8 @@ class KeptDays:
 
     def lengths(self) -> list[int]:
         """Return for how many sessions each of the books held."""
-        begun = [0, *(books.place for books in self.books[1:])]
-        return [past - place for place, past in zip(begun, [*begun[1:], self.count], strict=True)]
+        begun = [0, *map(_place_of, self.books[1:])]
+        return list(map(sub, [*begun[1:], self.count], begun))
 
     def every_recorded(self) -> list[dict[str, Any]]:
         """Return the recorded variables of each session."""

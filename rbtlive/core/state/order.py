@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from rbtlive.errors import IllegalTransition
 from rbtlive.model.asset import Asset
@@ -189,7 +189,7 @@ class Order:
         if self.triggered:
             return
         if self.stop is not None and self.limit is not None:
-            if not (price >= self.stop if self.amount > 0 else price <= self.stop):
+            if not (price >= self.stop if self.amount > ZERO else price <= self.stop):
                 return
             self.stop = None
         if self.is_touched(price):
@@ -203,9 +203,9 @@ class Order:
         if self.stop is None or self.limit is None:
             # A buy's limit is below the market, its stop above.
             if self.limit is not None:
-                return price <= self.limit if self.amount > 0 else price >= self.limit
+                return price <= self.limit if self.amount > ZERO else price >= self.limit
             if self.stop is not None:
-                return price >= self.stop if self.amount > 0 else price <= self.stop
+                return price >= self.stop if self.amount > ZERO else price <= self.stop
         return False
 
     def latch(self) -> None:
@@ -254,6 +254,9 @@ class Order:
         binary = float(tick) * int(ticks) if on_tick else float(price)
         return Decimal(repr(round(binary * float(ratio), 2)))
 
+
+OrderFacts: TypeAlias = tuple[Any, ...]
+"""The values of all fields of an order."""
 
 every_field = attrgetter(*(part.name for part in fields(Order)))
 """Returns the values of all fields of an order."""

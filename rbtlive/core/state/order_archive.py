@@ -109,7 +109,7 @@ class OrderArchive:
             touched: As in `close_session`, each with its key.
             first_transaction: As there.
         """
-        places, where = None, self._where
+        places, where, whole = None, self._where, self._whole
         for order_id, order in touched:
             if order is None:
                 number = int(order_id) if isinstance(order_id, str) else order_id[0]
@@ -140,9 +140,9 @@ class OrderArchive:
                     keys.append(4 * number + _ENDED)
                     continue
             if state in OPEN_STATES:
-                keys.append(4 * self._whole.add(order.snapshot()) + _WHOLE)
+                keys.append(4 * whole.add(order.snapshot()) + _WHOLE)
             else:  # no caller can still change it
-                stored = self._whole.add(order)
+                stored = whole.add(order)
                 keys.append(4 * stored + _WHOLE)
                 self._forget(order, number, -1 - stored)
 

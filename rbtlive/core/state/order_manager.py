@@ -10,9 +10,8 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from rbtlive.core.state.order import Order
+from rbtlive.core.state.order import Order, OrderFacts
 from rbtlive.core.state.order_archive import OrderArchive, RunOrders
 from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.touched_orders import TouchedOrders, objects_of
@@ -52,7 +51,7 @@ class OrderManager:
         # above.
         self.looks = 0
         # The fields of an asset's open orders, and the sum of the two numbers then.
-        self.pictures: dict[Asset, tuple[int, list[tuple[Any, ...]]]] = {}
+        self.pictures: dict[Asset, tuple[int, list[OrderFacts]]] = {}
         # Orders that changed in the current session, the latest change last; emptied by
         # the core. The value is None for orders that wait and for those filled without
         # ever being objects.
