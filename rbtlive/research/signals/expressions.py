@@ -16,7 +16,7 @@ from rbtlive.data.windows.indicators import PREFIXES, WATCHED, refusal, shape_of
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.signals.shared_parts import SharedParts
-from rbtlive.research.signals.trees import Program, fitting
+from rbtlive.research.signals.trees import Leaves, Program, fitting
 
 MISSING: Final = -1
 _ROW: Final = "rbtlive row"
@@ -77,11 +77,12 @@ class SignalTable:
         whole = plan.flags(bars)
         if check and len(bars) > 1:
             half = len(bars) // 2
-            self._require_same(plan.flags(bars.head(half)), whole, every, symbol)
+            self._require_same(plan.flags_again(bars.head(half)), whole, every, symbol)
+            watched = few.flags(bars)
             lengths = np.unique(np.geomspace(1, len(bars) - 1, PREFIXES).astype(int))
             for length in lengths.tolist():
-                values = few.flags(bars.head(length))
-                self._require_same(values, whole[self._watched], self._watched, symbol)
+                values = few.flags_again(bars.head(length))
+                self._require_same(values, watched, self._watched, symbol)
         return whole
 
     def _require_same(
@@ -110,23 +111,38 @@ class _Planned:
     def __init__(self, parts: SharedParts, places: Sequence[int]) -> None:
         self._plan = parts.plan(places)
         self._program: Program | None = None
+        self._last: tuple[Leaves, NDArray[np.int8]] | None = None
 
     def flags(self, bars: pl.DataFrame) -> NDArray[np.int8]:
         """Return the flags of all its expressions, expressions x rows."""
+        self._last = None
+        return self.flags_again(bars)
+
+    def flags_again(self, bars: pl.DataFrame) -> NDArray[np.int8]:
+        """Return the flags over the first of the bars that `flags` had last. If the
+        trees' columns are unchanged, their flags are too: no operation looks at another
+        row.
+        """
         flags = np.empty((self._plan.size, len(bars)), dtype=np.int8)
         try:
             known = bars
             for step in self._plan.steps:
-                known = known.with_columns(step)
+                # A few bars are not worth a thread for each expression.
+                known = (known.with_columns_seq if self._last else known.with_columns)(step)
             if self._program is None:
                 self._program = fitting(self._plan.trees, known)
-            self._program.run(known, flags)
+            leaves = self._program.leaves(known)
+            if self._last is not None and leaves.begins(self._last[0]):
+                flags[:] = self._last[1][:, : len(bars)]
+            else:
+                self._program.run(leaves, flags)
             left = [*self._plan.roots, *(tree.expression for tree in self._program.left)]
             if left:
                 found = _flags(known, left)
                 flags[[int(name) for name in found.columns]] = found.to_numpy().T
         except pl.exceptions.PolarsError as error:
             raise StrategyError(refusal(_MUST_GIVE, error, bars.columns)) from error
+        self._last = self._last or (leaves, flags)
         return flags
 
 

@@ -46,7 +46,7 @@ class Ledger:
         self._capital = float(self._scaled(np.array([capital]))[0])
         self._cash: Floats = np.zeros((runs, sessions))
         self._net: Floats = np.zeros((runs, sessions))
-        self._gross: Floats | None = None
+        self._gross: Floats | None = None  # that of `_net` until a position is short
         self._counts = {name: np.zeros(runs) for name in ("orders", "fills", "commission")}
         self._traded: list[tuple[Ints, Floats]] = []
 
@@ -84,11 +84,11 @@ class Ledger:
         if span.lot != 1.0:
             value *= span.lot
         value *= self._scaled(np.nan_to_num(span.prices))
-        self._net += value
-        if self._gross is None:
-            self._gross = np.abs(value)
-        else:
+        if self._gross is None and value.min() < 0.0:
+            self._gross = self._net.copy()
+        if self._gross is not None:
             self._gross += np.abs(value)
+        self._net += value
 
     @cached_property
     def _units(self) -> Floats:
@@ -118,9 +118,9 @@ class Ledger:
         values = self.values
         runs, sessions = values.shape
         mean = np.array([_sum(row) for row in values]) / sessions
-        assert self._gross is not None
+        gross = self._net if self._gross is None else self._gross
         with np.errstate(all="ignore"):
-            leverage = (self._gross / self._units).max(axis=1)
+            leverage = (gross / self._units).max(axis=1)
             years = sessions / a_year
             turnover = np.where(mean > 0, self._money_traded() / 2 / mean / years, np.nan)
         return {

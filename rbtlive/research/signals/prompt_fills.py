@@ -90,20 +90,21 @@ def prompt_fills(
 # nothing.
 def _trades(span: AssetSpan, enters: Bools, leaves: Bools, sizes: Floats) -> _Trades:
     _, sessions = enters.shape
-    acts = enters | leaves
+    acts, into = enters | leaves, enters > leaves
     first, last = span.listed
     acts[:, :first] = acts[:, last:] = False
     acts[sizes == 0.0] = False
+    # What was asked for at the bar before decides nothing, and most bars are left out.
+    same = into[:, 1:] == into[:, :-1]
+    same &= acts[:, :-1]
+    acts[:, 1:] &= ~same
     places = np.flatnonzero(acts)
-    into = (enters > leaves).ravel()[places]
+    into = into.ravel()[places]
+    runs, when = np.divmod(places, sessions)
     before = np.zeros_like(into)
-    before[1:] = into[:-1]
-    counts = np.count_nonzero(acts, axis=1)
-    firsts = np.cumsum(counts) - counts
-    before[firsts[counts > 0]] = False
+    before[1:] = into[:-1] & (runs[1:] == runs[:-1])
     decided = np.flatnonzero(into != before)
-    into = into[decided]
-    runs, when = np.divmod(places[decided], sessions)
+    into, runs, when = into[decided], runs[decided], when[decided]
     entries = np.flatnonzero(into)
     follows = np.append(~into, False)[entries + 1]
     exits = np.where(follows, np.append(when, 0)[entries + 1], sessions)

@@ -19,6 +19,8 @@ from rbtlive.research.signals.shared_parts import ARITHMETIC, COMPARISONS, Part,
 _Bools: TypeAlias = "NDArray[np.bool_]"
 _Floats: TypeAlias = "NDArray[np.float64]"
 _Rows: TypeAlias = "slice | NDArray[np.int64]"
+_Levels: TypeAlias = "dict[tuple[int, str, tuple[bool, ...]], list[Part]]"
+"""Parts by their level, their operation, and which of their operands are numbers."""
 
 _NUMPY: Final = {
     "Plus": "add",
@@ -36,6 +38,8 @@ _NUMPY: Final = {
 }
 _AT_ONCE: Final = 1 << 18
 """Numbers computed at a time, about as many as a processor's cache holds."""
+_WORTH_A_GROUP: Final = 8
+"""Parts in a group of neighbours, on average, to compute each group by itself."""
 _LEAST: Final = 32
 """Bars computed at a time, at least."""
 
@@ -56,6 +60,34 @@ class _Step(NamedTuple):
     constants: list[_Floats | None]
 
 
+class Leaves(NamedTuple):
+    """What trees read, each columns x bars.
+
+    Attributes:
+        values: Numbers, NaN where missing.
+        lacking: Whether a number is missing.
+        truths: Truth values, false where missing.
+        absent: Whether a truth value is missing.
+    """
+
+    values: _Floats
+    lacking: _Bools
+    truths: _Bools
+    absent: _Bools
+
+    def begins(self, whole: Leaves) -> bool:
+        """Whether the others begin with these, to the last bit."""
+        return all(
+            np.array_equal(_bits(ours), _bits(theirs[:, : ours.shape[1]]))
+            for ours, theirs in zip(self, whole, strict=True)
+        )
+
+
+# Of numbers: zero is not minus zero, and a NaN is itself.
+def _bits(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    return values.view(np.int64) if values.dtype == np.float64 else values
+
+
 class Program:
     """Trees, ordered so that equal operations are done together.
 
@@ -74,22 +106,25 @@ class Program:
         self._fits: dict[str, bool] = {}
         fitting = [tree for tree in trees if self._fit(tree.part)]
         self.left = [tree for tree in trees if not self._fits[tree.part.column]]
-        levels: dict[tuple[int, str, tuple[bool, ...]], list[Part]] = {}
+        levels: _Levels = {}
         self._level: dict[str, int] = {}
         self._leaves: tuple[dict[str, Part], dict[str, Part]] = ({}, {})
         for tree in fitting:
             self._place(tree.part, levels, is_truth=True)
-        self.numbers, self.truths = (
-            [one.name for one in leaves.values()] for leaves in self._leaves
-        )
+        leaves = self._sorted_leaves(levels)
+        self.numbers, self.truths = ([one.name for one in kind] for kind in leaves)
         # Row of each part: of numbers, or of truth values.
         self._row: dict[str, int] = {}
         self._heights = [0, 0]
         for is_truth in (False, True):
-            self._enter(self._leaves[is_truth].values(), is_truth=is_truth)
-        self._steps = [self._step(key[1], parts) for key, parts in sorted(levels.items())]
+            self._enter(leaves[is_truth], is_truth=is_truth)
+        self._steps = [
+            self._step(key[1], group)
+            for key, parts in sorted(levels.items())
+            for group in self._groups(parts)
+        ]
         self._most = max(map(len, levels.values()), default=0)
-        self._out = np.array([tree.number for tree in fitting], dtype=np.int64)
+        self._out = _rows([tree.number for tree in fitting])
         self._roots = _rows([self._row[tree.part.column] for tree in fitting])
 
     # -- what is done -----------------------------------------------------------------
@@ -112,7 +147,7 @@ class Program:
     def _place(
         self,
         part: Part,
-        levels: dict[tuple[int, str, tuple[bool, ...]], list[Part]],
+        levels: _Levels,
         *,
         is_truth: bool,
     ) -> int:
@@ -133,12 +168,43 @@ class Program:
         self._level[part.column] = level
         return level
 
+    # Those of one side of an operation are neighbours, in the order of their use.
+    def _sorted_leaves(self, levels: _Levels) -> tuple[list[Part], list[Part]]:
+        sides = (
+            column
+            for _, parts in sorted(levels.items())
+            for column in zip(*(part.operands for part in parts), strict=True)
+        )
+        names = dict.fromkeys(one.column for column in sides for one in column)
+        places = {name: place for place, name in enumerate(names)}
+        numbers, truths = (
+            sorted(kind.values(), key=lambda one: places.get(one.column, len(places)))
+            for kind in self._leaves
+        )
+        return numbers, truths
+
     def _enter(self, parts: Iterable[Part], *, is_truth: bool) -> slice:
         low = self._heights[is_truth]
         for number, part in enumerate(parts, low):
             self._row[part.column] = number
             self._heights[is_truth] = number + 1
         return slice(low, self._heights[is_truth])
+
+    # Parts whose operands are each one row for all, or neighbours, are read without a
+    # copy: of a grid, those with the same first length. If these are few, all stay one.
+    def _groups(self, parts: list[Part]) -> list[list[Part]]:
+        rows = [[self._row[o.column] for o in part.operands if o.number is None] for part in parts]
+        groups: list[list[Part]] = []
+        before: tuple[int, ...] = ()
+        for place, part in enumerate(parts):
+            step = tuple(map(int.__sub__, rows[place], rows[place - 1])) if groups else ()
+            fits = bool(groups) and all(one in (0, 1) for one in step)
+            if fits and (len(groups[-1]) == 1 or step == before):
+                groups[-1].append(part)
+            else:
+                groups.append([part])
+            before = step
+        return groups if len(groups) * _WORTH_A_GROUP <= len(parts) else [parts]
 
     def _step(self, operation: str, parts: list[Part]) -> _Step:
         operands: list[_Rows] = []
@@ -156,18 +222,24 @@ class Program:
 
     # -- doing it ---------------------------------------------------------------------
 
-    def run(self, frame: pl.DataFrame, flags: NDArray[np.int8]) -> None:
+    def leaves(self, frame: pl.DataFrame) -> Leaves:
+        """Return what the trees read of a frame, the bars with the columns of the
+        plan's steps.
+        """
+        return Leaves(*_floats(frame, self.numbers), *_booleans(frame, self.truths))
+
+    def run(self, leaves: Leaves, flags: NDArray[np.int8]) -> None:
         """Write the flags of the trees: 1 for true, 0 for false, -1 for missing.
 
         Args:
-            frame: The bars, and the columns of the plan's steps.
+            leaves: What they read.
             flags: By number of the tree, and by row.
         """
-        if not len(self._out) or frame.is_empty():
+        values, lacking, truths, absent = leaves
+        rows = flags.shape[1]
+        if not rows or not sum(self._heights):
             return
-        values, lacking = _floats(frame, self.numbers)
-        truths, absent = _booleans(frame, self.truths)
-        width = min(len(frame), max(_LEAST, _AT_ONCE // max(1, *self._heights)))
+        width = min(rows, max(_LEAST, _AT_ONCE // max(1, *self._heights)))
         numbers, decisions = self._heights
         store = _Store(
             values=np.empty((numbers, width)),
@@ -177,8 +249,8 @@ class Program:
             scratch=(np.empty((self._most, width)), np.empty((self._most, width))),
         )
         with np.errstate(all="ignore"):
-            for low in range(0, len(frame), width):
-                part = slice(low, min(low + width, len(frame)))
+            for low in range(0, rows, width):
+                part = slice(low, min(low + width, rows))
                 store.open(values[:, part], lacking[:, part], truths[:, part], absent[:, part])
                 for step in self._steps:
                     store.do(step)

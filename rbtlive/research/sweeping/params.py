@@ -32,6 +32,7 @@ FEW: Final = 20
 """So many sets are checked before the first run."""
 VALUES_AT_MOST: Final = 1_000_000
 """Maximum number of values of a parameter; beyond it, use a distribution."""
+_DRAWN_AT_ONCE: Final = 256
 TRIES = 1_000
 """How many draws in a row `where` may reject before a random search gives up."""
 
@@ -189,8 +190,9 @@ class Space:
             return [found[place] for place in places.tolist()]
         drawn: dict[str, Params] = {}
         missed = 0
+        draws = {name: _draws(axis, generator) for name, axis in self.axes.items()}
         while len(drawn) < n and missed < TRIES:
-            params = Params({name: _draw(axis, generator) for name, axis in self.axes.items()})
+            params = Params({name: next(values) for name, values in draws.items()})
             key = repr(sorted(params.items()))
             if key in drawn or not self.allows(params):
                 missed += 1
@@ -271,6 +273,18 @@ def plain(value: object) -> Any:
 
 def _is_distribution(values: object) -> bool:
     return hasattr(values, "rvs") or hasattr(values, "to_internal_repr")
+
+
+# Values of a parameter without end. A frozen distribution of scipy takes a tenth of a
+# millisecond a call, for one value or for many, so it draws many, from a generator of
+# its own.
+def _draws(axis: object, generator: Any) -> Iterator[Any]:
+    if hasattr(axis, "rvs") and hasattr(axis, "dist"):
+        (own_generator,) = generator.spawn(1)
+        while True:
+            yield from axis.rvs(size=_DRAWN_AT_ONCE, random_state=own_generator).tolist()
+    while True:
+        yield _draw(axis, generator)
 
 
 def _draw(axis: object, generator: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from rbtlive.errors import LookAheadIndicator
 from rbtlive.finance.commission import PerDollar, PerShare, PerTrade
 from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage, VolumeShareSlippage
 from rbtlive.research.signals.asset_span import AssetSpan, joined
@@ -19,7 +20,7 @@ from rbtlive.research.signals.ledger import _sum
 from rbtlive.research.signals.prompt_fills import prompt_fills
 from rbtlive.research.signals.shared_parts import SharedParts
 from rbtlive.research.signals.simulation import Simulation
-from rbtlive.research.signals.trees import fitting
+from rbtlive.research.signals.trees import Program, fitting
 
 # ruff: noqa: SIM300 - a column is compared here, no constant
 CLOSE = pl.col("close")
@@ -177,6 +178,51 @@ def test_many_bars_are_computed_in_parts():
     found, plain = flags_of(bars, every)
 
     assert found == plain
+
+
+def test_a_grid_is_compared_group_by_group_without_copies_of_rows():
+    gaps = pl.Series(np.where(np.arange(120) % 17 == 0, np.nan, BARS["close"]))
+    bars = BARS.with_columns(gaps.alias("open"), close=pl.Series(gaps).fill_nan(None))
+    fast, slow = range(2, 14), range(20, 34)
+    mean = {n: CLOSE.rolling_mean(n) for n in (*fast, *slow)}
+    every = [
+        compare(mean[a], mean[b]) & (CLOSE.shift(a) != pl.col("open").shift(b - 18))
+        for compare in (operator.gt, operator.le)
+        for a, b in itertools.product(fast, slow)
+        if 2 * a < b
+    ]
+    parts = SharedParts()
+    plan = parts.plan([parts.add(one) for one in every])
+    frame = bars
+    for step in plan.steps:
+        frame = frame.with_columns(step)
+
+    found, plain = flags_of(bars, every)
+
+    assert found == plain
+    steps = fitting(plan.trees, frame)._steps
+    copied = [rows for step in steps for rows in step.operands if isinstance(rows, np.ndarray)]
+    assert len(steps) < len(every) / 4
+    assert len(copied) < len(steps) / 4
+
+
+def test_prefixes_are_computed_again_only_if_their_columns_are_others(monkeypatch):
+    ran = []
+    run = Program.run
+    monkeypatch.setattr(
+        Program, "run", lambda self, *given: ran.append(given[1].shape[1]) or run(self, *given)
+    )
+    table = SignalTable()
+    for n in range(2, 9):
+        table.add(CLOSE.rolling_mean(n) > CLOSE.shift(n))
+
+    table.evaluate(BARS, symbol="A", check=True)
+    assert ran == [120, 120]  # all, and the few that are tried on every beginning
+
+    table.add(CLOSE.shift(-3) > 50)
+    with pytest.raises(LookAheadIndicator, match="of A, the value at bar 57"):
+        table.evaluate(BARS, symbol="A", check=True)
+    assert ran[2:] == [120, 60]
 
 
 def test_a_truth_value_that_is_also_used_as_a_number_is_left_to_polars():

@@ -24,6 +24,7 @@ from rbtlive.errors import (
 from rbtlive.research.figures.still import WIDTH, still_picture
 from rbtlive.research.reports.writing import short
 from rbtlive.research.sweeping.objectives import METRICS
+from rbtlive.research.sweeping.params import Space
 from rbtlive.research.sweeping.surface import sensitivity
 from tests.builders import daily_frame
 from tests.research.sweeping.sweeps import START, Counts, Cross, FailsOnThree, portal, sweep
@@ -183,6 +184,21 @@ def test_a_random_search_draws_from_distributions():
     found = sweep(params={"fast": stats.randint(2, 5)}, method="random", n=3, seed=1)
 
     assert set(found.frame["fast"]) <= {2, 3, 4}
+
+
+def test_a_longer_random_search_begins_with_the_shorter_one():
+    stats = pytest.importorskip("scipy.stats")
+    params = {"a": stats.uniform(0, 1), "b": stats.randint(0, 10**6), "c": range(10**6)}
+    space = Space(params, lambda p: p.a < 0.7)
+
+    few, many = space.random(5, 3), space.random(700, 3)
+
+    assert many[:5] == few
+    assert type(many[0].b) is int
+    assert len({p.a for p in many}) == 700
+    spread = [p.a for p in many]
+    assert stats.kstest(spread, stats.uniform(0, 0.7).cdf).pvalue > 0.001
+    assert abs(stats.pearsonr(spread, [p.b for p in many]).statistic) < 0.15
 
 
 def test_a_single_value_is_a_constant_and_objects_are_shown_as_text():
