@@ -278,7 +278,7 @@ def _is_distribution(values: object) -> bool:
 # Values of a parameter without end. A frozen distribution of scipy takes a tenth of a
 # millisecond a call, for one value or for many, so it draws many, from a generator of
 # its own.
-def _draws(axis: object, generator: Any) -> Iterator[Any]:
+def _draws(axis: object, generator: np.random.Generator) -> Iterator[object]:
     if hasattr(axis, "rvs") and hasattr(axis, "dist"):
         (own_generator,) = generator.spawn(1)
         while True:

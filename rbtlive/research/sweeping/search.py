@@ -98,6 +98,7 @@ class Study:
         self._labels: dict[str, dict[Any, Any]] = {}
         self._distributions = {axis: self._distribution(axis) for axis in space.names}
         self._is_over = False
+        self._is_stored = storage is not None
         self._seed = seed if sampler is None else None
         self._opened: RDBStorage | None = None
         level = module.logging.get_verbosity()
@@ -269,6 +270,11 @@ class Study:
                 f"installed: {error}; pip install {error.name}"
             ) from error
         except ValueError as error:  # it compares with the storage's earlier trials
+            if not self._is_stored:
+                raise InvalidSetting(
+                    f"{type(self.study.sampler).__name__} draws no set of the parameters "
+                    f"{', '.join(self._space.names)}: {error}; make it for these"
+                ) from error
             raise StoreMismatch(
                 f"the store holds a sweep over other values: {error}; pass another store"
             ) from error

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +22,13 @@ from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.used import differs, said_change
 from rbtlive.research.sweeping.work import RunRow
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS rbtlive_sweep (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS rbtlive_runs (
+_SCHEMA: Final = (
+    "rbtlive_sweep (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """rbtlive_runs (
     params TEXT PRIMARY KEY, metrics TEXT NOT NULL, objectives TEXT NOT NULL,
     seconds REAL NOT NULL, error TEXT, returns BLOB
-);
-"""
+)""",
+)
 FORMAT: Final = "2"
 _SEED: Final = "seed"
 
@@ -56,8 +56,9 @@ class RunStore:
             raise self._failed(error) from error
         try:
             with self._said():
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.executescript(_SCHEMA)
+                # SQLite does not wait here for its lock: who holds it changes the mode.
+                with suppress(sqlite3.OperationalError):
+                    self._connection.execute("PRAGMA journal_mode=WAL")
                 self._check({"format": FORMAT, **facts})
         except BaseException:
             self.close()
@@ -84,18 +85,24 @@ class RunStore:
             f"store {str(self.path)!r} cannot be used: {error}; free it, or pass another path"
         )
 
+    # In one transaction: another process that starts, or continues after a kill, finds
+    # all facts or none.
     def _check(self, facts: Mapping[str, str]) -> None:
-        known = dict(self._connection.execute("SELECT name, value FROM rbtlive_sweep"))
-        for name, value in facts.items():
-            if known and differs(known, name, value):
-                raise StoreMismatch(
-                    f"store {self.path} holds another sweep: "
-                    f"{said_change(name, known.get(name), value)}; pass another path, or delete "
-                    "the file"
-                )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO rbtlive_sweep VALUES (?, ?)", list(facts.items())
-        )
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for table in _SCHEMA:
+                self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+            known = dict(self._connection.execute("SELECT name, value FROM rbtlive_sweep"))
+            for name, value in facts.items():
+                if known and differs(known, name, value):
+                    raise StoreMismatch(
+                        f"store {self.path} holds another sweep: "
+                        f"{said_change(name, known.get(name), value)}; pass another path, or "
+                        "delete the file"
+                    )
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO rbtlive_sweep VALUES (?, ?)", list(facts.items())
+            )
 
     def seed(self, fresh: int) -> int:
         """Return the seed of a sweep that was started without one; `fresh` if it starts

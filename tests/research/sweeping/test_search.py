@@ -129,3 +129,10 @@ def test_a_where_that_refuses_everything_ends_the_search():
 def test_a_storage_that_is_none_is_refused():
     with pytest.raises(InvalidSetting, match="an optuna storage or its URL"):
         sweep(params=SPACE, method="optuna", n=2, store=7)
+
+
+def test_a_sampler_made_for_other_parameters_is_named():
+    sampler = optuna.samplers.GridSampler({"other": [2, 3]})
+
+    with pytest.raises(InvalidSetting, match="GridSampler draws no set of the parameters fast"):
+        sweep(params={"fast": [2, 3]}, method=sampler, n=2)

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -201,6 +202,19 @@ def test_a_store_of_an_earlier_version_goes_on(tmp_path):
         connection.execute("DELETE FROM rbtlive_sweep WHERE name IN ('uses', 'values')")
 
     assert len(sweep(store=path)) == 6
+
+
+def test_processes_that_start_one_store_at_once_find_all_of_its_facts_or_none(tmp_path):
+    facts = {f"fact {number}": "x" * 100 for number in range(200)}
+
+    def opened(path):
+        RunStore(path, facts).close()
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        for attempt in range(10):
+            started = [pool.submit(opened, tmp_path / f"{attempt}.sqlite") for _ in range(4)]
+            assert all(one.result() for one in started)
 
 
 def test_a_store_keeps_parameters_of_any_kind(tmp_path):
