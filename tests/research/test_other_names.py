@@ -317,6 +317,14 @@ def test_a_portal_answers_the_names_of_frames():
             lambda c, d: c.date_rules,
             "import date_rules, time_rules, then date_rules.every_day()",
         ),
+        (
+            lambda c, d: d.history(c.asset, "close", 3),
+            'write data.history(asset, "close", 20, "1d")',
+        ),
+        (
+            lambda c, d: c.indicator(pl.col("close")),
+            'write self.indicator("sma", pl.col("close").rolling_mean(20))',
+        ),
         (lambda c, d: c.ib.placeOrder(1), "a strategy does not know its broker"),
     ],
 )
@@ -334,7 +342,7 @@ def test_a_strategys_error_names_what_to_write(act, note):
 @pytest.mark.parametrize(
     ("code", "notes"),
     [
-        ("record(x=1)", ["write from rbtlive.api import record, or self.record(...)"]),
+        ("record(x=1)", ["write from rbtlive.api import record, or context.record(...)"]),
         ("log.info('x')", ["write import logging, then logging.getLogger(__name__).info(...)"]),
         ("date_rules.every_day()", ["write from rbtlive.api import date_rules"]),
         ("pl.col('close')", ["write import polars as pl"]),

@@ -221,8 +221,9 @@ _NAMES: Final = {
             "self.order(asset, 10): without prices it is a market order": "MarketOrder",
             "from rbtlive.api import {}": "date_rules time_rules calendars commission slippage "
             "cancel_policy execution",
-            "from rbtlive.api import {0}, or self.{0}(...)": "attach_pipeline batch_market_order "
-            "cancel_order continuous_future fetch_csv future_symbol get_datetime get_environment "
+            "from rbtlive.api import {0}, or context.{0}(...)": "attach_pipeline "
+            "batch_market_order cancel_order continuous_future fetch_csv future_symbol "
+            "get_datetime get_environment "
             "get_open_orders get_order history order order_percent order_target "
             "order_target_percent order_target_percents order_target_value order_value "
             "pipeline_output record schedule_function set_asset_restrictions set_benchmark "
@@ -235,6 +236,13 @@ _NAMES: Final = {
 _UNEXPECTED: Final = re.compile(
     r"OrderMethods\.(\w+)\(\) got an unexpected keyword argument '(\w+)'"
 )
+_WITHOUT: Final = re.compile(r"\w+\.(\w+)\(\) missing \d+ required positional argument")
+_WHOLE: Final = {
+    "history": _HISTORY,
+    "current": _CURRENT,
+    "indicator": 'self.indicator("sma", pl.col("close").rolling_mean(20))',
+}
+"""Whole calls, where an argument is missing."""
 _ONLY_ASSET: Final = re.compile(
     r"OrderMethods\.(order\w*)\(\) missing 1 required positional argument: '(\w+)'"
 )
@@ -270,8 +278,8 @@ def near_name(failure: NameError) -> str | None:
 
 
 def near_use(failure: TypeError) -> str | None:
-    """Return a note on what to write instead of `data[asset]`, of an order without its
-    size, or of an order argument from another library; None for other errors.
+    """Return a note on what to write instead of `data[asset]`, of a call that lacks an
+    argument, or of an order argument from another library; None for other errors.
     """
     text = str(failure)
     for owner, step in _ITEMS.items():
@@ -280,6 +288,9 @@ def near_use(failure: TypeError) -> str | None:
     missing = _ONLY_ASSET.search(text)
     if missing:
         return f"{missing[1]}(asset, {missing[2]}) takes both arguments; {FOR_MANY}"
+    whole = _WITHOUT.search(text)
+    if whole and whole[1] in _WHOLE:
+        return f"{whole[1]}() lacks an argument: write {_WHOLE[whole[1]]}"
     found = _UNEXPECTED.search(text)
     if found and found[2] in _ARGUMENTS:
         return f"{found[1]}() has no argument {found[2]!r}: write {_ARGUMENTS[found[2]]}"
