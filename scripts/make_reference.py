@@ -39,7 +39,7 @@ GROUPS = {
         "TradingEngine", "EventQueue", "EventDispatcher", "OrderManager", "StrategyExecutor", "OrderState",
     ),
     "Events": (
-        "Event", "MarketDataEvent", "OrderFillEvent", "OrderRejectEvent", "OrderUpdateEvent", "ScheduledTriggerEvent",
+        "Event", "MarketDataEvent", "OrderFillEvent", "OrderRejectEvent", "OrderReplacedEvent", "OrderUpdateEvent", "ScheduledTriggerEvent",
         "SystemErrorEvent", "CircuitBreakerEvent", "OperatorEvent",
     ),
     "Notebook": ("load_ipython_extension",),
