@@ -80,7 +80,7 @@ def test_ziplines_modules_are_attributes_that_are_loaded_at_first_use():
 
     assert done.stdout.splitlines() == [
         "PerShare Pipeline rbtlive.protocol rbtlive.assets rbtlive.utils True",
-        "module 'rbtlive' has no attribute 'backtset' True",
+        "module 'rbtlive' has no attribute 'backtset': did you mean 'backtest'? False",
     ]
 
 
