@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, TypeVar
@@ -27,6 +27,8 @@ from rbtlive.runtime.engine.engine import FORKED, TradingEngine
 T = TypeVar("T")
 REPORT_WITHIN_S = 5.0
 """How long the report of `flatten` and `kill` waits for the action to complete."""
+LOOK_EVERY_S = 0.1
+"""How often work on another loop is looked at, whose loop may have ended without it."""
 
 
 class Awaited:
@@ -102,7 +104,7 @@ class OperatedSession(ObservedSession):
         """
         try:
             if self._is_elsewhere():
-                await self._hopped(self.wait())
+                await self._hopped(self.wait)
             elif self._task is not None and not self._task.done():
                 await asyncio.wait({self._task})
             self._raise_failure()
@@ -123,7 +125,7 @@ class OperatedSession(ObservedSession):
         """
         try:
             if self._is_elsewhere():
-                report: OperatorReport = await self._hopped(self.stop())
+                report: OperatorReport = await self._hopped(self.stop)
                 return report
             await self.engine.graceful_shutdown()
             await self.wait()
@@ -194,7 +196,7 @@ class OperatedSession(ObservedSession):
             Exception: whatever the function raised; its requests before that stand.
         """
         if self._is_elsewhere():
-            value: T = await self._hopped(self.call(function))
+            value: T = await self._hopped(lambda: self.call(function))
             return value
         while self.engine.state == "starting":  # noqa: ASYNC110 - a start is short
             await asyncio.sleep(0.01)
@@ -327,13 +329,27 @@ class OperatedSession(ObservedSession):
         loop = self._loop
         return loop is not None and loop.is_running() and running_loop() is not loop
 
-    async def _hopped(self, work: Any) -> Any:
-        assert self._loop is not None
+    # Runs work on the session's loop. That loop may end at any moment, because the
+    # session has ended: it then refuses the work, cancels it or never begins it, and
+    # the work is done here.
+    async def _hopped(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        loop, there = self._loop, work()
+        assert loop is not None
         try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # it was closed a moment ago, because the session has ended
-            return await work
-        return await asyncio.wrap_future(future)
+            future = asyncio.run_coroutine_threadsafe(there, loop)
+        except RuntimeError:
+            return await there
+        outcome = asyncio.wrap_future(future)
+        try:
+            while not (future.done() or loop.is_closed()):
+                await asyncio.wait({outcome}, timeout=LOOK_EVERY_S)
+        except asyncio.CancelledError:
+            outcome.cancel()
+            raise
+        if future.done() and not future.cancelled():
+            return await outcome
+        there.close()
+        return await work()
 
     def _log(self, level: str, text: str, *, trace: str = "") -> None:
         self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")

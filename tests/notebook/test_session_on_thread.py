@@ -146,6 +146,40 @@ def test_a_session_whose_loop_was_closed_a_moment_ago_can_be_asked(tmp_path, ask
     assert type(answer) is type(expected)
 
 
+def ending(*, work_begins):
+    """Return a loop that takes work as its last action: it cancels it, or never begins."""
+    loop, once = asyncio.new_event_loop(), iter([True])
+    take = loop.call_soon_threadsafe
+
+    async def cancel_all():
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    def end(*given, **more):
+        take(*given, **more)
+        if work_begins:
+            ends = threading.Thread(target=loop.run_until_complete, args=(cancel_all(),))
+            ends.start()
+            ends.join()
+        loop.close()
+
+    loop.call_soon_threadsafe = end
+    loop.is_running = lambda: next(once, False)
+    return loop
+
+
+@pytest.mark.parametrize("work_begins", [True, False])
+@pytest.mark.parametrize("ask", ["wait", "stop"])
+def test_a_loop_that_ends_with_its_session_loses_no_answer(tmp_path, ask, work_begins):
+    session = attached(tmp_path)
+    asyncio.run(session.wait())
+    expected = asyncio.run(getattr(session, ask)())
+
+    session._loop = ending(work_begins=work_begins)
+
+    assert type(asyncio.run(getattr(session, ask)())) is type(expected)
+
+
 def test_a_function_for_a_session_whose_loop_was_closed_a_moment_ago_is_refused(tmp_path):
     session = attached(tmp_path)
     asyncio.run(session.wait())
