@@ -60,6 +60,8 @@ def before_trading_start(context, data):
     for name in PIPES:
         LOG.append(outs[name])
     joined = outs["momentum"].join(outs["value"], how="inner")
+    # Where a price never moved, mean and deviation are rounding errors of the processor.
+    joined = joined[joined["ewmstd"] > 1e-9].copy()
     joined["stretch"] = (joined["last"] - joined["ewma"]) / joined["ewmstd"]
     both = pd.concat([outs["momentum"], outs["value"]], axis=1)
     context.joined = joined.dropna(how="any")
@@ -72,7 +74,7 @@ def before_trading_start(context, data):
 
 def rebalance(context, data):
     table = context.joined
-    buckets = pd.qcut(table["stretch"].rank(method="first"), 3, labels=False)
+    buckets = pd.qcut(table["stretch"].rank(method="first"), 4, labels=False)
     for bucket, rows in table.groupby(buckets):
         LOG.append([int(bucket), [one.symbol for one in rows.index], rows["m"].mean()])
     keep = table[(buckets == 0) & ~table.index.isin(context.pennies)].index
