@@ -108,8 +108,13 @@ class ProcessPool(Pool):
         return list(wait(futures, timeout=timeout, return_when=FIRST_COMPLETED).done)
 
     def kill(self) -> None:
-        """End the worker processes."""
-        self._executor.shutdown(wait=False, kill_workers=True)
+        """End the worker processes, and return when they are gone.
+
+        `get_reusable_executor` shuts the old executor down once more and does not kill.
+        A kill that it overtook would leave a blocked worker, and the interpreter's exit
+        would wait for it forever.
+        """
+        self._executor.shutdown(wait=True, kill_workers=True)
 
     def restart(self, workers: int) -> None:
         """Bring workers back after some were lost."""

@@ -13,6 +13,7 @@ import pytest
 
 from rbtlive.errors import ForkedProcess, InvalidSetting, NotPicklable, SweepError
 from rbtlive.research.sweeping import driver
+from rbtlive.research.sweeping.pools import ProcessPool
 from tests.research.sweeping.sweeps import (
     SETS,
     Cross,
@@ -97,13 +98,25 @@ def test_time_enough_changes_nothing_and_nothing_is_raised_later():
 
 
 def test_workers_that_wait_for_ever_are_killed_and_replaced(monkeypatch):
+    left = []
+    kill = ProcessPool.kill
+
+    def kill_and_look(pool):
+        workers = list(pool._executor._processes.values())
+        assert workers
+        kill(pool)
+        left.extend(worker.is_alive() for worker in workers)
+
     monkeypatch.setattr(driver, "BLOCKED_S", 0.5)
+    monkeypatch.setattr(ProcessPool, "kill", kill_and_look)
 
     found = sweep(Sleeps, {"fast": [3], "slow": [6]}, workers=2, timeout=0.2)
 
     assert found.errors["error"].to_list() == [
         "RunTimedOut: the run took longer than timeout=0.2 s"
     ]
+    assert left
+    assert not any(left)  # a blocked one would keep the interpreter from its exit
     assert same(sweep(workers=2), sweep())
 
 
