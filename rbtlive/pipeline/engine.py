@@ -20,6 +20,7 @@ from rbtlive.pipeline.array_types import Values
 from rbtlive.pipeline.domain import GENERIC
 from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
 from rbtlive.pipeline.plan import Plan
+from rbtlive.pipeline.selections import Selections
 from rbtlive.pipeline.source import Source
 from rbtlive.pipeline.term import LISTED, ComputableTerm, InputDates, LoadableTerm
 from rbtlive.pipeline.windows import InputWindows, as_array, as_loaded
@@ -204,13 +205,13 @@ class _Run:
             return [self._history(one, begin) for one in term.inputs]
         if not term.windowed:
             return [self._from(one, begin) for one in term.inputs]
-        windows = []
+        windows, selections = [], Selections(mask)
         for one in term.inputs:
             low = begin - (term.window_length - 1)
             first = self.first + self.rows_of(one)
             loaded = as_loaded(self.known[one], first).tail(low - self.rows_of(one))
             kept = self._kept.get(self._windows(term))
-            windows.append(InputWindows(loaded, term.window_length, mask, kept=kept))
+            windows.append(InputWindows(loaded, term.window_length, selections, kept=kept))
         return windows
 
 

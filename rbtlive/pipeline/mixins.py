@@ -17,9 +17,9 @@ from rbtlive.errors import (
 )
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.kinds import registered
+from rbtlive.pipeline.selections import Selections
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, TEXT, Term
-from rbtlive.pipeline.windows import mask_changes
 
 
 class RestrictedDType(Term):
@@ -156,18 +156,19 @@ class CustomTermMixin(Term):
                 return whole
         if self.ndim == 1:
             return self._by_day_alone(inputs, dates, assets, mask)
-        out = self._allocate(mask.shape)
-        call = _Calls(self)
-        changes, sids, every = {0, *mask_changes(mask).tolist()}, assets, False
+        out, missing = self._allocate(mask.shape), self._allocate(mask.shape[1:])
+        call, now = _Calls(self), None
+        selections = getattr(inputs[0], "selections", None) if inputs else None
+        selections = selections or Selections(mask)
         for row, day in enumerate(dates):
-            if row in changes:
-                chosen = mask[row]
-                every = bool(chosen.all())
-                sids = assets if every else assets[chosen]
-            values = out[row] if every else out[row][chosen]
+            selection = selections.at(row)
+            if selection is not now:
+                now, places = selection, selection.places
+                sids = assets if places is None else assets.take(places)
+            values = out[row] if places is None else missing[: len(places)].copy()
             call(day, sids, values, inputs)
-            if not every:
-                out[row][chosen] = values
+            if places is not None:
+                out[row][places] = values
         return out
 
     # One value per day.
@@ -338,15 +339,15 @@ class DownsampledMixin(StandardOutputs, UniversalMixin):
         samples = set(period_starts(dates.values, self.frequency).tolist())
         rows: list[Any] = []
         for row in range(len(dates)):
-            if row in samples:
-                given = inputs if self.windowed else [values[[row]] for values in inputs]
-                one = slice(row, row + 1)
-                rows.append(self._sample(given, dates[one], assets, mask[one]))
-            else:
-                if self.windowed:
-                    for windows in inputs:
-                        next(windows)
+            if row not in samples:
                 rows.append(rows[-1])
+                continue
+            if self.windowed:
+                for windows in inputs:
+                    windows.skip_to(row)
+            given = inputs if self.windowed else [values[[row]] for values in inputs]
+            one = slice(row, row + 1)
+            rows.append(self._sample(given, dates[one], assets, mask[one]))
         return np.vstack(rows)
 
     # Day by day even if whole matrices were possible, because only some days are
@@ -367,6 +368,9 @@ class OneWindow:
 
     def __init__(self, window: Any) -> None:
         self.window = window
+
+    def skip_to(self, day: int) -> None:
+        """Do nothing: there is only one day."""
 
     def __next__(self) -> Any:
         return self.window

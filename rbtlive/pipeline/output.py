@@ -107,16 +107,22 @@ def _joined(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else np.concatenate(values)
 
 
+# Only assets that are shown are asked for their symbol: a screen shows few of a market.
 def _symbols(parts: Sequence[Shown]) -> pl.Series:
-    codes: dict[str, int] = {}
-    known: tuple[Any, ...] = ()
+    numbers: dict[str, int] = {}
+    assets: tuple[Any, ...] = ()
     found = []
     for part in parts:
-        if part.assets is not known:
-            known = part.assets
-            code = np.array([codes.setdefault(a.symbol, len(codes)) for a in known], np.int64)
-        found.append(code.take(part.places))
-    return pl.Series("symbol", list(codes), dtype=pl.String).gather(_joined(found))
+        if part.assets is not assets:
+            assets = part.assets
+            codes = np.full(len(assets), -1, np.int64)  # by asset, its symbol's number
+        fresh = np.zeros(len(assets), bool)
+        fresh[part.places] = True
+        fresh &= codes < 0
+        at = fresh.nonzero()[0]
+        codes[at] = [numbers.setdefault(assets[i].symbol, len(numbers)) for i in at.tolist()]
+        found.append(codes.take(part.places))
+    return pl.Series("symbol", list(numbers), dtype=pl.String).gather(_joined(found))
 
 
 def pandas_frame(computed: Computed, row: int | None = None) -> Any:

@@ -9,13 +9,19 @@ window does not depend on where a chunk begins.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import getrefcount
 from typing import Any, Final, NamedTuple
 
 from rbtlive.lib.adjustment import ADD, MULTIPLY
 from rbtlive.model.arrays import np
-from rbtlive.pipeline.array_types import Values
+from rbtlive.pipeline.array_types import Places, Values
+from rbtlive.pipeline.selections import Selection, Selections
 
-_FEW: Final = 32  # from more changed columns on, all are copied one by one
+# A changed column costs as much as copying this many numbers one by one, and this many
+# more for every row.
+_COPY: Final = 2_000
+_ROW: Final = 100
+_OWN_REFERENCES: Final = 2  # to an array: an attribute's and the call's
 
 
 class Restatement(NamedTuple):
@@ -148,13 +154,14 @@ class InputWindows:
     Args:
         loaded: Values from `length` - 1 rows before the first window's day on.
         length: Number of rows in a window.
-        mask: The wanted assets on each day, rows x assets; None for all. Inputs of one
-            column are never masked.
+        selections: The wanted assets of each day; None for all. Inputs of one column
+            are never masked.
         kept: What the terms of the same inputs and length have in common.
 
     Attributes:
         loaded: The values given.
         length: The length given.
+        selections: The selections given.
         kept: The dict given; None if no other term has such windows.
     """
 
@@ -162,7 +169,7 @@ class InputWindows:
         self,
         loaded: Loaded,
         length: int,
-        mask: Any = None,
+        selections: Selections | None = None,
         *,
         kept: dict[object, Values] | None = None,
     ) -> None:
@@ -170,17 +177,17 @@ class InputWindows:
         self.length = length
         self.kept = kept
         values = loaded.values
-        self._mask: Any = None if mask is None or values.shape[1] == 1 else mask
+        self.selections = selections
+        self._whole = selections is None or values.shape[1] == 1
         changed = loaded.restatements or loaded.revisions
         self._values = values.copy() if changed else values
         self._waiting = list(reversed(loaded.restatements))
         self._revisions = list(reversed(loaded.revisions))
         self._day = 0
-        self._changes: Any = None  # days on which the mask changes
-        self._part: Any = None  # columns of one mask, over the days that share it
-        self._part_from = self._part_to = 0
-        self._chosen: Any = None  # their mask
-        self._place: Any = None  # index of each column in it; -1 if it is not included
+        self._part: Any = None  # columns of one selection, over the days that share it
+        self._part_from = 0
+        self._selected: Selection | None = None
+        self._are_kept = False  # whether a window outlived its day
 
     def __iter__(self) -> InputWindows:
         return self
@@ -192,83 +199,95 @@ class InputWindows:
             raise StopIteration
         self._restate(last)
         window = self._window(day)
+        if self._are_kept:
+            window = window.copy()
         self._day = day + 1
         window.flags.writeable = False
         return window
 
-    # Actions that took effect by the window's day are applied to all rows before it.
+    def skip_to(self, day: int) -> None:
+        """Leave out the windows before a day's."""
+        self._day = day
+
+    # Actions that took effect by the window's day are applied to all rows before it
+    # that this window or a later one has.
     def _restate(self, last: int) -> None:
         while self._waiting and self._waiting[-1].row <= last:
+            self._keep_what_is_held()
             row, column, ratio = self._waiting.pop()
-            self._values[: row + 1, column] *= ratio
-            if self._part is not None and self._place[column] >= 0 and row >= self._part_from:
-                rows = row + 1 - self._part_from
-                self._part[:rows, self._place[column]] *= ratio
+            self._values[self._day : row + 1, column] *= ratio
+            places = None if self._selected is None else self._selected.places
+            if places is None:
+                continue
+            place = int(np.searchsorted(places, column))
+            if place < len(places) and places[place] == column:
+                begin, end = self._day - self._part_from, row + 1 - self._part_from
+                self._part[begin : max(end, 0), place] *= ratio
         while self._revisions and self._revisions[-1].row <= last:
+            self._keep_what_is_held()
             self._revisions.pop().apply(self._values)
-            self._part, self._part_to = None, 0  # it must be copied again
+            self._part, self._selected = None, None  # it must be copied again
+
+    # A compute may hold on to a window or a row of one: it must not change.
+    def _keep_what_is_held(self) -> None:
+        if getrefcount(self._values) > _OWN_REFERENCES:
+            self._values, self._are_kept = self._values.copy(), True
+        if self._part is not None and getrefcount(self._part) > _OWN_REFERENCES:
+            self._part, self._are_kept = self._part.copy(), True
 
     def _window(self, day: int) -> Any:
-        low, high = day, day + self.length
-        if self._mask is None:
-            return self._values[low:high].view()
-        if day >= self._part_to:
-            self._take_part(day)
+        if self.selections is not None and not self._whole:
+            selection = self.selections.at(day)
+            if selection is not self._selected:
+                self._take_part(day, selection)
         if self._part is None:
-            return self._values[low:high].view()
-        return self._part[low - self._part_from : high - self._part_from].view()
+            return self._values[day : day + self.length]
+        begin = day - self._part_from
+        return self._part[begin : begin + self.length]
 
     # Consecutive days with the same mask share one copy of its columns.
-    def _take_part(self, day: int) -> None:
-        chosen = self._mask[day]
-        if self._changes is None:
-            self._changes = mask_changes(self._mask)
-        end = int(self._changes[np.searchsorted(self._changes, day, side="right")])
+    def _take_part(self, day: int, selection: Selection) -> None:
+        before, self._selected = self._selected, selection
         old = None if self._part is None else self._part[day - self._part_from :]
-        differ = np.flatnonzero(chosen if old is None else chosen != self._chosen)
-        self._part_from, self._part_to, self._chosen = day, end, chosen
-        if chosen.all():
+        self._part_from = day
+        if selection.places is None:
             self._part = None
             return
-        values = self._values[day : end + self.length - 1]
+        values = self._values[day : selection.until + self.length - 1]
+        few = len(selection.changed) * (_COPY + _ROW * len(values)) <= values.size
         # Rows are contiguous in memory: sums must always add in the same order.
-        if old is None or len(differ) > _FEW:
-            self._part = np.compress(chosen, values, axis=1)
+        if before is None or before.until != selection.since or not few:
+            old = None
+        elif before.places is None:
+            old = values
+        if old is None:
+            self._part = np.take(values, selection.places, axis=1)
         else:
-            self._part = _with_changed_columns(old, values, chosen, differ)
-        if self._waiting:
-            self._place = np.where(chosen, np.cumsum(chosen) - 1, -1)
+            self._part = _with_changed_columns(old, values, selection, selection.places)
 
 
-# The chosen columns of `values`, whose first rows are in `old` except for the columns
-# that differ: copied in stretches, which is several times as fast as column by column.
-def _with_changed_columns(old: Any, values: Any, chosen: Any, differ: Any) -> Any:
-    rows = len(old)
-    part = np.empty((len(values), np.count_nonzero(chosen)), dtype=values.dtype)
-    np.compress(chosen, values[rows:], axis=1, out=part[rows:])
+# The selected columns of `values`, whose first rows are in `old` except for the columns
+# that changed: copied in stretches, which is several times as fast as column by column.
+def _with_changed_columns(
+    old: Values, values: Values, selection: Selection, places: Places
+) -> Values:
+    rows, changed = len(old), selection.changed
+    part: Values = np.empty((len(values), len(places)), dtype=values.dtype)
+    if rows < len(values):
+        values[rows:].take(places, axis=1, out=part[rows:], mode="clip")
     to = since = 0
-    before = np.cumsum(chosen) - chosen  # by column, the chosen ones before it
-    for column in differ.tolist():
-        end = int(before[column])
+    ends = np.searchsorted(places, changed).tolist()  # selected columns before each
+    enters = selection.mask[changed].tolist()
+    for column, end, enter in zip(changed.tolist(), ends, enters, strict=True):
         part[:rows, to:end] = old[:, since : since + end - to]
         since, to = since + end - to, end
-        if chosen[column]:
+        if enter:
             part[:rows, to] = values[:rows, column]
             to += 1
         else:
             since += 1
     part[:rows, to:] = old[:, since:]
     return part
-
-
-def mask_changes(mask: Any) -> Any:
-    """Return the days whose mask differs from the day before, and the number of days.
-
-    Args:
-        mask: Days x assets.
-    """
-    differ = np.flatnonzero((mask[1:] != mask[:-1]).any(axis=1)) + 1
-    return np.append(differ, len(mask))
 
 
 def as_loaded(values: Any, first: int) -> Loaded:
