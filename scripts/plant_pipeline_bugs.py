@@ -49,7 +49,7 @@ CHANGES = (
     ("what took effect before a chunk is forgotten", "pipeline/source.py",
      "level[column] *= ratio", "level[column] *= 1.0"),
     ("values are restated twice", "pipeline/windows.py",
-     "row + 1, column] *= ratio", "row + 1, column] *= ratio * ratio"),
+     "[self._day : row + 1, column] *= ratio", "[self._day : row + 1, column] *= ratio * ratio"),
     ("the last row before a split is not restated", "pipeline/windows.py",
      "self._values[self._day : row + 1, column]", "self._values[self._day : row, column]"),
     ("a window that is held changes", "pipeline/windows.py",

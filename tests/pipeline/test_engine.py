@@ -427,6 +427,35 @@ def test_an_expression_that_looks_ahead_is_refused():
             rbt.run_pipeline(pipe, START, END, portal())
 
 
+def test_an_expression_is_given_the_fields_it_names():
+    """A wildcard may be any of them, an expression without a field reads all."""
+    ratio = pl.col("close") / pl.col("open").shift(1).over("symbol", order_by="date")
+
+    assert [one.name for one in Factor.from_expr(ratio).inputs] == ["open", "close"]
+    for every in (pl.mean_horizontal("^o.*$"), ratio + pl.all().len(), pl.lit(1.0)):
+        assert len(Factor.from_expr(every).inputs) == 5
+
+
+def test_an_expression_is_computed_twice_a_level_and_once_without_later_days():
+    """Between two actions, once for all days and once to find a look ahead; where every
+    day has its own level, the second would be the first.
+    """
+    data = load("pipelines_daily")
+    plain = rbt.PolarsDataPortal(data.bars, assets=data.assets)
+    lengths: list[int] = []
+
+    def counted(values: pl.Series) -> pl.Series:
+        lengths.append(len(values))
+        return values
+
+    own = Factor.from_expr(pl.col("close").map_batches(counted, return_dtype=pl.Float64))
+    rbt.run_pipeline(Pipeline({"own": own}), START, END, plain)
+    every_day = len(lengths)
+    rbt.run_pipeline(Pipeline({"own": own}), START, START, plain)
+
+    assert (every_day, len(lengths) - every_day) == (2, 1)
+
+
 def test_terms_that_say_the_same_are_one_and_are_computed_once():
     """Equal terms are the same object, and share one computation."""
     calls: list[Any] = []

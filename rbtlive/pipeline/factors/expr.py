@@ -6,6 +6,7 @@ expression whose value changes with later bars is refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,7 @@ class ExprFactor(Factor):
             )
         made = super().__new__(
             cls,
-            inputs=[getattr(EquityPricing, field) for field in OHLCV],
+            inputs=[getattr(EquityPricing, field) for field in _read_by(expression)],
             window_safe=window_safe,
             facts={"text": expression.meta.serialize(format="binary")},
         )
@@ -61,7 +62,7 @@ class ExprFactor(Factor):
     _reads_history = True  # each column as loaded
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Mask) -> Any:
-        frames = _Restated(inputs, assets)
+        frames = _Restated(inputs, [one.name for one in self.inputs], len(assets))
         out = np.full(mask.shape, np.nan)
         rows = len(inputs[0].values)
         first = rows - len(dates)
@@ -70,8 +71,11 @@ class ExprFactor(Factor):
             last = first + row
             if known is None or frames.changes_at(last):
                 until = frames.next_change(last, rows)
-                known = self._values(frames.at(last, until), len(assets))
-                self._check(frames.at(last, last + 1), known[: last + 1], len(assets))
+                frame = frames.at(last, until)
+                known = self._values(frame, len(assets))
+                if until > last + 1:
+                    shorter = frame.filter(pl.col("date") <= last)
+                    self._check(shorter, known[: last + 1], len(assets))
             out[row] = known[last]
         return np.where(mask, out, np.nan)
 
@@ -100,31 +104,45 @@ class ExprFactor(Factor):
         return f"Factor.from_expr({self.expression})"
 
 
-class _Restated:
-    """All bars, adjusted to a day, as frames sorted by symbol and date."""
+# The fields that an expression reads: all, if that cannot be told from its names.
+def _read_by(expression: pl.Expr) -> Sequence[str]:
+    names = set(expression.meta.root_names())
+    fields = [field for field in OHLCV if field in names]
+    told = fields and names <= {"date", "symbol", *fields}
+    return fields if told and not expression.meta.has_multiple_outputs() else OHLCV
 
-    def __init__(self, inputs: list[Loaded], assets: Any) -> None:
-        self._inputs = inputs
-        self._assets = assets
-        self._changes = sorted({r.row for one in inputs for r in one.restatements})
+
+class _Restated:
+    """Bars, adjusted to one day after another, as frames sorted by symbol and date."""
+
+    def __init__(self, inputs: Sequence[Loaded], names: Sequence[str], width: int) -> None:
+        self._width = width
+        self._values = {name: one.values for name, one in zip(names, inputs, strict=True)}
+        changes = [
+            (change.row, number, name, change)
+            for name, one in zip(names, inputs, strict=True)
+            for number, change in enumerate(one.restatements)
+        ]
+        for name in {name for _row, _number, name, _change in changes}:
+            self._values[name] = self._values[name].copy()
+        self._waiting = sorted(changes)[::-1]
+        self._rows = {row for row, *_rest in changes}
 
     def changes_at(self, row: int) -> bool:
-        return row in self._changes
+        return row in self._rows
 
     def next_change(self, row: int, rows: int) -> int:
-        return min([change for change in self._changes if change > row], default=rows)
+        return min((change for change in self._rows if change > row), default=rows)
 
-    # Rows up to `until`, as seen on the morning of row `day`.
+    # Rows before `until`, as seen on the morning of row `day`, which never decreases.
     def at(self, day: int, until: int) -> pl.DataFrame:
-        rows, width = until, len(self._assets)
+        while self._waiting and self._waiting[-1][0] <= day:
+            row, _number, name, change = self._waiting.pop()
+            self._values[name][: row + 1, change.column] *= change.ratio
         columns: dict[str, Any] = {
-            "date": np.tile(np.arange(rows), width),
-            "symbol": np.repeat(np.arange(width), rows),
+            "date": np.tile(np.arange(until), self._width),
+            "symbol": np.repeat(np.arange(self._width), until),
         }
-        for name, one in zip(OHLCV, self._inputs, strict=True):
-            values = one.values[:rows].copy()
-            for row, column, ratio in one.restatements:
-                if row <= day:
-                    values[: row + 1, column] *= ratio
-            columns[name] = pl.Series(values.T.reshape(-1), nan_to_null=True)
+        for name, values in self._values.items():
+            columns[name] = pl.Series(values[:until].T.reshape(-1), nan_to_null=True)
         return pl.DataFrame(columns)
