@@ -17,7 +17,7 @@ from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.data.equity_pricing import EquityPricing
 from rbtlive.pipeline.loaders.base import loaded_by
-from rbtlive.pipeline.windows import Loaded, Restatement
+from rbtlive.pipeline.windows import Loaded, Restatement, Restatements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,24 +157,25 @@ class Source:
     # All factors on bars that are known by the last day, and the product of those that
     # took effect before the first.
     def _restated(
-        self, volume: bool, first: int, last: int, index: Any
-    ) -> tuple[list[Restatement], Any]:
-        found: list[Restatement] = []
-        by_asset = self._adjustments(last).by_asset
-        if not any(by_asset):
-            return found, None
-        level = np.ones(len(index))
-        for column, asset in enumerate(index.tolist()):
-            for factor in by_asset[asset]:
-                ratio = factor.volume if volume else factor.price
-                if ratio == 1.0 or factor.session > last:
-                    continue
-                if factor.session < first:
-                    level[column] *= ratio
-                else:
-                    found.append(Restatement(factor.session - first, column, ratio))
-        found.sort(key=lambda restatement: restatement.row)
-        return found, None if (level == 1.0).all() else level
+        self, volume: bool, first: int, last: int, index: Places
+    ) -> tuple[Sequence[Restatement], Values | None]:
+        factors = self._adjustments(last).table()
+        if not len(factors.sessions):
+            return [], None
+        columns = np.full(len(self._market.assets), -1)
+        columns[index] = np.arange(len(index))
+        columns = columns.take(factors.assets)
+        ratios = factors.volumes if volume else factors.prices
+        wanted = (columns >= 0) & (ratios != 1.0)
+        earlier = wanted & (factors.sessions < first)
+        level = None
+        if earlier.any():
+            level = np.ones(len(index))
+            np.multiply.at(level, columns[earlier], ratios[earlier])  # one after the other
+        at = (wanted & (factors.sessions >= first) & (factors.sessions <= last)).nonzero()[0]
+        at = at[np.lexsort((columns[at], factors.sessions[at]))]
+        found = Restatements(factors.sessions[at] - first, columns[at], ratios[at])
+        return found, None if level is None or (level == 1.0).all() else level
 
     def _closes_before(self, session: int) -> Any:
         table = self._market.daily
@@ -210,7 +211,7 @@ class ClosesKnown(Source):
     # An action on a day adjusts the days before it, but not the day's own bar.
     def _restated(
         self, volume: bool, first: int, last: int, index: Places
-    ) -> tuple[list[Restatement], Values | None]:
+    ) -> tuple[Sequence[Restatement], Values | None]:
         return super()._restated(volume, first + 1, last, index)
 
 

@@ -8,7 +8,7 @@ window does not depend on where a chunk begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from sys import getrefcount
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +37,78 @@ class Restatement(NamedTuple):
     row: int
     column: int
     ratio: float
+
+
+class Step(NamedTuple):
+    """Factors that take effect on one row, for different columns.
+
+    Attributes:
+        row: The row.
+        columns: The columns, or the only one.
+        ratios: Their factors.
+    """
+
+    row: int
+    columns: Any
+    ratios: Any
+
+
+class Restatements(Sequence[Restatement]):
+    """Restatements as arrays, in the order in which they take effect.
+
+    Args:
+        rows: The row of each.
+        columns: Its column.
+        ratios: Its factor.
+    """
+
+    __slots__ = ("columns", "ratios", "rows")
+
+    def __init__(self, rows: Places, columns: Places, ratios: Values) -> None:
+        self.rows = rows
+        self.columns = columns
+        self.ratios = ratios
+
+    @classmethod
+    def of(cls, given: Sequence[Restatement]) -> Restatements:
+        """Return restatements of any form in this one."""
+        if isinstance(given, Restatements):
+            return given
+        rows, columns, ratios = zip(*given, strict=True) if given else ((), (), ())
+        return cls(np.array(rows, np.intp), np.array(columns, np.intp), np.array(ratios, float))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place]
+
+    def __iter__(self) -> Iterator[Restatement]:
+        each = (self.rows.tolist(), self.columns.tolist(), self.ratios.tolist())
+        return map(Restatement, *each)
+
+    def steps(self) -> Iterator[Step]:
+        """Return them row by row: an asset's second action of a day is a step of its
+        own, because factors are multiplied one after the other.
+        """
+        if not len(self):
+            return
+        rows, columns = self.rows, self.columns
+        order = np.lexsort((columns, rows))
+        count = np.arange(len(order))
+        again = np.append(False, ~(rows[order[1:]] != rows[order[:-1]]))
+        again[1:] &= columns[order[1:]] == columns[order[:-1]]
+        number = count - np.maximum.accumulate(np.where(again, 0, count))  # within the day
+        by_step = np.lexsort((number, rows[order]))
+        order, number = order[by_step], number[by_step]
+        rows, columns, ratios = rows[order], columns[order], self.ratios[order]
+        begins = (rows[1:] != rows[:-1]) | (number[1:] != number[:-1])
+        edges = [0, *(begins.nonzero()[0] + 1).tolist(), len(order)]
+        for row, low, high in zip(rows[edges[:-1]].tolist(), edges, edges[1:], strict=False):
+            if high == low + 1:
+                yield Step(row, int(columns[low]), float(ratios[low]))
+            else:
+                yield Step(row, columns[low:high], ratios[low:high])
 
 
 class Revision(NamedTuple):
@@ -91,15 +163,18 @@ class Loaded(NamedTuple):
         """
         if not offset:
             return self
-        level = self.level
-        earlier = [r for r in self.restatements if r.row < offset]
-        if earlier:
+        level, (rows, columns, ratios) = self.level, self._restated()
+        earlier, later = rows < offset, rows >= offset
+        if earlier.any():
             level = np.ones(self.values.shape[1]) if level is None else level.copy()
-            for restatement in earlier:
-                level[restatement.column] *= restatement.ratio
-        later = [r._replace(row=r.row - offset) for r in self.restatements if r.row >= offset]
+            np.multiply.at(level, columns[earlier], ratios[earlier])
+        further = Restatements(rows[later] - offset, columns[later], ratios[later])
         values, revisions = self._revised(offset)
-        return Loaded(values, later, self.first + offset, level, revisions)
+        return Loaded(values, further, self.first + offset, level, revisions)
+
+    def _restated(self) -> tuple[Places, Places, Values]:
+        all_of_them = Restatements.of(self.restatements)
+        return all_of_them.rows, all_of_them.columns, all_of_them.ratios
 
     # The rows from `offset` on as known there, and their later changes.
     def _revised(self, offset: int) -> tuple[Any, list[Revision]]:
@@ -121,11 +196,11 @@ class Loaded(NamedTuple):
         firsts, lasts = self.values[:windows], self.values[length - 1 :]
         if self.restatements:
             firsts, lasts = firsts.copy(), lasts.copy()
-        for row, column, ratio in self.restatements:
+        for row, columns, ratios in Restatements.of(self.restatements).steps():
             newest = row - length + 1  # the window whose last row it is
-            firsts[max(newest, 0) : row + 1, column] *= ratio
+            firsts[max(newest, 0) : row + 1, columns] *= ratios
             if newest >= 0:
-                lasts[newest, column] *= ratio
+                lasts[newest, columns] *= ratios
         return firsts, lasts
 
     def levelled(self, length: int, columns: Any = slice(None)) -> tuple[Any, Any]:
@@ -142,8 +217,8 @@ class Loaded(NamedTuple):
         levels = np.ones((rows + 1, width))
         if self.level is not None:
             levels[0] = self.level
-        for row, column, ratio in self.restatements:
-            levels[row + 1, column] *= ratio
+        restated, restated_columns, ratios = self._restated()
+        np.multiply.at(levels, (restated + 1, restated_columns), ratios)
         levels = np.cumprod(levels[:, columns], axis=0)
         return self.values[:, columns] / levels[:-1], levels[length:]
 
@@ -181,7 +256,7 @@ class InputWindows:
         self._whole = selections is None or values.shape[1] == 1
         changed = loaded.restatements or loaded.revisions
         self._values = values.copy() if changed else values
-        self._waiting = list(reversed(loaded.restatements))
+        self._waiting = [*Restatements.of(loaded.restatements).steps()][::-1]
         self._revisions = list(reversed(loaded.revisions))
         self._day = 0
         self._part: Any = None  # columns of one selection, over the days that share it
@@ -212,21 +287,32 @@ class InputWindows:
     # Actions that took effect by the window's day are applied to all rows before it
     # that this window or a later one has.
     def _restate(self, last: int) -> None:
-        while self._waiting and self._waiting[-1].row <= last:
+        if self._waiting and self._waiting[-1].row <= last:
             self._keep_what_is_held()
-            row, column, ratio = self._waiting.pop()
-            self._values[self._day : row + 1, column] *= ratio
-            places = None if self._selected is None else self._selected.places
-            if places is None:
-                continue
-            place = int(np.searchsorted(places, column))
-            if place < len(places) and places[place] == column:
-                begin, end = self._day - self._part_from, row + 1 - self._part_from
-                self._part[begin : max(end, 0), place] *= ratio
+            begin, places = self._day, None if self._selected is None else self._selected.places
+            while self._waiting and self._waiting[-1].row <= last:
+                row, columns, ratios = self._waiting.pop()
+                self._values[begin : row + 1, columns] *= ratios
+                if places is not None and row >= begin:
+                    self._restate_part(row, columns, ratios, places)
         while self._revisions and self._revisions[-1].row <= last:
             self._keep_what_is_held()
             self._revisions.pop().apply(self._values)
             self._part, self._selected = None, None  # it must be copied again
+
+    # The same in the copy of the selected columns.
+    def _restate_part(self, row: int, columns: Any, ratios: Any, places: Places) -> None:
+        if not len(places):
+            return
+        found = places.searchsorted(columns)
+        selected = places.take(found, mode="clip") == columns
+        if isinstance(columns, int):
+            if not selected:
+                return
+        else:
+            found, ratios = found[selected], ratios[selected]
+        begin, end = self._day - self._part_from, row + 1 - self._part_from
+        self._part[begin:end, found] *= ratios
 
     # A compute may hold on to a window or a row of one: it must not change.
     def _keep_what_is_held(self) -> None:

@@ -77,7 +77,12 @@ def test_windows_of_a_mask_that_changes_have_its_columns_as_restated(changing: i
         if day % 3:
             mask[day, dice.integers(0, width, changing)] ^= True
     mask[20], mask[30] = True, False
-    restated = [Restatement(row, int(dice.integers(width)), 0.5) for row in range(0, rows, 4)]
+    restated = [
+        Restatement(row, column, ratio)
+        for row in range(0, rows, 4)
+        for column in [*dice.integers(0, width, row % 3 * 200).tolist(), 7, 9, 7][: row + 1]
+        for ratio in (0.5, 0.97)
+    ]
     revised = [Revision(25, (18, 25), (10, 40), ADD, 1.0)]
     loaded = Loaded(values.copy(), restated, revisions=revised)
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, cast
 from weakref import ref
 
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 
 NAN = float("nan")
 
@@ -46,6 +46,22 @@ dividend, asset, ratio or amount).
 
 Known: TypeAlias = dict[int, tuple[Sequence[Any], list[Factor]]]
 """By session: the actions that took effect, and their factors."""
+
+
+class FactorTable(NamedTuple):
+    """Factors as arrays, in the order in which they took effect.
+
+    Attributes:
+        sessions: Sessions they take effect in.
+        assets: Indices of their assets.
+        prices: Multipliers of prices.
+        volumes: Multipliers of volumes.
+    """
+
+    sessions: NDArray[np.int64]
+    assets: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    volumes: NDArray[np.float64]
 
 
 class FreshFactors:
@@ -93,6 +109,7 @@ class Adjustments:
     ) -> None:
         self._by_asset: list[list[Factor]] = [[] for _ in range(width)]
         self._sorted = 0  # of so many sessions in effect they are in `_by_asset`
+        self._table: tuple[int, FactorTable] | None = None  # of so many sessions in effect
         self._closes_before = closes_before
         self._known = known
         self._pending = list(upcoming)
@@ -109,6 +126,21 @@ class Adjustments:
                     self._by_asset[factor.asset].append(factor)
             self._sorted = len(self._effective)
         return self._by_asset
+
+    def table(self) -> FactorTable:
+        """Return the factors in effect as arrays."""
+        effective = self._effective
+        if self._table is None or self._table[0] != len(effective):
+            each = [f for place in range(len(effective)) for f in self.factors_at(place)]
+            sessions, assets, prices, volumes, _ = zip(*each, strict=True) if each else ((),) * 5
+            table = FactorTable(
+                np.array(sessions, np.int64),
+                np.array(assets, np.int64),
+                np.array(prices, np.float64),
+                np.array(volumes, np.float64),
+            )
+            self._table = len(effective), table
+        return self._table[1]
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
         """Add a split that was not known before."""
@@ -177,6 +209,7 @@ class Adjustments:
         if not changed:
             return None
         self._by_asset, self._sorted = [[] for _ in self._by_asset], 0
+        self._table = None
         return [f for place in range(len(self._effective)) for f in self.factors_at(place)]
 
     # A dividend has no factor if there is no previous close, or it exceeds that close.
