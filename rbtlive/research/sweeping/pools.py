@@ -8,6 +8,7 @@ reported by one kind of exception.
 from __future__ import annotations
 
 import os
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -73,16 +74,18 @@ class ProcessPool(Pool):
         import tempfile
 
         from joblib.externals.loky import BrokenProcessPool
+        from joblib.externals.loky.backend import resource_tracker
 
         self.lost = (BrokenProcessPool,)
         self.workers = workers
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="rbtlive-sweep-", ignore_cleanup_errors=True
-        )
+        folder = tempfile.mkdtemp(prefix="rbtlive-sweep-")
+        # loky's tracker, a process of its own, removes the folder if this one is killed.
+        resource_tracker.register(folder, "folder")
+        self._remove_folder = weakref.finalize(self, _remove_tracked, folder)
         try:
-            self._parcel = pack(job, folder=Path(self._folder.name))
+            self._parcel = pack(job, folder=Path(folder))
         except BaseException:
-            self._folder.cleanup()
+            self._remove_folder()
             raise
         self._executor = self._started()
 
@@ -125,7 +128,16 @@ class ProcessPool(Pool):
         """Release the workers; the next sweep may reuse them."""
         if at_once:
             self.kill()
-        self._folder.cleanup()
+        self._remove_folder()
+
+
+def _remove_tracked(folder: str) -> None:
+    import shutil
+
+    from joblib.externals.loky.backend import resource_tracker
+
+    shutil.rmtree(folder, ignore_errors=True)
+    resource_tracker.unregister(folder, "folder")
 
 
 class ExecutorPool(Pool):

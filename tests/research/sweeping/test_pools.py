@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -265,3 +266,37 @@ def test_forked_workers_are_refused_instead_of_waiting_for_ever():
         pytest.raises(ForkedProcess, match="a fork leaves threads behind"),
     ):
         sweep(backend=executor)
+
+
+KILLED = """
+from rbtlive.research.sweeping import pools
+from tests.research.sweeping.sweeps import sweep
+
+pools.IDLE_S = 1
+started = pools.ProcessPool.submit
+
+def submit(pool, batch):
+    future = started(pool, batch)
+    print("started", flush=True)
+    return future
+
+pools.ProcessPool.submit = submit
+sweep(workers=2)
+"""
+
+
+def test_the_bars_of_a_killed_sweep_are_removed(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": "", "TMPDIR": str(tmp_path)},
+    ) as killed:
+        assert killed.stdout.readline() == b"started\n"
+        assert list(tmp_path.glob("rbtlive-sweep-*"))
+        killed.kill()
+
+    begun = time.monotonic()
+    while list(tmp_path.glob("rbtlive-sweep-*")):
+        assert time.monotonic() - begun < 60
+        time.sleep(0.1)
