@@ -79,7 +79,7 @@ class ProcessPool(Pool):
         self.lost = (BrokenProcessPool,)
         self.workers = workers
         folder = tempfile.mkdtemp(prefix="rbtlive-sweep-")
-        # loky's tracker, a process of its own, removes the folder if this one is killed.
+        # loky's tracker, another process, removes the folder if this one is killed.
         resource_tracker.register(folder, "folder")
         self._remove_folder = weakref.finalize(self, _remove_tracked, folder)
         try:

@@ -3,6 +3,8 @@ worker dies.
 """
 
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -272,7 +274,6 @@ KILLED = """
 from rbtlive.research.sweeping import pools
 from tests.research.sweeping.sweeps import sweep
 
-pools.IDLE_S = 1
 started = pools.ProcessPool.submit
 
 def submit(pool, batch):
@@ -291,10 +292,12 @@ def test_the_bars_of_a_killed_sweep_are_removed(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={"PYTHONPATH": ":".join(sys.path), "PATH": "", "TMPDIR": str(tmp_path)},
+        start_new_session=True,
     ) as killed:
         assert killed.stdout.readline() == b"started\n"
         assert list(tmp_path.glob("rbtlive-sweep-*"))
         killed.kill()
+        os.killpg(killed.pid, signal.SIGTERM)  # the workers, which would wait half a minute
 
     begun = time.monotonic()
     while list(tmp_path.glob("rbtlive-sweep-*")):
