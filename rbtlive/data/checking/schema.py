@@ -26,7 +26,7 @@ from rbtlive.data.checking.typed_columns import (
 )
 from rbtlive.data.columns.found import ROW, FoundColumns, read_beside
 from rbtlive.data.reading import fit
-from rbtlive.data.reading.suggesting import calendar_of_dates, days_after
+from rbtlive.data.reading.suggesting import days_after, exchange_of_dates
 from rbtlive.errors import (
     BarOutsideSession,
     DataError,
@@ -271,8 +271,10 @@ def _cause_of_days(bars: TypedBars, sessions: NDArray[np.int32], calendar: Tradi
             "the dates look like those of the midnights that end the bars; write: "
             "rbt.read(bars), which takes them a day earlier"
         )
-    found = calendar_of_dates(days) if len(days) >= _ENOUGH_DAYS else None
-    return usual if found is None else f'the dates look like {found}\'s; pass calendar="{found}"'
+    if len(days) < _ENOUGH_DAYS:
+        return usual
+    found = exchange_of_dates(bars.frame["date"].cast(pl.Int32).to_numpy(), bars.frame["symbol"])
+    return usual if found is None else f'{found[1]}; pass calendar="{found[0]}"'
 
 
 def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) -> pl.DataFrame:

@@ -47,7 +47,7 @@ from rbtlive.data.reading.timestamps import (
     told_apart,
 )
 from rbtlive.data.reading.unpacking import tables_of
-from rbtlive.data.reading.widening import long_tables
+from rbtlive.data.reading.widening import endings_of_merges, long_tables
 from rbtlive.errors import (
     EmptyData,
     NotAFrame,
@@ -200,6 +200,15 @@ class _Reader:
                 f'source["{own}"] = source[[{listed}]].astype(str).agg(" ".join, axis=1)',
             ),
         )
+
+    def ask_of_merged(self, table: Table, parts: Sequence[Table]) -> None:
+        """Ask for the symbols of columns that a join of two frames has named."""
+        if endings := endings_of_merges(table.frame.columns, parts):
+            self.needs.ask(
+                f"the symbols: columns end in {' and '.join(map(repr, endings))}, as joins of two "
+                "frames name them; put the symbols there",
+                before=self.lines.naming(endings),
+            )
 
     # Bars that lack a field, although a column with an unknown name may contain it.
     def _ask_of_unnamed(self, frame: pl.DataFrame, roles: Roles, there: str) -> None:
@@ -395,7 +404,9 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
         )
     for table in tables:
         one = symbol if isinstance(symbol, str) else None
-        for long, roles in long_tables(table, columns, symbol=one):
+        longs = long_tables(table, columns, symbol=one)
+        reader.ask_of_merged(table, [long for long, _ in longs])
+        for long, roles in longs:
             if long.frame.height:
                 reader.take(long, roles)
             elif long.symbol is not None:

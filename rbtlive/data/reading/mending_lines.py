@@ -63,6 +63,22 @@ class MendingLines:
             f'source[{column!r}] = pd.to_datetime(source[{column!r}]).dt.floor("min")',
         )
 
+    def naming(self, endings: Sequence[str]) -> str:
+        """Return the line that puts symbols in place of the endings of columns.
+
+        Args:
+            endings: The endings, such as "_x" and "_y".
+        """
+        named = zip(endings, ("AAPL", "MSFT"), strict=False)
+        changes = "".join(f'.replace("{one}", "{one[0]}{symbol}")' for one, symbol in named)
+        rename = f"lambda name: name{changes}"
+        if isinstance(self._source, (pl.DataFrame, pl.LazyFrame)):
+            return f"source = source.rename({rename})"
+        statement = f"source = source.rename(columns={rename})"
+        if isinstance(self._source, (str, Path)):
+            return f"{reading(self._source)}; {statement}"
+        return statement
+
     def changing(self, expression: str, statement: str) -> str:
         """Return the line that changes a column.
 

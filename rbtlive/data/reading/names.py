@@ -135,10 +135,12 @@ STARTING_VENDORS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("MetaTrader", frozenset(("tickvol", "vol", "spread"))),
     ("Polygon", frozenset(("vwap", "transactions", "otc"))),
     ("Interactive Brokers", frozenset(("average", "barcount"))),
+    ("Oanda", frozenset(("time", "complete", "o", "h", "l", "c"))),
     ("CryptoDataDownload", frozenset(("unix", "date", "symbol", "tradecount"))),
 )
 """Vendors that are recognized by some of their columns, and stamp bars at the start.
 
 Sources: alpaca-py `BarSet.df`, databento `DBNStore.to_df`, MetaTrader5
-`copy_rates_range`, MetaTrader 5's export, polygon's client `Agg`, ib_async `BarData`.
+`copy_rates_range`, MetaTrader 5's export, polygon's client `Agg`, ib_async `BarData`,
+developer.oanda.com "Candlestick".
 """

@@ -17,16 +17,17 @@ from rbtlive.data.columns.found import ROW
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.exchanges import exchange_of
 from rbtlive.data.reading.intake import Intake
+from rbtlive.data.reading.long_bars import are_weekends, last_days
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.suggesting import (
-    calendar_of_dates,
     days_after,
+    exchange_of_dates,
     likely_cause,
     trades_at_weekends,
     zone_of_currencies,
 )
 from rbtlive.data.reading.tables import Labels
-from rbtlive.data.reading.timestamps import Moments, to_utc
+from rbtlive.data.reading.timestamps import PERIODS, Moments, to_utc
 from rbtlive.errors import BadFrequency, RowsLost
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
@@ -160,7 +161,31 @@ class _Placing:
         self.intake.zone = zone
         if interval == DAY:
             days = self._sessions_only(days, calendar)
+        elif interval.spans_sessions:
+            days = self._in_their_periods(days, interval)
         return Placed(calendar.name, interval, self.asset_class, days)
+
+    # A date at the start of a week or month is moved to where the bar ends. Interactive
+    # Brokers stamps the start of minutes, and dates weeks and months by their last day.
+    def _in_their_periods(self, days: NDArray[np.int64], interval: Interval) -> NDArray[np.int64]:
+        unclear = are_weekends(days, interval)
+        labels = self.asked.labels
+        if labels is None and (unclear or not self.moments.days):
+            labels = self.hint
+        if labels is None and self.moments.origin == PERIODS:
+            labels = "end"
+        if labels is None and unclear:
+            labels = self.asked.labels_by_default
+        if labels is None and unclear:
+            resampled = self.moments.origin == "date-times"
+            self.needs.ask(
+                'the labels: weeks dated on a weekend may end there (pandas\' resample("W")) or '
+                'start there (label="left", MetaTrader, Investing.com), which is a week later',
+                labels='"end"' if resampled else '"start"',
+            )
+            self.needs.settle()
+        self.intake.labels = labels
+        return last_days(days, interval) if labels == "start" else days
 
     def _days(self, us: NDArray[np.int64], calendar: TradingCalendar) -> tuple[Any, str | None]:
         ways = fit.day_labels(
@@ -220,9 +245,9 @@ class _Placing:
         return np.where(out, -1, days)
 
     def _other_calendar(self, days: NDArray[np.int64], shift: int) -> tuple[str, dict[str, str]]:
-        found = calendar_of_dates(np.unique(days).astype("datetime64[D]"))
-        if found is not None and (shift == 0 or found not in ("24/7", "24/5")):
-            return f"the dates look like {found}'s", {"calendar": f'"{found}"'}
+        found = exchange_of_dates(days, self.frame["symbol"])
+        if found is not None and (shift == 0 or found[0] not in ("24/7", "24/5")):
+            return found[1], {"calendar": f'"{found[0]}"'}
         if shift:
             return (
                 "the dates look a day early: midnights of a zone ahead of UTC, written as UTC's "

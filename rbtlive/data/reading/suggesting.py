@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import polars as pl
+
 from rbtlive.data.calendars.calendar import Micros, TradingCalendar, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.calendars.reach import calendar_to_us
@@ -41,6 +43,8 @@ servers (MetaTrader), central Europe.
 """
 
 _FEW_DAYS: Final = 10
+_MANY_DAYS: Final = 60
+_MANY_SYMBOLS: Final = 100
 
 
 def calendar_of_dates(labels: NDArray[np.datetime64]) -> str | None:
@@ -55,6 +59,40 @@ def calendar_of_dates(labels: NDArray[np.datetime64]) -> str | None:
         further = _best(_FURTHER, labels)
         best = min((one for one in (best, further) if one is not None), default=None)
     return None if best is None else best[1]
+
+
+def exchange_of_dates(days: Micros, symbols: pl.Series) -> tuple[str, str] | None:
+    """Return the calendar that explains the dates of all symbols, and a sentence about
+    it; None if there is none.
+
+    Bars of several exchanges fit a calendar that has each weekday, unless one of the
+    exchanges is open whenever another is.
+
+    Args:
+        days: Days since 1970, one per bar.
+        symbols: The symbol of each bar.
+    """
+    found = calendar_of_dates(np.unique(days).astype("datetime64[D]"))
+    if found is None or found == "24/7":
+        return None if found is None else (found, f"the dates look like {found}'s")
+    each = _calendars_of_symbols(days, symbols)
+    if len(each) > 1 and found not in each:
+        listed = ", ".join(each)
+        return "24/5", f"the dates are those of several exchanges ({listed}); 24/5 has them all"
+    return found, f"the dates look like {found}'s"
+
+
+# Symbols with the same dates are of one exchange, and are looked at once.
+def _calendars_of_symbols(days: Micros, symbols: pl.Series) -> list[str]:
+    bars = pl.DataFrame([pl.Series("day", days), symbols.alias("symbol")])
+    dates = bars.group_by("symbol").agg(pl.col("day").unique().sort()).sort("symbol")
+    dates = dates.filter(pl.col("day").list.len() >= _MANY_DAYS).unique("day", keep="first")
+    found = set()
+    for own in dates.sort("symbol").head(_MANY_SYMBOLS)["day"]:
+        best = _best(CALENDARS, own.to_numpy().astype("datetime64[D]"))
+        if best is not None:
+            found.add(best[1])
+    return sorted(found)
 
 
 def _best(names: tuple[str, ...], labels: NDArray[np.datetime64]) -> tuple[int, str] | None:

@@ -23,6 +23,9 @@ from rbtlive.data.reading.periods import ends_of_periods, months_of_numbers
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US
 
+PERIODS: Final = "months, quarters or weeks as text"
+"""The origin of periods in words, whose dates are their last days."""
+
 _TEXT: Final = (
     r"^\s*(?P<date>[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}"
     r"|\d{1,4}[-/. ]?[A-Za-z0-9]{1,9}[-/. ]?\d{0,4}?)"
@@ -232,7 +235,7 @@ def _of_distinct(text: pl.Series) -> Moments:
         return replace(read, origin=f"{read.origin}, {REPUBLIC}")
     if (ends := ends_of_periods(text)) is not None:
         days = ends.cast(pl.Int64) * DAY_US
-        return Moments(days, None, days=True, origin="months, quarters or weeks as text")
+        return Moments(days, None, days=True, origin=PERIODS)
     parts = text.str.extract_groups(_TEXT).struct.unnest()
     bad = parts["date"].is_null()
     if bad.all():

@@ -28,7 +28,7 @@ from rbtlive.data.reading.nameless import headerless
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.sheets import text_of_sheet, with_index_of_sheet
 from rbtlive.data.reading.source_files import tables_of_content, tables_of_path
-from rbtlive.data.reading.tables import SEPARATOR, Table
+from rbtlive.data.reading.tables import SEPARATOR, Labels, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
 
@@ -163,7 +163,17 @@ def _of_pandas(source: Any, where: str) -> Table:
         columns[fresh_name(text, columns)] = _column(source.iloc[:, place])
     frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])
     named = _vendor_of(frame, levels)
-    return Table(frame, where, symbol=symbol, vendor=named, labels="start" if named else None)
+    labels: Labels | None = "end" if _has_periods(source) else "start" if named else None
+    return Table(frame, where, symbol=symbol, vendor=named, labels=labels)
+
+
+# Periods are dated by their last day.
+def _has_periods(source: Any) -> bool:
+    kinds = [
+        *source.dtypes,
+        *(source.index.get_level_values(n).dtype for n in range(source.index.nlevels)),
+    ]
+    return any(str(kind).startswith("period") for kind in kinds)
 
 
 # Refinitiv's frames of one instrument have its name on the column axis. Source:

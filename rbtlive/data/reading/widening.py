@@ -21,6 +21,9 @@ _VALUES: Final = ("value", "values", "val", "level1", "0")
 _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 _BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 
+_OF_MERGES: Final = frozenset(("x", "y", "left", "right", "l", "r"))
+"""Endings that pandas', polars' and R's joins give to columns of the same name."""
+
 _OF_QUERIES: Final = ("result", "table", "_start", "_stop")
 """InfluxDB's columns about the query in each row. Source: docs.influxdata.com,
 "Annotated CSV".
@@ -58,6 +61,22 @@ def long_tables(
             return [(table, roles)]
         return _taken_apart(table, (time, {name: {"close": name} for name in names}))
     return [(table, roles)]
+
+
+def endings_of_merges(names: Iterable[str], tables: Iterable[Table]) -> list[str]:
+    """Return the endings of columns that a join of two frames made, such as "_x" and
+    "_y", if the tables taken apart have them in place of symbols; otherwise nothing.
+
+    Args:
+        names: The columns of the wide table.
+        tables: The tables made of it.
+    """
+    symbols = [str(table.symbol) for table in tables]
+    if len(symbols) < 2 or not set(symbols) <= _OF_MERGES:
+        return []
+    there = list(names)
+    found = [next((n for n in there if n.endswith(one)), "")[-len(one) - 1 :] for one in symbols]
+    return found if all(ending and not ending[0].isalnum() for ending in found) else []
 
 
 # One row per field and one column per date, as in sheets for people.

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import RowsLost, UnclearData
+from rbtlive.errors import DataError, RowsLost, UnclearData
 from tests.data.shapes.plain import (
     FIELDS,
     SYMBOLS,
     daily,
     minutes,
+    pandas_of,
     round_the_clock,
     same_daily,
     same_minutes,
@@ -294,6 +295,17 @@ def test_dates_of_another_exchange_are_refused_by_its_name():
     same_daily(rbt.read(london, calendar="XLON"), london)
 
 
+def test_of_several_exchanges_a_calendar_that_has_all_their_dates_is_named():
+    """CMES has the dates of New York and London in most years, and is no one's."""
+    both = pl.concat([daily(("AAPL",)), daily(("VOD",), calendar="XLON")])
+
+    for load in (rbt.read, rbt.PolarsDataPortal):
+        with pytest.raises(DataError, match=r"several exchanges \(XLON, XNYS\)") as refused:
+            load(both)
+        assert 'calendar="24/5"' in str(refused.value)
+    same_daily(rbt.read(both, calendar="24/5"), both)
+
+
 @pytest.mark.parametrize(
     ("symbol", "calendar"),
     [("000001.XSHE", "XSHG"), ("600000.XSHG", "XSHG"), ("VOD.LSE", "XLON"), ("SAP.XETRA", "XETR")],
@@ -361,3 +373,34 @@ def test_backtest_attach_and_replay_take_what_read_takes():
 
 def test_the_first_date_is_not_lost():
     assert rbt.read(ONE.rename({"date": "Date"})).to_frame()["date"][0] == date(2023, 1, 3)
+
+
+@pytest.mark.parametrize("endings", [("_x", "_y"), ("_left", "_right"), (".x", ".y")])
+@pytest.mark.parametrize("kind", ["pandas", "polars", "closes"])
+def test_endings_that_a_join_makes_are_no_symbols(endings, kind):
+    first, second = (
+        pandas_of(ALL.filter(pl.col("symbol") == name).drop("symbol")) for name in ("AAPL", "MSFT")
+    )
+    if kind == "closes":
+        first, second = first[["date", "close"]], second[["date", "close"]]
+    joined = first.merge(second, on="date", suffixes=endings)
+
+    with pytest.raises(UnclearData, match=f"columns end in '{endings[0]}' and") as unclear:
+        rbt.read(pl.from_pandas(joined) if kind == "polars" else joined)
+
+    line = unclear.value.line.rsplit("; ", 1)
+    scope = {"source": pl.from_pandas(joined) if kind == "polars" else joined}
+    exec(line[0], scope)
+    bars = rbt.read(scope["source"]).to_frame().sort("date", "symbol")
+    expected = ALL.filter(pl.col("symbol") != "XOM").sort("date", "symbol")
+    assert bars.select("symbol", "close").equals(expected.select("symbol", "close"))
+
+
+def test_capitals_behind_a_name_are_symbols_however_short():
+    first, second = (
+        pandas_of(ALL.filter(pl.col("symbol") == name).drop("symbol")) for name in ("AAPL", "MSFT")
+    )
+
+    portal = rbt.read(first.merge(second, on="date", suffixes=("_X", "_Y")))
+
+    assert [asset.symbol for asset in portal.assets] == ["X", "Y"]
