@@ -256,7 +256,18 @@ class ObservedSession:
             except BaseException as failure:  # noqa: BLE001 - carried over to the reader's thread
                 answer.set_exception(failure)
 
-        return answer.result(READ_WITHIN_S) if call_on(loop, read) else look()
+        if not call_on(loop, read):
+            return look()
+        try:
+            return answer.result(READ_WITHIN_S)
+        except TimeoutError:
+            if answer.done():  # the look's own
+                raise
+            raise TimeoutError(
+                f"session {self.name!r} did not answer for {READ_WITHIN_S:g} s: its thread is "
+                "blocked, for example by a callback that waits or computes; ask again when it "
+                "is over"
+            ) from None
 
     def __repr__(self) -> str:
         return f"<LiveSession {self.name}>"

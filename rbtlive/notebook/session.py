@@ -194,6 +194,17 @@ class LiveSession(OperatedSession):
         """Release the run at once, so that another session can resume it."""
         self.read(self.engine.abandon)
 
+    def leave(self) -> None:
+        """Release the run as the process ends, and say so if that is impossible."""
+        try:
+            self.release()
+        except TimeoutError:
+            self._log(
+                "warning",
+                "the process ends while a call blocks the session's thread: the run is not "
+                "stopped, and an attach carries it on",
+            )
+
     # -- comparison --------------------------------------------------------------------
 
     def result(self) -> BacktestResult:

@@ -44,7 +44,7 @@ def _stop_on_thread(session: LiveSession, loop: asyncio.AbstractEventLoop) -> No
         asked.result(LIMIT_S)
         ended.result(LIMIT_S)
     except Exception:  # noqa: BLE001 - the process ends: the failure is in the session's log and journal
-        session.release()
+        session.leave()
 
 
 def stop_all(sessions: Iterable[LiveSession]) -> None:
@@ -55,7 +55,7 @@ def stop_all(sessions: Iterable[LiveSession]) -> None:
             _stop_on_thread(session, loop)
             continue
         if loop is None or loop.is_closed() or loop.is_running():
-            session.release()
+            session.leave()
             continue
         ending = loop.create_task(session.engine.graceful_shutdown())
         waiting = loop.create_task(session.wait())
@@ -67,6 +67,6 @@ def stop_all(sessions: Iterable[LiveSession]) -> None:
                     asyncio.wait({ending, waiting}, timeout=end - time.monotonic())
                 )
         if not waiting.done():
-            session.release()
+            session.leave()
         elif not waiting.cancelled():
             waiting.exception()

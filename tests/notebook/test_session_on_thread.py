@@ -104,6 +104,46 @@ def test_a_script_that_ends_stops_its_sessions(tmp_path):
     assert not recorded.ended
 
 
+BLOCKED = """
+import sys, threading
+import rbtlive as rbt
+from rbtlive.notebook import observed_session
+from tests.builders import Hold, daily_frame
+
+observed_session.READ_WITHIN_S = 0.2
+inside, forever = threading.Event(), threading.Event()
+
+class Waits(Hold):
+    def handle_data(self, context, data):
+        inside.set()
+        forever.wait()
+
+session = rbt.attach(
+    Waits, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), loop="thread", journal=sys.argv[1]
+)
+inside.wait()
+try:
+    session.result()
+except TimeoutError as error:
+    print(error)
+"""
+
+
+def test_a_script_that_ends_inside_a_callback_says_that_the_run_is_not_stopped(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(BLOCKED), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "session 'Waits' did not answer for 0.2 s: its thread is blocked" in done.stdout
+    logged = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert logged[-1].startswith("the process ends while a call blocks the session's thread")
+
+
 def test_a_widget_stands_in_a_box_while_the_session_runs_and_after(tmp_path):
     import ipywidgets
 
