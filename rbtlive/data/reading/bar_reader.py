@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -313,6 +314,11 @@ class _Reader:
                 before='source = dict(zip(["AAPL", "MSFT"], source))'
                 if isinstance(self.source, ValuesView)
                 else 'source = {"AAPL": source[0], "MSFT": source[1]}',
+            )
+        elif repeat and isinstance(self.source, (str, Path)):
+            self.needs.ask(
+                "the symbols: times of the files repeat, and nothing says which file is of which "
+                "symbol; name each file, or the folder around it, by its symbol, as in AAPL.csv"
             )
         elif self.unnamed:
             self.needs.ask("the symbol: no column, key or file name has it", symbol='"AAPL"')

@@ -6,6 +6,7 @@ The rule: a word with another possible meaning is not a symbol.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,15 @@ _COPY: Final = re.compile(
 """Suffixes that TradingView and browsers append to an existing name."""
 
 WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+
+_MONTHS: Final = frozenset(
+    name[:length]
+    for name in (
+        "JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER",
+        "OCTOBER", "NOVEMBER", "DECEMBER",
+    )
+    for length in (3, None)
+)  # fmt: skip
 
 _LEAN: Final = re.compile(r"(\d{8})_([a-z0-9.]+)_(minute|second|hour|daily)_(trade|quote)")
 _LEAN_PRICES: Final = 10_000.0
@@ -155,6 +165,16 @@ def symbol_of_stem(stem: str) -> str | None:
     ):
         return None
     return word.upper()
+
+
+def symbol_of_folders(folders: Iterable[str]) -> str | None:
+    """Return the symbol that the only folder in capitals names; None if there is none.
+
+    Args:
+        folders: The folders between the one that is read and a file.
+    """
+    found = [name for name in folders if symbol_of_stem(name) == name and name not in _MONTHS]
+    return found[0] if len(found) == 1 else None
 
 
 # "EURUSD1440.csv" with rows of "2024.01.02,00:00,...".

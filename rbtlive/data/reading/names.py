@@ -19,6 +19,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "end", "time", "t", "index", "observationdate", "month", "week", "effectivedate",
         "snappedattime", "dtyyyymmdd", "timeleft", "beginsat",
         "startedat", "candledatetimeutc", "traddt", "tradedt", "snapshottimeutc",
+        "date1", "dlycaldt", "mthcaldt",
         "snapshottime", "quotedate", "quotedatetime", "日期",
         "时间", "交易日期", "日付", "日付け", "날짜", "日時", "дата",
     ),
@@ -38,7 +39,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openpricebid", "openusd", "mktopen", "firstprice",
         "otwarcie", "openprc", "acilis", "ценаоткр", "开盘", "开盘价", "開盤價", "始値", "시가",
-        "откр", "открытие", "opnpric", "sdqopen", "prcod",
+        "откр", "открытие", "opnpric", "sdqopen", "prcod", "dlyopen",
     ),
     "high": (
         "highs",
@@ -47,7 +48,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "highpricebid", "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价",
         "最高價", "高値", "고가", "haut", "hoog", "hogst", "hoy", "hoogste", "yuksek", "ценамакс",
         "maximum", "高", "макс", "максимум", "hghpric", "sdqhigh",
-        "prchd", "prchm",
+        "prchd", "prchm", "dlyhigh",
     ),
     "low": (
         "lows",
@@ -56,7 +57,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "lowpricebid", "min",
         "lowusd", "minprice", "najnizszy", "bidlo", "bas", "laag", "lagst", "lav", "laagste",
         "dusuk", "ценамин", "minimum", "低", "最低", "最低价", "最低價", "安値", "저가", "мин",
-        "минимум", "lwpric", "sdqlow", "prcld", "prclm",
+        "минимум", "lwpric", "sdqlow", "prcld", "prclm", "dlylow",
     ),
     "close": (
         "closes",
@@ -70,7 +71,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "chiusura", "slot", "laatste", "koers", "slotkoers", "slutkurs", "stangning", "siste",
         "fecho", "zaver", "zaro", "fechamento", "simdi", "ценазакр", "закр", "закрытие", "senast",
         "收盘", "收盘价", "收盤價", "終値", "종가", "цена", "clspric", "sdqclose", "tradeprice",
-        "prccd", "prccm",
+        "prccd", "prccm", "dlyprc", "dlyclose", "mthprc",
     ),
     "volume": (
         "volume", "v", "vol", "vols", "volumes", "pxvolume", "totalvolume", "tradevolume",
@@ -81,6 +82,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "amount", "volumebtc", "volumeeth", "volym", "volum", "objem", "forgalom", "wolumen", "wol",
         "realvolume", "hac", "成交量", "成交股數", "交易量", "出来高", "거래량", "объем", "объём",
         "ttltradgvol", "sdqvolume", "candleacctradevolume", "cshtrd", "cshtrm",
+        "dlyvol", "mthvol", "ttltrdqnty",
     ),
 }  # fmt: skip
 """Column names by role, without case, spaces and signs."""

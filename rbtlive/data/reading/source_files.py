@@ -23,7 +23,7 @@ from rbtlive.data.checking.bounds import (
 )
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
 from rbtlive.data.reading.delimited import read_delimited
-from rbtlive.data.reading.file_names import WORKBOOKS, named, symbol_of_stem
+from rbtlive.data.reading.file_names import WORKBOOKS, named, symbol_of_folders, symbol_of_stem
 from rbtlive.data.reading.foreign import rows_of_database
 from rbtlive.data.reading.mappings import of_json
 from rbtlive.data.reading.sequences import of_rows
@@ -280,11 +280,13 @@ def _ipc(source: Any) -> pl.DataFrame:
         return pl.read_ipc_stream(source)
 
 
-# Folders such as symbol=AAPL become columns.
+# Folders such as symbol=AAPL become columns, and a folder AAPL around files without a
+# symbol in their name is theirs.
 def _with_folders(tables: list[Table], file: Path, root: Path) -> list[Table]:
     if not root.is_dir() and not glob.has_magic(str(root)):
         return tables
     pairs = [part.split("=", 1) for part in file.parts[:-1] if "=" in part]
+    folders = file.relative_to(root).parts[:-1] if root.is_dir() else ()
     done = []
     for table in tables:
         fresh = {key: value for key, value in pairs if key not in table.frame.columns}
@@ -293,5 +295,6 @@ def _with_folders(tables: list[Table], file: Path, root: Path) -> list[Table]:
             for key, value in fresh.items()
             if key.lower() not in ("year", "month", "day", "hour")
         )
-        done.append(table.but(frame=frame, symbol=None if fresh else table.symbol))
+        own = table.symbol or symbol_of_folders(folders)
+        done.append(table.but(frame=frame, symbol=None if fresh else own))
     return done

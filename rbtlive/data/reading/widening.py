@@ -10,12 +10,16 @@ import polars as pl
 
 from rbtlive.data.reading.column_roles import Roles, field_of, plain, role_of, roles_of
 from rbtlive.data.reading.day_counts import UnclearDays
+from rbtlive.data.reading.names import ADJUSTED
 from rbtlive.data.reading.numbers import looks_numeric
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
 from rbtlive.model.bar import OHLCV
 
-_SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-")
+_CAPITALS: Final = r"(?<=[a-z])(?=[A-Z0-9^])|(?<=[A-Z0-9])(?=[A-Z][a-z])"
+"""Where CloseAAPL and AAPLClose come apart."""
+
+_SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-", _CAPITALS)
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 _VALUES: Final = ("value", "values", "val", "level1", "0")
 _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
@@ -190,8 +194,8 @@ def _by_symbol(frame: pl.DataFrame, roles: Roles) -> tuple[str, dict[str, dict[s
     rest = [name for name in frame.columns if name not in times and plain(name) not in _BESIDE]
     for pattern in _SPLITS:
         found = _split_names(rest, pattern)
-        if found is not None:
-            return times[0], found
+        if found is not None and (roles.symbol is None or len(found) > 1):
+            return times[0], found  # one word before all fields is none beside a symbol
     return None
 
 
@@ -254,7 +258,8 @@ def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
         words = parts[:length] if front else parts[:length][::-1]
         rest = parts[length:] if front else parts[length:][::-1]
         longer = " ".join(words)
-        if len(parts) > length + 1 and plain(" ".join(parts[: length + 1])) == "adjclose":
+        more = parts[: length + 1] if front else parts[: length + 1][::-1]
+        if len(parts) > length + 1 and plain(" ".join(more)) in ADJUSTED:
             continue
         if (field := field_of(longer)) and rest:
             return field, " ".join(rest) if len(rest) > 1 else rest[0]

@@ -309,3 +309,27 @@ def test_the_length_of_a_bar_in_a_files_name(name, interval, symbol):
     said = named(Table(bars, name), name)
 
     assert (said.interval, said.symbol) == (interval, symbol)
+
+
+def test_a_folder_in_capitals_is_the_symbol_of_files_whose_names_say_none(tmp_path):
+    """As pyarrow's `write_dataset(..., partitioning=["symbol"])` writes them."""
+    for symbol in SYMBOLS:
+        folder = tmp_path / "bars" / symbol / "2023"
+        folder.mkdir(parents=True)
+        ALL.filter(pl.col("symbol") == symbol).drop("symbol").write_parquet(
+            folder / "part-0.parquet"
+        )
+
+    same_daily(rbt.read(tmp_path / "bars"), ALL)
+
+
+@pytest.mark.parametrize("folders", [("JAN", "FEB", "MAR"), ("one", "two", "three")])
+def test_other_folders_are_no_symbols_and_the_files_are_asked_to_be_named(tmp_path, folders):
+    for folder, symbol in zip(folders, SYMBOLS, strict=True):
+        (tmp_path / folder).mkdir()
+        ALL.filter(pl.col("symbol") == symbol).drop("symbol").write_csv(tmp_path / folder / "0.csv")
+
+    with pytest.raises(UnclearData, match=r"as in AAPL\.csv") as unclear:
+        rbt.read(tmp_path)
+
+    assert "write:" not in str(unclear.value)

@@ -197,7 +197,8 @@ def test_a_wide_frame_of_closes_needs_no_argument(kind):
 
 
 @pytest.mark.parametrize("join", ["{field}_{symbol}", "{symbol}_{field}", "{symbol} {field}",
-                                  "{symbol}.{field}", "('{field}', '{symbol}')"])  # fmt: skip
+                                  "{symbol}.{field}", "('{field}', '{symbol}')",
+                                  "{field}{symbol}", "{symbol}{field}"])  # fmt: skip
 def test_flat_names_of_field_and_symbol_are_taken_apart(join):
     wide = ALL.pivot(on="symbol", index="date", values=list(FIELDS))  # noqa: PD010 - polars
     names = {
@@ -207,6 +208,34 @@ def test_flat_names_of_field_and_symbol_are_taken_apart(join):
     }
 
     same_daily(rbt.read(wide.rename(names)), ALL)
+
+
+@pytest.mark.parametrize(
+    ("join", "close"),
+    [
+        ("{symbol}_{field}", "Adj Close"),
+        ("{symbol}_{field}", "adj_close"),
+        ("{symbol} {field}", "Adj Close"),
+        ("{symbol}-{field}", "Adj Close"),
+        ("{field} {symbol}", "Adj Close"),
+        ("{symbol}{field}", "AdjClose"),
+        ("{field}{symbol}", "AdjClose"),
+    ],
+)
+def test_an_adjusted_close_of_two_words_makes_no_further_symbol(join, close):
+    """As `"_".join(column)` of yfinance's columns with group_by="ticker"."""
+    wide = ALL.pivot(on="symbol", index="date", values=list(FIELDS))  # noqa: PD010 - polars
+    names = {
+        f"{field}_{symbol}": join.format(symbol=symbol, field=field.title())
+        for field in FIELDS
+        for symbol in SYMBOLS
+    }
+    adjusted = [
+        (pl.col(f"close_{symbol}") / 2).alias(join.format(symbol=symbol, field=close))
+        for symbol in SYMBOLS
+    ]
+
+    same_daily(rbt.read(wide.with_columns(adjusted).rename(names)), ALL)
 
 
 def test_new_york_minutes_without_a_zone_are_found_by_the_hours_of_the_exchange():

@@ -262,6 +262,26 @@ def test_crsps_columns():
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ("DlyCalDt", "Ticker", "DlyOpen", "DlyHigh", "DlyLow", "DlyPrc", "DlyVol"),
+        (" DATE1", "SYMBOL", " OPEN_PRICE", " HIGH_PRICE", " LOW_PRICE", " CLOSE_PRICE",
+         " TTL_TRD_QNTY"),
+    ],
+)  # fmt: skip
+def test_columns_of_crsps_second_version_and_of_indias_full_bhavcopy(names):
+    """Before, one word in front of all fields was taken for the symbol, beside a column of
+    symbols.
+    """
+    reads(
+        ALL.select(pl.col("date", "symbol", *FIELDS)).rename(
+            dict(zip(("date", "symbol", *FIELDS), names, strict=True))
+        ),
+        ALL,
+    )
+
+
+@pytest.mark.parametrize(
     "content",
     [
         CSV.encode("utf-8-sig"),
