@@ -62,7 +62,7 @@ CHANGES = (
     ("a window has the level of the day before", "pipeline/windows.py",
      "/ levels[:-1], levels[length:]", "/ levels[:-1], levels[length - 1 : -1]"),
     ("a window across an action is computed as recorded", "pipeline/whole.py",
-     "max(row - length + 1, 0) : row + 1", "row : row + 1"),
+     "np.maximum(one.rows - length + 1, 0)", "one.rows.clip(0, windows)"),
     ("blocks are counted from a chunk's first row", "pipeline/rolling.py",
      "range(-(first % length), windows, length)", "range(0, windows, length)"),
     ("a missing value counts in a mean", "pipeline/rolling.py",

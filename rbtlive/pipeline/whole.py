@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rolling
-from rbtlive.pipeline.array_types import Mask, Values
+from rbtlive.pipeline.array_types import Mask, Places, Values
 from rbtlive.pipeline.scans import deepest_drop, place_of_largest
-from rbtlive.pipeline.windows import InputWindows, Loaded
+from rbtlive.pipeline.windows import InputWindows, Loaded, Restatements
 
 
 class Tables(NamedTuple):
@@ -120,11 +120,12 @@ def several(
     first, length = loaded[0].first, windows[0].length
     recorded = [one.values for one in loaded]
     found = list(formula(Tables(recorded, [None] * len(loaded), first, length, windows[0].kept)))
-    restated = sorted({one.column for each in loaded for one in each.restatements})
-    if restated:
+    actions = [Restatements.of(one.restatements) for one in loaded]
+    restated = np.unique(np.concatenate([one.columns for one in actions]))
+    if len(restated):
         pairs = [one.levelled(length, restated) for one in loaded]
         levelled = Tables([one for one, _ in pairs], [one for _, one in pairs], first, length)
-        crossed = _crossed(loaded, restated, len(found[0]), length)
+        crossed = _crossed(actions, restated, len(found[0]), length)
         for number, part in enumerate(formula(levelled)):
             found[number][:, restated] = np.where(crossed, part, found[number][:, restated])
     return [_masked(one, mask) for one in found]
@@ -140,13 +141,14 @@ def single(
 
 # Whether each window has a row before a split or dividend that it knows: windows x
 # columns.
-def _crossed(loaded: Sequence[Loaded], columns: Sequence[int], windows: int, length: int) -> Mask:
-    out = np.zeros((windows, len(columns)), dtype=bool)
-    place = {column: number for number, column in enumerate(columns)}
-    for each in loaded:
-        for row, column, _ratio in each.restatements:
-            out[max(row - length + 1, 0) : row + 1, place[column]] = True
-    return out
+def _crossed(actions: Sequence[Restatements], columns: Places, windows: int, length: int) -> Mask:
+    depth = np.zeros((windows + 1, len(columns)), dtype=np.int32)
+    for one in actions:
+        places = np.searchsorted(columns, one.columns)
+        np.add.at(depth, (np.maximum(one.rows - length + 1, 0), places), 1)
+        np.add.at(depth, (np.minimum(one.rows + 1, windows), places), -1)
+    found: Mask = depth.cumsum(axis=0)[:-1] > 0
+    return found
 
 
 def _masked(found: Values, mask: Mask) -> Values:
@@ -162,9 +164,8 @@ def latest(windows: Sequence[Any], mask: Mask) -> Values | None:
     loaded: Loaded = windows[0].loaded
     values = loaded.values
     if loaded.restatements:
-        values = values.copy()
-        for row, column, ratio in loaded.restatements:
-            values[row, column] *= ratio
+        values, actions = values.copy(), Restatements.of(loaded.restatements)
+        np.multiply.at(values, (actions.rows, actions.columns), actions.ratios)
     return values if mask.all() else np.where(mask, values, np.nan)
 
 

@@ -137,12 +137,13 @@ class FieldTable:
             found: set[int] = set()
             for low in range(0, len(self._sessions), _CACHED):
                 sessions = self._sessions[low : low + _CACHED]
-                if self._all_from <= sessions[0] and sessions[-1] <= self._all_until:
-                    continue
                 assets = self._assets[low : low + _CACHED]
-                stray = self._first_listed.take(assets) > sessions
-                stray |= self._last_listed.take(assets) < sessions
-                found.update((sessions[stray] - self.first_session).tolist())
+                if sessions[0] < self._all_from:
+                    stray = sessions[self._first_listed.take(assets) > sessions]
+                    found.update((stray - self.first_session).tolist())
+                if sessions[-1] > self._all_until:
+                    stray = sessions[self._last_listed.take(assets) < sessions]
+                    found.update((stray - self.first_session).tolist())
             self._with_strays = frozenset(found)
         return self._with_strays
 

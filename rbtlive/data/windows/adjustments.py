@@ -129,9 +129,11 @@ class Adjustments:
 
     def table(self) -> FactorTable:
         """Return the factors in effect as arrays."""
-        effective = self._effective
-        if self._table is None or self._table[0] != len(effective):
-            each = [f for place in range(len(effective)) for f in self.factors_at(place)]
+        known = self._table
+        begin = 0 if known is None else known[0]
+        if known is None or begin < len(self._effective):
+            places = range(begin, len(self._effective))
+            each = [factor for place in places for factor in self.factors_at(place)]
             sessions, assets, prices, volumes, _ = zip(*each, strict=True) if each else ((),) * 5
             table = FactorTable(
                 np.array(sessions, np.int64),
@@ -139,8 +141,11 @@ class Adjustments:
                 np.array(prices, np.float64),
                 np.array(volumes, np.float64),
             )
-            self._table = len(effective), table
-        return self._table[1]
+            if known is not None:
+                both = zip(known[1], table, strict=True)
+                table = FactorTable(*(np.concatenate(pair) for pair in both))
+            self._table = known = len(self._effective), table
+        return known[1]
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
         """Add a split that was not known before."""
