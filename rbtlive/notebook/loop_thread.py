@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from rbtlive.runtime.interruptible import result_of
+
 T = TypeVar("T")
 LINGER_S = 5.0
 """How long waiting callers are still served after the last session."""
@@ -67,7 +69,7 @@ class LoopThread:
                 self._end_if_idle()
 
         self._loop.call_soon_threadsafe(work, context=contextvars.copy_context())
-        return answer.result()
+        return result_of(answer)
 
     def keep_for(self, task: asyncio.Task[None]) -> None:
         """Keep the loop until a task has ended; call it on the loop."""

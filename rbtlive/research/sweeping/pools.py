@@ -20,6 +20,7 @@ from rbtlive.research.sweeping.job import run_batch
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.travel import pack
 from rbtlive.research.sweeping.work import Job, RunRow
+from rbtlive.runtime.interruptible import first_done
 
 IDLE_S: Final = 60
 """Worker processes of this machine end after this many idle seconds."""
@@ -106,9 +107,7 @@ class ProcessPool(Pool):
         """Block until some futures are done, or for `timeout` seconds, and return the
         finished ones.
         """
-        from joblib.externals.loky import FIRST_COMPLETED, wait
-
-        return list(wait(futures, timeout=timeout, return_when=FIRST_COMPLETED).done)
+        return first_done(futures, timeout)
 
     def kill(self) -> None:
         """End the worker processes, and return when they are gone.
@@ -171,9 +170,7 @@ class ExecutorPool(Pool):
 
     def wait(self, futures: Sequence[Any], timeout: float | None = None) -> list[Any]:  # noqa: ARG002 - it does not own its workers
         """Block until some of the futures are done, and return those."""
-        from concurrent.futures import FIRST_COMPLETED, wait
-
-        return list(wait(futures, return_when=FIRST_COMPLETED).done)
+        return first_done(futures)
 
     def close(self, *, at_once: bool) -> None:
         """Leave the executor to its owner."""
