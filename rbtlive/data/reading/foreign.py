@@ -28,16 +28,19 @@ datasets, BigQuery's rows, Spark's and dask's frames, narwhals', DuckDB's connec
 
 def given_frame(source: object) -> Any:
     """Return the frame that an object provides; otherwise None."""
-    if hasattr(source, "dims") and callable(getattr(source, "to_dataframe", None)):
-        return _of_xarray(source)
     for give in (*_GIVERS, "to_dataframe"):
         if callable(getattr(source, give, None)):
             return getattr(source, give)()
     return None
 
 
-# An array has one name for all its values; its axes may be times, symbols, fields.
-def _of_xarray(source: Any) -> Any:
+def frame_of_axes(source: Any) -> Any:
+    """Return the frame of an array with named axes, as xarray's; None for any other
+    object. An array has one name for all its values; its axes may be times, symbols,
+    fields.
+    """
+    if not hasattr(source, "dims") or not callable(getattr(source, "to_dataframe", None)):
+        return None
     array = not hasattr(source, "data_vars")
     name = {"name": getattr(source, "name", None) or "value"} if array else {}
     return source.to_dataframe(**name).reset_index()

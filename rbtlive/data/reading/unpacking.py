@@ -18,6 +18,7 @@ from rbtlive.data.reading.column_roles import field_of, role_of
 from rbtlive.data.reading.delimited import fresh_name
 from rbtlive.data.reading.foreign import (
     facts_of_rows,
+    frame_of_axes,
     given_frame,
     given_rows,
     rows_of_database,
@@ -46,6 +47,8 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
         return content
     if isinstance(source, Mapping) and not hasattr(source, "dims"):
         return of_mapping(source, where, tables_of)
+    if (frame := frame_of_axes(source)) is not None:
+        return tables_of(frame, where=where)
     one = _of_frame(source, where)
     if one is not None:
         return [one]
