@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import compress
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from rbtlive.errors import NoFurtherDataError
 from rbtlive.model.arrays import np
@@ -61,6 +61,9 @@ class Step(NamedTuple):
 
 
 Watch = Callable[[Step], None]
+Windows: TypeAlias = tuple[tuple[Any, ...], Any]
+"""Inputs of a term, and the number of their rows."""
+
 _LARGE: Final = 4_000_000  # numbers, just below the 32 MB up to which glibc adapts
 __getattr__ = refusing(__name__, ENGINE_NAMES)
 
@@ -81,7 +84,9 @@ class _Run:
         labels = source.labels[first : end + 1]
         self.dates = pd.DatetimeIndex(labels.astype("datetime64[ns]"))
         self._dates_from: dict[int, Any] = {}  # by their first row
-        self._kept: dict[object, dict[object, Values]] = {}  # by windows that several terms have
+        self._windows: dict[Any, Windows] = {}
+        self._plain_terms: dict[Any, Any] = {}
+        self._kept: dict[Windows, dict[object, Values]] = {}  # by windows that several terms have
         there = source.listed(first, end)
         if not there.any():
             raise ValueError(
@@ -141,7 +146,7 @@ class _Run:
         for term in self.pipeline.terms():
             left[term] += 1  # shown terms are kept
         left[LISTED] += 1
-        windows = {term: self._windows(term) for term in plan.order}
+        self._windows = windows = {term: self._windows_of(term) for term in plan.order}
         alike = Counter(windows.values())
         for term in plan.order:
             if term in known:
@@ -168,10 +173,14 @@ class _Run:
 
     # What a term is computed from: its inputs, and the number of their rows. The bars
     # of a data set with a domain are those of the one without.
-    def _windows(self, term: Any) -> tuple[object, ...]:
-        bars = [isinstance(one, LoadableTerm) and self.source.is_bar(one) for one in term.inputs]
-        inputs = zip(term.inputs, bars, strict=True)
-        return tuple(one.unspecialize() if bar else one for one, bar in inputs), term.window_length
+    def _windows_of(self, term: Any) -> Windows:
+        return tuple(map(self._plain, term.inputs)), term.window_length
+
+    def _plain(self, term: Any) -> Any:
+        if term not in self._plain_terms:
+            bar = isinstance(term, LoadableTerm) and self.source.is_bar(term)
+            self._plain_terms[term] = term.unspecialize() if bar else term
+        return self._plain_terms[term]
 
     def _shown(self, term: Any) -> Any:
         return as_array(self.known[term])[self.plan.extra_rows[term] :]
@@ -210,7 +219,7 @@ class _Run:
             low = begin - (term.window_length - 1)
             first = self.first + self.rows_of(one)
             loaded = as_loaded(self.known[one], first).tail(low - self.rows_of(one))
-            kept = self._kept.get(self._windows(term))
+            kept = self._kept.get(self._windows[term])
             windows.append(InputWindows(loaded, term.window_length, selections, kept=kept))
         return windows
 

@@ -157,17 +157,19 @@ class CustomTermMixin(Term):
         if self.ndim == 1:
             return self._by_day_alone(inputs, dates, assets, mask)
         out, missing = self._allocate(mask.shape), self._allocate(mask.shape[1:])
-        call, now = _Calls(self), None
         selections = getattr(inputs[0], "selections", None) if inputs else None
         selections = selections or Selections(mask)
+        call, until = _Calls(self), 0
         for row, day in enumerate(dates):
-            selection = selections.at(row)
-            if selection is not now:
-                now, places = selection, selection.places
+            if row >= until:
+                selection = selections.at(row)
+                until, places = selection.until, selection.places
                 sids = assets if places is None else assets.take(places)
-            values = out[row] if places is None else missing[: len(places)].copy()
-            call(day, sids, values, inputs)
-            if places is not None:
+            if places is None:
+                call(day, sids, out[row], inputs)
+            else:
+                values = missing[: len(places)].copy()
+                call(day, sids, values, inputs)
                 out[row][places] = values
         return out
 

@@ -260,7 +260,7 @@ class InputWindows:
         self._revisions = list(reversed(loaded.revisions))
         self._day = 0
         self._part: Any = None  # columns of one selection, over the days that share it
-        self._part_from = 0
+        self._part_from = self._part_to = 0
         self._selected: Selection | None = None
         self._are_kept = False  # whether a window outlived its day
 
@@ -272,8 +272,14 @@ class InputWindows:
         last = day + self.length - 1
         if last >= len(self._values):
             raise StopIteration
-        self._restate(last)
-        window = self._window(day)
+        if self._waiting or self._revisions:
+            self._restate(last)
+        if day >= self._part_to:
+            self._take_part(day)
+        if self._part is None:
+            window = self._values[day : last + 1]
+        else:
+            window = self._part[day - self._part_from : last + 1 - self._part_from]
         if self._are_kept:
             window = window.copy()
         self._day = day + 1
@@ -298,7 +304,7 @@ class InputWindows:
         while self._revisions and self._revisions[-1].row <= last:
             self._keep_what_is_held()
             self._revisions.pop().apply(self._values)
-            self._part, self._selected = None, None  # it must be copied again
+            self._part, self._selected, self._part_to = None, None, 0  # it is copied again
 
     # The same in the copy of the selected columns.
     def _restate_part(self, row: int, columns: Any, ratios: Any, places: Places) -> None:
@@ -321,19 +327,13 @@ class InputWindows:
         if self._part is not None and getrefcount(self._part) > _OWN_REFERENCES:
             self._part, self._are_kept = self._part.copy(), True
 
-    def _window(self, day: int) -> Any:
-        if self.selections is not None and not self._whole:
-            selection = self.selections.at(day)
-            if selection is not self._selected:
-                self._take_part(day, selection)
-        if self._part is None:
-            return self._values[day : day + self.length]
-        begin = day - self._part_from
-        return self._part[begin : begin + self.length]
-
     # Consecutive days with the same mask share one copy of its columns.
-    def _take_part(self, day: int, selection: Selection) -> None:
-        before, self._selected = self._selected, selection
+    def _take_part(self, day: int) -> None:
+        if self._whole or self.selections is None:
+            self._part_to = len(self._values)
+            return
+        selection = self.selections.at(day)
+        before, self._selected, self._part_to = self._selected, selection, selection.until
         old = None if self._part is None else self._part[day - self._part_from :]
         self._part_from = day
         if selection.places is None:
