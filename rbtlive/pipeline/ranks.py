@@ -15,6 +15,7 @@ from rbtlive.pipeline.picking import blank, blocks, partitioned, places_in_rows
 from rbtlive.pipeline.sorting import RowSorter, turned
 from rbtlive.pipeline.term import is_missing
 
+_EXACT = 2**24  # numbers of 32 bits are exact up to here
 _FEW = 4  # if less than this share of a table is ranked, it is moved out first
 
 
@@ -26,7 +27,9 @@ def as_floats(values: Values) -> Values:
     return numbers if values.dtype.kind == "f" else numbers.astype(np.int64).view(np.float64)
 
 
-def ordinal_ranks(numbers: Values, lost: Mask, out: Values, sorter: RowSorter) -> None:
+def ordinal_ranks(
+    numbers: Values, lost: Mask, out: Values, sorter: RowSorter, *, blanked: bool = False
+) -> None:
     """Write the rank of each value in its row, from 1; among equal values the first is
     lower.
 
@@ -36,22 +39,28 @@ def ordinal_ranks(numbers: Values, lost: Mask, out: Values, sorter: RowSorter) -
         out: Array for the ranks, one row after the other in memory; NaN is written for
             those without.
         sorter: Sorts the rows; what comes first has rank 1.
+        blanked: Whether all cells without a rank are NaN.
     """
     rows, width = numbers.shape
     ranked = _counting(rows, width)
-    gaps = bool(lost.any())
+    counts = np.add.reduce(lost.view(np.uint8), axis=1, dtype=np.uint32).tolist()
+    gaps = any(counts)
     if gaps:
         ranked = ranked.copy()
-        counts = np.count_nonzero(lost, axis=1).tolist()
         for line, count in zip(ranked, counts, strict=True):
             line[width - count :] = np.nan
-    cells = sorter.sorted_cells(numbers, lost if gaps else None)
-    out.reshape(-1)[cells] = ranked.reshape(-1)
+    cells = sorter.sorted_cells(numbers, lost if gaps else None, blanked=blanked)
+    found = np.empty(numbers.size, ranked.dtype)
+    found[cells] = ranked.reshape(-1)
+    out[:] = found.reshape(rows, width)
 
 
+# With 32 bits, which are enough for all columns, less memory is written in the order of
+# a sort.
 @lru_cache(maxsize=4)
 def _counting(rows: int, width: int) -> Values:
-    return np.tile(np.arange(1.0, width + 1), (rows, 1))
+    kind = np.float32 if width < _EXACT else np.float64
+    return np.tile(np.arange(1.0, width + 1, dtype=kind), (rows, 1))
 
 
 # NaN that is not the missing value comes last, together with those that have no rank.
@@ -108,14 +117,16 @@ def masked_ranks(
         return _ranks_of_few(values, mask, ascending=ascending)
     ranks, sorter = np.empty(values.shape), RowSorter(ascending=ascending)
     for some in blocks(len(values), values.shape[1]):
-        lost = is_missing(values[some], missing)
+        lost, blanked = is_missing(values[some], missing), all_nan
         if chosen < mask.size:
+            known = np.count_nonzero(lost)
             lost |= ~mask[some]
+            blanked = all_nan and np.count_nonzero(lost) == known
         numbers = as_floats(values[some])
         if method != "ordinal":
             _whole_ranks(numbers, lost, method, ranks[some], sorter)
         elif all_nan or not (np.isnan(numbers) & ~lost).any():
-            ordinal_ranks(numbers, lost, ranks[some], sorter)
+            ordinal_ranks(numbers, lost, ranks[some], sorter, blanked=blanked)
         else:
             _ranks_with_nan(turned(numbers, ascending=ascending), lost, ranks[some])
     return ranks

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline.array_types import Values
+from rbtlive.pipeline.array_types import Places, Values
+from rbtlive.pipeline.picking import column_blocks
 
 # Fraction of the mean square below which a variance is computed from differences
 # instead.
@@ -84,12 +85,14 @@ def rolling_sum(values: Values, length: int, first: int) -> Values:
     """
     if length > _IN_ORDER:
         return _reduced(values, length, first, np.add)
-    width, (down, across) = values.shape[1], values.strides
+    windows, width = len(values) - length + 1, values.shape[1]
+    down, across = values.strides
     if width >= _WIDE and down > across:  # else NumPy adds up in pairs
         views = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
-        found: Values = np.add.reduce(views.transpose(0, 2, 1), axis=1)
+        found = np.empty((windows, width))
+        for some in column_blocks(width):
+            np.add.reduce(views[:, some].transpose(0, 2, 1), axis=1, out=found[:, some])
         return found
-    windows = len(values) - length + 1
     out = np.zeros((windows, width))
     for low, high in cached_rows(windows, width):
         total = out[low:high]
@@ -112,22 +115,23 @@ def known_sum(values: Values, length: int, first: int) -> Values:
     windows of different lengths over the same few values of a new asset then have the
     same sum, as in zipline, and comparing their means gives False.
     """
-    result: Values = _known_sum(values, length, first)[0]
-    return result
+    sums, gaps, found, _ = _known_sum(values, length, first)
+    if sums is not found and len(gaps):
+        sums[:, gaps] = found
+    return sums
 
 
-# The sums; the columns with missing values; the number of missing values in each of
-# their windows.
-def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
+# The sums of columns without missing values; the other columns, their sums, and the
+# number of values in each of their windows. If the others are many, they are all.
+def _known_sum(values: Values, length: int, first: int) -> tuple[Values, Places, Values, Values]:
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = np.flatnonzero(np.isnan(np.add.reduce(values, axis=0)))
     if len(gaps) * 2 > values.shape[1]:
-        sums, some = np.empty((len(values) - length + 1, values.shape[1])), values
-        gaps = np.arange(values.shape[1])
+        sums, some, gaps = None, values, np.arange(values.shape[1])
     else:
         sums = rolling_sum(values, length, first)
         if not len(gaps):
-            return sums, gaps, None
+            return sums, gaps, sums[:, :0], sums[:, :0]
         some = np.take(values, gaps, axis=1)
     missing = np.isnan(some)
     known = np.where(missing, 0.0, some)
@@ -136,8 +140,7 @@ def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
     if length > _IN_ORDER:
         found[there == 0.0] = 0.0
         _add_in_order(found, known, length, np.nonzero((there > 0.0) & (there < length)))
-    sums[:, gaps] = found
-    return sums, gaps, there
+    return found if sums is None else sums, gaps, found, there
 
 
 def known_counts(missing: Any, length: int) -> Values:
@@ -161,14 +164,13 @@ def known_mean(values: Values, length: int, first: int) -> Values:
     """Return the means of all windows, ignoring missing values; NaN if all are
     missing.
     """
-    sums, gaps, there = _known_sum(values, length, first)
-    some = None if there is None else sums[:, gaps]
-    sums /= float(length)
-    if some is not None:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sums[:, gaps] = some / there
-    result: Values = sums
-    return result
+    sums, gaps, found, there = _known_sum(values, length, first)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found /= there
+    if sums is not found:
+        sums /= float(length)
+        sums[:, gaps] = found
+    return sums
 
 
 def known_moments(

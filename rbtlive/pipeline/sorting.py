@@ -38,7 +38,7 @@ class RowSorter:
         self._ascending = ascending
         self._ways = [_spans_of_bits, _linear_spans]
 
-    def sorted_cells(self, numbers: Values, lost: Mask | None) -> Places:
+    def sorted_cells(self, numbers: Values, lost: Mask | None, *, blanked: bool = False) -> Places:
         """Return the cells of a block sorted within each row, row by row, as indices in
         the flat block.
 
@@ -46,12 +46,13 @@ class RowSorter:
             numbers: Rows x assets, one row after the other in memory.
             lost: Cells that come last in their row, by column; they include all NaN.
                 None if there are none.
+            blanked: Whether all of them are NaN.
         """
         width = numbers.shape[1]
         if numbers.size and self._ways:
             column_bits = max(1, (width - 1).bit_length())
             known = numbers
-            if lost is not None:
+            if lost is not None and not blanked:
                 known = numbers.copy()
                 blank(known, lost)
             for way in tuple(self._ways):
@@ -91,12 +92,14 @@ def _columns(width: int) -> Values:
     return np.arange(width, dtype=np.uint32) | np.uint32(2**31)  # it sorts as a signed number
 
 
-# Bits of numbers that are not negative sort like whole numbers.
+# Bits of numbers that are not negative sort like whole numbers. A key loses the sign of
+# -0.0.
 def _spans_of_bits(known: Values, bits: int, *, ascending: bool) -> Values | None:
     whole = known.view(np.int64)
-    low = int(whole.min())
-    if low < 0:
+    least = np.fmin.reduce(known, axis=None) + 0.0  # never -0.0
+    if not least >= 0.0:
         return None
+    low = int(least.view(np.int64))
     high = int(np.fmax.reduce(known, axis=None).view(np.int64))
     shift = max(0, (high - low).bit_length() - bits)
     shift += (high - low) >> shift == (1 << bits) - 1  # which is for those lost
@@ -187,6 +190,8 @@ def _swap_neighbours(cells: Places, numbers: Values, near: Mask, *, ascending: b
     out_of_order = np.greater if ascending else np.less
 
     def wrong(at: Places) -> Places:
+        if not len(at):
+            return at
         found: Places = at[out_of_order(flat.take(cells.take(at)), flat.take(cells.take(at + 1)))]
         return found
 
@@ -197,7 +202,7 @@ def _swap_neighbours(cells: Places, numbers: Values, near: Mask, *, ascending: b
         if not len(at):
             return True
         # No cell is in two such pairs; most pairs have no neighbour and go first.
-        first = (at & 1) == (number & 1) if number else np.diff(at, prepend=-2) > 1
+        first = (at & 1) == (number & 1) if number else _apart(at)
         left = at[first]
         right = left + 1
         lower = cells.take(right)
@@ -206,3 +211,10 @@ def _swap_neighbours(cells: Places, numbers: Values, near: Mask, *, ascending: b
         at = np.concatenate((at[~first], left - 1, right))
         at = wrong(at[near.take(at)])  # -1 is the last cell, which has no next
     return False
+
+
+# Whether each place is not the next after the one before it.
+def _apart(at: Places) -> Mask:
+    found: Mask = np.ones(len(at), dtype=bool)
+    np.greater(at[1:] - at[:-1], 1, out=found[1:])
+    return found

@@ -234,15 +234,18 @@ def relative_strength(windows: Sequence[Any], mask: Mask) -> Values | None:
         return None
 
     def formula(given: Tables) -> Values:
-        changes = np.diff(given.values[0], axis=0)
+        values = given.values[0]
+        changes = values[1:] - values[:-1]
         span = given.length - 1, given.first + 1
         found = rolling.known_mean(np.maximum(changes, 0.0), *span)
-        downs = rolling.known_mean(np.minimum(changes, 0.0), *span)
+        downs = rolling.known_mean(np.minimum(changes, 0.0, out=changes), *span)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found /= np.abs(downs, out=downs)
-            found += 1
-            np.divide(100, found, out=found)
-            np.subtract(100, found, out=found)
+            for low, high in rolling.cached_rows(*found.shape):
+                some, down = found[low:high], downs[low:high]
+                some /= np.abs(down, out=down)
+                some += 1
+                np.divide(100, some, out=some)
+                np.subtract(100, some, out=some)
         return found
 
     return single(windows, mask, formula)

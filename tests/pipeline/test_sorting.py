@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
-from rbtlive.pipeline import sorting
+from rbtlive.pipeline import ranks, rolling, sorting
 
 
 @pytest.mark.parametrize("width", [0, 1, 40, 512, 900, 1_100])
@@ -24,6 +25,7 @@ from rbtlive.pipeline import sorting
         "an outlier",
         "infinite",
         "both zeros",
+        "none below zero",
     ],
 )
 @pytest.mark.parametrize("ascending", [True, False])
@@ -49,10 +51,12 @@ def test_cells_are_sorted_by_all_bits_and_equals_by_column(
         "an outlier": np.where(dice.random(values.shape) < 0.001, 1e9, values),
         "infinite": np.where(dice.random(values.shape) < 0.1, np.inf, abs(values)),
         "both zeros": np.round(values) * 0.25,
+        "none below zero": np.where(abs(values) < 0.02, values * 0.0, abs(values)),
     }[kind]
     if kind not in {"denormal", "powers"}:
         values[:, ::9] = np.round(values[:, ::9], 1)
-    values[dice.random(values.shape) < 0.05] = np.nan
+    not_known = dice.random(values.shape) < 0.05
+    values[not_known] = np.copysign(np.nan, dice.normal(0.0, 1.0, np.count_nonzero(not_known)))
     lost = np.isnan(values) | (dice.random(values.shape) < 0.02)
 
     wanted = np.where(lost, np.nan, values if ascending else -values)
@@ -61,7 +65,10 @@ def test_cells_are_sorted_by_all_bits_and_equals_by_column(
     sorter = sorting.RowSorter(ascending=ascending)
     del sorter._ways[:left_out]
     cells = sorter.sorted_cells(values, lost if lost.any() else None)
+    blank = np.where(lost, np.nan, values)
+    again = sorter.sorted_cells(blank, lost if lost.any() else None, blanked=True)
 
+    np.testing.assert_array_equal(again, cells)
     columns = cells.reshape(values.shape) - np.arange(35)[:, None] * width
     np.testing.assert_array_equal(columns[known], expected[known])
     np.testing.assert_array_equal(np.sort(columns, axis=1), np.sort(expected, axis=1))
@@ -112,3 +119,27 @@ def test_numbers_out_of_order_change_places_with_their_neighbours():
     assert before > 50
     assert sorted_now
     assert (np.diff(values.reshape(-1)[cells], axis=1) >= 0).all()
+
+
+def test_ranks_of_more_assets_than_any_market_has_are_scipys():
+    """Counts up to the last asset are exact, and masked assets have none."""
+    dice = np.random.Generator(np.random.PCG64(3))
+    values = dice.normal(50.0, 9.0, (3, 70_001))
+    mask = dice.random(values.shape) < 0.9
+
+    found = ranks.masked_ranks(values, mask, np.nan, method="ordinal", ascending=True)
+
+    for row, chosen, given in zip(found, mask, values, strict=True):
+        np.testing.assert_array_equal(row[chosen], rankdata(given[chosen], method="ordinal"))
+        assert np.isnan(row[~chosen]).all()
+
+
+@pytest.mark.parametrize("width", [3_072, 3_073, 8_001])
+def test_windows_of_wide_tables_are_added_up_from_their_oldest_row_on(width: int):
+    """A table added up in blocks of columns has each sum once, to the last digit."""
+    values = np.random.Generator(np.random.PCG64(4)).normal(0.0, 1.0, (40, width))
+
+    found = rolling.rolling_sum(values, 20, 0)
+
+    expected = [np.add.accumulate(values[day : day + 20], axis=0)[-1] for day in range(21)]
+    np.testing.assert_array_equal(found, expected)
