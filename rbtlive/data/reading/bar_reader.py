@@ -48,7 +48,7 @@ from rbtlive.data.reading.timestamps import (
     told_apart,
 )
 from rbtlive.data.reading.unpacking import tables_of
-from rbtlive.data.reading.widening import endings_of_merges, long_tables
+from rbtlive.data.reading.widening import endings_of_merges, long_tables, unlike_symbols
 from rbtlive.errors import (
     EmptyData,
     NotAFrame,
@@ -132,6 +132,21 @@ class _Reader:
         """The lines that change the source."""
         return MendingLines(self.source)
 
+    def take_all(self, tables: Sequence[Table]) -> None:
+        """Store the rows of tables as found, wide or long, of the wanted symbols."""
+        found: list[tuple[Table, Roles]] = []
+        one = self.symbol if isinstance(self.symbol, str) else None
+        for table in tables:
+            longs = long_tables(table, self.columns, symbol=one)
+            self.ask_of_merged(table, [long for long, _ in longs])
+            self._ask_of_words(longs)
+            found += longs
+        for long, roles in _of_wanted(found, self.symbol):
+            if long.frame.height:
+                self.take(long, roles)
+            elif long.symbol is not None:
+                self.note(f"{long.symbol} has no bars: {long.where} was empty")
+
     def take(self, table: Table, roles: Roles) -> None:
         """Store the rows of a long table, or note what is missing in it."""
         self._ask_of_rivals(roles)
@@ -209,6 +224,17 @@ class _Reader:
                 f"the symbols: columns end in {' and '.join(map(repr, endings))}, as joins of two "
                 "frames name them; put the symbols there",
                 before=self.lines.naming(endings),
+            )
+
+    # A column of signals or months beside columns of closes.
+    def _ask_of_words(self, tables: Sequence[tuple[Table, Roles]]) -> None:
+        capitals, words = unlike_symbols(tables)
+        if words and self.symbol is None:
+            listed = ", ".join(map(repr, words))
+            self.needs.ask(
+                f"the symbols: {listed} may be none, beside {', '.join(capitals[:3])}; name the "
+                "symbols, or leave such columns out",
+                symbol=json.dumps(capitals),
             )
 
     # Bars that lack a field, although a column with an unknown name may contain it.
@@ -347,6 +373,24 @@ def _names_of(table: Table, column: str) -> pl.Series:
     return names.cast(pl.String).str.strip_chars()
 
 
+# Of tables of a symbol each, those of the wanted ones. One symbol that no table has is
+# the name for all of them: of files a year, for example.
+def _of_wanted(
+    tables: list[tuple[Table, Roles]], wanted: str | Sequence[str] | None
+) -> list[tuple[Table, Roles]]:
+    named = [table.symbol for table, roles in tables if roles.symbol is None and table.symbol]
+    if wanted is None or (isinstance(wanted, str) and wanted not in named):
+        return tables
+    chosen = [wanted] if isinstance(wanted, str) else list(wanted)
+    if named and (missing := [name for name in chosen if name not in named]):
+        raise UnknownSymbol(unknown_symbol_message(missing[0], named, where="the source"))
+    return [
+        (table, roles)
+        for table, roles in tables
+        if roles.symbol is not None or not table.symbol or table.symbol in chosen
+    ]
+
+
 # The rows of the wanted symbols.
 def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
     chosen = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
@@ -408,15 +452,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
             f"columns: {', '.join(wrong)} names no column of the source, or no role",
             columns='{"close": "..."}',
         )
-    for table in tables:
-        one = symbol if isinstance(symbol, str) else None
-        longs = long_tables(table, columns, symbol=one)
-        reader.ask_of_merged(table, [long for long, _ in longs])
-        for long, roles in longs:
-            if long.frame.height:
-                reader.take(long, roles)
-            elif long.symbol is not None:
-                reader.note(f"{long.symbol} has no bars: {long.where} was empty")
+    reader.take_all(tables)
     reader.ask_of_symbols()
     if not reader.parts:
         reader.needs.settle()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.pandas_columns import is_pandas, pandas_column
-from rbtlive.data.reading.column_roles import field_of, role_of
+from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.delimited import fresh_name
 from rbtlive.data.reading.foreign import (
     facts_of_rows,
@@ -30,6 +30,7 @@ from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.sheets import text_of_sheet, with_index_of_sheet
 from rbtlive.data.reading.source_files import tables_of_content, tables_of_path
 from rbtlive.data.reading.tables import SEPARATOR, Labels, Table
+from rbtlive.data.reading.widening import BESIDE
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
 
@@ -145,8 +146,11 @@ def _of_nameless(source: Any, where: str) -> Table:
 def _of_pandas(source: Any, where: str) -> Table:
     symbol = (getattr(source, "attrs", None) or {}).get("symbol")
     if is_pandas(source, "Series"):
-        symbol = symbol or (None if field_of(str(source.name)) else source.name)
-        source = source.to_frame("close")
+        name = str(source.name)
+        symbol = symbol or (None if field_of(name) else source.name)
+        if plain(name) in BESIDE:  # yfinance's `Ticker.dividends`
+            symbol = None
+        source = source.to_frame("close" if plain(name) not in BESIDE else name)
     elif symbol is None and source.columns.nlevels == 1:
         symbol = _symbol_of_axis(source.columns.name)
     if source.columns.nlevels > 2:

@@ -23,7 +23,9 @@ _SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-", _CAPITALS)
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 _VALUES: Final = ("value", "values", "val", "level1", "0")
 _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
-_BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
+BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
+"""Columns beside the fields of a symbol."""
+
 
 _OF_MERGES: Final = frozenset(("x", "y", "left", "right", "l", "r"))
 """Endings that pandas', polars' and R's joins give to columns of the same name."""
@@ -81,6 +83,17 @@ def endings_of_merges(names: Iterable[str], tables: Iterable[Table]) -> list[str
     there = list(names)
     found = [next((n for n in there if n.endswith(one)), "")[-len(one) - 1 :] for one in symbols]
     return found if all(ending and not ending[0].isalnum() for ending in found) else []
+
+
+def unlike_symbols(tables: Iterable[tuple[Table, Roles]]) -> tuple[list[str], list[str]]:
+    """Return the symbols in capitals of columns of closes, and the words in small
+    letters beside them, such as "signal" and "month"; nothing if there are not both.
+    """
+    names = [str(table.symbol) for table, roles in tables if [*roles.fields] == ["close"]]
+    words = [name for name in names if len(name) > 3 and re.fullmatch(r"[a-z_]+", name)]
+    capitals = [name for name in names if name.isupper()]
+    both = len(words) + len(capitals) == len(names) and words and capitals
+    return (capitals, words) if both else ([], [])
 
 
 # One row per field and one column per date, as in sheets for people.
@@ -191,7 +204,7 @@ def _by_symbol(frame: pl.DataFrame, roles: Roles) -> tuple[str, dict[str, dict[s
     times = times or list(roles.time)
     if not times:
         return None
-    rest = [name for name in frame.columns if name not in times and plain(name) not in _BESIDE]
+    rest = [name for name in frame.columns if name not in times and plain(name) not in BESIDE]
     for pattern in _SPLITS:
         found = _split_names(rest, pattern)
         if found is not None and (roles.symbol is None or len(found) > 1):
@@ -264,7 +277,7 @@ def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
         if (field := field_of(longer)) and rest:
             return field, " ".join(rest) if len(rest) > 1 else rest[0]
     other = plain(parts[0])
-    if other in _BESIDE:
+    if other in BESIDE:
         return other, parts[-1]
     return None
 
@@ -274,7 +287,8 @@ def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[st
     time: Any = roles.time[0] if roles.time else None
     if time is None or roles.symbol is not None:
         return None
-    names = [name for name in frame.columns if name != time and plain(name) != "index"]
+    names = [name for name in frame.columns if name != time]
+    names = [name for name in names if plain(name) not in ("index", *BESIDE)]
     words = [name for name in names if len(plain(name)) > 1 and field_of(name)]
     shares = 4 * len(words) <= len(names) and all(map(str.isupper, names))  # LOW is Lowe's
     if not names or (words and not shares):

@@ -15,10 +15,11 @@ from rbtlive.errors import (
     InvalidSetting,
     NotAFrame,
     RbtliveError,
+    UnclearData,
     UnknownSymbol,
     WrongColumnType,
 )
-from tests.data.shapes.plain import FIELDS, daily, minutes, same_daily
+from tests.data.shapes.plain import FIELDS, daily, minutes, same_daily, titled
 
 ALL, MINUTES = daily(), minutes()
 STRATEGY = {"initialize": lambda context: None}
@@ -66,6 +67,53 @@ def test_several_symbols_of_a_source_may_be_chosen():
     same_daily(rbt.read(ALL, symbol="MSFT"), ALL.filter(symbol="MSFT"))
     with pytest.raises(UnknownSymbol, match="did you mean 'MSFT'"):
         rbt.read(ALL, symbol="MFST")
+
+
+def test_of_frames_and_columns_of_a_symbol_each_the_wanted_are_taken(tmp_path):
+    """Before, several were ignored, and one named the bars of all."""
+    frames = {symbol: titled(ALL, symbol) for symbol in ("AAPL", "MSFT", "XOM")}
+    for symbol, frame in frames.items():
+        frame.to_csv(tmp_path / f"{symbol}.csv")
+    closes = ALL.pivot(on="symbol", index="date", values="close")  # noqa: PD010 - polars
+    flat = ALL.with_columns(open="close", high="close", low="close", volume=pl.lit(1e12))
+    for source, bars in (
+        (frames, ALL),
+        (pd.concat(frames, axis=1), ALL),
+        (tmp_path, ALL),
+        (closes, flat),
+    ):
+        two = rbt.read(source, symbol=["AAPL", "XOM"])
+        same_daily(two, bars.filter(pl.col("symbol") != "MSFT"))
+        same_daily(rbt.read(source, symbol="MSFT"), bars.filter(symbol="MSFT"))
+        with pytest.raises(UnknownSymbol, match="did you mean 'MSFT'"):
+            rbt.read(source, symbol=["AAPL", "MFST"])
+
+
+def test_a_column_of_signals_beside_closes_is_no_symbol():
+    closes = ALL.pivot(on="symbol", index="date", values="close")  # noqa: PD010 - polars
+
+    with pytest.raises(UnclearData, match="'signal' may be none") as unclear:
+        rbt.read(closes.with_columns(signal=pl.lit(1.0)))
+
+    assert 'symbol=["AAPL", "MSFT", "XOM"]' in unclear.value.line
+    lower = closes.rename(str.lower).with_columns(signal=pl.lit(1.0))
+    assert len(rbt.read(lower).assets) == 4  # nothing shows it
+
+
+def test_a_series_of_dividends_is_no_price():
+    dates = pd.to_datetime(["2023-02-01", "2023-05-01"])
+
+    for name in ("Dividends", "Stock Splits"):
+        with pytest.raises(UnclearData, match="no column is named like a close"):
+            rbt.read(pd.Series([0.2, 0.3], index=dates, name=name), symbol="AAPL")
+
+
+def test_one_symbol_names_files_of_a_year_each(tmp_path):
+    one = ALL.filter(symbol="AAPL").drop("symbol")
+    one[:40].write_csv(tmp_path / "first.csv")
+    one[40:].write_csv(tmp_path / "second.csv")
+
+    same_daily(rbt.read(tmp_path, symbol="AAPL"), ALL.filter(symbol="AAPL"))
 
 
 @pytest.mark.parametrize(
