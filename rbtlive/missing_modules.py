@@ -41,6 +41,10 @@ _BOOKS: Final = (
     "read context.portfolio and context.account in a strategy, result.performance after a run"
 )
 _CONTROLS: Final = "call set_max_leverage, set_long_only and the other controls of rbtlive.api"
+_LISTS: Final = (
+    "keep the symbols in a list of your own, and call set_asset_restrictions(StaticRestrictions("
+    "symbols(...))) of rbtlive.finance.asset_restrictions"
+)
 _WINDOWS: Final = 'compute it from a window: data.history(asset, "close", 20, "1d")'
 _FETCHED: Final = "call fetch_csv(path) in initialize, or put your column beside the bars"
 # zipline's own modules that strategies import at times.
@@ -68,6 +72,7 @@ _PRIVATE: Final = {
     "transforms": _WINDOWS,
     "utils.calendars": _CALENDARS,
     "utils.factory": _PORTAL,
+    "utils.security_list": _LISTS,
     "utils.tradingcalendar": _CALENDARS,
 }
 _PARTS: Final = frozenset(["data", "factors", "filters", "classifiers"])

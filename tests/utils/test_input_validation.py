@@ -152,6 +152,7 @@ def test_small_helpers_of_numpy_and_names_are_there():
         ("rbtlive.transforms", "data.history"),
         ("rbtlive.utils.calendars", "from rbtlive.utils.calendar_utils import get_calendar"),
         ("rbtlive.utils.factory", "rbt.read"),
+        ("rbtlive.utils.security_list", "set_asset_restrictions"),
         ("rbtlive.gens.sim_engine", r"call rbt.backtest\(strategy, data\)"),
         ("rbtlive.pipeline.graph", r"pipe.show_graph\(\) draws a pipeline"),
     ],
