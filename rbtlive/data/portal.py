@@ -33,6 +33,7 @@ from rbtlive.data.portal_parts import GivenParts
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.judging import must_be_read, refuse_what_is_no_data
+from rbtlive.data.reading.tables import Labels
 from rbtlive.data.report import DataReport, report_of
 from rbtlive.data.symbol_lookup import find_by_symbol
 from rbtlive.errors import (
@@ -279,7 +280,8 @@ class PolarsDataPortal:
         refuse_what_is_no_data(data)
         if not isinstance(data, cls):
             if must_be_read(data, interval, calendar):
-                read = read_bars(data, calendar=calendar, labels_by_default="end")
+                default: Labels | None = None if interval.spans_sessions else "end"
+                read = read_bars(data, calendar=calendar, labels_by_default=default)
                 return cls.of_bars(read).at(interval)
             name = "XNYS" if calendar is None else calendar
             return cls._of_frame(data, interval, calendar=name)

@@ -18,6 +18,7 @@ from rbtlive.data.checking.frames import READ_ERRORS, parquet_files, read_frame,
 from rbtlive.data.checking.pandas_columns import is_pandas
 from rbtlive.data.checking.schema import distinct_symbols
 from rbtlive.data.reading import fit
+from rbtlive.data.reading.long_bars import are_weekends
 from rbtlive.errors import DataError, NotAFrame
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
@@ -68,7 +69,15 @@ def must_be_read(source: object, interval: Interval, calendar: str | None) -> bo
         return False  # the portal reports the error
     if interval == DAY and _has_zero_opens(source):
         return True  # which mean a missing price
+    if interval.spans_sessions and _are_dated_on_weekends(frame[time], interval):
+        return True  # which may be either end
     return _contradicted(frame, time, interval, calendar)
+
+
+def _are_dated_on_weekends(column: pl.Series, interval: Interval) -> bool:
+    if not isinstance(column.dtype, (pl.Date, pl.Datetime)):
+        return False
+    return are_weekends(_distinct_us(column) // DAY_US, interval)
 
 
 def _has_zero_opens(source: object) -> bool:

@@ -63,6 +63,17 @@ def test_which_end_a_sunday_is_is_asked_for():
         assert f'labels="{likely}"' in unclear.value.line
 
 
+def test_a_backtest_of_weeks_dated_on_sundays_asks_too():
+    bars = longer("W", label="left").reset_index().assign(symbol="AAPL")
+    strategy = {"initialize": lambda context: None}
+
+    for frame in (bars, pl.DataFrame(bars.to_dict("list"))):
+        with pytest.raises(UnclearData, match="weeks dated on a weekend"):
+            rbt.backtest(strategy, frame, frequency="1w", progress=False)
+    portal = rbt.read(bars, labels="start")
+    assert rbt.backtest(strategy, portal, frequency="1w", progress=False).performance.height
+
+
 def test_periods_are_dated_by_their_end_and_ask_nothing():
     weeks = longer("W")
     typed = weeks.set_axis(weeks.index.to_period("W"))
