@@ -122,8 +122,10 @@ class History:
 
     # A run over thousands of assets may have a hundred thousand factors, and no window.
     def _read_factors(self) -> None:
-        unread, self._unread = self._unread, []
-        every = [factor for factors in unread for factor in factors]
+        every = [factor for factors in self._unread for factor in factors]
+        if not self._unread:  # a dividend's close built the daily bars, which have read them
+            return
+        self._unread = []
         sessions = {factor.session for factor in every}
         rows = {session: self._first_row(session) for session in sessions}
         self._all_clear_from = max(self._all_clear_from, *rows.values(), 0)
