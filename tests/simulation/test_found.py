@@ -342,6 +342,17 @@ def test_a_trade_by_hand_between_a_split_and_its_session_is_judged_in_that_sessi
     assert world.venue.by_hand
 
 
+def test_a_dividend_of_shares_outside_stays_outside_when_a_restart_tells_it_again():
+    """The run has bought the same asset since."""
+    scenario = scenario_of(800241)
+
+    world = world_of(scenario, *scenario.faults)
+
+    assert world.outcome.wrong == []
+    booked = [row.data() for row in rows(world) if row.type == "CashAdjustmentEvent"]
+    assert [one["activity_id"] for one in booked] == ["a6"]
+
+
 def test_journals_of_odd_seeds_are_packed_while_their_worlds_go_wrong():
     world = world_of(scenario_of(13), *scenario_of(13).faults)
 

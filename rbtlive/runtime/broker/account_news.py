@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from rbtlive.brokers.base import BrokerActivity, BrokerAdapter
 from rbtlive.model.events import CashAdjustmentEvent, Event, SystemErrorEvent
@@ -37,11 +37,14 @@ class CashNote(TypedDict):
         cash: That cash.
         runs: Ids of the other runs on the account.
         counted: Ids of the activities that are counted in it.
+        others: Ids of the activities that the run has no share of, whatever it holds
+            later; journals of older versions lack it.
     """
 
     cash: str
     runs: list[str]
     counted: list[str]
+    others: NotRequired[list[str]]
 
 
 class AccountNews:
@@ -91,6 +94,7 @@ class AccountNews:
         self._claims_compared = self._while_stopped = False
         self._runs: set[str] = set()
         self._counted: set[str] = set(noted["counted"]) if noted else set()
+        self._others: set[str] = set(noted.get("others", ())) if noted else set()
         self._agreed_at = now()
         self._reports = CashReports(
             broker,
@@ -205,6 +209,7 @@ class AccountNews:
             "cash": plain_text(base),
             "runs": sorted(self._runs),
             "counted": sorted(self._counted),
+            "others": sorted(self._others),
         }
         if facts != self._noted:
             self._noted = facts
@@ -226,7 +231,7 @@ class AccountNews:
             else activity
         )
         known = self._dividends.reported(one) if one.kind == "dividend" else None
-        if again:  # booked before a restart
+        if again or one.activity_id in self._others:  # judged before a restart
             return
         amount = self._share_of(one, known)
         others_part = one.amount - amount - (known or ZERO)
@@ -238,6 +243,7 @@ class AccountNews:
             self._counted.add(one.activity_id)
         self._shift(others_part)
         if not amount:
+            self._others.add(one.activity_id)
             return
         self._tell(
             CashAdjustmentEvent(
