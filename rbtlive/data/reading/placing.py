@@ -28,10 +28,11 @@ from rbtlive.data.reading.suggesting import (
 )
 from rbtlive.data.reading.tables import Labels
 from rbtlive.data.reading.timestamps import PERIODS, Moments, to_utc
-from rbtlive.errors import BadFrequency, RowsLost
+from rbtlive.errors import BadFrequency, DataWarning, RowsLost
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
 from rbtlive.model.bar import OHLCV
+from rbtlive.model.calls import warn_user
 from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
 
 _FEW_ROWS: Final = 4
@@ -177,15 +178,27 @@ class _Placing:
         if labels is None and unclear:
             labels = self.asked.labels_by_default
         if labels is None and unclear:
-            resampled = self.moments.origin == "date-times"
-            self.needs.ask(
-                'the labels: weeks dated on a weekend may end there (pandas\' resample("W")) or '
-                'start there (label="left", MetaTrader, Investing.com), which is a week later',
-                labels='"end"' if resampled else '"start"',
-            )
-            self.needs.settle()
+            labels = self._end_of_weekends()
         self.intake.labels = labels
         return last_days(days, interval) if labels == "start" else days
+
+    # A column of date-times was most likely made by `resample("W")`; dates, text and
+    # numbers come from a vendor.
+    def _end_of_weekends(self) -> Labels:
+        if self.moments.origin != "date-times":
+            self.needs.ask(
+                "the labels: weeks dated on a weekend may start there (MetaTrader, Investing.com) "
+                'or end there (pandas\' resample("W")), which is a week earlier',
+                labels='"start"',
+            )
+            self.needs.settle()
+        warn_user(
+            'weeks dated on a weekend are taken to end there, as pandas\' resample("W") dates '
+            'them; if they start there (label="left"), each close is known a week too early: '
+            'write rbt.read(..., labels="start"), or labels="end" if they do end there',
+            DataWarning,
+        )
+        return "end"
 
     def _days(self, us: NDArray[np.int64], calendar: TradingCalendar) -> tuple[Any, str | None]:
         ways = fit.day_labels(

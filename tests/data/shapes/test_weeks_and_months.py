@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import UnclearData
+from rbtlive.errors import DataWarning, UnclearData
 from tests.data.shapes.plain import FIELDS, daily, pandas_of, same_daily
 
 DAYS = pandas_of(daily(("AAPL",))).set_index("date")
@@ -54,21 +54,29 @@ def test_weeks_and_months_stand_where_they_end(rule, how, labels, expected):
     same_daily(rbt.read(longer(rule, **how), symbol="AAPL", labels=labels), expected)
 
 
-def test_which_end_a_sunday_is_is_asked_for():
+def test_which_end_a_sunday_of_text_is_is_asked_for():
     """The week before or the week after: as the other one, a close is known too early."""
-    for source, likely in ((longer("W"), "end"), (longer("W").reset_index().to_csv(), "start")):
-        with pytest.raises(UnclearData, match="weeks dated on a weekend") as unclear:
-            rbt.read(source, symbol="AAPL")
+    with pytest.raises(UnclearData, match="weeks dated on a weekend") as unclear:
+        rbt.read(longer("W").reset_index().to_csv(), symbol="AAPL")
 
-        assert f'labels="{likely}"' in unclear.value.line
+    assert 'labels="start"' in unclear.value.line
 
 
-def test_a_backtest_of_weeks_dated_on_sundays_asks_too():
+def test_a_sunday_of_a_frame_is_an_end_as_pandas_means_it_and_a_warning_says_so():
+    bars = longer("W")
+
+    with pytest.warns(DataWarning, match=r"taken to end there.*labels=\"start\"") as warned:
+        read = rbt.read(bars, symbol="AAPL")
+    same_daily(read, WEEKS)
+    assert warned[0].filename == __file__
+
+
+def test_a_backtest_of_weeks_dated_on_sundays_warns_too():
     bars = longer("W", label="left").reset_index().assign(symbol="AAPL")
     strategy = {"initialize": lambda context: None}
 
     for frame in (bars, pl.DataFrame(bars.to_dict("list"))):
-        with pytest.raises(UnclearData, match="weeks dated on a weekend"):
+        with pytest.warns(DataWarning, match="known a week too early"):
             rbt.backtest(strategy, frame, frequency="1w", progress=False)
     portal = rbt.read(bars, labels="start")
     assert rbt.backtest(strategy, portal, frequency="1w", progress=False).performance.height
