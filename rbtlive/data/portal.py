@@ -280,6 +280,7 @@ class PolarsDataPortal:
         refuse_what_is_no_data(data)
         if not isinstance(data, cls):
             if must_be_read(data, interval, calendar):
+                # A week that is dated on a Sunday may start or end there.
                 default: Labels | None = None if interval.spans_sessions else "end"
                 read = read_bars(data, calendar=calendar, labels_by_default=default)
                 return cls.of_bars(read).at(interval)

@@ -253,7 +253,7 @@ class InputWindows:
         self.kept = kept
         values = loaded.values
         self.selections = selections
-        self._whole = selections is None or values.shape[1] == 1
+        self._selections = None if values.shape[1] == 1 else selections
         changed = loaded.restatements or loaded.revisions
         self._values = values.copy() if changed else values
         self._waiting = [*Restatements.of(loaded.restatements).steps()][::-1]
@@ -329,10 +329,10 @@ class InputWindows:
 
     # Consecutive days with the same mask share one copy of its columns.
     def _take_part(self, day: int) -> None:
-        if self._whole or self.selections is None:
+        if self._selections is None:
             self._part_to = len(self._values)
             return
-        selection = self.selections.at(day)
+        selection = self._selections.at(day)
         before, self._selected, self._part_to = self._selected, selection, selection.until
         old = None if self._part is None else self._part[day - self._part_from :]
         self._part_from = day

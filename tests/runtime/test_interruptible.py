@@ -52,7 +52,7 @@ def test_an_interrupt_ends_a_wait():
         env={"PYTHONPATH": ":".join(sys.path), "PATH": ""},
     ) as waiting:
         assert waiting.stdout.readline() == b"waits\n"
-        time.sleep(0.3)
+        time.sleep(0.3)  # until it waits: nothing outside shows when it begins
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=30)
 

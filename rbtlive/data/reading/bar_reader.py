@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.columns.found import ROW, BarsOfSource, FoundColumns, part_of
 from rbtlive.data.columns.found import Part as Beside
 from rbtlive.data.reading.bar_fields import completed, fields_of
@@ -48,13 +47,13 @@ from rbtlive.data.reading.timestamps import (
     told_apart,
 )
 from rbtlive.data.reading.unpacking import tables_of
+from rbtlive.data.reading.wanted import wanted_names, wanted_tables
 from rbtlive.data.reading.widening import endings_of_merges, long_tables, unlike_symbols
 from rbtlive.errors import (
     EmptyData,
     NotAFrame,
     RbtliveError,
     UnclearData,
-    UnknownSymbol,
     WrongColumnType,
 )
 
@@ -138,10 +137,10 @@ class _Reader:
         one = self.symbol if isinstance(self.symbol, str) else None
         for table in tables:
             longs = long_tables(table, self.columns, symbol=one)
-            self.ask_of_merged(table, [long for long, _ in longs])
+            self._ask_of_merged(table, [long for long, _ in longs])
             self._ask_of_words(longs)
             found += longs
-        for long, roles in _of_wanted(found, self.symbol):
+        for long, roles in wanted_tables(found, self.symbol):
             if long.frame.height:
                 self.take(long, roles)
             elif long.symbol is not None:
@@ -217,8 +216,8 @@ class _Reader:
             ),
         )
 
-    def ask_of_merged(self, table: Table, parts: Sequence[Table]) -> None:
-        """Ask for the symbols of columns that a join of two frames has named."""
+    # A join of two frames has named the columns.
+    def _ask_of_merged(self, table: Table, parts: Sequence[Table]) -> None:
         if endings := endings_of_merges(table.frame.columns, parts):
             self.needs.ask(
                 f"the symbols: columns end in {' and '.join(map(repr, endings))}, as joins of two "
@@ -311,7 +310,7 @@ class _Reader:
         if isinstance(self.symbol, str) and (own is None or own.drop_nulls().n_unique() <= 1):
             return pl.repeat(self.symbol, height, dtype=pl.String, eager=True)
         if own is not None:
-            return own if self.symbol is None else _chosen(own, self.symbol)
+            return own if self.symbol is None else wanted_names(own, self.symbol)
         if "instrument_id" in table.frame.columns:
             self.note("symbols are Databento's instrument ids: the file has no names")
             return table.frame["instrument_id"].cast(pl.String)
@@ -371,33 +370,6 @@ def _names_of(table: Table, column: str) -> pl.Series:
             f"column {column!r} of {table.where} must hold symbols: was {names.dtype}; make it text"
         )
     return names.cast(pl.String).str.strip_chars()
-
-
-# Of tables of a symbol each, those of the wanted ones. One symbol that no table has is
-# the name for all of them: of files a year, for example.
-def _of_wanted(
-    tables: list[tuple[Table, Roles]], wanted: str | Sequence[str] | None
-) -> list[tuple[Table, Roles]]:
-    named = [table.symbol for table, roles in tables if roles.symbol is None and table.symbol]
-    if wanted is None or (isinstance(wanted, str) and wanted not in named):
-        return tables
-    chosen = [wanted] if isinstance(wanted, str) else list(wanted)
-    if named and (missing := [name for name in chosen if name not in named]):
-        raise UnknownSymbol(unknown_symbol_message(missing[0], named, where="the source"))
-    return [
-        (table, roles)
-        for table, roles in tables
-        if roles.symbol is not None or not table.symbol or table.symbol in chosen
-    ]
-
-
-# The rows of the wanted symbols.
-def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
-    chosen = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
-    there = names.drop_nulls().unique().sort().to_list()
-    if missing := [name for name in chosen if name not in there]:
-        raise UnknownSymbol(unknown_symbol_message(missing[0], there, where="the source"))
-    return names.set(~names.is_in(chosen), None)
 
 
 def read_bars(  # noqa: PLR0913 - the public contract, each by name

@@ -168,7 +168,7 @@ def symbol_of_stem(stem: str) -> str | None:
 
 
 def symbol_of_folders(folders: Iterable[str]) -> str | None:
-    """Return the symbol that the only folder in capitals names; None if there is none.
+    """Return a file's symbol: its only folder in capitals; None for none or several.
 
     Args:
         folders: The folders between the one that is read and a file.

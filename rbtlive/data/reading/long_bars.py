@@ -1,7 +1,7 @@
 """Which end of a week or a month a date is.
 
 The rule: a bar stands at the last session of the week or month in which it ends, so
-that no close is told before it is known.
+that a strategy does not see its close earlier.
 
 Sources: MetaTrader, Polygon and Investing.com date a week by the Sunday on which it
 starts, Kraken by a Thursday, OANDA by the evening before; pandas' `resample("W")` dates

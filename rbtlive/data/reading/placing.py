@@ -176,9 +176,7 @@ class _Placing:
         if labels is None and self.moments.origin == PERIODS:
             labels = "end"
         if labels is None and unclear:
-            labels = self.asked.labels_by_default
-        if labels is None and unclear:
-            labels = self._end_of_weekends()
+            labels = self.asked.labels_by_default or self._end_of_weekends()
         self.intake.labels = labels
         return last_days(days, interval) if labels == "start" else days
 

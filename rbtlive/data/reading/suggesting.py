@@ -62,8 +62,8 @@ def calendar_of_dates(labels: NDArray[np.datetime64]) -> str | None:
 
 
 def exchange_of_dates(days: Micros, symbols: pl.Series) -> tuple[str, str] | None:
-    """Return the calendar that explains the dates of all symbols, and a sentence about
-    it; None if there is none.
+    """Return the calendar that has the dates of all symbols, and a sentence about it;
+    None if no calendar has them.
 
     Bars of several exchanges fit a calendar that has each weekday, unless one of the
     exchanges is open whenever another is.
@@ -73,12 +73,13 @@ def exchange_of_dates(days: Micros, symbols: pl.Series) -> tuple[str, str] | Non
         symbols: The symbol of each bar.
     """
     found = calendar_of_dates(np.unique(days).astype("datetime64[D]"))
-    if found is None or found == "24/7":
-        return None if found is None else (found, f"the dates look like {found}'s")
-    each = _calendars_of_symbols(days, symbols)
-    if len(each) > 1 and found not in each:
-        listed = ", ".join(each)
-        return "24/5", f"the dates are those of several exchanges ({listed}); 24/5 has them all"
+    if found is None:
+        return None
+    if found != "24/7":
+        each = _calendars_of_symbols(days, symbols)
+        if len(each) > 1 and found not in each:
+            listed = ", ".join(each)
+            return "24/5", f"the dates are those of several exchanges ({listed}); 24/5 has them all"
     return found, f"the dates look like {found}'s"
 
 

@@ -26,7 +26,6 @@ _PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 """Columns beside the fields of a symbol."""
 
-
 _OF_MERGES: Final = frozenset(("x", "y", "left", "right", "l", "r"))
 """Endings that pandas', polars' and R's joins give to columns of the same name."""
 

@@ -104,12 +104,12 @@ class ExprFactor(Factor):
         return f"Factor.from_expr({self.expression})"
 
 
-# The fields that an expression reads: all, if that cannot be told from its names.
+# The fields that an expression reads; all of them, if its names leave that open.
 def _read_by(expression: pl.Expr) -> Sequence[str]:
     names = set(expression.meta.root_names())
     fields = [field for field in OHLCV if field in names]
-    told = fields and names <= {"date", "symbol", *fields}
-    return fields if told and not expression.meta.has_multiple_outputs() else OHLCV
+    certain = fields and names <= {"date", "symbol", *fields}
+    return fields if certain and not expression.meta.has_multiple_outputs() else OHLCV
 
 
 class _Restated:
